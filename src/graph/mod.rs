@@ -1,0 +1,3 @@
+//! A network as a graph of operations.
+
+pub mod onnx;

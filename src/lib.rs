@@ -1,0 +1,23 @@
+//! **aliascope** measures how equivariant a vision network is, says which layer breaks the symmetry and why,
+//! and tests what would mend it.
+//!
+//! Data flows one way, down this list; nothing imports from below itself.
+//!
+//! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
+//!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters. Pure Rust.
+//! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
+//!   they act on. Pure Rust.
+//! - [`graph`]: a network as a graph of operations: ONNX files read and written (pure Rust) and, with the feature
+//!   `torch`, the executor that carries tangents beside values.
+//! - [`measure`]: the measurements and the plain structs they return.
+//! - [`figure`]: figures drawn from those structs.
+//! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
+//! - [`cli`]: the command line: parses, calls, prints.
+
+pub mod cli;
+pub mod figure;
+pub mod graph;
+pub mod measure;
+pub mod report;
+pub mod spectrum;
+pub mod symmetry;

@@ -1,0 +1,94 @@
+//! What `aliascope lee` returns: plain data, read by the reports and figures.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The version of [`LeeReport`]'s JSON; it grows when a field changes its meaning or goes away.
+pub const LEE_SCHEMA_VERSION: u32 = 1;
+
+/// The Lie derivatives of one network over a set of images, under the affine algebra and saturation.
+///
+/// L = Df\[A x\] − A f(x) with (A h)(u) = v(u)·∇h(u); `lee` of a generator is E‖L‖²/dim(output).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeeReport {
+    /// [`LEE_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The model's path as it was given.
+    pub model: String,
+    /// How many images the means are over.
+    pub images: usize,
+    /// The images' names, in order; frames of a tensor file are `file.safetensors[i]`.
+    pub image_names: Vec<String>,
+    /// How images became input: `imagenet`, `half`, `raw`, `tensor` (taken as it is), or `metadata` with its values.
+    pub preprocess: String,
+    /// `softmax`, `logits` or `identity`.
+    pub output: String,
+    /// What the group does to the output: `none` (a class vector stays) or `image` (it moves as an image does).
+    pub output_action: String,
+    /// The shape of one image's output.
+    pub output_shape: Vec<i64>,
+    /// `spectral`, `forward`, `central` or `authors`.
+    pub derivative: String,
+    /// `reflect` or `periodic`.
+    pub boundary: String,
+    /// `tracked` or `align-corners`.
+    pub grid: String,
+    /// The unit of t: `half-width` or `pixel`.
+    pub units: String,
+    /// `f32` or `f64`.
+    pub precision: String,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// One entry per generator: the measured seven, then `rotate`, `hyperbolic`, `scale`, then any asked-for combination.
+    pub generators: IndexMap<String, GeneratorLee>,
+    /// The Gram matrix of the measured generators.
+    pub gram: Gram,
+    /// The affine algebra's directions, least equivariant first; empty without the feature `linalg`.
+    pub symmetry_spectrum: Vec<SymmetryDirection>,
+    /// What the run cost; the forwards are null where they were not timed.
+    pub timing: Timing,
+}
+
+/// The equivariance error under one generator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorLee {
+    /// E‖L‖²/dim(output), the mean over images.
+    pub lee: f64,
+    /// Its standard error over images; null for a single image.
+    pub sem: Option<f64>,
+    /// E|L|, mean over output entries and images: what the paper's released script reports.
+    pub mean_abs: f64,
+    /// `lee` over E‖A x‖²/dim(x); null where A x = 0.
+    pub relative: Option<f64>,
+}
+
+/// G_ij = E⟨L_i, L_j⟩/dim(output), so that its diagonal is `lee` and the LEE of Σ a_i A_i is aᵀ G a.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gram {
+    /// The generators' names in the order of rows and columns.
+    pub order: Vec<String>,
+    /// The raw matrix.
+    pub matrix: Vec<Vec<f64>>,
+    /// n_i = E‖A_i x‖²/dim(x), per generator; G_ij/√(n_i n_j) is the matrix whose eigenvectors are the symmetry spectrum.
+    pub input_energy: Vec<f64>,
+}
+
+/// One eigenvector of the affine block of the normalised Gram matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SymmetryDirection {
+    /// The relative LEE along this direction, with generators normalised.
+    pub eigenvalue: f64,
+    /// Unit vector over the *normalised* generators A_i/√n_i.
+    pub direction: IndexMap<String, f64>,
+}
+
+/// Milliseconds; medians over the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// One forward of one image.
+    pub forward_ms: Option<f64>,
+    /// One forward of eight images.
+    pub forward_batch8_ms: Option<f64>,
+    /// One sweep: primal and seven tangents of one image.
+    pub sweep_ms: f64,
+}

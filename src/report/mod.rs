@@ -1,0 +1,1 @@
+//! Result structs as files and tables.

@@ -1,0 +1,1 @@
+//! Fourier series, transforms, the alias map and the aliasing theorem, in pure Rust.

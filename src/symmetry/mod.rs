@@ -1,0 +1,1 @@
+//! Generators of the affine algebra and the sampling grids they act on, in pure Rust.
