@@ -1,4 +1,4 @@
 //! Measurements, and the plain structs they return.
 
 pub mod lee_report;
-pub mod photo;
+
