@@ -1,1 +1,9 @@
 //! Fourier series, transforms, the alias map and the aliasing theorem, in pure Rust.
+//!
+//! Conventions, the same everywhere: the torus is \[0, 1)² and h(x) = Σ_n H_n e^{2πi n·x}, with no 1/2π in front;
+//! a grid of M samples has its samples at j/M; a sampled signal's coefficients are its discrete Fourier transform
+//! divided by the number of samples, so that a harmonic's coefficient does not depend on the grid that saw it.
+
+pub mod alias;
+pub mod differentiation;
+pub mod name;
