@@ -79,6 +79,11 @@ impl Network {
         &self.values[self.output]
     }
 
+    /// The first output's place in [`values`](Self::values).
+    pub fn output_id(&self) -> usize {
+        self.output
+    }
+
     /// Outputs of the model that are not measured.
     pub fn other_outputs(&self) -> &[String] {
         &self.other_outputs
