@@ -6,4 +6,14 @@
 
 pub mod alias;
 pub mod differentiation;
+pub mod half_spectrum;
 pub mod name;
+pub mod series;
+pub mod transform;
+pub mod velocity;
+
+pub use alias::{GridSize, Wave};
+pub use half_spectrum::HalfSpectrum;
+pub use series::FourierSeries;
+pub use transform::RealTransform;
+pub use velocity::Velocity;
