@@ -143,11 +143,7 @@ impl<T: Real> RealTransform<T> {
     ///
     /// # Errors
     /// Arrays of another shape.
-    pub fn forward_into(
-        &self,
-        fields: ArrayView3<'_, T>,
-        bins: &mut Array3<Complex<T>>,
-    ) -> Result<(), TransformError> {
+    pub fn forward_into(&self, fields: ArrayView3<'_, T>, bins: &mut Array3<Complex<T>>) -> Result<(), TransformError> {
         let (batch, rows, columns) = fields.dim();
         self.check((rows, columns), (self.grid.y, self.grid.x))?;
         self.check_batch(batch, bins)?;
