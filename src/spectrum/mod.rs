@@ -5,5 +5,17 @@
 //! divided by the number of samples, so that a harmonic's coefficient does not depend on the grid that saw it.
 
 pub mod alias;
+pub mod convolution;
 pub mod differentiation;
+pub mod half_spectrum;
 pub mod name;
+pub mod series;
+pub mod strided;
+pub mod transform;
+pub mod velocity;
+
+pub use alias::{GridSize, Wave};
+pub use half_spectrum::HalfSpectrum;
+pub use series::FourierSeries;
+pub use transform::RealTransform;
+pub use velocity::Velocity;
