@@ -12,7 +12,9 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{LoadOptions, Network};
 use crate::input::{METADATA_KEY, Preprocessing, Source};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
+use crate::figure::{Format, LeeFigure, render};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
+use crate::report::{OutputFile, Sink, json_bytes, lee_csv, lee_table, vector_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, GridKind, Units};
 
@@ -66,14 +68,54 @@ pub struct LeeArgs {
     /// Taken for the sake of scripts that pass it to every command: nothing here is random.
     #[arg(long)]
     seed: Option<u64>,
-    #[command(flatten)]
-    outputs: super::outputs::OutputArgs,
+    /// Write the result as JSON; - is standard output, which then carries nothing else.
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+    /// Write one row per generator.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
     /// Write the Lie derivatives themselves: keys lie/NAME, [N, outputs…], float32.
     #[arg(long, value_name = "FILE.safetensors")]
     vectors: Option<PathBuf>,
-    /// No progress bar, no table.
+    /// Draw the result; beside it FILE-tangents.png shows the first image and its seven tangents.
+    #[arg(long, value_name = "FILE.svg|png")]
+    plot: Option<PathBuf>,
+    /// Replace output files that exist.
+    #[arg(long)]
+    force: bool,
+    /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
+}
+
+/// The output files, claimed before anything is computed.
+struct Claimed {
+    json: Option<Sink>,
+    csv: Option<OutputFile>,
+    vectors: Option<OutputFile>,
+    plot: Option<(OutputFile, Format)>,
+    tangents: Option<OutputFile>,
+}
+
+impl Claimed {
+    fn new(args: &LeeArgs) -> Result<Self, Failure> {
+        let file = |path: &PathBuf| OutputFile::claim(path, args.force);
+        let plot = match &args.plot {
+            Some(path) => Some((file(path)?, Format::of(path)?)),
+            None => None,
+        };
+        let tangents = args.plot.as_ref().map(|path| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            file(&path.with_file_name(format!("{stem}-tangents.png")))
+        });
+        Ok(Self {
+            json: args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?,
+            csv: args.csv.as_ref().map(file).transpose()?,
+            vectors: args.vectors.as_ref().map(file).transpose()?,
+            plot,
+            tangents: tangents.transpose()?,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -139,9 +181,7 @@ impl DeviceChoice {
 
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
-    let mut outputs = args.outputs.claim()?;
-    let vectors = args.vectors.as_deref().map(|path| args.outputs.claim_file(path)).transpose()?;
-    let tangents = args.outputs.claim_sibling("-tangents.png")?;
+    let claimed = Claimed::new(args)?;
     if let Some(threads) = args.threads {
         tch::set_num_threads(i32::from(threads.get()));
     }
@@ -162,7 +202,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
             OutputChoice::Identity => Output::Identity,
         }),
         combinations: args.generators.clone(),
-        keep_vectors: vectors.is_some(),
+        keep_vectors: claimed.vectors.is_some(),
     };
     let mut meter = LeeMeter::new(&network, options)?;
     let console = Console::new(args.quiet, source.frames().len());
@@ -217,7 +257,57 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         gram,
         timing,
     };
-    super::lee_outputs::write(args.quiet, &mut outputs, vectors, tangents, &report, &mut meter, &first)
+    write(args, claimed, &report, &mut meter, &first)
+}
+
+/// Writes what was asked for, then the table.
+fn write(
+    args: &LeeArgs,
+    claimed: Claimed,
+    report: &LeeReport,
+    meter: &mut LeeMeter<'_>,
+    first: &Tensor,
+) -> Result<(), Failure> {
+    let stdout_is_json = matches!(claimed.json, Some(Sink::Standard));
+    if let Some(sink) = claimed.json {
+        sink.write_bytes(&json_bytes(report)?)?;
+    }
+    if let Some(file) = claimed.csv {
+        file.write_bytes(lee_csv(report).as_bytes())?;
+    }
+    if let (Some(file), Some(vectors)) = (claimed.vectors, meter.vectors()?) {
+        file.write_bytes(&vector_file(report, meter, &vectors)?)?;
+    }
+    if let Some((file, format)) = claimed.plot {
+        file.write_bytes(&render(&LeeFigure::new(report), format)?)?;
+    }
+    if let Some(file) = claimed.tangents {
+        file.write_bytes(&render(&tangents_figure(report, meter, first)?, Format::Png)?)?;
+    }
+    if !args.quiet && !stdout_is_json {
+        Sink::Standard.write_bytes(lee_table(report, table_width()).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Every generator's Lie derivatives, `[N, outputs…]`, as a safetensors file.
+fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
+    let size = vectors.size();
+    let flat = vectors.f_reshape([7, -1])?;
+    let shape: Vec<usize> = size[1..].iter().map(|&n| n as usize).collect();
+    let mut named = Vec::new();
+    for combination in meter.generators() {
+        let coefficients: Vec<f32> = combination.coefficients().iter().map(|&a| a as f32).collect();
+        let mixed = Tensor::f_from_slice(&coefficients)?.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
+        named.push((combination.name().to_owned(), shape.clone(), Vec::<f32>::try_from(&mixed)?));
+    }
+    let about = [("model", &report.model), ("output", &report.output), ("units", &report.units)];
+    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    Ok(vector_bytes(named, about)?)
+}
+
+fn table_width() -> usize {
+    100
 }
 
 fn image_size(network: &Network) -> Result<[usize; 3], Failure> {
