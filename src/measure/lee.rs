@@ -87,7 +87,9 @@ pub enum LeeError {
     #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
     NotAnImage(Vec<i64>),
     /// The output cannot be treated as asked.
-    #[error("--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity")]
+    #[error(
+        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
+    )]
     NotClasses {
         /// What was asked for.
         output: &'static str,
@@ -335,8 +337,7 @@ impl<'a> LeeMeter<'a> {
     }
 
     fn input_energy(&self, combination: &Combination) -> f64 {
-        let only: Vec<Generator> =
-            MEASURED.into_iter().filter(|g| combination.coefficient(*g) != 0.0).collect();
+        let only: Vec<Generator> = MEASURED.into_iter().filter(|g| combination.coefficient(*g) != 0.0).collect();
         let n = self.images().max(1) as f64;
         only.iter()
             .map(|g| combination.coefficient(*g).powi(2) * self.energies.iter().map(|e| e[g.index()]).sum::<f64>() / n)

@@ -40,7 +40,9 @@ impl Window {
             "NOTSET" => {
                 if let Some(pads) = pads {
                     if pads.len() != 2 * axes || pads.iter().any(|p| *p < 0 || *p > MAX_PAD) {
-                        return Err(b.invalid(format!("its attribute pads = {pads:?} does not fit {axes} spatial axes")));
+                        return Err(
+                            b.invalid(format!("its attribute pads = {pads:?} does not fit {axes} spatial axes"))
+                        );
                     }
                     window.begin.copy_from_slice(&pads[..axes]);
                     window.end.copy_from_slice(&pads[axes..]);
@@ -58,7 +60,11 @@ impl Window {
                     window.end[axis] = if upper { large } else { small };
                 }
             }
-            _ => return Err(b.unsupported(format!("auto_pad = '{auto}'"), "NOTSET, VALID, SAME_UPPER and SAME_LOWER are")),
+            _ => {
+                return Err(
+                    b.unsupported(format!("auto_pad = '{auto}'"), "NOTSET, VALID, SAME_UPPER and SAME_LOWER are")
+                );
+            }
         }
         Ok(window)
     }
@@ -102,7 +108,9 @@ pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
     let shape = b.shape(0)?;
     match shape.len() {
         3 | 4 => Ok(shape),
-        n => Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are")),
+        n => {
+            Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are"))
+        }
     }
 }
 
@@ -283,13 +291,17 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
     }
     let flow = match axes {
         2 => {
-            let step =
-                |a: usize| Step::transposed_window(window.kernel[a], window.strides[a], window.dilations[a], window.begin[a]);
+            let step = |a: usize| {
+                Step::transposed_window(window.kernel[a], window.strides[a], window.dilations[a], window.begin[a])
+            };
             Flow::Resampled { rows: step(0), columns: step(1) }
         }
         _ => Flow::Lost,
     };
     let offset = channel_offset(b, 2, weights[1] * groups, axes)?;
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Linear(Box::new(TransposedConvolution { weight, offset, window, crop, groups })), flow })
+    Ok(Built {
+        operator: Operator::Linear(Box::new(TransposedConvolution { weight, offset, window, crop, groups })),
+        flow,
+    })
 }
