@@ -31,8 +31,9 @@ pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     if bytes.is_empty() {
         return Err(wrong("the file is empty; fetch or export it again"));
     }
-    let model = ModelProto::decode(bytes.as_slice())
-        .map_err(|error| wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again")))?;
+    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| {
+        wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"))
+    })?;
     let file = OnnxFile { path: path.to_owned(), model };
     if file.graph()?.node.is_empty() {
         return Err(wrong("the model's graph has no nodes; export it again"));

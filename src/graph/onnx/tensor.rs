@@ -84,9 +84,10 @@ impl OnnxTensor {
         if tensor.segment.is_some() {
             return Err(wrong("it is stored in segments, which is not supported; save the model again".to_owned()));
         }
-        let entries = tensor.dims.iter().try_fold(1usize, |product, &n| {
-            usize::try_from(n).ok().and_then(|n| product.checked_mul(n))
-        });
+        let entries = tensor
+            .dims
+            .iter()
+            .try_fold(1usize, |product, &n| usize::try_from(n).ok().and_then(|n| product.checked_mul(n)));
         let bytes = entries.and_then(|n| n.checked_mul(element_type.width()));
         let (Some(entries), Some(bytes)) = (entries, bytes) else {
             return Err(wrong(format!("its shape {:?} is impossible", tensor.dims)));
@@ -100,7 +101,10 @@ impl OnnxTensor {
         };
         if data.len() != bytes {
             let shape = &tensor.dims;
-            return Err(wrong(format!("{entries} entries (shape {shape:?}) need {bytes} bytes, the file has {}", data.len())));
+            return Err(wrong(format!(
+                "{entries} entries (shape {shape:?}) need {bytes} bytes, the file has {}",
+                data.len()
+            )));
         }
         let data = match element_type {
             ElementType::Float16 => widen(&data, half_to_single),
@@ -112,7 +116,24 @@ impl OnnxTensor {
 }
 
 fn type_name(code: i32) -> String {
-    let names = ["undefined", "", "", "", "uint16", "", "", "", "string", "", "", "", "uint32", "uint64", "complex64", "complex128"];
+    let names = [
+        "undefined",
+        "",
+        "",
+        "",
+        "uint16",
+        "",
+        "",
+        "",
+        "string",
+        "",
+        "",
+        "",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+    ];
     names.get(code as usize).filter(|name| !name.is_empty()).map_or(format!("number {code}"), |name| (*name).to_owned())
 }
 
@@ -190,7 +211,9 @@ mod tests {
 
     #[test]
     fn half_precision_widens_exactly() {
-        for (bits, value) in [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)] {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
+        {
             assert_eq!(half_to_single(bits).to_bits(), f32::to_bits(value));
         }
         assert!(half_to_single(0x7e00).is_nan());
