@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array3, Array4};
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Elementwise, Operator, Point, Torch};
