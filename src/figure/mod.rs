@@ -1,6 +1,8 @@
 //! Figures, one file per figure, drawn from result structs only.
 
 mod canvas;
+pub mod number;
+mod scale;
 mod scaled;
 pub mod style;
 
