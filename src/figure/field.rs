@@ -5,7 +5,7 @@ use plotters::element::{PathElement, Polygon, Rectangle};
 use plotters::style::Color;
 
 use super::canvas::{Area, FigureError};
-use super::style::{FAINT_INK, GRID, INK, SERIES};
+use super::style::{FAINT_INK, GRID, INK};
 
 /// Arrows per side.
 const ARROWS: i32 = 6;
@@ -59,9 +59,6 @@ fn draw_arrow<DB: DrawingBackend>(area: &Area<DB>, centre: [f64; 2], along: [f64
     let head = (0.38 * length).clamp(3.0, 9.0);
     let neck = 0.5 - head / length;
     area.draw(&PathElement::new(vec![point(-0.5, 0.0), point(neck, 0.0)], INK.stroke_width(2)))?;
-    area.draw(&Polygon::new(
-        vec![point(0.5, 0.0), point(neck, 0.45 * head), point(neck, -0.45 * head)],
-        SERIES[0].filled(),
-    ))?;
+    area.draw(&Polygon::new(vec![point(0.5, 0.0), point(neck, 0.45 * head), point(neck, -0.45 * head)], INK.filled()))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use plotters::backend::DrawingBackend;
 use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, RGBColor};
+use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::field::draw_field;
@@ -17,7 +17,7 @@ use crate::symmetry::{MEASURED, Named};
 #[derive(Clone, Copy, Debug)]
 pub struct LeeFigure<'a>(pub &'a LeeReport);
 
-const HEIGHT: i32 = 720;
+const HEIGHT: i32 = 760;
 const MARGIN: i32 = 28;
 /// Where panels begin, below title and subtitle.
 const TOP: i32 = 112;
@@ -53,13 +53,17 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
     root.draw_text(&title, &style::title(), (MARGIN, 16))?;
     let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
     let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
-    let action = if report.output_action == "image" { "moves with the image" } else { "should stay" };
+    let action = if report.output_action == "image" {
+        "moved by the transforms as an image is"
+    } else {
+        "not moved by the transforms"
+    };
     let subtitles = [
         format!(
             "{images}; t in {unit}; {} derivative, {} boundary, {} grid",
             report.derivative, report.boundary, report.grid
         ),
-        format!("output: {}, which {action}; input: {}; {}", report.output, report.preprocess, report.precision),
+        format!("output: {}, {action}; preprocessing: {}; {}", report.output, report.preprocess, report.precision),
     ];
     for (line, subtitle) in subtitles.iter().enumerate() {
         let text = fit(root, &printable(subtitle), &style::note(), width)?;
@@ -105,7 +109,7 @@ impl Origin {
 }
 
 fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
-    const NAMES: i32 = 150;
+    const MOST_FOR_NAMES: i32 = 230;
     const NUMBERS: i32 = 100;
     const AXIS: i32 = 60;
     let values = report.generators.values();
@@ -118,7 +122,15 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
         .collect();
 
     root.draw_text("Lie derivative error E‖L f‖² / dim, with its standard error", &style::panel(), (MARGIN, TOP - 10))?;
-    let (left, right) = (MARGIN + NAMES, MARGIN + BARS_WIDTH - NUMBERS);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let mut names = 0;
+    for name in report.generators.keys() {
+        names = names.max(root.estimate_text_size(&printable(name), &style::label())?.0 as i32 + 24);
+    }
+    let names = names.min(MOST_FOR_NAMES);
+    let (left, right) = (MARGIN + names, MARGIN + BARS_WIDTH - NUMBERS);
     let (top, bottom) = (TOP + 20, HEIGHT - AXIS);
     // A heading takes two thirds of a row.
     let rows = 3 * report.generators.len() as i32 + 2 * groups.len() as i32;
@@ -141,7 +153,7 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
         y += 2.0 * third;
         for (name, lee) in members {
             let middle = (y + 1.5 * third).round() as i32;
-            let name = fit(root, &printable(name), &style::label(), NAMES - 12)?;
+            let name = fit(root, &printable(name), &style::label(), names - 12)?;
             root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 10, middle))?;
             draw_bar(root, lee, &scale, origin.color(), Row { left, right, middle, half: (1.05 * third) as i32 })?;
             y += 3.0 * third;
@@ -181,15 +193,19 @@ fn draw_bar<DB: DrawingBackend>(
             [(high, row.middle - cap), (high, row.middle + cap)],
         ];
         // A pale line under the dark one keeps it visible on a dark bar.
-        for (line, width) in lines.iter().map(|line| (line, 4)) {
-            root.draw(&PathElement::new(line.to_vec(), plotters::style::WHITE.stroke_width(width)))?;
+        for line in &lines {
+            root.draw(&PathElement::new(line.to_vec(), WHITE.stroke_width(4)))?;
         }
         for line in lines {
             root.draw(&PathElement::new(line.to_vec(), INK.stroke_width(2)))?;
         }
         end = end.max(high);
     }
-    root.draw_text(&compact(lee.lee), &anchored(style::label(), HPos::Left, VPos::Center), (end + 9, row.middle))?;
+    let (text, x) = (compact(lee.lee), end + 9);
+    let width = root.estimate_text_size(&text, &style::label())?.0 as i32;
+    // Grid lines stop at the number.
+    root.draw(&Rectangle::new([(x - 2, row.middle - 8), (x + width + 2, row.middle + 8)], WHITE.filled()))?;
+    root.draw_text(&text, &anchored(style::label(), HPos::Left, VPos::Center), (x, row.middle))?;
     Ok(())
 }
 
@@ -201,11 +217,11 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
     root.draw_text("Symmetry spectrum: directions of the affine algebra", &style::panel(), (left, TOP - 10))?;
     let note = "eigenvalue: relative LEE with generators scaled to E‖A x‖² = 1; x right, y down";
     root.draw_text(note, &style::note(), (left, TOP + 14))?;
-    draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 96))?;
+    draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 84))?;
 
-    const FIELD: i32 = 132;
-    let top = TOP + 174;
-    let row_height = (HEIGHT - 8 - top) / 2;
+    const FIELD: i32 = 144;
+    let top = TOP + 192;
+    let row_height = (HEIGHT + 10 - top) / 2;
     for (i, direction) in report.symmetry_spectrum.iter().take(6).enumerate() {
         let (column, row) = (i as i32 % DIRECTIONS_PER_ROW, i as i32 / DIRECTIONS_PER_ROW);
         let (x, y) = (left + column * DIRECTION_WIDTH, top + row * row_height);
@@ -216,11 +232,12 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
                 [x + a * vx, y + a * vy]
             })
         };
+        let value = format!("{} = {}", subscripted(i), compact(direction.eigenvalue.max(0.0)));
+        root.draw_text(&value, &style::label(), (x, y - 22))?;
         draw_field(root, (x, y), FIELD, field)?;
-        root.draw_text(&subscripted(i), &style::label(), (x + FIELD + 8, y))?;
         for (line, term) in direction.words().replace(" + ", "\n+ ").replace(" − ", "\n− ").lines().enumerate() {
-            let text = fit(root, term, &style::note(), DIRECTION_WIDTH - 8)?;
-            root.draw_text(&text, &style::note(), (x, y + FIELD + 6 + 18 * line as i32))?;
+            let text = fit(root, term, &style::label(), DIRECTION_WIDTH - 8)?;
+            root.draw_text(&text, &style::label(), (x, y + FIELD + 6 + 18 * line as i32))?;
         }
     }
     Ok(())
@@ -250,7 +267,6 @@ fn draw_eigenvalues<DB: DrawingBackend>(
             let corners = [(x - 13, y), (x + 13, bottom)];
             root.draw(&Rectangle::new(corners, SERIES[0].filled()))?;
         }
-        root.draw_text(&compact(*value), &anchored(style::note(), HPos::Center, VPos::Bottom), (x, y - 4))?;
         root.draw_text(&subscripted(i), &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 4))?;
     }
     root.draw(&PathElement::new(
