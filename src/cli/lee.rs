@@ -12,7 +12,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{LoadOptions, Network};
 use crate::input::{METADATA_KEY, Preprocessing, Source};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
-use crate::figure::Format;
+use crate::figure::{Format, LeeFigure, render};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{OutputFile, Sink, json_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
@@ -271,6 +271,9 @@ fn write(
     let stdout_is_json = matches!(claimed.json, Some(Sink::Standard));
     if let Some(sink) = claimed.json {
         sink.write_bytes(&json_bytes(report)?)?;
+    }
+    if let Some((file, format)) = claimed.plot {
+        file.write_bytes(&render(&LeeFigure(report), format)?)?;
     }
     Ok(())
 }
