@@ -9,14 +9,14 @@ use clap::{Args, ValueEnum, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
+use crate::figure::{Format, LeeFigure, TangentsFigure, render};
 use crate::graph::{LoadOptions, Network};
 use crate::input::{METADATA_KEY, Preprocessing, Source};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
-use crate::figure::{Format, LeeFigure, render};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
-use crate::report::{OutputFile, Sink, json_bytes};
+use crate::report::{OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, GridKind, Units};
+use crate::symmetry::{Combination, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
 
@@ -172,7 +172,9 @@ impl DeviceChoice {
             let found = Cuda::device_count();
             return Err(Failure::new(
                 Status::Machine,
-                format!("the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or a LIBTORCH with CUDA"),
+                format!(
+                    "the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or a LIBTORCH with CUDA"
+                ),
             ));
         }
         Ok(self.0)
@@ -272,10 +274,77 @@ fn write(
     if let Some(sink) = claimed.json {
         sink.write_bytes(&json_bytes(report)?)?;
     }
+    if let Some(file) = claimed.csv {
+        file.write_bytes(lee_csv(report).as_bytes())?;
+    }
+    if let (Some(file), Some(vectors)) = (claimed.vectors, meter.vectors()?) {
+        file.write_bytes(&vector_file(report, meter, &vectors)?)?;
+    }
     if let Some((file, format)) = claimed.plot {
         file.write_bytes(&render(&LeeFigure(report), format)?)?;
     }
+    // Inputs of other channels are no pictures.
+    let drawable = matches!(first.size()[2], 1 | 3);
+    if let (Some(file), true) = (claimed.tangents, drawable) {
+        file.write_bytes(&render(&tangents_figure(report, meter, first)?, Format::Png)?)?;
+    }
+    if !args.quiet && !stdout_is_json {
+        let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
+        Sink::Standard.write_bytes(lee_table(report, width.clamp(60, 120)).as_bytes())?;
+    }
     Ok(())
+}
+
+/// Every generator's Lie derivatives, `[N, outputs…]`, as a safetensors file; the batch axis of one is left out.
+fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
+    let flat = vectors.f_reshape([7, -1])?;
+    let mut shape = vec![report.images];
+    shape.extend(report.output_shape.iter().skip(1).map(|&n| n as usize));
+    let mut named: Vec<Vectors> = Vec::new();
+    for combination in meter.generators() {
+        let coefficients: Vec<f32> = combination.coefficients().iter().map(|&a| a as f32).collect();
+        let mixed = Tensor::f_from_slice(&coefficients)?.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
+        named.push((combination.name().to_owned(), shape.clone(), Vec::<f32>::try_from(&mixed)?));
+    }
+    let about = [
+        ("model", &report.model),
+        ("output", &report.output),
+        ("output_action", &report.output_action),
+        ("derivative", &report.derivative),
+        ("boundary", &report.boundary),
+        ("grid", &report.grid),
+        ("units", &report.units),
+    ];
+    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    Ok(vectors_bytes(&named, about)?)
+}
+
+/// The first image beside its tangents.
+fn tangents_figure(report: &LeeReport, meter: &mut LeeMeter<'_>, first: &Tensor) -> Result<TangentsFigure, Failure> {
+    let x = first.f_narrow(0, 0, 1)?;
+    let tangents = meter.input_tangents(&x)?;
+    let name = report.image_names.first().map_or("", String::as_str);
+    Ok(TangentsFigure {
+        name: PathBuf::from(name)
+            .file_name()
+            .map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned()),
+        conditions: format!("{} derivative, {} boundary, t in {}s", report.derivative, report.boundary, report.units),
+        image: picture(&x)?,
+        tangents: MEASURED
+            .iter()
+            .enumerate()
+            .map(|(i, generator)| Ok((*generator, picture(&tangents.f_get(i as i64)?)?)))
+            .collect::<Result<_, Failure>>()?,
+    })
+}
+
+/// `[1, 1, channels, rows, columns]` as an array.
+fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
+    let size = x.size();
+    let [c, h, w] = [size[size.len() - 3], size[size.len() - 2], size[size.len() - 1]].map(|n| n as usize);
+    let values = Vec::<f32>::try_from(&x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_reshape([-1])?)?;
+    ndarray::Array3::from_shape_vec((c, h, w), values)
+        .map_err(|error| Failure::new(Status::Defect, format!("a picture of the wrong size: {error}")))
 }
 
 fn image_size(network: &Network) -> Result<[usize; 3], Failure> {

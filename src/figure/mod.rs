@@ -7,6 +7,8 @@ pub mod number;
 mod scale;
 mod scaled;
 pub mod style;
+mod tangents;
 
 pub use canvas::{Area, Figure, FigureError, Format, render};
 pub use lee::LeeFigure;
+pub use tangents::TangentsFigure;

@@ -164,8 +164,15 @@ impl<'a> LeeMeter<'a> {
         let input = network.input();
         let input_grid = input.grid.ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
-        let combinations =
-            Named::ALL.into_iter().map(Combination::named).chain(options.combinations.iter().cloned()).collect();
+        // A combination that is asked for by a name that is there already is reported once.
+        let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
+        for combination in &options.combinations {
+            let known = MEASURED.iter().any(|g| g.name() == combination.name())
+                || combinations.iter().any(|c| c.name() == combination.name());
+            if !known {
+                combinations.push(combination.clone());
+            }
+        }
         Ok(Self {
             network,
             output,
@@ -204,13 +211,14 @@ impl<'a> LeeMeter<'a> {
     /// A_i x for all measured generators: `[7, …]` in front of `x`'s own shape.
     pub fn input_tangents(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
         let grid = self.placed(&self.input_grid);
-        Ok(self.actions.on(&grid)?.all(x)?)
+        Ok(self.actions.on(&grid)?.all(&self.network.place(x)?)?)
     }
 
     /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
-        let dx = self.input_tangents(x)?;
-        Ok(self.derivatives_along(x, &dx)?.1)
+        let x = self.network.place(x)?;
+        let dx = self.input_tangents(&x)?;
+        Ok(self.derivatives_along(&x, &dx)?.1)
     }
 
     fn derivatives_along(&mut self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor), LeeError> {

@@ -2,7 +2,13 @@
 
 mod finite;
 mod json;
+mod lee_csv;
+mod lee_table;
 mod output;
+mod vectors;
 
 pub use json::{JsonError, json_bytes};
+pub use lee_csv::lee_csv;
+pub use lee_table::lee_table;
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
+pub use vectors::{Vectors, VectorsError, vectors_bytes};
