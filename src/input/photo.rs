@@ -1,5 +1,7 @@
 //! One photo as a network's input.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
@@ -72,7 +74,9 @@ fn decode(path: &Path) -> Result<(DynamicImage, Vec<String>), InputError> {
         };
         InputError::Image { path: path.to_owned(), problem }
     };
-    let reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
+    // By content, not by name: a photo with the wrong extension is still a photo.
+    let file = BufReader::new(File::open(path).map_err(read)?);
+    let reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let color = decoder.color_type();
