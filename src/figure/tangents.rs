@@ -53,17 +53,17 @@ impl Figure for TangentsFigure {
         let width = (self.size().0 - 2 * MARGIN) as i32;
         let title = fit(root, &format!("Tangents of {}", printable(&self.name)), &style::title(), width)?;
         root.draw_text(&title, &style::title(), (MARGIN as i32, 16))?;
-        let note = format!("A x, mean over channels; {}", printable(&self.conditions));
+        let note = format!("A x, mean over channels; the scale holds 99 % of pixels; {}", printable(&self.conditions));
         root.draw_text(&fit(root, &note, &style::note(), width)?, &style::note(), (MARGIN as i32, 48))?;
 
-        draw_panel(root, 0, "x", "from its least to its largest value", photo(self.image.view()))?;
+        draw_panel(root, 0, "photo:  x", "from its least to its largest value", photo(self.image.view()))?;
         for (i, (generator, tangent)) in self.tangents.iter().enumerate() {
             let values = tangent.mean_axis(Axis(0)).unwrap_or_else(|| Array2::zeros((1, 1)));
             let scale = percentile(&values);
             let caption = format!("{generator}:  {}", generator.formula());
             let foot = if scale > 0.0 {
                 let scale = compact(f64::from(scale));
-                format!("dark −{scale}, light {scale} (99 % of pixels)")
+                format!("dark −{scale}, light +{scale}")
             } else {
                 "zero".to_owned()
             };
