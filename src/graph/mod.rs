@@ -1,3 +1,38 @@
 //! A network as a graph of operations.
+//!
+//! [`onnx`] reads and writes files in pure Rust. With the feature `torch`, [`Network`] is a loaded model: its
+//! operators carry tangents beside values, in *lanes* ([`operator`]), and its values know where their samples lie.
 
 pub mod onnx;
+
+#[cfg(feature = "torch")]
+mod builder;
+#[cfg(feature = "torch")]
+mod error;
+#[cfg(feature = "torch")]
+pub mod forward_ad;
+#[cfg(feature = "torch")]
+pub mod layout;
+#[cfg(feature = "torch")]
+mod load;
+#[cfg(feature = "torch")]
+mod network;
+#[cfg(feature = "torch")]
+pub mod operator;
+#[cfg(feature = "torch")]
+pub mod ops;
+#[cfg(feature = "torch")]
+mod run;
+#[cfg(feature = "torch")]
+mod tensors;
+
+#[cfg(feature = "torch")]
+pub use error::{GraphError, first_line};
+#[cfg(feature = "torch")]
+pub use load::LoadOptions;
+#[cfg(feature = "torch")]
+pub use network::{Network, Step, ValueInfo};
+#[cfg(feature = "torch")]
+pub use run::{Lanes, Sweep, Value};
+#[cfg(feature = "torch")]
+pub use tensors::is_finite;

@@ -1,4 +1,9 @@
 //! Measurements, and the plain structs they return.
 
+#[cfg(feature = "torch")]
+pub mod action;
+#[cfg(feature = "torch")]
+pub mod lee;
 pub mod lee_report;
-pub mod photo;
+#[cfg(feature = "linalg")]
+pub mod symmetry_spectrum;

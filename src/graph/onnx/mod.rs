@@ -1,1 +1,12 @@
-//! ONNX files, read and written.
+//! ONNX files, read and written with prost; pure Rust.
+
+mod attributes;
+mod error;
+pub mod proto;
+mod read;
+mod tensor;
+
+pub use attributes::Attributes;
+pub use error::OnnxError;
+pub use read::{OnnxFile, read_model};
+pub use tensor::{ElementType, OnnxTensor};

@@ -1,0 +1,65 @@
+# What a newcomer types. Every goal can be repeated, stopped and started again, and fetches only what is not there yet.
+# setup, models, demo and test share one cargo profile (dev), so that torch-sys, minutes of C++, compiles once.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+ALIASCOPE := $(TARGET)/debug/aliascope
+DEMO := results/demo
+
+.PHONY: help setup models build demo test bench docs check clean
+
+help: ## Show this list
+	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-8s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
+
+setup: ## Install system packages where missing, and libtorch (540 MB, once per user)
+	@$(PYTHON) scripts/setup.py
+
+models: ## Fetch six pretrained networks and fifteen photos (140 MB, once per user)
+	@$(PYTHON) scripts/models.py
+
+# The notice is for the first build alone: where torch-sys has been built, cargo is done in seconds.
+build: setup
+	@compgen -G "$(TARGET)/debug/build/torch-sys-*/output" > /dev/null || \
+		echo "First build: torch-sys compiles PyTorch's C++ interface, a few minutes on two cores, once."
+	@cargo build --locked
+
+demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the figures
+	@mkdir -p $(DEMO)
+	@$(ALIASCOPE) lee models/efficientnet-lite0.onnx --images photos \
+		--json $(DEMO)/lee.json --csv $(DEMO)/lee.csv --plot $(DEMO)/lee.png --force
+	@$(ALIASCOPE) harmonics --activation relu --frequency 8 --samples 32 --plot $(DEMO)/harmonics.png --force
+	@$(ALIASCOPE) theorem --random 1 --band 9 --grid 7 --plot $(DEMO)/theorem.png --force
+	@echo
+	@echo "The figures, and the table as JSON and CSV, are in $(DEMO):"
+	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
+
+# The pure-Rust part first: it needs no native library and answers in seconds.
+test: build models ## Run all tests, with and without libtorch
+	@cargo test --locked --no-default-features
+	@cargo test --locked
+
+bench: build models ## Time forward pass, batch and sweep (compiles once more, optimised)
+	@cargo bench --locked
+
+docs: setup ## Build the API documentation
+	@cargo doc --locked --no-deps
+	@echo "Open $(TARGET)/doc/aliascope/index.html"
+
+check: build ## Check format, lints and documentation, with every warning an error
+	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
+		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
+	@cargo fmt --check
+	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+clean: ## Delete what was built here; what was downloaded stays in the cache
+	@cargo clean
+	@rm -rf results

@@ -1,0 +1,100 @@
+"""System packages: what the build needs, whether it is there, and how to get it on this system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+
+from provision import Failure, say
+
+OLDEST_RUST = (1, 88)
+
+# How each package manager calls what `make setup` needs.
+INSTALL_SENTENCES = {
+    "dnf": "`sudo dnf install gcc-c++ pkgconf-pkg-config openblas-devel`",
+    "pacman": "`sudo pacman -S --needed gcc pkgconf openblas`",
+    "zypper": "`sudo zypper install gcc-c++ pkgconf-pkg-config openblas-devel`",
+    "brew": "`brew install openblas pkgconf` and `xcode-select --install`",
+}
+
+
+def check_rust() -> None:
+    """Fails unless cargo is there and new enough: nothing else is worth downloading before that."""
+    how = "get it from https://rustup.rs (`rustup update` if you have an older one), then run again"
+    if not shutil.which("cargo"):
+        raise Failure(f"aliascope is built with Rust {version_text(OLDEST_RUST)} or later and there is no cargo: {how}")
+    said = subprocess.run(["cargo", "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if not found or (int(found[1]), int(found[2])) < OLDEST_RUST:
+        raise Failure(f"aliascope needs Rust {version_text(OLDEST_RUST)} or later and cargo says “{said.strip()}”: {how}")
+
+
+def version_text(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def missing_packages() -> list[str]:
+    """What the build lacks here, by Debian's names; found by trying, so other sources of the same tools count too."""
+    missing = []
+    if not (shutil.which("c++") or shutil.which("g++")):
+        missing.append("g++")
+    if not shutil.which("make"):
+        missing.append("make")
+    if not (shutil.which("pkg-config") or shutil.which("pkgconf")):
+        missing.append("pkg-config")
+    if not _has_openblas():
+        missing.append("libopenblas-dev")
+    return missing
+
+
+def _has_openblas() -> bool:
+    pkg_config = shutil.which("pkg-config") or shutil.which("pkgconf")
+    if pkg_config and subprocess.run([pkg_config, "--exists", "openblas"]).returncode == 0:
+        return True
+    brew = shutil.which("brew") if sys.platform == "darwin" else None
+    return bool(brew) and subprocess.run([brew, "--prefix", "--installed", "openblas"], capture_output=True).returncode == 0
+
+
+def install_packages(packages: list[str]) -> None:
+    """Installs Debian packages without asking anything, or fails with the command that would."""
+    names = " ".join(packages)
+    if not shutil.which("apt-get"):
+        for manager, sentence in INSTALL_SENTENCES.items():
+            if shutil.which(manager):
+                raise Failure(f"the build lacks {names} (Debian's names): run {sentence}, then run again")
+        raise Failure(f"the build lacks {names} (Debian's names): install them with this system's package manager, then run again")
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if root and (not shutil.which("sudo") or subprocess.run([*root, "true"], capture_output=True).returncode != 0):
+        raise Failure(f"system packages are missing and only root may install them: run `sudo apt-get install -y {names}`, then run again")
+
+    say(f"Installing system packages: {names} (under a minute) …")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # `env` carries it through sudo, which drops the caller's environment.
+    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "env": environment}
+    # A fresh machine has no package lists; refreshing them only when needed keeps other machines quick.
+    if subprocess.run(install, stderr=subprocess.DEVNULL, **quiet).returncode == 0:
+        return
+    subprocess.run([*apt, "update"], **quiet)
+    if subprocess.run(install, **quiet).returncode != 0:
+        raise Failure(f"apt-get could not install {names} (its own message is above): mend that, or install them yourself, then run again")
+
+
+def install_python_venv() -> None:
+    """Debian ships Python without what makes virtual environments."""
+    if shutil.which("apt-get"):
+        install_packages(["python3-venv"])
+
+
+def machine() -> str:
+    """This machine by the names of the requirements files: `linux-x86_64`, `linux-aarch64`, `macos-arm64` or another."""
+    system = {"Linux": "linux", "Darwin": "macos"}.get(platform.system(), platform.system().lower())
+    processor = {"amd64": "x86_64", "arm64": "arm64" if system == "macos" else "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    return f"{system}-{processor}"

@@ -1,0 +1,279 @@
+//! One node on its way to becoming an [`Operator`](super::operator::Operator): attributes, constants and shapes.
+
+use tch::{Device, Kind, Tensor};
+
+use super::error::GraphError;
+use super::layout::Flow;
+use super::onnx::Attributes;
+use super::operator::{Operator, Torch, with_rank};
+
+/// What is known of a node's input when its operator is built.
+#[derive(Debug)]
+pub enum Slot {
+    /// A constant.
+    Constant(Tensor),
+    /// A value that depends on the network's input.
+    Varying {
+        /// Its shape, as ONNX gives it.
+        shape: Vec<i64>,
+        /// Its element kind.
+        kind: Kind,
+    },
+}
+
+impl Slot {
+    /// The shape, as ONNX gives it.
+    pub fn shape(&self) -> Vec<i64> {
+        match self {
+            Self::Constant(tensor) => tensor.size(),
+            Self::Varying { shape, .. } => shape.clone(),
+        }
+    }
+}
+
+/// An input as an operator sees it: one of its varying inputs, or a constant that it keeps.
+#[derive(Debug)]
+pub enum Operand {
+    /// The place among the operator's varying inputs.
+    Varying(usize),
+    /// A constant, in the run's precision when it is a float.
+    Constant(Tensor),
+}
+
+impl Operand {
+    /// The operand's tensor at a call, viewed with `wanted` axes behind the lanes.
+    pub fn at(&self, x: &[&Tensor], rank: usize, wanted: usize) -> Torch<Tensor> {
+        match self {
+            Self::Varying(i) => with_rank(x[*i], rank, wanted),
+            Self::Constant(tensor) => Ok(tensor.shallow_clone()),
+        }
+    }
+}
+
+/// The outcome of building a node.
+pub struct Built {
+    /// The operator.
+    pub operator: Operator,
+    /// What it does to rows and columns.
+    pub flow: Flow,
+}
+
+/// The result of an operator's build function.
+pub type Build = Result<Built, GraphError>;
+
+/// A node, its inputs' shapes and constants, and typed access to its attributes.
+pub struct Builder<'a> {
+    /// The node's name, or a stand-in.
+    pub node: &'a str,
+    /// The operator's name.
+    pub operator: &'a str,
+    /// The opset of the operator's domain.
+    pub opset: i64,
+    attributes: &'a mut Attributes,
+    slots: &'a [Option<Slot>],
+    outputs: usize,
+    /// All operands are constants, and the node is evaluated once, now.
+    folding: bool,
+    device: Device,
+    varying: Vec<usize>,
+}
+
+impl<'a> Builder<'a> {
+    /// A builder for one node.
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        node: &'a str,
+        operator: &'a str,
+        opset: i64,
+        attributes: &'a mut Attributes,
+        slots: &'a [Option<Slot>],
+        outputs: usize,
+        folding: bool,
+        device: Device,
+    ) -> Self {
+        Self { node, operator, opset, attributes, slots, outputs, folding, device, varying: Vec::new() }
+    }
+
+    /// The inputs that the operator takes as varying, in the order in which it sees them.
+    pub fn varying(&self) -> &[usize] {
+        &self.varying
+    }
+
+    /// The run's device.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// How many outputs the node names.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// How many inputs the node names, trailing absent ones included.
+    pub fn inputs(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether input `i` is given.
+    pub fn has(&self, i: usize) -> bool {
+        self.slots.get(i).is_some_and(Option::is_some)
+    }
+
+    fn slot(&self, i: usize) -> Result<&'a Slot, GraphError> {
+        match self.slots.get(i) {
+            Some(Some(slot)) => Ok(slot),
+            _ => Err(self.invalid(format!("input {i} is missing"))),
+        }
+    }
+
+    /// The shape of input `i`.
+    pub fn shape(&self, i: usize) -> Result<Vec<i64>, GraphError> {
+        Ok(self.slot(i)?.shape())
+    }
+
+    /// The element kind of input `i`.
+    pub fn kind(&self, i: usize) -> Result<Kind, GraphError> {
+        Ok(match self.slot(i)? {
+            Slot::Constant(tensor) => tensor.kind(),
+            Slot::Varying { kind, .. } => *kind,
+        })
+    }
+
+    /// Input `i` as something that may depend on the network's input.
+    pub fn operand(&mut self, i: usize) -> Result<Operand, GraphError> {
+        match self.slot(i)? {
+            Slot::Constant(tensor) if !self.folding => Ok(Operand::Constant(tensor.shallow_clone())),
+            _ => {
+                let place = self.varying.iter().position(|&known| known == i).unwrap_or_else(|| {
+                    self.varying.push(i);
+                    self.varying.len() - 1
+                });
+                Ok(Operand::Varying(place))
+            }
+        }
+    }
+
+    /// Declares input `i` the operator's next varying input, as most operators have one.
+    ///
+    /// # Errors
+    /// When it is a constant although the node as a whole is not.
+    pub fn varying_input(&mut self, i: usize) -> Result<(), GraphError> {
+        match self.operand(i)? {
+            Operand::Varying(_) => Ok(()),
+            Operand::Constant(_) => {
+                Err(self.unsupported(format!("a constant input {i} beside varying ones"), String::new()))
+            }
+        }
+    }
+
+    /// Input `i` as a constant parameter.
+    ///
+    /// # Errors
+    /// When it depends on the network's input.
+    pub fn parameter(&self, i: usize, what: &str) -> Result<Tensor, GraphError> {
+        match self.slot(i)? {
+            Slot::Constant(tensor) => Ok(tensor.shallow_clone()),
+            Slot::Varying { .. } => {
+                Err(self.unsupported(format!("a {what} that depends on the network's input"), String::new()))
+            }
+        }
+    }
+
+    /// Input `i` as constant integers, or none where it is absent.
+    pub fn parameter_ints(&self, i: usize, what: &str) -> Result<Option<Vec<i64>>, GraphError> {
+        if !self.has(i) {
+            return Ok(None);
+        }
+        let flat = self.parameter(i, what)?.f_to_kind(Kind::Int64)?.f_reshape([-1])?.f_to_device(Device::Cpu)?;
+        Ok(Some(Vec::try_from(&flat)?))
+    }
+
+    /// Input `i` as constant floats, or none where it is absent.
+    pub fn parameter_floats(&self, i: usize, what: &str) -> Result<Option<Vec<f64>>, GraphError> {
+        if !self.has(i) {
+            return Ok(None);
+        }
+        let flat = self.parameter(i, what)?.f_to_kind(Kind::Double)?.f_reshape([-1])?.f_to_device(Device::Cpu)?;
+        Ok(Some(Vec::try_from(&flat)?))
+    }
+
+    /// Input `i` as one constant float, or none where it is absent.
+    pub fn parameter_float(&self, i: usize, what: &str) -> Result<Option<f64>, GraphError> {
+        match self.parameter_floats(i, what)?.as_deref() {
+            None => Ok(None),
+            Some([value]) => Ok(Some(*value)),
+            Some(values) => Err(self.invalid(format!("its {what} has {} entries, not one", values.len()))),
+        }
+    }
+
+    /// An integer attribute.
+    pub fn int(&mut self, name: &str) -> Result<Option<i64>, GraphError> {
+        Ok(self.attributes.int(name)?)
+    }
+
+    /// A float attribute.
+    pub fn float(&mut self, name: &str) -> Result<Option<f64>, GraphError> {
+        Ok(self.attributes.float(name)?.map(f64::from))
+    }
+
+    /// A list of integers.
+    pub fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>, GraphError> {
+        Ok(self.attributes.ints(name)?)
+    }
+
+    /// A string attribute.
+    pub fn string(&mut self, name: &str) -> Result<Option<String>, GraphError> {
+        Ok(self.attributes.string(name)?)
+    }
+
+    /// All attributes, for what the shorthands above do not cover.
+    pub fn attributes(&mut self) -> &mut Attributes {
+        self.attributes
+    }
+
+    /// An axis attribute or input of a value with `rank` axes, counted from the end (−1 is the last).
+    pub fn axis_from_end(&self, axis: i64, rank: usize) -> Result<i64, GraphError> {
+        let rank = rank as i64;
+        let from_end = if axis < 0 { axis } else { axis - rank };
+        if (-rank..0).contains(&from_end) {
+            Ok(from_end)
+        } else {
+            Err(self.invalid(format!("axis {axis} is outside a value of {rank} axes")))
+        }
+    }
+
+    /// Several axes, counted from the end.
+    pub fn axes_from_end(&self, axes: &[i64], rank: usize) -> Result<Vec<i64>, GraphError> {
+        axes.iter().map(|&axis| self.axis_from_end(axis, rank)).collect()
+    }
+
+    /// The error for a node that contradicts itself or its inputs.
+    pub fn invalid(&self, problem: impl Into<String>) -> GraphError {
+        GraphError::Node {
+            node: self.node.to_owned(),
+            operator: self.operator.to_owned(),
+            shapes: shapes_of(self.slots),
+            problem: problem.into(),
+        }
+    }
+
+    /// The error for a use of the operator that is not supported.
+    pub fn unsupported(&self, problem: impl Into<String>, mend: impl Into<String>) -> GraphError {
+        GraphError::Unsupported {
+            node: self.node.to_owned(),
+            operator: self.operator.to_owned(),
+            opset: self.opset,
+            problem: problem.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+/// The inputs' shapes, for messages.
+pub fn shapes_of(slots: &[Option<Slot>]) -> String {
+    let shapes: Vec<String> = slots
+        .iter()
+        .map(|slot| slot.as_ref().map_or("absent".to_owned(), |slot| format!("{:?}", slot.shape())))
+        .collect();
+    shapes.join(", ")
+}

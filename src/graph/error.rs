@@ -1,0 +1,95 @@
+//! Why a network could not be loaded or run.
+
+use tch::TchError;
+
+use super::onnx::OnnxError;
+
+/// Why a network could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphError {
+    /// The file is missing, damaged, or not ONNX.
+    #[error(transparent)]
+    File(#[from] OnnxError),
+    /// An operator that aliascope does not know.
+    #[error(
+        "node '{node}': the operator {operator} (opset {opset}{}) is not supported; supported are {supported}",
+        domain_note(domain)
+    )]
+    Operator {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// Its domain; empty for ONNX's own.
+        domain: String,
+        /// The opset that the model imports for the domain.
+        opset: i64,
+        /// Names of the supported operators.
+        supported: String,
+    },
+    /// An attribute, or a use of an operator, that aliascope does not support.
+    #[error("node '{node}' ({operator}, opset {opset}): {problem} is not supported{}", if mend.is_empty() { String::new() } else { format!("; {mend}") })]
+    Unsupported {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The opset.
+        opset: i64,
+        /// What is not supported.
+        problem: String,
+        /// What is supported instead; may be empty.
+        mend: String,
+    },
+    /// A node contradicts itself or its inputs.
+    #[error("node '{node}' ({operator}, inputs {shapes}): {problem}")]
+    Node {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The shapes of its inputs.
+        shapes: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The graph as a whole is not usable.
+    #[error("{path}: {problem}")]
+    Graph {
+        /// The model's path.
+        path: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The input's size is left open by the model.
+    #[error(
+        "{path}: the input '{input}' has the open shape [{shape}]; fix it with --input-shape, such as --input-shape {example}"
+    )]
+    DynamicInput {
+        /// The model's path.
+        path: String,
+        /// The input's name.
+        input: String,
+        /// The shape as the model states it.
+        shape: String,
+        /// A shape that would do.
+        example: String,
+    },
+    /// NaN or infinity.
+    #[error("{0}")]
+    NotFinite(String),
+    /// libtorch refused something.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] TchError),
+}
+
+fn domain_note(domain: &str) -> String {
+    if domain.is_empty() { String::new() } else { format!(", domain {domain}") }
+}
+
+/// libtorch's own sentence, without the C++ stack that follows it.
+pub fn first_line(error: &TchError) -> String {
+    let text = error.to_string();
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error");
+    line.trim().trim_start_matches("Internal torch error: ").to_owned()
+}

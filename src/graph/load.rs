@@ -1,0 +1,482 @@
+//! From a file to a [`Network`]: constants folded, shapes known, operators built.
+//!
+//! Nodes are visited once, in order. A node whose inputs are all constant is evaluated and becomes a constant; every
+//! other is built into an operator and run on a zero image of one lane, which tells its outputs' shapes. So
+//! arithmetic on shapes needs no inference of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::symmetry::{Grid, GridKind};
+
+use super::builder::{Builder, Slot, shapes_of};
+use super::error::{GraphError, first_line};
+use super::layout::plane;
+use super::network::{Network, Step, ValueInfo};
+use super::onnx::proto::{DimensionValue, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto};
+use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
+use super::ops;
+use super::tensors::{is_finite, tensor_from_onnx};
+
+/// How to load a network.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The input's shape, where the model leaves it open.
+    pub input_shape: Option<Vec<i64>>,
+    /// `Kind::Float` or `Kind::Double`.
+    pub kind: Kind,
+    /// Where to run.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { input_shape: None, kind: Kind::Float, device: Device::Cpu }
+    }
+}
+
+impl Network {
+    /// Loads an ONNX file.
+    ///
+    /// # Errors
+    /// When the file is damaged, leaves its input's size open, or uses something that is not supported: the message
+    /// names node, operator and attribute.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
+        let file = read_model(path)?;
+        tch::no_grad(|| Loader::new(&file, options)?.load())
+    }
+}
+
+/// What a name stands for.
+enum Known {
+    Constant(Tensor),
+    Varying(usize),
+}
+
+struct Loader<'a> {
+    file: &'a OnnxFile,
+    graph: &'a GraphProto,
+    options: &'a LoadOptions,
+    initializers: HashMap<&'a str, &'a TensorProto>,
+    known: HashMap<String, Known>,
+    /// How many nodes still read a name.
+    readers: HashMap<String, usize>,
+    steps: Vec<Step>,
+    values: Vec<ValueInfo>,
+    /// The zero image's values, one lane each, while something still reads them.
+    trace: Vec<Option<Tensor>>,
+    /// Whether a value owns its memory.
+    fresh: Vec<bool>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(file: &'a OnnxFile, options: &'a LoadOptions) -> Result<Self, GraphError> {
+        let graph = file.graph()?;
+        let mut initializers = HashMap::new();
+        for tensor in &graph.initializer {
+            let name = tensor.name.as_deref().unwrap_or("");
+            if initializers.insert(name, tensor).is_some() {
+                return Err(wrong(file, format!("the constant '{name}' is there twice; export the model again")));
+            }
+        }
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().and_then(|v| v.name.as_deref()).unwrap_or("");
+            return Err(wrong(file, format!("the sparse constant '{name}' is not supported; save it as a dense one")));
+        }
+        Ok(Self {
+            file,
+            graph,
+            options,
+            initializers,
+            known: HashMap::new(),
+            readers: HashMap::new(),
+            steps: Vec::new(),
+            values: Vec::new(),
+            trace: Vec::new(),
+            fresh: Vec::new(),
+        })
+    }
+
+    fn load(mut self) -> Result<Network, GraphError> {
+        let input = self.only_input()?;
+        let shape = self.input_shape(input)?;
+        let name = input.name.clone().unwrap_or_default();
+        let output = match self.graph.output.first().and_then(|o| o.name.clone()) {
+            Some(output) if !output.is_empty() => output,
+            _ => return Err(wrong(self.file, "the model has no output; export it again")),
+        };
+        let nodes = self.nodes_before(&output)?;
+
+        let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
+        let grid = plane(&shape).map(|(rows, columns)| Grid::image(rows, columns, GridKind::Tracked));
+        self.define(name.clone(), x, shape, grid, false);
+        for node in nodes {
+            self.visit(node)?;
+        }
+        let output_id = match self.known.get(&output) {
+            Some(Known::Varying(id)) => *id,
+            Some(Known::Constant(_)) => {
+                return Err(wrong(self.file, format!("the output '{output}' does not depend on the input '{name}'")));
+            }
+            None => {
+                return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again")));
+            }
+        };
+        self.plan(output_id);
+        let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
+        let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
+        Ok(Network {
+            path: self.file.path.clone(),
+            steps: self.steps,
+            values: self.values,
+            output: output_id,
+            metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
+            other_outputs,
+            kind: self.options.kind,
+            device: self.options.device,
+        })
+    }
+
+    /// The graph's input; constants that old files list among the inputs are none.
+    fn only_input(&self) -> Result<&'a ValueInfoProto, GraphError> {
+        let is_constant = |v: &&ValueInfoProto| self.initializers.contains_key(v.name.as_deref().unwrap_or(""));
+        let inputs: Vec<_> = self.graph.input.iter().filter(|v| !is_constant(v)).collect();
+        match inputs[..] {
+            [input] => Ok(input),
+            [] => Err(wrong(self.file, "the model has no input; export it again")),
+            _ => {
+                let names: Vec<_> = inputs.iter().map(|v| v.name.as_deref().unwrap_or("")).collect();
+                Err(wrong(
+                    self.file,
+                    format!(
+                        "the model has {} inputs ({}); networks with one image input are supported",
+                        names.len(),
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// The input's shape: as the model states it, with one image, and open sizes from the options.
+    fn input_shape(&self, input: &ValueInfoProto) -> Result<Vec<i64>, GraphError> {
+        let name = input.name.as_deref().unwrap_or("");
+        let tensor = match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+            Some(TypeValue::Tensor(tensor)) => tensor,
+            _ => return Err(wrong(self.file, format!("the input '{name}' is not a tensor"))),
+        };
+        if !matches!(tensor.elem_type, Some(1 | 10 | 11 | 16)) {
+            return Err(wrong(
+                self.file,
+                format!("the input '{name}' does not take floats; export the network without its decoding of bytes"),
+            ));
+        }
+        let stated: Vec<Option<i64>> = tensor
+            .shape
+            .iter()
+            .flat_map(|shape| &shape.dim)
+            .map(|dim| match dim.value {
+                Some(DimensionValue::Value(n)) if n > 0 => Some(n),
+                _ => None,
+            })
+            .collect();
+        let shape = match &self.options.input_shape {
+            Some(given) => {
+                let fits = stated.is_empty()
+                    || given.len() == stated.len() && given.iter().zip(&stated).all(|(g, s)| s.is_none_or(|s| s == *g));
+                if !fits || given.iter().any(|&n| n < 1) {
+                    return Err(wrong(
+                        self.file,
+                        format!(
+                            "--input-shape {} does not fit the input '{name}' of shape [{}]",
+                            list(given),
+                            open(&stated)
+                        ),
+                    ));
+                }
+                given.clone()
+            }
+            None => {
+                let mut shape = stated.clone();
+                if let Some(batch) = shape.first_mut() {
+                    *batch = batch.or(Some(1));
+                }
+                match shape.iter().copied().collect::<Option<Vec<i64>>>() {
+                    Some(shape) if !shape.is_empty() => shape,
+                    _ => {
+                        let example: Vec<i64> = [1, 3, 224, 224]
+                            .iter()
+                            .enumerate()
+                            .map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n))
+                            .collect();
+                        return Err(GraphError::DynamicInput {
+                            path: self.file.path.display().to_string(),
+                            input: name.to_owned(),
+                            shape: open(&stated),
+                            example: list(&example),
+                        });
+                    }
+                }
+            }
+        };
+        if shape[0] != 1 {
+            return Err(wrong(
+                self.file,
+                format!("the input '{name}' takes batches of {}; export the model for a batch of one", shape[0]),
+            ));
+        }
+        let entries = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
+        if entries.is_none_or(|n| n > 1 << 30) {
+            return Err(wrong(self.file, format!("an input of shape [{}] is too large", list(&shape))));
+        }
+        Ok(shape)
+    }
+
+    /// The nodes on which an output depends, in the file's order; counts readers of every name on the way.
+    fn nodes_before(&mut self, output: &str) -> Result<Vec<&'a NodeProto>, GraphError> {
+        let mut needed: HashSet<&str> = HashSet::from([output]);
+        let mut nodes = Vec::new();
+        let mut made = HashSet::new();
+        for node in &self.graph.node {
+            for name in node.output.iter().filter(|name| !name.is_empty()) {
+                if !made.insert(name.as_str()) || self.initializers.contains_key(name.as_str()) {
+                    return Err(wrong(self.file, format!("the value '{name}' is made twice; export the model again")));
+                }
+            }
+        }
+        for node in self.graph.node.iter().rev() {
+            if node.output.iter().any(|name| needed.contains(name.as_str())) {
+                needed.extend(node.input.iter().map(String::as_str));
+                needed.extend(subgraph_inputs(node));
+                nodes.push(node);
+            }
+        }
+        nodes.reverse();
+        for node in &nodes {
+            for name in node.input.iter().filter(|name| !name.is_empty()) {
+                *self.readers.entry(name.clone()).or_default() += 1;
+            }
+        }
+        *self.readers.entry(output.to_owned()).or_default() += 1;
+        Ok(nodes)
+    }
+
+    fn define(&mut self, name: String, lane: Tensor, shape: Vec<i64>, grid: Option<Grid>, fresh: bool) {
+        let id = self.values.len();
+        self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), grid });
+        self.trace.push(Some(lane));
+        self.fresh.push(fresh);
+        self.known.insert(name, Known::Varying(id));
+    }
+
+    /// A constant in the run's precision and on its device.
+    fn constant(&self, tensor: Tensor) -> Result<Tensor, GraphError> {
+        let tensor = match tensor.kind() {
+            Kind::Float | Kind::Double => tensor.f_to_kind(self.options.kind)?,
+            _ => tensor,
+        };
+        Ok(tensor.f_to_device(self.options.device)?)
+    }
+
+    fn slot(&mut self, node: &str, operator: &str, name: &str) -> Result<Option<Slot>, GraphError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        if !self.known.contains_key(name)
+            && let Some(proto) = self.initializers.get(name)
+        {
+            let tensor = tensor_from_onnx(&OnnxTensor::from_proto(proto, &self.file.folder(), name)?)?;
+            if !is_finite(&tensor)? {
+                return Err(GraphError::NotFinite(format!(
+                    "{}: the weights '{name}' of node '{node}' ({operator}) hold NaN or infinity; export the model again",
+                    self.file.path.display()
+                )));
+            }
+            let tensor = self.constant(tensor)?;
+            self.known.insert(name.to_owned(), Known::Constant(tensor));
+        }
+        match self.known.get(name) {
+            Some(Known::Constant(tensor)) => Ok(Some(Slot::Constant(tensor.shallow_clone()))),
+            Some(Known::Varying(id)) => {
+                let value = &self.values[*id];
+                Ok(Some(Slot::Varying { shape: value.shape.clone(), kind: value.kind }))
+            }
+            None => Err(wrong(
+                self.file,
+                format!(
+                    "node '{node}' ({operator}) reads '{name}', which no node before it makes: the graph has a cycle, is not sorted, or lacks a constant"
+                ),
+            )),
+        }
+    }
+
+    fn visit(&mut self, node: &'a NodeProto) -> Result<(), GraphError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let domain = node.domain.as_deref().unwrap_or("");
+        let name = match node.name.as_deref() {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            // Nodes need no name; their first output has one.
+            _ => node.output.first().cloned().unwrap_or_default(),
+        };
+        let opset = self.file.opset(domain);
+        let unknown = || GraphError::Operator {
+            node: name.clone(),
+            operator: operator.to_owned(),
+            domain: domain.to_owned(),
+            opset,
+            supported: ops::names().join(", "),
+        };
+        if !matches!(domain, "" | "ai.onnx") {
+            return Err(unknown());
+        }
+        let slots =
+            node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
+        let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
+        let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
+        let device = self.options.device;
+        let mut builder =
+            Builder::new(&name, operator, opset, &mut attributes, &slots, node.output.len(), folding, device);
+        let failed = |error: GraphError| match error {
+            GraphError::Torch(error) => GraphError::Node {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                shapes: shapes_of(&slots),
+                problem: format!("libtorch refuses it: {}", first_line(&error)),
+            },
+            other => other,
+        };
+        if let Some(tensor) = ops::create(&mut builder).map_err(failed)? {
+            attributes.finish(opset)?;
+            let tensor = self.constant(tensor)?;
+            if let Some(output) = node.output.first() {
+                self.known.insert(output.clone(), Known::Constant(tensor));
+            }
+            self.release(node);
+            return Ok(());
+        }
+        let build = ops::find(operator).ok_or_else(unknown)?;
+        let built = build(&mut builder).map_err(failed)?;
+        let varying: Vec<usize> = builder.varying().to_vec();
+        attributes.finish(opset)?;
+
+        if folding {
+            let lanes = varying
+                .iter()
+                .map(|&i| match &slots[i] {
+                    Some(Slot::Constant(tensor)) => Ok(tensor.f_unsqueeze(0)?),
+                    _ => Err(wrong(self.file, "a folded node reads a varying value")),
+                })
+                .collect::<Result<Vec<_>, GraphError>>()?;
+            let outputs = built.operator.forward(&lanes.iter().collect::<Vec<_>>()).map_err(|e| failed(e.into()))?;
+            for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
+                let tensor = self.constant(tensor.f_squeeze_dim(0)?)?;
+                self.known.insert(output.clone(), Known::Constant(tensor));
+            }
+            self.release(node);
+            return Ok(());
+        }
+
+        let inputs = varying
+            .iter()
+            .map(|&i| match self.known.get(&node.input[i]) {
+                Some(Known::Varying(id)) => Ok(*id),
+                _ => Err(wrong(self.file, format!("node '{name}' ({operator}) reads a constant as a varying value"))),
+            })
+            .collect::<Result<Vec<_>, GraphError>>()?;
+        let outputs = {
+            let lanes = inputs
+                .iter()
+                .map(|&id| self.trace[id].as_ref().ok_or_else(|| wrong(self.file, "a value was freed too early")))
+                .collect::<Result<Vec<_>, GraphError>>()?;
+            built.operator.forward(&lanes).map_err(|e| failed(e.into()))?
+        };
+        let grids: Vec<(Vec<i64>, Option<Grid>)> =
+            inputs.iter().map(|&id| (self.values[id].shape.clone(), self.values[id].grid)).collect();
+        let grids: Vec<(&[i64], Option<Grid>)> = grids.iter().map(|(shape, grid)| (shape.as_slice(), *grid)).collect();
+        let fresh = built.operator.is_fresh();
+        let mut ids = Vec::with_capacity(node.output.len());
+        for (output, lane) in node.output.iter().zip(outputs) {
+            let read = !output.is_empty() && self.readers.contains_key(output);
+            ids.push(read.then_some(self.values.len()));
+            if read {
+                let shape = lane.size()[1..].to_vec();
+                let grid = built.flow.grid(&grids, &shape);
+                self.define(output.clone(), lane, shape, grid, fresh);
+            }
+        }
+        self.steps.push(Step {
+            name: name.clone(),
+            op_type: operator.to_owned(),
+            operator: built.operator,
+            inputs,
+            outputs: ids,
+            frees: Vec::new(),
+            may_overwrite: false,
+        });
+        self.release(node);
+        Ok(())
+    }
+
+    /// Forgets trace values and constants that no later node reads.
+    fn release(&mut self, node: &NodeProto) {
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            let Some(readers) = self.readers.get_mut(name) else { continue };
+            *readers -= 1;
+            if *readers == 0 {
+                match self.known.get(name) {
+                    Some(Known::Varying(id)) => self.trace[*id] = None,
+                    Some(Known::Constant(_)) => {
+                        self.known.remove(name);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Last uses, and which inputs may be overwritten.
+    fn plan(&mut self, output: usize) {
+        let mut readers = vec![0usize; self.values.len()];
+        let mut last = vec![None; self.values.len()];
+        readers[output] += 1;
+        for (at, step) in self.steps.iter().enumerate() {
+            for &id in &step.inputs {
+                readers[id] += 1;
+                last[id] = Some(at);
+            }
+        }
+        for (at, step) in self.steps.iter_mut().enumerate() {
+            if let Some(&first) = step.inputs.first() {
+                step.may_overwrite = self.fresh[first] && readers[first] == 1;
+            }
+            let mut frees: Vec<usize> =
+                step.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
+            frees.sort_unstable();
+            frees.dedup();
+            step.frees = frees;
+        }
+    }
+}
+
+fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {
+    GraphError::Graph { path: file.path.display().to_string(), problem: problem.into() }
+}
+
+/// Names that a node's subgraphs may read.
+fn subgraph_inputs(node: &NodeProto) -> impl Iterator<Item = &str> {
+    node.attribute
+        .iter()
+        .flat_map(|a| a.g.iter().map(|g| &**g).chain(&a.graphs))
+        .flat_map(|g| &g.node)
+        .flat_map(|n| n.input.iter().map(String::as_str))
+}
+
+fn list(shape: &[i64]) -> String {
+    shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn open(shape: &[Option<i64>]) -> String {
+    shape.iter().map(|n| n.map_or("?".to_owned(), |n| n.to_string())).collect::<Vec<_>>().join(", ")
+}

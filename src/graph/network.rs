@@ -1,0 +1,114 @@
+//! A loaded network: operators in order, and what is known of every value.
+
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Kind, Tensor};
+
+use crate::symmetry::Grid;
+
+use super::operator::Operator;
+
+/// One node, ready to run.
+#[derive(Debug)]
+pub struct Step {
+    /// The node's name; exporters put the module path in it.
+    pub name: String,
+    /// The ONNX operator.
+    pub op_type: String,
+    /// The operator, with constants and shapes resolved.
+    pub operator: Operator,
+    /// The values that it reads, in the operator's order.
+    pub inputs: Vec<usize>,
+    /// The values that it writes; none where nothing reads an output.
+    pub outputs: Vec<Option<usize>>,
+    /// The values that nothing reads after this step.
+    pub frees: Vec<usize>,
+    /// Whether the first input's memory may be overwritten: it has one reader, and no view of it exists.
+    pub may_overwrite: bool,
+}
+
+/// What is known of a value that depends on the network's input.
+#[derive(Clone, Debug)]
+pub struct ValueInfo {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape, batch axis included.
+    pub shape: Vec<i64>,
+    /// Its element kind.
+    pub kind: Kind,
+    /// Where rows and columns lie in the input plane, in half-widths; none where that is not certain.
+    pub grid: Option<Grid>,
+}
+
+/// A network, loaded for one input shape, precision and device.
+#[derive(Debug)]
+pub struct Network {
+    pub(super) path: PathBuf,
+    pub(super) steps: Vec<Step>,
+    pub(super) values: Vec<ValueInfo>,
+    pub(super) output: usize,
+    pub(super) metadata: Vec<(String, String)>,
+    pub(super) other_outputs: Vec<String>,
+    pub(super) kind: Kind,
+    pub(super) device: Device,
+}
+
+impl Network {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The nodes that the output depends on, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The values that depend on the input; the first is the input itself.
+    pub fn values(&self) -> &[ValueInfo] {
+        &self.values
+    }
+
+    /// The input.
+    pub fn input(&self) -> &ValueInfo {
+        &self.values[0]
+    }
+
+    /// The first output.
+    pub fn output(&self) -> &ValueInfo {
+        &self.values[self.output]
+    }
+
+    /// The first output's place in [`values`](Self::values).
+    pub fn output_id(&self) -> usize {
+        self.output
+    }
+
+    /// Outputs of the model that are not measured.
+    pub fn other_outputs(&self) -> &[String] {
+        &self.other_outputs
+    }
+
+    /// A value of the model's metadata.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The precision of the run.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The device of the run.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// `x` in the run's precision and on its device.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate it.
+    pub fn place(&self, x: &Tensor) -> Result<Tensor, tch::TchError> {
+        x.f_to_device(self.device)?.f_to_kind(self.kind)
+    }
+}

@@ -1,0 +1,60 @@
+//! Why an ONNX file could not be used.
+
+use std::path::PathBuf;
+
+/// Why an ONNX file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxError {
+    /// The operating system refused to read.
+    #[error("{}: {problem}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        problem: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The bytes are not an ONNX model, or only a part of one.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A tensor's data and description do not fit.
+    #[error("the tensor '{tensor}': {problem}")]
+    Tensor {
+        /// The tensor's name.
+        tensor: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An attribute has another type than its operator defines.
+    #[error("node '{node}' ({operator}): its attribute '{attribute}' is not {wanted}")]
+    Attribute {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The attribute.
+        attribute: String,
+        /// The type that it should have.
+        wanted: &'static str,
+    },
+    /// An attribute that nothing asked for.
+    #[error("node '{node}' ({operator}, opset {opset}): the attribute '{attribute}' is not supported{}", if known.is_empty() { String::new() } else { format!("; supported are {known}") })]
+    UnknownAttribute {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The opset.
+        opset: i64,
+        /// The attribute.
+        attribute: String,
+        /// The attributes that were asked for.
+        known: String,
+    },
+}

@@ -1,0 +1,83 @@
+//! Reading a model file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+use super::error::OnnxError;
+use super::proto::{GraphProto, ModelProto};
+
+/// A model as its file states it.
+#[derive(Clone, Debug)]
+pub struct OnnxFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// The whole message.
+    pub model: ModelProto,
+}
+
+/// Reads an ONNX file.
+///
+/// # Errors
+/// When the file cannot be read, is empty, truncated, not protobuf, or protobuf of something else.
+pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
+    let read = |source| OnnxError::Read { path: path.to_owned(), problem: "the model cannot be read", source };
+    let wrong = |problem: &str| OnnxError::Format { path: path.to_owned(), problem: problem.to_owned() };
+    if fs::metadata(path).map_err(read)?.is_dir() {
+        return Err(wrong("this is a folder; give the .onnx file in it"));
+    }
+    let bytes = fs::read(path).map_err(read)?;
+    if bytes.is_empty() {
+        return Err(wrong("the file is empty; fetch or export it again"));
+    }
+    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| {
+        wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"))
+    })?;
+    let file = OnnxFile { path: path.to_owned(), model };
+    if file.graph()?.node.is_empty() {
+        return Err(wrong("the model's graph has no nodes; export it again"));
+    }
+    if file.model.opset_import.is_empty() {
+        return Err(wrong("the model names no opset, so it is not a complete ONNX file; export it again"));
+    }
+    Ok(file)
+}
+
+impl OnnxFile {
+    /// The graph.
+    ///
+    /// # Errors
+    /// When the message has none, so is not a model.
+    pub fn graph(&self) -> Result<&GraphProto, OnnxError> {
+        self.model.graph.as_ref().ok_or_else(|| OnnxError::Format {
+            path: self.path.clone(),
+            problem: "this is not an ONNX model (it has no graph); give a file that an ONNX exporter wrote".to_owned(),
+        })
+    }
+
+    /// The folder in which external data lie.
+    pub fn folder(&self) -> PathBuf {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// The opset of a domain; 1 where the model imports none.
+    pub fn opset(&self, domain: &str) -> i64 {
+        let is = |other: &str| other == domain || (matches!(domain, "" | "ai.onnx") && matches!(other, "" | "ai.onnx"));
+        self.model
+            .opset_import
+            .iter()
+            .find(|id| is(id.domain.as_deref().unwrap_or("")))
+            .and_then(|id| id.version)
+            .unwrap_or(1)
+    }
+
+    /// The value of a metadata key.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let entry = self.model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(key))?;
+        entry.value.as_deref()
+    }
+}

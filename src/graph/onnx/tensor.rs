@@ -1,0 +1,222 @@
+//! Tensors of a file: shape, element type and bytes, wherever the file keeps them.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::error::OnnxError;
+use super::proto::TensorProto;
+
+/// ONNX's element types that aliascope reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+#[allow(missing_docs)]
+pub enum ElementType {
+    Float = 1,
+    UInt8 = 2,
+    Int8 = 3,
+    Int16 = 5,
+    Int32 = 6,
+    Int64 = 7,
+    Bool = 9,
+    Float16 = 10,
+    Double = 11,
+    BFloat16 = 16,
+}
+
+impl TryFrom<i32> for ElementType {
+    type Error = ();
+
+    fn try_from(code: i32) -> Result<Self, ()> {
+        Ok(match code {
+            1 => Self::Float,
+            2 => Self::UInt8,
+            3 => Self::Int8,
+            5 => Self::Int16,
+            6 => Self::Int32,
+            7 => Self::Int64,
+            9 => Self::Bool,
+            10 => Self::Float16,
+            11 => Self::Double,
+            16 => Self::BFloat16,
+            _ => return Err(()),
+        })
+    }
+}
+
+impl ElementType {
+    /// Bytes of one entry in the file.
+    fn width(self) -> usize {
+        match self {
+            Self::UInt8 | Self::Int8 | Self::Bool => 1,
+            Self::Int16 | Self::Float16 | Self::BFloat16 => 2,
+            Self::Float | Self::Int32 => 4,
+            Self::Double | Self::Int64 => 8,
+        }
+    }
+}
+
+/// A tensor of a file; half precision is widened to single.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnnxTensor {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<i64>,
+    /// Its element type in the file.
+    pub element_type: ElementType,
+    /// Little-endian entries; single precision where the file has half.
+    pub data: Vec<u8>,
+}
+
+impl OnnxTensor {
+    /// Reads a tensor; `fallback` names it where it has no name, external data lie in `folder`.
+    ///
+    /// # Errors
+    /// When its type is not supported, or its data and shape do not fit each other.
+    pub fn from_proto(tensor: &TensorProto, folder: &Path, fallback: &str) -> Result<Self, OnnxError> {
+        let name = tensor.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| fallback.to_owned());
+        let wrong = |problem: String| OnnxError::Tensor { tensor: name.clone(), problem };
+        let code = tensor.data_type.unwrap_or(0);
+        let element_type = ElementType::try_from(code).map_err(|()| {
+            wrong(format!("its element type {} is not supported; floats, integers and bool are", type_name(code)))
+        })?;
+        if tensor.segment.is_some() {
+            return Err(wrong("it is stored in segments, which is not supported; save the model again".to_owned()));
+        }
+        let entries = tensor
+            .dims
+            .iter()
+            .try_fold(1usize, |product, &n| usize::try_from(n).ok().and_then(|n| product.checked_mul(n)));
+        let bytes = entries.and_then(|n| n.checked_mul(element_type.width()));
+        let (Some(entries), Some(bytes)) = (entries, bytes) else {
+            return Err(wrong(format!("its shape {:?} is impossible", tensor.dims)));
+        };
+        let data = if tensor.data_location == Some(1) {
+            external_data(tensor, folder, bytes, &name)?
+        } else if let Some(raw) = &tensor.raw_data {
+            raw.clone()
+        } else {
+            typed_data(tensor, element_type)
+        };
+        if data.len() != bytes {
+            let shape = &tensor.dims;
+            return Err(wrong(format!(
+                "{entries} entries (shape {shape:?}) need {bytes} bytes, the file has {}",
+                data.len()
+            )));
+        }
+        let data = match element_type {
+            ElementType::Float16 => widen(&data, half_to_single),
+            ElementType::BFloat16 => widen(&data, |bits| f32::from_bits(u32::from(bits) << 16)),
+            _ => data,
+        };
+        Ok(Self { name, shape: tensor.dims.clone(), element_type, data })
+    }
+}
+
+fn type_name(code: i32) -> String {
+    let names = [
+        "undefined",
+        "",
+        "",
+        "",
+        "uint16",
+        "",
+        "",
+        "",
+        "string",
+        "",
+        "",
+        "",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+    ];
+    names.get(code as usize).filter(|name| !name.is_empty()).map_or(format!("number {code}"), |name| (*name).to_owned())
+}
+
+/// The entries of the fields that hold typed numbers, as the bytes that `raw_data` would have.
+fn typed_data(tensor: &TensorProto, element_type: ElementType) -> Vec<u8> {
+    let ints = &tensor.int32_data;
+    match element_type {
+        ElementType::Float => tensor.float_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ElementType::Double => tensor.double_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ElementType::Int64 => tensor.int64_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ElementType::Int32 => ints.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ElementType::Int16 | ElementType::Float16 | ElementType::BFloat16 => {
+            ints.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect()
+        }
+        ElementType::Int8 | ElementType::UInt8 | ElementType::Bool => ints.iter().map(|v| *v as u8).collect(),
+    }
+}
+
+fn widen(data: &[u8], convert: impl Fn(u16) -> f32) -> Vec<u8> {
+    data.chunks_exact(2).flat_map(|pair| convert(u16::from_le_bytes([pair[0], pair[1]])).to_le_bytes()).collect()
+}
+
+/// IEEE 754 half to single precision.
+fn half_to_single(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+    }
+}
+
+/// The bytes of a tensor that lies in a file beside the model.
+fn external_data(tensor: &TensorProto, folder: &Path, bytes: usize, name: &str) -> Result<Vec<u8>, OnnxError> {
+    let wrong = |problem: String| OnnxError::Tensor { tensor: name.to_owned(), problem };
+    let entry = |key: &str| {
+        let found = tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key));
+        found.and_then(|entry| entry.value.clone())
+    };
+    let location = entry("location").ok_or_else(|| wrong("its data lie in a file that is not named".to_owned()))?;
+    let number = |key: &str| match entry(key) {
+        None => Ok(None),
+        Some(text) => text.parse::<u64>().map(Some).map_err(|_| wrong(format!("its {key} '{text}' is not a number"))),
+    };
+    let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
+    if length.is_some_and(|length| length != bytes as u64) {
+        return Err(wrong(format!("its shape needs {bytes} bytes, its entry says {}", length.unwrap_or(0))));
+    }
+    let unreadable = |error: std::io::Error| wrong(format!("its data file '{location}' cannot be read: {error}"));
+    // Symbolic links are resolved first, so that a link cannot lead out of the folder either.
+    let root = fs::canonicalize(folder).map_err(unreadable)?;
+    let path = fs::canonicalize(folder.join(&location)).map_err(unreadable)?;
+    if !path.starts_with(&root) {
+        return Err(wrong(format!("its data file '{location}' lies outside the model's folder, which is refused")));
+    }
+    let mut file = File::open(&path).map_err(unreadable)?;
+    let available = file.metadata().map_err(unreadable)?.len();
+    if offset.checked_add(bytes as u64).is_none_or(|end| end > available) {
+        return Err(wrong(format!(
+            "its data file '{location}' has {available} bytes, and bytes {offset} to {offset} + {bytes} are needed; \
+             fetch it again"
+        )));
+    }
+    file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+    let mut data = vec![0; bytes];
+    file.read_exact(&mut data).map_err(unreadable)?;
+    Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_widens_exactly() {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
+        {
+            assert_eq!(half_to_single(bits).to_bits(), f32::to_bits(value));
+        }
+        assert!(half_to_single(0x7e00).is_nan());
+        assert_eq!(half_to_single(0xfc00), f32::NEG_INFINITY);
+    }
+}

@@ -1,0 +1,153 @@
+//! What an operator is: its value, and how it carries tangents.
+//!
+//! **Lanes.** Every value of a running graph is one tensor with a leading axis of *lanes*: first one lane per image
+//! (the primals), then one per image and tangent. Behind that axis stands the shape that ONNX gives the value, batch
+//! axis included, so operators mean what the specification says, also where a network folds its batch axis into
+//! windows or heads. Operators address axes from the end and so need not know how many axes lead.
+
+use std::fmt::Debug;
+
+use tch::{TchError, Tensor};
+
+/// A result of libtorch.
+pub type Torch<T> = Result<T, TchError>;
+
+/// An operator, built for one node: its attributes, constants and shapes are resolved, nothing is left to interpret.
+#[derive(Debug)]
+pub enum Operator {
+    /// y = Λx + c: the tangent is Λẋ, so all lanes go through one call.
+    Linear(Box<dyn Linear>),
+    /// y = σ(x) entry by entry: the tangent is σ'(x)·ẋ.
+    Elementwise(Box<dyn Elementwise>),
+    /// A rule of its own.
+    Differentiable(Box<dyn Differentiable>),
+    /// Tangents by libtorch's own forward-mode automatic differentiation, one at a time.
+    Automatic(Box<dyn Forward>),
+    /// Locally constant (comparisons, rounding, arg max): the tangent is zero.
+    LocallyConstant(Box<dyn Forward>),
+}
+
+impl Operator {
+    /// How tangents are carried, for tables.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "linear",
+            Self::Elementwise(_) => "elementwise",
+            Self::Differentiable(_) => "rule",
+            Self::Automatic(_) => "automatic",
+            Self::LocallyConstant(_) => "locally constant",
+        }
+    }
+
+    /// The values for lanes of primals alone.
+    pub fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        match self {
+            Self::Linear(op) => {
+                let mut y = op.apply(x)?;
+                if let (Some(offset), Some(first)) = (op.offset(), y.first_mut()) {
+                    let _ = first.f_add_(offset)?;
+                }
+                Ok(y)
+            }
+            Self::Elementwise(op) => Ok(vec![op.value(x[0])?]),
+            Self::Differentiable(op) => op.forward(x),
+            Self::Automatic(op) | Self::LocallyConstant(op) => op.forward(x),
+        }
+    }
+
+    /// Whether the output owns its memory: never a view of an input, so that a later operator may overwrite it.
+    pub fn is_fresh(&self) -> bool {
+        match self {
+            Self::Linear(op) => op.is_fresh(),
+            _ => true,
+        }
+    }
+}
+
+/// y = Λx + c.
+pub trait Linear: Debug {
+    /// Λx for any number of lanes; the inputs are the node's varying inputs in order.
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
+
+    /// c, to be added to the first output's primal lanes; needs [`is_fresh`](Self::is_fresh).
+    fn offset(&self) -> Option<&Tensor> {
+        None
+    }
+
+    /// Whether `apply` returns memory of its own.
+    fn is_fresh(&self) -> bool {
+        self.offset().is_some()
+    }
+}
+
+/// y = σ(x), entry by entry.
+pub trait Elementwise: Debug {
+    /// σ(x).
+    fn value(&self, x: &Tensor) -> Torch<Tensor>;
+
+    /// σ'(x), given y = σ(x) as well: a tensor that multiplies the tangents (of their kind, or boolean).
+    ///
+    /// At a kink it is the derivative that libtorch takes.
+    fn derivative(&self, x: &Tensor, y: &Tensor) -> Torch<Tensor>;
+}
+
+/// An operator with a forward and a tangent of its own.
+pub trait Differentiable: Debug {
+    /// The outputs; lanes lead. Outputs own their memory.
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
+
+    /// The outputs' tangents.
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>>;
+}
+
+/// Where a tangent is taken.
+pub struct Point<'a> {
+    /// Inputs, `[images, shape…]`.
+    pub x: &'a [&'a Tensor],
+    /// Outputs, `[images, shape…]`.
+    pub y: &'a [Tensor],
+    /// Tangents of the inputs, `[tangents, images, shape…]`; none where an input does not move.
+    pub dx: &'a [Option<Tensor>],
+}
+
+impl Point<'_> {
+    /// Sum of the given terms, one per moving input.
+    pub fn sum(&self, term: impl Fn(usize, &Tensor) -> Torch<Tensor>) -> Torch<Tensor> {
+        let mut total: Option<Tensor> = None;
+        for (i, dx) in self.dx.iter().enumerate() {
+            if let Some(dx) = dx {
+                let next = term(i, dx)?;
+                total = Some(match total {
+                    Some(sum) => sum.f_add(&next)?,
+                    None => next,
+                });
+            }
+        }
+        total.ok_or_else(|| TchError::Torch("a tangent was asked for, and no input moves".to_owned()))
+    }
+}
+
+/// An operator with a forward only.
+pub trait Forward: Debug {
+    /// The outputs; lanes lead.
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
+}
+
+/// A tensor whose own shape has `rank` axes behind the lanes, viewed with `wanted` axes: ones are put in front of the
+/// shape, behind the lanes, as broadcasting would put them.
+pub fn with_rank(x: &Tensor, rank: usize, wanted: usize) -> Torch<Tensor> {
+    if rank >= wanted {
+        return Ok(x.shallow_clone());
+    }
+    let mut size = x.size();
+    let lead = size.len() - rank;
+    for _ in rank..wanted {
+        size.insert(lead, 1);
+    }
+    x.f_view(size.as_slice())
+}
+
+/// The number of leading axes of a tensor whose own shape has `rank` axes.
+pub fn leading(x: &Tensor, rank: usize) -> usize {
+    x.dim().saturating_sub(rank)
+}

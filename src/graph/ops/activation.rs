@@ -1,0 +1,289 @@
+//! Pointwise functions: value and derivative side by side.
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+use tch::{Kind, Tensor};
+
+use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::layout::Flow;
+use crate::graph::operator::{Elementwise, Operator, Torch};
+
+/// A pointwise function with its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Function {
+    /// max(x, 0)
+    Relu,
+    /// x for x ≥ 0, else αx
+    LeakyRelu(f64),
+    /// x for x > α, else 0
+    ThresholdedRelu(f64),
+    /// min(max(x, low), high)
+    Clip(f64, f64),
+    /// 1/(1 + e^−x)
+    Sigmoid,
+    /// tanh x
+    Tanh,
+    /// min(max(αx + β, 0), 1)
+    HardSigmoid(f64, f64),
+    /// x·HardSigmoid(x; 1/6, 1/2)
+    HardSwish,
+    /// x for x > 0, else α(e^x − 1)
+    Elu(f64),
+    /// γ·(x for x > 0, else α(e^x − 1))
+    Selu(f64, f64),
+    /// max(x, 0) + min(0, α(e^{x/α} − 1))
+    Celu(f64),
+    /// x·Φ(x)
+    Gelu,
+    /// ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
+    GeluTanh,
+    /// x·tanh(softplus x)
+    Mish,
+    /// x·sigmoid(αx)
+    Swish(f64),
+    /// ln(1 + e^x)
+    Softplus,
+    /// x/(1 + |x|)
+    Softsign,
+    /// The error function.
+    Erf,
+    /// e^x
+    Exp,
+    /// ln x
+    Log,
+    /// √x
+    Sqrt,
+    /// 1/x
+    Reciprocal,
+    /// |x|
+    Abs,
+    /// sin x
+    Sin,
+    /// cos x
+    Cos,
+    /// tan x
+    Tan,
+    /// x^p
+    Power(f64),
+}
+
+impl Elementwise for Function {
+    fn value(&self, x: &Tensor) -> Torch<Tensor> {
+        match *self {
+            Self::Relu => x.f_relu(),
+            Self::LeakyRelu(a) => x.f_where_self(&x.f_ge(0.0)?, &x.f_mul_scalar(a)?),
+            Self::ThresholdedRelu(a) => x.f_mul(&x.f_gt(a)?),
+            Self::Clip(low, high) => x.f_clamp(low, high),
+            Self::Sigmoid => x.f_sigmoid(),
+            Self::Tanh => x.f_tanh(),
+            Self::HardSigmoid(a, b) => x.f_mul_scalar(a)?.f_add_scalar_(b)?.f_clamp_(0.0, 1.0),
+            Self::HardSwish => x.f_hardswish(),
+            Self::Elu(a) => x.f_where_self(&x.f_gt(0.0)?, &x.f_expm1()?.f_mul_scalar(a)?),
+            Self::Selu(a, g) => x.f_where_self(&x.f_gt(0.0)?, &x.f_expm1()?.f_mul_scalar(a)?)?.f_mul_scalar(g),
+            Self::Celu(a) => x.f_where_self(&x.f_gt(0.0)?, &x.f_div_scalar(a)?.f_expm1()?.f_mul_scalar(a)?),
+            Self::Gelu => x.f_gelu("none"),
+            Self::GeluTanh => x.f_gelu("tanh"),
+            Self::Mish => x.f_mish(),
+            Self::Swish(a) => x.f_mul(&x.f_mul_scalar(a)?.f_sigmoid()?),
+            Self::Softplus => x.f_softplus(),
+            Self::Softsign => x.f_div(&x.f_abs()?.f_add_scalar(1.0)?),
+            Self::Erf => x.f_erf(),
+            Self::Exp => x.f_exp(),
+            Self::Log => x.f_log(),
+            Self::Sqrt => x.f_sqrt(),
+            Self::Reciprocal => x.f_reciprocal(),
+            Self::Abs => x.f_abs(),
+            Self::Sin => x.f_sin(),
+            Self::Cos => x.f_cos(),
+            Self::Tan => x.f_tan(),
+            Self::Power(p) => x.f_pow_tensor_scalar(p),
+        }
+    }
+
+    fn derivative(&self, x: &Tensor, y: &Tensor) -> Torch<Tensor> {
+        // Slope 1 on the right of the kink at zero, `left` on the other side.
+        let kinked = |left: Tensor| left.f_masked_fill(&x.f_gt(0.0)?, 1.0);
+        match *self {
+            Self::Relu => x.f_gt(0.0),
+            Self::LeakyRelu(a) => kinked(x.f_full_like(a)?),
+            Self::ThresholdedRelu(a) => x.f_gt(a),
+            Self::Clip(low, high) => x.f_ge(low)?.f_logical_and(&x.f_le(high)?),
+            Self::Sigmoid => y.f_mul(&one_minus(y)?),
+            Self::Tanh => one_minus(&y.f_mul(y)?),
+            Self::HardSigmoid(a, _) => inside(y, 0.0, 1.0)?.f_to_kind(x.kind())?.f_mul_scalar(a),
+            Self::HardSwish => {
+                // x ≤ −3: 0; −3 < x < 3: x/3 + 1/2; x ≥ 3: 1.
+                let middle = x.f_div_scalar(3.0)?.f_add_scalar(0.5)?;
+                middle.f_masked_fill(&x.f_le(-3.0)?, 0.0)?.f_masked_fill(&x.f_ge(3.0)?, 1.0)
+            }
+            Self::Elu(a) => kinked(y.f_add_scalar(a)?),
+            Self::Selu(a, g) => y.f_add_scalar(a * g)?.f_masked_fill(&x.f_gt(0.0)?, g),
+            Self::Celu(a) => kinked(x.f_div_scalar(a)?.f_exp()?),
+            Self::Gelu => {
+                let cdf = x.f_mul_scalar(FRAC_1_SQRT_2)?.f_erf()?.f_add_scalar(1.0)?.f_mul_scalar(0.5)?;
+                let density = x.f_square()?.f_mul_scalar(-0.5)?.f_exp()?.f_mul_scalar(1.0 / (2.0 * PI).sqrt())?;
+                cdf.f_add(&density.f_mul(x)?)
+            }
+            Self::GeluTanh => {
+                let (k, c) = ((2.0 / PI).sqrt(), 0.044715);
+                let square = x.f_square()?;
+                let t = square.f_mul_scalar(c)?.f_add_scalar(1.0)?.f_mul(x)?.f_mul_scalar(k)?.f_tanh()?;
+                let inner = square.f_mul_scalar(3.0 * c)?.f_add_scalar(1.0)?.f_mul_scalar(k)?;
+                let slope = one_minus(&t.f_square()?)?.f_mul(&inner)?.f_mul(x)?;
+                t.f_add_scalar(1.0)?.f_add(&slope)?.f_mul_scalar(0.5)
+            }
+            Self::Mish => {
+                let t = x.f_softplus()?.f_tanh()?;
+                let slope = one_minus(&t.f_square()?)?.f_mul(&x.f_sigmoid()?)?.f_mul(x)?;
+                t.f_add(&slope)
+            }
+            Self::Swish(a) => {
+                let s = x.f_mul_scalar(a)?.f_sigmoid()?;
+                s.f_add(&one_minus(&s)?.f_mul(y)?.f_mul_scalar(a)?)
+            }
+            Self::Softplus => x.f_sigmoid(),
+            Self::Softsign => x.f_abs()?.f_add_scalar(1.0)?.f_square()?.f_reciprocal(),
+            Self::Erf => x.f_square()?.f_neg()?.f_exp()?.f_mul_scalar(2.0 / PI.sqrt()),
+            Self::Exp => Ok(y.shallow_clone()),
+            Self::Log => x.f_reciprocal(),
+            Self::Sqrt => y.f_reciprocal()?.f_mul_scalar(0.5),
+            Self::Reciprocal => y.f_square()?.f_neg(),
+            Self::Abs => x.f_sign(),
+            Self::Sin => x.f_cos(),
+            Self::Cos => x.f_sin()?.f_neg(),
+            Self::Tan => y.f_square()?.f_add_scalar(1.0),
+            Self::Power(p) if p == 2.0 => x.f_mul_scalar(2.0),
+            Self::Power(p) => x.f_pow_tensor_scalar(p - 1.0)?.f_mul_scalar(p),
+        }
+    }
+}
+
+fn one_minus(x: &Tensor) -> Torch<Tensor> {
+    x.f_neg()?.f_add_scalar(1.0)
+}
+
+fn inside(y: &Tensor, low: f64, high: f64) -> Torch<Tensor> {
+    y.f_gt(low)?.f_logical_and(&y.f_lt(high)?)
+}
+
+/// A pointwise node whose function needs only attributes.
+pub fn pointwise(b: &mut Builder<'_>) -> Build {
+    let function = match b.operator {
+        "Relu" => Function::Relu,
+        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01f32.into())),
+        "ThresholdedRelu" => Function::ThresholdedRelu(b.float("alpha")?.unwrap_or(1.0)),
+        "Sigmoid" => Function::Sigmoid,
+        "Tanh" => Function::Tanh,
+        "HardSigmoid" => {
+            Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2f32.into()), b.float("beta")?.unwrap_or(0.5))
+        }
+        "HardSwish" => Function::HardSwish,
+        "Elu" => Function::Elu(b.float("alpha")?.unwrap_or(1.0)),
+        "Selu" => Function::Selu(
+            b.float("alpha")?.unwrap_or(1.673_263_192_176_818_8),
+            b.float("gamma")?.unwrap_or(1.050_701_022_148_132_3),
+        ),
+        "Celu" => Function::Celu(b.float("alpha")?.unwrap_or(1.0)),
+        "Gelu" => match b.string("approximate")?.as_deref() {
+            None | Some("none") => Function::Gelu,
+            Some("tanh") => Function::GeluTanh,
+            Some(other) => return Err(b.unsupported(format!("approximate = '{other}'"), "none and tanh are")),
+        },
+        "Mish" => Function::Mish,
+        "Swish" => Function::Swish(b.float("alpha")?.unwrap_or(1.0)),
+        "Softplus" => Function::Softplus,
+        "Softsign" => Function::Softsign,
+        "Erf" => Function::Erf,
+        "Exp" => Function::Exp,
+        "Log" => Function::Log,
+        "Sqrt" => Function::Sqrt,
+        "Reciprocal" => Function::Reciprocal,
+        "Abs" => Function::Abs,
+        "Sin" => Function::Sin,
+        "Cos" => Function::Cos,
+        "Tan" => Function::Tan,
+        other => return Err(b.invalid(format!("{other} is not a pointwise function"))),
+    };
+    build(b, function)
+}
+
+/// A node that applies `function` to input 0.
+pub fn build(b: &mut Builder<'_>, function: Function) -> Build {
+    b.varying_input(0)?;
+    Ok(Built { operator: Operator::Elementwise(Box::new(function)), flow: Flow::Pointwise })
+}
+
+/// Clip: bounds as attributes (opset 6) or inputs (opset 11).
+pub fn clip(b: &mut Builder<'_>) -> Build {
+    let low = match b.float("min")? {
+        Some(low) => Some(low),
+        None => b.parameter_float(1, "minimum")?,
+    };
+    let high = match b.float("max")? {
+        Some(high) => Some(high),
+        None => b.parameter_float(2, "maximum")?,
+    };
+    build(b, Function::Clip(low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)))
+}
+
+/// x for x ≥ 0, else slope·x with a slope per entry.
+#[derive(Debug)]
+struct ParametricRelu {
+    slope: Tensor,
+}
+
+impl Elementwise for ParametricRelu {
+    fn value(&self, x: &Tensor) -> Torch<Tensor> {
+        x.f_where_self(&x.f_ge(0.0)?, &x.f_mul(&self.slope)?)
+    }
+
+    fn derivative(&self, x: &Tensor, _: &Tensor) -> Torch<Tensor> {
+        self.slope.f_expand_as(x)?.f_masked_fill(&x.f_gt(0.0)?, 1.0)
+    }
+}
+
+/// PRelu: LeakyRelu with a learned slope that broadcasts.
+pub fn prelu(b: &mut Builder<'_>) -> Build {
+    let slope = b.parameter(1, "slope")?;
+    if slope.dim() > b.shape(0)?.len() {
+        return Err(b.invalid("its slope has more axes than its input"));
+    }
+    b.varying_input(0)?;
+    Ok(Built { operator: Operator::Elementwise(Box::new(ParametricRelu { slope })), flow: Flow::Pointwise })
+}
+
+/// Rounding and signs: locally constant.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Floor,
+    Ceil,
+    Round,
+    Sign,
+}
+
+impl crate::graph::operator::Forward for Step {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let x = x[0];
+        if x.kind() == Kind::Int64 && !matches!(self, Self::Sign) {
+            return Ok(vec![x.copy()]);
+        }
+        Ok(vec![match self {
+            Self::Floor => x.f_floor()?,
+            Self::Ceil => x.f_ceil()?,
+            Self::Round => x.f_round()?,
+            Self::Sign => x.f_sign()?,
+        }])
+    }
+}
+
+/// Floor, Ceil, Round (halves to even) and Sign.
+pub fn step(b: &mut Builder<'_>) -> Build {
+    let step = match b.operator {
+        "Floor" => Step::Floor,
+        "Ceil" => Step::Ceil,
+        "Round" => Step::Round,
+        _ => Step::Sign,
+    };
+    b.varying_input(0)?;
+    Ok(Built { operator: Operator::LocallyConstant(Box::new(step)), flow: Flow::Pointwise })
+}

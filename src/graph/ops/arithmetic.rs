@@ -1,0 +1,398 @@
+//! Add, Sub, Mul, Div, Pow, Neg, Min, Max, Sum, Mean and Mod.
+
+use tch::{Kind, Tensor};
+
+use crate::graph::builder::{Build, Builder, Built, Operand};
+use crate::graph::error::GraphError;
+use crate::graph::layout::Flow;
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
+
+use super::activation::Function;
+
+/// Two or more operands that broadcast against each other.
+#[derive(Debug)]
+struct Operands {
+    operands: Vec<Operand>,
+    ranks: Vec<usize>,
+    rank: usize,
+}
+
+impl Operands {
+    fn read(b: &mut Builder<'_>) -> Result<Self, GraphError> {
+        let count = b.inputs();
+        let ranks = (0..count).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, GraphError>>()?;
+        let shapes = (0..count).map(|i| b.shape(i)).collect::<Result<Vec<_>, GraphError>>()?;
+        broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+        let operands = (0..count).map(|i| b.operand(i)).collect::<Result<Vec<_>, GraphError>>()?;
+        let rank = ranks.iter().copied().max().unwrap_or(0);
+        Ok(Self { operands, ranks, rank })
+    }
+
+    /// Operand `i` at primal lanes.
+    fn at(&self, i: usize, x: &[&Tensor]) -> Torch<Tensor> {
+        self.operands[i].at(x, self.ranks[i], self.rank)
+    }
+
+    /// The tangent of operand `i`, if it moves.
+    fn tangent(&self, i: usize, dx: &[Option<Tensor>]) -> Torch<Option<Tensor>> {
+        match &self.operands[i] {
+            Operand::Varying(place) => {
+                dx[*place].as_ref().map(|dx| with_rank(dx, self.ranks[i], self.rank)).transpose()
+            }
+            Operand::Constant(_) => Ok(None),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.operands.len()
+    }
+}
+
+/// The shape that NumPy's broadcasting gives, if the shapes agree.
+pub fn broadcast_shape(shapes: &[Vec<i64>]) -> Option<Vec<i64>> {
+    let rank = shapes.iter().map(Vec::len).max()?;
+    let mut out = vec![1; rank];
+    for shape in shapes {
+        for (o, &n) in out.iter_mut().rev().zip(shape.iter().rev()) {
+            match (*o, n) {
+                (a, b) if a == b => {}
+                (1, n) => *o = n,
+                (_, 1) => {}
+                _ => return None,
+            }
+        }
+    }
+    Some(out)
+}
+
+fn built(operator: Operator) -> Build {
+    Ok(Built { operator, flow: Flow::Pointwise })
+}
+
+fn is_integer(kind: Kind) -> bool {
+    matches!(kind, Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
+}
+
+/// A tangent of the output's shape: broadcast operands move every entry that they reach.
+fn spread(term: &Tensor, y: &Tensor) -> Torch<Tensor> {
+    let mut size = vec![term.size()[0]];
+    size.extend(y.size());
+    if term.size() == size { Ok(term.shallow_clone()) } else { term.f_expand(size, false)?.f_contiguous() }
+}
+
+/// Σ ±x_i over the varying operands, plus constants.
+#[derive(Debug)]
+struct SignedSum {
+    operands: Operands,
+    signs: Vec<f64>,
+    offset: Option<Tensor>,
+    shape: Vec<i64>,
+}
+
+impl Linear for SignedSum {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let mut total: Option<Tensor> = None;
+        for i in 0..self.operands.len() {
+            if !matches!(self.operands.operands[i], Operand::Varying(_)) {
+                continue;
+            }
+            let term = self.operands.at(i, x)?;
+            let negative = self.signs[i] < 0.0;
+            total = Some(match total {
+                None if negative => term.f_neg()?,
+                None => term,
+                Some(sum) if negative => sum.f_sub(&term)?,
+                Some(sum) => sum.f_add(&term)?,
+            });
+        }
+        let total = total.ok_or_else(|| tch::TchError::Torch("a sum of constants alone".into()))?;
+        let mut size = vec![total.size()[0]];
+        size.extend(&self.shape);
+        // A lone operand is still the input's own memory; an offset is added in place, so it needs a copy.
+        let total = if total.size() == size { total } else { total.f_expand(size, false)? };
+        Ok(vec![if self.offset.is_some() { total.copy() } else { total }])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        self.offset.as_ref()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.offset.is_some() || self.operands.operands.iter().filter(|o| matches!(o, Operand::Varying(_))).count() > 1
+    }
+}
+
+/// Add, Sub and Sum.
+pub fn sum(b: &mut Builder<'_>) -> Build {
+    let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
+    let shape = broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+    let operands = Operands::read(b)?;
+    let signs: Vec<f64> = (0..operands.len()).map(|i| if b.operator == "Sub" && i == 1 { -1.0 } else { 1.0 }).collect();
+    let mut offset: Option<Tensor> = None;
+    for (operand, &sign) in operands.operands.iter().zip(&signs) {
+        if let Operand::Constant(constant) = operand {
+            let term = if sign < 0.0 { constant.f_neg()? } else { constant.shallow_clone() };
+            offset = Some(match offset {
+                Some(sum) => sum.f_add(&term)?,
+                None => term,
+            });
+        }
+    }
+    built(Operator::Linear(Box::new(SignedSum { operands, signs, offset, shape })))
+}
+
+/// x times (or over) a constant.
+#[derive(Debug)]
+struct Scaling {
+    factor: Tensor,
+    rank: usize,
+    wanted: usize,
+}
+
+impl Linear for Scaling {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_mul(&self.factor)?])
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Product(Operands);
+
+impl Differentiable for Product {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.0.at(0, x)?.f_mul(&self.0.at(1, x)?)?])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let (a, b) = (self.0.at(0, at.x)?, self.0.at(1, at.x)?);
+        let (da, db) = (self.0.tangent(0, at.dx)?, self.0.tangent(1, at.dx)?);
+        let left = da.map(|da| da.f_mul(&b)).transpose()?;
+        let right = db.map(|db| db.f_mul(&a)).transpose()?;
+        Ok(vec![spread(&added(left, right)?, &at.y[0])?])
+    }
+}
+
+fn added(left: Option<Tensor>, right: Option<Tensor>) -> Torch<Tensor> {
+    match (left, right) {
+        (Some(left), Some(right)) => left.f_add(&right),
+        (Some(one), None) | (None, Some(one)) => Ok(one),
+        (None, None) => Err(tch::TchError::Torch("a tangent was asked for, and no input moves".into())),
+    }
+}
+
+/// Mul.
+pub fn mul(b: &mut Builder<'_>) -> Build {
+    let operands = Operands::read(b)?;
+    match &operands.operands[..] {
+        [Operand::Varying(_), Operand::Constant(factor)] => scaling(&operands, 0, factor.shallow_clone()),
+        [Operand::Constant(factor), Operand::Varying(_)] => scaling(&operands, 1, factor.shallow_clone()),
+        [_, _] => built(Operator::Differentiable(Box::new(Product(operands)))),
+        _ => Err(b.invalid("it needs two inputs")),
+    }
+}
+
+fn scaling(operands: &Operands, varying: usize, factor: Tensor) -> Build {
+    let rank = operands.ranks[varying];
+    built(Operator::Linear(Box::new(Scaling { factor, rank, wanted: operands.rank })))
+}
+
+#[derive(Debug)]
+struct Quotient(Operands);
+
+impl Differentiable for Quotient {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let (a, b) = (self.0.at(0, x)?, self.0.at(1, x)?);
+        // ONNX divides integers towards zero.
+        Ok(vec![if is_integer(a.kind()) && is_integer(b.kind()) {
+            a.f_div_tensor_mode(&b, "trunc")?
+        } else {
+            a.f_div(&b)?
+        }])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let b = self.0.at(1, at.x)?;
+        let (da, db) = (self.0.tangent(0, at.dx)?, self.0.tangent(1, at.dx)?);
+        let left = da.map(|da| da.f_div(&b)).transpose()?;
+        let slope = at.y[0].f_div(&b)?.f_neg()?;
+        let right = db.map(|db| db.f_mul(&slope)).transpose()?;
+        Ok(vec![spread(&added(left, right)?, &at.y[0])?])
+    }
+}
+
+/// Div.
+pub fn div(b: &mut Builder<'_>) -> Build {
+    let operands = Operands::read(b)?;
+    match &operands.operands[..] {
+        [Operand::Varying(_), Operand::Constant(divisor)] => {
+            // Divided, not multiplied by a rounded reciprocal: the value is then libtorch's own.
+            let divisor = divisor.shallow_clone();
+            let (rank, wanted) = (operands.ranks[0], operands.rank);
+            built(Operator::Linear(Box::new(Division { divisor, rank, wanted })))
+        }
+        [_, _] => built(Operator::Differentiable(Box::new(Quotient(operands)))),
+        _ => Err(b.invalid("it needs two inputs")),
+    }
+}
+
+#[derive(Debug)]
+struct Division {
+    divisor: Tensor,
+    rank: usize,
+    wanted: usize,
+}
+
+impl Linear for Division {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_div(&self.divisor)?])
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Negation;
+
+impl Linear for Negation {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![x[0].f_neg()?])
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+/// Neg.
+pub fn neg(b: &mut Builder<'_>) -> Build {
+    b.varying_input(0)?;
+    built(Operator::Linear(Box::new(Negation)))
+}
+
+/// x^p with an exponent per entry, constant.
+#[derive(Debug)]
+struct TensorPower(Operands);
+
+impl Forward for TensorPower {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.0.at(0, x)?.f_pow(&self.0.at(1, x)?)?])
+    }
+}
+
+/// Pow.
+pub fn pow(b: &mut Builder<'_>) -> Build {
+    let operands = Operands::read(b)?;
+    if let [Operand::Varying(_), Operand::Constant(exponent)] = &operands.operands[..]
+        && exponent.numel() == 1
+        && exponent.dim() <= operands.ranks[0]
+    {
+        let p = exponent.f_to_kind(Kind::Double)?.f_reshape([-1])?.f_double_value(&[0])?;
+        return built(Operator::Elementwise(Box::new(Function::Power(p))));
+    }
+    built(Operator::Automatic(Box::new(TensorPower(operands))))
+}
+
+/// The largest or smallest operand of each entry.
+#[derive(Debug)]
+struct Extremum {
+    operands: Operands,
+    largest: bool,
+}
+
+impl Differentiable for Extremum {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let mut best = self.operands.at(0, x)?;
+        for i in 1..self.operands.len() {
+            let next = self.operands.at(i, x)?;
+            best = if self.largest { best.f_maximum(&next)? } else { best.f_minimum(&next)? };
+        }
+        Ok(vec![if self.operands.len() == 1 { best.copy() } else { best }])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        // Operands that tie share the tangent equally, pairwise from the left, as libtorch has it.
+        let (mut best, mut moved) = (self.operands.at(0, at.x)?, self.operands.tangent(0, at.dx)?);
+        for i in 1..self.operands.len() {
+            let (next, dnext) = (self.operands.at(i, at.x)?, self.operands.tangent(i, at.dx)?);
+            let kind = next.kind();
+            let wins = if self.largest { best.f_gt_tensor(&next)? } else { best.f_lt_tensor(&next)? };
+            let ties = best.f_eq_tensor(&next)?.f_to_kind(kind)?.f_mul_scalar(0.5)?;
+            let share = wins.f_to_kind(kind)?.f_add(&ties)?;
+            let rest = share.f_neg()?.f_add_scalar(1.0)?;
+            let left = moved.map(|m| m.f_mul(&share)).transpose()?;
+            let right = dnext.map(|d| d.f_mul(&rest)).transpose()?;
+            moved = if left.is_some() || right.is_some() { Some(added(left, right)?) } else { None };
+            best = if self.largest { best.f_maximum(&next)? } else { best.f_minimum(&next)? };
+        }
+        let moved = moved.ok_or_else(|| tch::TchError::Torch("no operand moves".into()))?;
+        Ok(vec![spread(&moved, &at.y[0])?])
+    }
+}
+
+/// Max and Min.
+pub fn extremum(b: &mut Builder<'_>) -> Build {
+    let largest = b.operator == "Max";
+    let operands = Operands::read(b)?;
+    built(Operator::Differentiable(Box::new(Extremum { operands, largest })))
+}
+
+#[derive(Debug)]
+struct Remainder {
+    operands: Operands,
+    truncated: bool,
+}
+
+impl Forward for Remainder {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let (a, b) = (self.operands.at(0, x)?, self.operands.at(1, x)?);
+        Ok(vec![if self.truncated { a.f_fmod_tensor(&b)? } else { a.f_remainder_tensor(&b)? }])
+    }
+}
+
+/// Mod: the sign of the divisor, or with fmod = 1 of the dividend.
+pub fn modulo(b: &mut Builder<'_>) -> Build {
+    let truncated = b.int("fmod")?.unwrap_or(0) != 0;
+    let operands = Operands::read(b)?;
+    built(Operator::Automatic(Box::new(Remainder { operands, truncated })))
+}
+
+/// Mean of several operands.
+pub fn mean(b: &mut Builder<'_>) -> Build {
+    let count = b.inputs() as f64;
+    let Built { operator, .. } = sum(b)?;
+    match operator {
+        Operator::Linear(sum) => {
+            let factor = 1.0 / count;
+            let offset = sum.offset().map(|offset| offset.f_mul_scalar(factor)).transpose()?;
+            built(Operator::Linear(Box::new(ScaledSum { sum, factor, offset })))
+        }
+        other => built(other),
+    }
+}
+
+#[derive(Debug)]
+struct ScaledSum {
+    sum: Box<dyn Linear>,
+    factor: f64,
+    offset: Option<Tensor>,
+}
+
+impl Linear for ScaledSum {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        self.sum.apply(x)?.into_iter().map(|y| y.f_mul_scalar(self.factor)).collect()
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        self.offset.as_ref()
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}

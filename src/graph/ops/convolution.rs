@@ -1,0 +1,307 @@
+//! Conv and ConvTranspose.
+
+use tch::Tensor;
+
+use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::error::GraphError;
+use crate::graph::layout::{Flow, Step};
+use crate::graph::operator::{Linear, Operator, Torch};
+
+use super::pad;
+
+/// A window's geometry along each spatial axis, as ONNX's attributes give it.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Taps.
+    pub kernel: Vec<i64>,
+    /// Strides.
+    pub strides: Vec<i64>,
+    /// Dilations.
+    pub dilations: Vec<i64>,
+    /// Padding before each axis.
+    pub begin: Vec<i64>,
+    /// Padding after each axis.
+    pub end: Vec<i64>,
+}
+
+impl Window {
+    /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
+    ///
+    /// # Errors
+    /// When an attribute has the wrong length or sign, or `auto_pad` an unknown value.
+    pub fn read(b: &mut Builder<'_>, spatial: &[i64], kernel: Vec<i64>) -> Result<Self, GraphError> {
+        let axes = spatial.len();
+        let strides = positive(b, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
+        let dilations = positive(b, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
+        let pads = b.ints("pads")?;
+        let auto = b.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_owned());
+        let mut window = Self { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
+        match auto.as_str() {
+            "NOTSET" => {
+                if let Some(pads) = pads {
+                    if pads.len() != 2 * axes || pads.iter().any(|p| *p < 0 || *p > MAX_PAD) {
+                        return Err(
+                            b.invalid(format!("its attribute pads = {pads:?} does not fit {axes} spatial axes"))
+                        );
+                    }
+                    window.begin.copy_from_slice(&pads[..axes]);
+                    window.end.copy_from_slice(&pads[axes..]);
+                }
+            }
+            "VALID" => {}
+            "SAME_UPPER" | "SAME_LOWER" => {
+                for axis in 0..axes {
+                    let stride = window.strides[axis];
+                    let outputs = (spatial[axis] + stride - 1) / stride;
+                    let total = ((outputs - 1) * stride + window.reach(axis) - spatial[axis]).max(0);
+                    let (small, large) = (total / 2, total - total / 2);
+                    let upper = auto == "SAME_UPPER";
+                    window.begin[axis] = if upper { small } else { large };
+                    window.end[axis] = if upper { large } else { small };
+                }
+            }
+            _ => {
+                return Err(
+                    b.unsupported(format!("auto_pad = '{auto}'"), "NOTSET, VALID, SAME_UPPER and SAME_LOWER are")
+                );
+            }
+        }
+        Ok(window)
+    }
+
+    /// The input samples that one window spans along an axis.
+    pub fn reach(&self, axis: usize) -> i64 {
+        self.dilations[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// Whether padding is the same on both sides of every axis.
+    pub fn is_symmetric(&self) -> bool {
+        self.begin == self.end
+    }
+
+    /// Where output samples lie on the input, where there are rows and columns.
+    pub fn flow(&self) -> Flow {
+        match self.kernel.len() {
+            2 => {
+                let step = |a: usize| Step::window(self.kernel[a], self.strides[a], self.dilations[a], self.begin[a]);
+                Flow::Resampled { rows: step(0), columns: step(1) }
+            }
+            _ => Flow::Lost,
+        }
+    }
+}
+
+/// More padding than any network has; more is a damaged file, and would ask for the memory.
+const MAX_PAD: i64 = 1 << 20;
+
+/// A list of positive integers, one per spatial axis.
+pub fn positive(b: &mut Builder<'_>, name: &str, axes: usize) -> Result<Option<Vec<i64>>, GraphError> {
+    let Some(values) = b.ints(name)? else { return Ok(None) };
+    if values.len() != axes || values.iter().any(|v| *v < 1 || *v > MAX_PAD) {
+        return Err(b.invalid(format!("its attribute {name} = {values:?} does not fit {axes} spatial axes")));
+    }
+    Ok(Some(values))
+}
+
+/// The shape of input 0 as batch, channels and one or two spatial axes.
+pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
+    let shape = b.shape(0)?;
+    match shape.len() {
+        3 | 4 => Ok(shape),
+        n => {
+            Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are"))
+        }
+    }
+}
+
+/// [lanes, batch, channels, …] as [lanes·batch, channels, …], and the two leading sizes.
+pub fn fold_lanes(x: &Tensor) -> Torch<(Tensor, [i64; 2])> {
+    let size = x.size();
+    Ok((x.f_flatten(0, 1)?, [size[0], size[1]]))
+}
+
+/// The inverse of [`fold_lanes`].
+pub fn unfold_lanes(y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
+    let mut size = lead.to_vec();
+    size.extend(&y.size()[1..]);
+    y.f_view(size.as_slice())
+}
+
+#[derive(Debug)]
+struct Convolution {
+    weight: Tensor,
+    offset: Option<Tensor>,
+    window: Window,
+    groups: i64,
+}
+
+impl Linear for Convolution {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let (mut x, lead) = fold_lanes(x[0])?;
+        let w = &self.window;
+        let padding: Vec<i64> = if w.is_symmetric() {
+            w.begin.clone()
+        } else {
+            x = pad::zeros(&x, &w.begin, &w.end)?;
+            vec![0; w.begin.len()]
+        };
+        let none = None::<&Tensor>;
+        let y = match w.kernel.len() {
+            1 => x.f_conv1d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
+            _ => x.f_conv2d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
+        };
+        Ok(vec![unfold_lanes(y, lead)?])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        self.offset.as_ref()
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+/// The bias as an offset: one entry per channel, broadcast over the spatial axes.
+fn channel_offset(b: &Builder<'_>, input: usize, channels: i64, axes: usize) -> Result<Option<Tensor>, GraphError> {
+    if !b.has(input) {
+        return Ok(None);
+    }
+    let bias = b.parameter(input, "bias")?;
+    if bias.size() != [channels] {
+        return Err(b.invalid(format!("its bias has the shape {:?}, not [{channels}]", bias.size())));
+    }
+    let mut shape = vec![channels];
+    shape.extend(std::iter::repeat_n(1, axes));
+    Ok(Some(bias.f_reshape(shape)?))
+}
+
+/// Conv: y_o = b_o + Σ_c w_oc ⋆ x_c.
+pub fn conv(b: &mut Builder<'_>) -> Build {
+    let shape = spatial_input(b)?;
+    let weight = b.parameter(1, "weight")?;
+    let (weights, groups) = (weight.size(), b.int("group")?.unwrap_or(1));
+    if weights.len() != shape.len() || weights.contains(&0) {
+        return Err(b.invalid(format!("its weight has the shape {weights:?}")));
+    }
+    if groups < 1 || shape[1] != weights[1] * groups || weights[0] % groups != 0 {
+        return Err(b.invalid(format!("{} channels do not fit a weight {weights:?} in {groups} groups", shape[1])));
+    }
+    let kernel = weights[2..].to_vec();
+    if let Some(stated) = b.ints("kernel_shape")?
+        && stated != kernel
+    {
+        return Err(b.invalid(format!("its attribute kernel_shape = {stated:?} contradicts its weight {weights:?}")));
+    }
+    let window = Window::read(b, &shape[2..], kernel)?;
+    let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
+    b.varying_input(0)?;
+    let flow = window.flow();
+    Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
+}
+
+#[derive(Debug)]
+struct TransposedConvolution {
+    weight: Tensor,
+    offset: Option<Tensor>,
+    window: Window,
+    /// What the full output keeps along each axis: start and length.
+    crop: Vec<(i64, i64)>,
+    groups: i64,
+}
+
+impl Linear for TransposedConvolution {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let (x, lead) = fold_lanes(x[0])?;
+        let w = &self.window;
+        let none = None::<&Tensor>;
+        let zeros = vec![0; w.kernel.len()];
+        let mut y = x.f_convolution(&self.weight, none, &w.strides, &zeros, &w.dilations, true, &zeros, self.groups)?;
+        let axes = self.crop.len() as i64;
+        let missing: Vec<i64> =
+            self.crop.iter().enumerate().map(|(a, (start, length))| start + length - y.size()[2 + a]).collect();
+        if missing.iter().any(|&m| m > 0) {
+            let end: Vec<i64> = missing.iter().map(|&m| m.max(0)).collect();
+            y = pad::zeros(&y, &zeros, &end)?;
+        }
+        for (axis, (start, length)) in self.crop.iter().enumerate() {
+            if y.size()[2 + axis] != *length {
+                y = y.f_narrow(axis as i64 - axes, *start, *length)?;
+            }
+        }
+        Ok(vec![unfold_lanes(y.f_contiguous()?, lead)?])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        self.offset.as_ref()
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+/// ConvTranspose: the adjoint of Conv.
+pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
+    let shape = spatial_input(b)?;
+    let weight = b.parameter(1, "weight")?;
+    let (weights, groups) = (weight.size(), b.int("group")?.unwrap_or(1));
+    if weights.len() != shape.len() || weights.contains(&0) || groups < 1 {
+        return Err(b.invalid(format!("its weight has the shape {weights:?}")));
+    }
+    if shape[1] != weights[0] || weights[0] % groups != 0 {
+        return Err(b.invalid(format!("{} channels do not fit a weight {weights:?} in {groups} groups", shape[1])));
+    }
+    let axes = shape.len() - 2;
+    let kernel = weights[2..].to_vec();
+    if let Some(stated) = b.ints("kernel_shape")?
+        && stated != kernel
+    {
+        return Err(b.invalid(format!("its attribute kernel_shape = {stated:?} contradicts its weight {weights:?}")));
+    }
+    let strides = positive(b, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
+    let dilations = positive(b, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
+    let extra = b.ints("output_padding")?.unwrap_or_else(|| vec![0; axes]);
+    let pads = b.ints("pads")?.unwrap_or_else(|| vec![0; 2 * axes]);
+    let wanted = b.ints("output_shape")?;
+    let auto = b.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_owned());
+    let bad = |v: &Vec<i64>, n: usize| v.len() != n || v.iter().any(|p| *p < 0 || *p > MAX_PAD);
+    if bad(&extra, axes) || bad(&pads, 2 * axes) || wanted.as_ref().is_some_and(|w| bad(w, axes)) {
+        return Err(b.invalid(format!("its pads, output_padding or output_shape do not fit {axes} spatial axes")));
+    }
+    let mut window = Window { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
+    let mut crop = Vec::with_capacity(axes);
+    for axis in 0..axes {
+        let full = window.strides[axis] * (shape[2 + axis] - 1) + extra[axis] + window.reach(axis);
+        let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
+        let target = wanted.as_ref().map(|w| w[axis]).or(same.then(|| shape[2 + axis] * window.strides[axis]));
+        let begin = match (target, auto.as_str()) {
+            (Some(target), "SAME_UPPER") => (full - target) / 2,
+            (Some(target), _) => (full - target) - (full - target) / 2,
+            (None, "NOTSET") => pads[axis],
+            (None, "VALID") => 0,
+            (None, _) => return Err(b.unsupported(format!("auto_pad = '{auto}'"), String::new())),
+        };
+        let length = target.unwrap_or(full - begin - if auto == "VALID" { 0 } else { pads[axes + axis] });
+        if begin < 0 || length < 1 {
+            return Err(b.invalid(format!("its padding leaves {length} output samples along spatial axis {axis}")));
+        }
+        window.begin[axis] = begin;
+        crop.push((begin, length));
+    }
+    let flow = match axes {
+        2 => {
+            let step = |a: usize| {
+                Step::transposed_window(window.kernel[a], window.strides[a], window.dilations[a], window.begin[a])
+            };
+            Flow::Resampled { rows: step(0), columns: step(1) }
+        }
+        _ => Flow::Lost,
+    };
+    let offset = channel_offset(b, 2, weights[1] * groups, axes)?;
+    b.varying_input(0)?;
+    Ok(Built {
+        operator: Operator::Linear(Box::new(TransposedConvolution { weight, offset, window, crop, groups })),
+        flow,
+    })
+}

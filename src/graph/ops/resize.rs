@@ -1,0 +1,289 @@
+//! Resize and Upsample: nearest, linear and cubic, as one matrix per axis.
+//!
+//! Every mode is linear and separable, so the weights of one output sample are a row of a matrix, built here from the
+//! specification's coordinate transformations. A matrix with one 1 per row becomes an index instead.
+
+use tch::{Kind, Tensor};
+
+use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::error::GraphError;
+use crate::graph::layout::{Flow, Step};
+use crate::graph::operator::{Linear, Operator, Torch};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Nearest,
+    Linear,
+    Cubic,
+}
+
+/// How an output index becomes an input position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Coordinates {
+    HalfPixel,
+    HalfPixelSymmetric,
+    PytorchHalfPixel,
+    AlignCorners,
+    Asymmetric,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rounding {
+    PreferFloor,
+    PreferCeil,
+    Floor,
+    Ceil,
+}
+
+/// What is needed for the rows of one axis's matrix.
+#[derive(Clone, Copy, Debug)]
+struct AxisRule {
+    input: i64,
+    output: i64,
+    scale: f64,
+    mode: Mode,
+    coordinates: Coordinates,
+    rounding: Rounding,
+    cubic_coefficient: f64,
+    exclude_outside: bool,
+    antialias: bool,
+}
+
+impl AxisRule {
+    /// The input position of output sample j.
+    fn position(&self, j: i64) -> f64 {
+        let (j, input, output) = (j as f64, self.input as f64, self.output as f64);
+        match self.coordinates {
+            Coordinates::HalfPixel => (j + 0.5) / self.scale - 0.5,
+            Coordinates::HalfPixelSymmetric => {
+                let adjustment = output / (self.scale * input);
+                let offset = input / 2.0 * (1.0 - adjustment);
+                offset + (j + 0.5) / self.scale - 0.5
+            }
+            Coordinates::PytorchHalfPixel if self.output > 1 => (j + 0.5) / self.scale - 0.5,
+            Coordinates::PytorchHalfPixel => 0.0,
+            Coordinates::AlignCorners if self.output > 1 => j * (input - 1.0) / (output - 1.0),
+            Coordinates::AlignCorners => 0.0,
+            Coordinates::Asymmetric => j / self.scale,
+        }
+    }
+
+    fn nearest(&self, position: f64) -> i64 {
+        let index = match self.rounding {
+            Rounding::Floor => position.floor(),
+            Rounding::Ceil => position.ceil(),
+            Rounding::PreferFloor => (position - 0.5).ceil(),
+            Rounding::PreferCeil => (position + 0.5).floor(),
+        };
+        (index as i64).clamp(0, self.input - 1)
+    }
+
+    /// The kernel that interpolation puts on the samples around a position.
+    fn kernel(&self, distance: f64) -> f64 {
+        let x = distance.abs();
+        match self.mode {
+            Mode::Linear => (1.0 - x).max(0.0),
+            _ => {
+                let a = self.cubic_coefficient;
+                if x < 1.0 {
+                    ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+                } else if x < 2.0 {
+                    (((x - 5.0) * x + 8.0) * x - 4.0) * a
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+
+    /// Row j: the weights of the input samples.
+    fn row(&self, j: i64) -> Vec<f64> {
+        let mut row = vec![0.0; self.input as usize];
+        let position = self.position(j);
+        if self.mode == Mode::Nearest {
+            row[self.nearest(position) as usize] = 1.0;
+            return row;
+        }
+        let stretch = if self.antialias { self.scale.min(1.0) } else { 1.0 };
+        let support = if self.mode == Mode::Linear { 1.0 } else { 2.0 } / stretch;
+        let first = (position - support).floor() as i64;
+        let last = (position + support).ceil() as i64;
+        let mut total = 0.0;
+        for i in first..=last {
+            let inside = (0..self.input).contains(&i);
+            if self.exclude_outside && !inside {
+                continue;
+            }
+            let weight = self.kernel((i as f64 - position) * stretch);
+            total += weight;
+            row[i.clamp(0, self.input - 1) as usize] += weight;
+        }
+        if total != 0.0 {
+            row.iter_mut().for_each(|w| *w /= total);
+        }
+        row
+    }
+
+    /// Where output samples lie: for whole-number enlargement by copies, at the centre of the cell they are copied from.
+    fn step(&self) -> Step {
+        let ratio = self.scale;
+        if self.mode == Mode::Nearest && ratio >= 1.0 {
+            return Step { first: 0.5 / ratio - 0.5, step: 1.0 / ratio };
+        }
+        let first = self.position(0);
+        let step = if self.output > 1 { self.position(1) - first } else { 1.0 / ratio };
+        Step { first, step }
+    }
+}
+
+/// What happens along one axis.
+#[derive(Debug)]
+enum AxisMap {
+    Index(Tensor),
+    /// [output, input]
+    Matrix(Tensor),
+}
+
+#[derive(Debug)]
+struct Resampling {
+    axes: Vec<(i64, AxisMap)>,
+}
+
+impl Linear for Resampling {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let mut y = x[0].shallow_clone();
+        for (axis, map) in &self.axes {
+            y = match map {
+                AxisMap::Index(index) => y.f_index_select(*axis, index)?,
+                AxisMap::Matrix(matrix) if *axis == -1 => y.f_matmul(&matrix.f_transpose(0, 1)?)?,
+                AxisMap::Matrix(matrix) if *axis == -2 => matrix.f_matmul(&y)?,
+                AxisMap::Matrix(matrix) => {
+                    y.f_transpose(*axis, -1)?.f_matmul(&matrix.f_transpose(0, 1)?)?.f_transpose(*axis, -1)?
+                }
+            };
+        }
+        Ok(vec![y])
+    }
+}
+
+/// Resize (and Upsample, its predecessor).
+pub fn resize(b: &mut Builder<'_>) -> Build {
+    let shape = b.shape(0)?;
+    let rank = shape.len();
+    let upsample = b.operator == "Upsample";
+    let mode = match b.string("mode")?.as_deref() {
+        None | Some("nearest") => Mode::Nearest,
+        Some("linear") | Some("bilinear") => Mode::Linear,
+        Some("cubic") => Mode::Cubic,
+        Some(other) => return Err(b.unsupported(format!("mode = '{other}'"), "nearest, linear and cubic are")),
+    };
+    let coordinates = match b.string("coordinate_transformation_mode")?.as_deref() {
+        None if upsample || b.opset < 11 => Coordinates::Asymmetric,
+        None | Some("half_pixel") => Coordinates::HalfPixel,
+        Some("half_pixel_symmetric") => Coordinates::HalfPixelSymmetric,
+        Some("pytorch_half_pixel") => Coordinates::PytorchHalfPixel,
+        Some("align_corners") => Coordinates::AlignCorners,
+        Some("asymmetric") => Coordinates::Asymmetric,
+        Some(other) => {
+            return Err(b.unsupported(
+                format!("coordinate_transformation_mode = '{other}'"),
+                "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners and asymmetric are",
+            ));
+        }
+    };
+    let rounding = match b.string("nearest_mode")?.as_deref() {
+        None if upsample || b.opset < 11 => Rounding::Floor,
+        None | Some("round_prefer_floor") => Rounding::PreferFloor,
+        Some("round_prefer_ceil") => Rounding::PreferCeil,
+        Some("floor") => Rounding::Floor,
+        Some("ceil") => Rounding::Ceil,
+        Some(other) => return Err(b.unsupported(format!("nearest_mode = '{other}'"), String::new())),
+    };
+    let cubic_coefficient = b.float("cubic_coeff_a")?.unwrap_or(-0.75);
+    let exclude_outside = b.int("exclude_outside")?.unwrap_or(0) != 0;
+    let antialias = b.int("antialias")?.unwrap_or(0) != 0;
+    let _ = b.float("extrapolation_value")?; // used by tf_crop_and_resize alone, which is refused
+    let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
+    if policy != "stretch" {
+        return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), "stretch is"));
+    }
+    let axes = match b.ints("axes")? {
+        Some(axes) => b.axes_from_end(&axes, rank)?,
+        None => (-(rank as i64)..0).collect(),
+    };
+    let (scales_at, sizes_at) = if upsample || b.opset < 11 { (1, 3) } else { (2, 3) };
+    let scales = match b.attributes().floats("scales")? {
+        Some(scales) => Some(scales.into_iter().map(f64::from).collect()),
+        None => b.parameter_floats(scales_at, "scales")?.filter(|scales| !scales.is_empty()),
+    };
+    let sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
+    let mut maps = Vec::new();
+    let mut steps = [Step { first: 0.0, step: 1.0 }; 2];
+    let mut spatial_only = rank == 4;
+    for (i, &axis) in axes.iter().enumerate() {
+        let input = shape[(axis + rank as i64) as usize];
+        let (output, scale) = output_size(b, input, i, axes.len(), scales.as_deref(), sizes.as_deref())?;
+        if input == output && scale == 1.0 {
+            continue;
+        }
+        spatial_only &= axis >= -2;
+        let rule = AxisRule {
+            input,
+            output,
+            scale,
+            mode,
+            coordinates,
+            rounding,
+            cubic_coefficient,
+            exclude_outside,
+            antialias,
+        };
+        if (-2..0).contains(&axis) {
+            steps[(axis + 2) as usize] = rule.step();
+        }
+        maps.push((axis, axis_map(b, &rule)?));
+    }
+    b.varying_input(0)?;
+    let flow = if spatial_only { Flow::Resampled { rows: steps[0], columns: steps[1] } } else { Flow::Lost };
+    Ok(Built { operator: Operator::Linear(Box::new(Resampling { axes: maps })), flow })
+}
+
+fn output_size(
+    b: &Builder<'_>,
+    input: i64,
+    i: usize,
+    axes: usize,
+    scales: Option<&[f64]>,
+    sizes: Option<&[i64]>,
+) -> Result<(i64, f64), GraphError> {
+    let (output, scale) = match (sizes, scales) {
+        (Some(sizes), _) if sizes.len() == axes => (sizes[i], sizes[i] as f64 / input as f64),
+        (None, Some(scales)) if scales.len() == axes => ((input as f64 * scales[i]).floor() as i64, scales[i]),
+        (None, None) => return Err(b.invalid("it has neither scales nor sizes")),
+        _ => return Err(b.invalid(format!("its scales or sizes do not fit {axes} axes"))),
+    };
+    if !(1..=1 << 20).contains(&output) || !scale.is_finite() || scale <= 0.0 {
+        return Err(b.invalid(format!("an axis of {input} samples cannot become {output}")));
+    }
+    Ok((output, scale))
+}
+
+fn axis_map(b: &Builder<'_>, rule: &AxisRule) -> Result<AxisMap, GraphError> {
+    let device = b.device();
+    if rule.mode == Mode::Nearest {
+        let index: Vec<i64> = (0..rule.output).map(|j| rule.nearest(rule.position(j))).collect();
+        return Ok(AxisMap::Index(Tensor::f_from_slice(&index)?.f_to_device(device)?));
+    }
+    if rule.input.saturating_mul(rule.output) > 1 << 28 {
+        return Err(
+            b.unsupported(format!("interpolation from {} to {} samples", rule.input, rule.output), String::new())
+        );
+    }
+    let rows: Vec<f64> = (0..rule.output).flat_map(|j| rule.row(j)).collect();
+    let kind = match b.kind(0)? {
+        Kind::Double => Kind::Double,
+        _ => Kind::Float,
+    };
+    let matrix = Tensor::f_from_slice(&rows)?.f_reshape([rule.output, rule.input])?.f_to_kind(kind)?;
+    Ok(AxisMap::Matrix(matrix.f_to_device(device)?))
+}

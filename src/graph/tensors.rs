@@ -1,0 +1,44 @@
+//! Tensors of ONNX files as libtorch tensors.
+
+use tch::{Kind, Tensor};
+
+use super::error::GraphError;
+use super::onnx::{ElementType, OnnxTensor};
+use super::operator::Torch;
+
+/// libtorch's kind for an ONNX element type code; half precision is computed in single.
+pub fn kind_of(code: i32) -> Option<Kind> {
+    ElementType::try_from(code).ok().map(kind)
+}
+
+fn kind(element_type: ElementType) -> Kind {
+    match element_type {
+        ElementType::Float | ElementType::Float16 | ElementType::BFloat16 => Kind::Float,
+        ElementType::Double => Kind::Double,
+        ElementType::Int64 => Kind::Int64,
+        ElementType::Int32 => Kind::Int,
+        ElementType::Int16 => Kind::Int16,
+        ElementType::Int8 => Kind::Int8,
+        ElementType::UInt8 => Kind::Uint8,
+        ElementType::Bool => Kind::Bool,
+    }
+}
+
+/// A tensor of a file, on the CPU.
+///
+/// # Errors
+/// When libtorch cannot allocate it.
+pub fn tensor_from_onnx(tensor: &OnnxTensor) -> Result<Tensor, GraphError> {
+    Ok(Tensor::f_from_data_size(&tensor.data, &tensor.shape, kind(tensor.element_type))?)
+}
+
+/// Whether all entries are finite; integers are.
+pub fn is_finite(tensor: &Tensor) -> Torch<bool> {
+    match tensor.kind() {
+        Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => {
+            // A sum of |x|·0 is 0, or NaN where any entry is not finite; one pass, no mask in memory.
+            Ok(tensor.f_mul_scalar(0.0)?.f_sum(None::<Kind>)?.f_double_value(&[])? == 0.0)
+        }
+        _ => Ok(true),
+    }
+}

@@ -1,0 +1,419 @@
+//! The Lie derivative of a whole network and its error, LEE, in one sweep per batch of images.
+//!
+//! L = Df\[A x\] − A f(x) for the seven measured generators at once: their tangents share one primal. Everything else
+//! (rotation, scale, any combination) is linear in these seven vectors.
+
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::graph::operator::{Differentiable, Point, Torch};
+use crate::graph::ops::Softmax;
+use crate::graph::{GraphError, Network, Sweep, is_finite};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
+
+use super::action::{ActionError, Actions};
+use super::lee_report::{GeneratorLee, Gram, Timing};
+
+/// What the measured function is: the network, and what comes behind its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Softmax over the class axis.
+    Softmax,
+    /// The class scores as they are.
+    Logits,
+    /// The output as it is, whatever it is.
+    Identity,
+}
+
+impl Output {
+    /// The name used on the command line and in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Logits => "logits",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub struct LeeOptions {
+    /// How ∇ is taken.
+    pub scheme: Scheme,
+    /// What lies beyond the image's edge.
+    pub boundary: Boundary,
+    /// How positions are chosen.
+    pub grid: GridKind,
+    /// The unit of t.
+    pub units: Units,
+    /// What comes behind the network's output; none to choose by its shape.
+    pub output: Option<Output>,
+    /// Combinations beside the measured generators and rotate, hyperbolic, scale.
+    pub combinations: Vec<Combination>,
+    /// Whether the Lie derivatives themselves are kept.
+    pub keep_vectors: bool,
+}
+
+impl Default for LeeOptions {
+    fn default() -> Self {
+        Self {
+            scheme: Scheme::Spectral,
+            boundary: Boundary::Reflect,
+            grid: GridKind::Tracked,
+            units: Units::HalfWidth,
+            output: None,
+            combinations: Vec::new(),
+            keep_vectors: false,
+        }
+    }
+}
+
+/// Why a network could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum LeeError {
+    /// The network failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The action is not defined.
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    /// The network's input is no image.
+    #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
+    NotAnImage(Vec<i64>),
+    /// The output cannot be treated as asked.
+    #[error(
+        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
+    )]
+    NotClasses {
+        /// What was asked for.
+        output: &'static str,
+        /// The output's shape.
+        shape: Vec<i64>,
+    },
+    /// The output is an image whose samples' positions are not known.
+    #[error(
+        "the network's output has the shape {0:?}, an image, but the positions of its samples in the input are not certain, \
+         so the action on it is not defined; cut the model after a layer with rows and columns"
+    )]
+    UnknownGrid(Vec<i64>),
+    /// NaN or infinity.
+    #[error("{what} of '{image}' holds NaN or infinity; {mend}")]
+    NotFinite {
+        /// Input or output.
+        what: &'static str,
+        /// The image.
+        image: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// libtorch refused.
+    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    Torch(#[from] tch::TchError),
+}
+
+/// What the group does to the output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OutputAction {
+    /// Nothing: a class vector stays, A f = 0.
+    None,
+    /// What it does to an image sampled on this grid, in half-widths.
+    Image(Grid),
+}
+
+impl OutputAction {
+    /// The name used in results.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Image(_) => "image",
+        }
+    }
+}
+
+/// The measurement of one network, image by image.
+pub struct LeeMeter<'a> {
+    network: &'a Network,
+    options: LeeOptions,
+    output: Output,
+    output_action: OutputAction,
+    output_dim: i64,
+    input_grid: Grid,
+    actions: Actions,
+    combinations: Vec<Combination>,
+    /// Per image: G = L Lᵀ/dim, upper and lower.
+    grams: Vec<[[f64; 7]; 7]>,
+    /// Per image: ‖A_i x‖²/dim(x).
+    energies: Vec<[f64; 7]>,
+    /// Per image and generator, then combination: mean |L|.
+    mean_abs: Vec<Vec<f64>>,
+    vectors: Vec<Tensor>,
+    sweep_ms: Vec<f64>,
+}
+
+impl<'a> LeeMeter<'a> {
+    /// Prepares the measurement of `network`.
+    ///
+    /// # Errors
+    /// When input or output do not allow it; so for the other methods.
+    pub fn new(network: &'a Network, options: LeeOptions) -> Result<Self, LeeError> {
+        let input = network.input();
+        let input_grid = input.grid.ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
+        let (output, output_action) = choose_output(network, options.output)?;
+        let combinations =
+            Named::ALL.into_iter().map(Combination::named).chain(options.combinations.iter().cloned()).collect();
+        Ok(Self {
+            network,
+            output,
+            output_action,
+            output_dim: network.output().shape.iter().product(),
+            input_grid,
+            actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
+            combinations,
+            options,
+            grams: Vec::new(),
+            energies: Vec::new(),
+            mean_abs: Vec::new(),
+            vectors: Vec::new(),
+            sweep_ms: Vec::new(),
+        })
+    }
+
+    /// What is measured behind the network's output.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// What the group does to the output.
+    pub fn output_action(&self) -> OutputAction {
+        self.output_action
+    }
+
+    /// A grid in the options' kind and units.
+    fn placed(&self, grid: &Grid) -> Grid {
+        let of_kind = |g: &Grid| match self.options.grid {
+            GridKind::Tracked => *g,
+            GridKind::AlignCorners => Grid::image(g.rows.samples, g.columns.samples, GridKind::AlignCorners),
+        };
+        of_kind(grid).in_units(self.options.units, &of_kind(&self.input_grid))
+    }
+
+    /// A_i x for all measured generators: `[7, …]` in front of `x`'s own shape.
+    pub fn input_tangents(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
+        let grid = self.placed(&self.input_grid);
+        Ok(self.actions.on(&grid)?.all(x)?)
+    }
+
+    /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
+    pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
+        let dx = self.input_tangents(x)?;
+        Ok(self.derivatives_along(x, &dx)?.1)
+    }
+
+    fn derivatives_along(&mut self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor), LeeError> {
+        let Sweep { value, tangent } = self.network.sweep(x, dx)?;
+        let (value, tangent) = match self.output {
+            Output::Softmax => softmax_tangent(&value, &tangent)?,
+            Output::Logits | Output::Identity => (value, tangent),
+        };
+        let lie = match self.output_action {
+            OutputAction::None => tangent,
+            OutputAction::Image(grid) => {
+                let grid = self.placed(&grid);
+                tangent.f_sub(&self.actions.on(&grid)?.all(&value)?)?
+            }
+        };
+        Ok((value, lie))
+    }
+
+    /// Measures a batch of images, `[images, input shape…]`, called `names` in messages.
+    pub fn measure(&mut self, x: &Tensor, names: &[String]) -> Result<(), LeeError> {
+        let x = self.network.place(x)?;
+        if !is_finite(&x)? {
+            return Err(self.not_finite("the input", names, "check the image or tensor"));
+        }
+        let start = Instant::now();
+        let dx = self.input_tangents(&x)?;
+        let (_, lie) = self.derivatives_along(&x, &dx)?;
+        let images = x.size()[0];
+        if !is_finite(&lie)? {
+            let mend = "check the model's weights, or try --precision f64";
+            return Err(self.not_finite("the Lie derivative", names, mend));
+        }
+        self.sweep_ms.push(start.elapsed().as_secs_f64() * 1e3 / images as f64);
+        for image in 0..images {
+            self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
+        }
+        if self.options.keep_vectors {
+            self.vectors.push(lie.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?);
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, what: &'static str, names: &[String], mend: &'static str) -> LeeError {
+        LeeError::NotFinite { what, image: names.join("', '"), mend }
+    }
+
+    /// Takes up one image's tangents `[7, …]` and Lie derivatives `[7, …]`, in double precision.
+    fn accumulate(&mut self, dx: &Tensor, lie: &Tensor) -> Result<(), LeeError> {
+        let rows = |t: &Tensor| t.f_reshape([7, -1])?.f_to_kind(Kind::Double);
+        let (dx, lie) = (rows(dx)?, rows(lie)?);
+        let gram = lie.f_matmul(&lie.f_transpose(0, 1)?)?.f_div_scalar(self.output_dim as f64)?;
+        let gram: Vec<f64> = Vec::try_from(&gram.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?)?;
+        let energy = dx.f_square()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
+        let energy: Vec<f64> = Vec::try_from(&energy.f_to_device(tch::Device::Cpu)?)?;
+        let coefficients: Vec<f64> = MEASURED
+            .iter()
+            .map(|g| Combination::single(*g))
+            .chain(self.combinations.iter().cloned())
+            .flat_map(|c| *c.coefficients())
+            .collect();
+        let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, 7])?.f_to_device(lie.device())?;
+        let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
+        self.mean_abs.push(Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)?);
+        let mut g = [[0.0; 7]; 7];
+        for (i, row) in g.iter_mut().enumerate() {
+            row.copy_from_slice(&gram[7 * i..7 * i + 7]);
+        }
+        self.grams.push(g);
+        let mut e = [0.0; 7];
+        e.copy_from_slice(&energy);
+        self.energies.push(e);
+        Ok(())
+    }
+
+    /// How many images have been measured.
+    pub fn images(&self) -> usize {
+        self.grams.len()
+    }
+
+    /// L of every image, `[7, images, output shape…]` in single precision, where they were kept.
+    pub fn vectors(&self) -> Torch<Option<Tensor>> {
+        if self.vectors.is_empty() { Ok(None) } else { Ok(Some(Tensor::f_cat(&self.vectors, 1)?)) }
+    }
+
+    /// The names of the results' generators with their coefficients: the measured ones, then combinations.
+    pub fn generators(&self) -> Vec<Combination> {
+        MEASURED.iter().map(|g| Combination::single(*g)).chain(self.combinations.iter().cloned()).collect()
+    }
+
+    /// The Gram matrix over the images so far.
+    pub fn gram(&self) -> Gram {
+        let mean = |of: &dyn Fn(usize) -> f64| (0..self.images()).map(of).sum::<f64>() / self.images().max(1) as f64;
+        let entry = |i: usize, j: usize| mean(&|n| self.grams[n][i][j]);
+        Gram {
+            order: MEASURED.iter().map(|g| g.name().to_owned()).collect(),
+            matrix: (0..7).map(|i| (0..7).map(|j| entry(i, j)).collect()).collect(),
+            input_energy: (0..7).map(|i| mean(&|n| self.energies[n][i])).collect(),
+        }
+    }
+
+    /// The result of every generator over the images so far.
+    pub fn results(&self) -> IndexMap<String, GeneratorLee> {
+        let n = self.images();
+        let result = |at: usize, combination: &Combination| {
+            let per_image: Vec<f64> = self.grams.iter().map(|g| quadratic(combination, g)).collect();
+            let lee = per_image.iter().sum::<f64>() / n.max(1) as f64;
+            let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
+            GeneratorLee {
+                lee,
+                sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
+                mean_abs: self.mean_abs.iter().map(|m| m[at]).sum::<f64>() / n.max(1) as f64,
+                relative: self.relative(combination, lee),
+            }
+        };
+        self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()
+    }
+
+    /// lee over E‖A x‖²/dim(x), for measured generators; combinations need ⟨A_i x, A_j x⟩, which is not kept.
+    fn relative(&self, combination: &Combination, lee: f64) -> Option<f64> {
+        let energy = self.input_energy(combination);
+        (energy > 0.0).then(|| lee / energy)
+    }
+
+    fn input_energy(&self, combination: &Combination) -> f64 {
+        let only: Vec<Generator> = MEASURED.into_iter().filter(|g| combination.coefficient(*g) != 0.0).collect();
+        let n = self.images().max(1) as f64;
+        only.iter()
+            .map(|g| combination.coefficient(*g).powi(2) * self.energies.iter().map(|e| e[g.index()]).sum::<f64>() / n)
+            .sum()
+    }
+
+    /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn.
+    pub fn timing(&mut self, x: &Tensor, repetitions: usize) -> Result<Timing, LeeError> {
+        let x = self.network.place(x)?.f_narrow(0, 0, 1)?;
+        let eight = x.f_repeat([8, 1, 1, 1, 1])?;
+        let (mut one, mut batch, mut sweep) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..repetitions {
+            one.push(milliseconds(|| Ok(self.network.forward(&x).map(drop)?))?);
+            batch.push(milliseconds(|| Ok(self.network.forward(&eight).map(drop)?))?);
+            sweep.push(milliseconds(|| self.lie_derivatives(&x).map(drop))?);
+        }
+        Ok(Timing { forward_ms: Some(median(one)), forward_batch8_ms: Some(median(batch)), sweep_ms: median(sweep) })
+    }
+
+    /// The median time of the measured sweeps, per image.
+    pub fn sweep_ms(&self) -> f64 {
+        median(self.sweep_ms.clone())
+    }
+}
+
+fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {
+    let a = combination.coefficients();
+    (0..7).map(|i| a[i] * (0..7).map(|j| a[j] * gram[i][j]).sum::<f64>()).sum()
+}
+
+fn milliseconds(run: impl FnOnce() -> Result<(), LeeError>) -> Result<f64, LeeError> {
+    let start = Instant::now();
+    run()?;
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    }
+}
+
+/// Softmax over the last axis, with its tangent.
+fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor, Tensor)> {
+    let softmax = Softmax::along(-1);
+    let y = softmax.forward(&[value])?;
+    let dy = softmax.tangent(&Point { x: &[value], y: &y, dx: &[Some(tangent.shallow_clone())] })?;
+    match (y.into_iter().next(), dy.into_iter().next()) {
+        (Some(y), Some(dy)) => Ok((y, dy)),
+        _ => Err(tch::TchError::Torch("softmax has no output".into())),
+    }
+}
+
+/// What to measure behind the output, and what the group does to it.
+fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
+    let output = network.output();
+    let shape = &output.shape;
+    let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
+    let image_like = matches!(shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
+    let action = match (image_like, output.grid) {
+        (false, _) => OutputAction::None,
+        (true, Some(grid)) => OutputAction::Image(grid),
+        (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),
+    };
+    let ends_in_softmax = network.steps().iter().rev().find(|step| step.outputs.contains(&Some(network.output_id())));
+    let ends_in_softmax = ends_in_softmax.is_some_and(|step| step.op_type == "Softmax");
+    let chosen = match asked {
+        Some(output @ (Output::Softmax | Output::Logits)) if !is_class_vector => {
+            return Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() });
+        }
+        Some(output) => output,
+        None if is_class_vector && !ends_in_softmax => Output::Softmax,
+        None => Output::Identity,
+    };
+    Ok((chosen, action))
+}

@@ -1,1 +1,0 @@
-//! Photos as network input.

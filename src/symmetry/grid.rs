@@ -1,0 +1,157 @@
+//! Where the samples of a feature map lie in the input plane.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How the positions of samples are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GridKind {
+    /// Pixels are cells of the image: u_i = (2i + 1)/N − 1 at the input, carried through every stride and padding.
+    #[default]
+    Tracked,
+    /// u_i = 2i/(N − 1) − 1 at every depth, as in the code released with the paper; a bias of its own.
+    AlignCorners,
+}
+
+/// The unit of the group's parameter t.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Units {
+    /// Half the input's width (height, for y): positions run from −1 to 1.
+    #[default]
+    HalfWidth,
+    /// The input's pixels, about the same centre.
+    Pixel,
+}
+
+macro_rules! kebab_names {
+    ($type:ident, $what:literal, $($variant:ident = $name:literal),+) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$variant => $name),+ })
+            }
+        }
+        impl FromStr for $type {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($name => Ok(Self::$variant),)+
+                    _ => Err(format!("there is no {} '{text}'; known are {}", $what, [$($name),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+kebab_names!(GridKind, "grid", Tracked = "tracked", AlignCorners = "align-corners");
+kebab_names!(Units, "unit", HalfWidth = "half-width", Pixel = "pixel");
+
+/// Equally spaced samples along one axis: sample i lies at origin + i·pitch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// The number of samples.
+    pub samples: usize,
+    /// The position of sample 0.
+    pub origin: f64,
+    /// The distance between samples.
+    pub pitch: f64,
+}
+
+impl Axis {
+    /// The axis of an image of `samples` pixels, in half-widths.
+    pub fn image(samples: usize, kind: GridKind) -> Self {
+        let n = samples as f64;
+        match kind {
+            GridKind::Tracked => Self { samples, origin: 1.0 / n - 1.0, pitch: 2.0 / n },
+            // One sample has no spacing of its own; it lies at the centre.
+            GridKind::AlignCorners if samples < 2 => Self { samples, origin: 0.0, pitch: 2.0 },
+            GridKind::AlignCorners => Self { samples, origin: -1.0, pitch: 2.0 / (n - 1.0) },
+        }
+    }
+
+    /// The same samples with positions multiplied by `factor`.
+    fn scaled(self, factor: f64) -> Self {
+        Self { origin: self.origin * factor, pitch: self.pitch * factor, ..self }
+    }
+
+    /// The position of sample i; i may be fractional or outside.
+    pub fn position(&self, i: f64) -> f64 {
+        self.origin + self.pitch * i
+    }
+
+    /// The axis whose sample j lies at this axis's (fractional) index `first + j·step`.
+    pub fn resampled(&self, first: f64, step: f64, samples: usize) -> Self {
+        Self { samples, origin: self.position(first), pitch: self.pitch * step }
+    }
+
+    /// The positions of all samples.
+    pub fn positions(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..self.samples).map(|i| self.position(i as f64))
+    }
+
+    /// Whether both axes have the same samples, to rounding.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        // Origins and pitches are sums and products of a few dozen dyadic-like numbers of size 1.
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * self.pitch.abs().max(other.pitch.abs());
+        self.samples == other.samples && close(self.origin, other.origin) && close(self.pitch, other.pitch)
+    }
+}
+
+/// The rows and columns of a feature map.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grid {
+    /// Along y, downwards.
+    pub rows: Axis,
+    /// Along x, to the right.
+    pub columns: Axis,
+}
+
+impl Grid {
+    /// The grid of an image of `rows` × `columns` pixels, in half-widths.
+    pub fn image(rows: usize, columns: usize, kind: GridKind) -> Self {
+        Self { rows: Axis::image(rows, kind), columns: Axis::image(columns, kind) }
+    }
+
+    /// The same samples with positions in `units`; `input` is the network's input, in half-widths.
+    pub fn in_units(&self, units: Units, input: &Self) -> Self {
+        match units {
+            Units::HalfWidth => *self,
+            Units::Pixel => Self {
+                rows: self.rows.scaled(1.0 / input.rows.pitch),
+                columns: self.columns.scaled(1.0 / input.columns.pitch),
+            },
+        }
+    }
+
+    /// Whether both grids have the same samples, to rounding.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.rows.agrees_with(&other.rows) && self.columns.agrees_with(&other.columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_axes_are_centred() {
+        for kind in [GridKind::Tracked, GridKind::AlignCorners] {
+            for n in [1, 2, 7, 224] {
+                let sum: f64 = Axis::image(n, kind).positions().sum();
+                // n terms of size at most 1, each exact to half a unit in the last place.
+                assert!(sum.abs() < 1e-12 * n as f64, "{kind} {n}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn tensorflow_same_padding_moves_the_origin_by_half_a_pixel() {
+        // 3 taps, stride 2, padding (0, 1): output j is centred on input 2j + 1.
+        let input = Axis::image(224, GridKind::Tracked);
+        let output = input.resampled(1.0, 2.0, 112);
+        assert_eq!(output.position(0.0), input.position(1.0));
+        assert_eq!(output.position(111.0), input.position(223.0));
+    }
+}
