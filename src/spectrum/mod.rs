@@ -11,6 +11,7 @@ pub mod convolution;
 pub mod differentiation;
 pub mod filter;
 pub mod half_spectrum;
+pub mod harmonics;
 pub mod name;
 pub mod series;
 pub mod strided;
