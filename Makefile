@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models build demo test bench docs check clean
+.PHONY: help setup models notice build demo test bench docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
@@ -24,10 +24,12 @@ setup: ## Install system packages where missing, and libtorch (540 MB, once per 
 models: ## Fetch six pretrained networks and fifteen photos (140 MB, once per user)
 	@$(PYTHON) scripts/models.py
 
-# The notice is for the first build alone: where torch-sys has been built, cargo is done in seconds.
-build: setup
+# Said before a first build alone: where torch-sys has been built, cargo is done in seconds.
+notice: setup
 	@compgen -G "$(TARGET)/debug/build/torch-sys-*/output" > /dev/null || \
 		echo "First build: torch-sys compiles PyTorch's C++ interface, a few minutes on two cores, once."
+
+build: notice
 	@cargo build --locked
 
 demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the figures
@@ -41,18 +43,18 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
 
 # The pure-Rust part first: it needs no native library and answers in seconds.
-test: build models ## Run all tests, with and without libtorch
+test: notice models ## Run all tests, with and without libtorch
 	@cargo test --locked --no-default-features
 	@cargo test --locked
 
-bench: build models ## Time forward pass, batch and sweep (compiles once more, optimised)
+bench: setup models ## Time forward pass, batch and sweep (compiles once more, optimised)
 	@cargo bench --locked
 
-docs: setup ## Build the API documentation
+docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps
 	@echo "Open $(TARGET)/doc/aliascope/index.html"
 
-check: build ## Check format, lints and documentation, with every warning an error
+check: notice ## Check format, lints and documentation, with every warning an error
 	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
 		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
 	@cargo fmt --check

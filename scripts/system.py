@@ -15,9 +15,9 @@ OLDEST_RUST = (1, 88)
 
 # How each package manager calls what `make setup` needs.
 INSTALL_SENTENCES = {
-    "dnf": "`sudo dnf install gcc-c++ pkgconf-pkg-config openblas-devel`",
-    "pacman": "`sudo pacman -S --needed gcc pkgconf openblas`",
-    "zypper": "`sudo zypper install gcc-c++ pkgconf-pkg-config openblas-devel`",
+    "dnf": "`sudo dnf install make gcc-c++ pkgconf-pkg-config openblas-devel`",
+    "pacman": "`sudo pacman -S --needed make gcc pkgconf openblas`",
+    "zypper": "`sudo zypper install make gcc-c++ pkgconf-pkg-config openblas-devel`",
     "brew": "`brew install openblas pkgconf` and `xcode-select --install`",
 }
 
@@ -72,17 +72,20 @@ def install_packages(packages: list[str]) -> None:
         raise Failure(f"system packages are missing and only root may install them: run `sudo apt-get install -y {names}`, then run again")
 
     say(f"Installing system packages: {names} (under a minute) …")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # `env` carries it through sudo, which drops the caller's environment.
+    # `env` comes after sudo, which drops the caller's environment.
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "env": environment}
-    # A fresh machine has no package lists; refreshing them only when needed keeps other machines quick.
-    if subprocess.run(install, stderr=subprocess.DEVNULL, **quiet).returncode == 0:
+    if _quietly(install).returncode == 0:
         return
-    subprocess.run([*apt, "update"], **quiet)
-    if subprocess.run(install, **quiet).returncode != 0:
+    # A fresh machine has no package lists; refreshing them only then keeps other machines quick.
+    update, retry = _quietly([*apt, "update"]), _quietly(install)
+    if retry.returncode != 0:
+        print(update.stderr + retry.stderr, end="", file=sys.stderr)
         raise Failure(f"apt-get could not install {names} (its own message is above): mend that, or install them yourself, then run again")
+
+
+def _quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def install_python_venv() -> None:

@@ -9,6 +9,7 @@
 //!   they act on. Pure Rust.
 //! - [`graph`]: a network as a graph of operations: ONNX files read and written (pure Rust) and, with the feature
 //!   `torch`, the executor that carries tangents beside values.
+//! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`measure`]: the measurements and the plain structs they return.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
@@ -17,6 +18,7 @@
 pub mod cli;
 pub mod figure;
 pub mod graph;
+pub mod input;
 pub mod measure;
 pub mod report;
 pub mod spectrum;

@@ -22,6 +22,8 @@ pub enum Status {
     NotFinite = 7,
     /// The machine lacks something: memory, a device, a library.
     Machine = 8,
+    /// A defect of aliascope itself.
+    Defect = 9,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -29,7 +31,7 @@ pub enum Status {
 /// Shown at the end of `--help`.
 pub const STATUS_HELP: &str = "\
 Exit status: 0 done, 1 a check failed, 2 wrong usage, 3 model unreadable, 4 model not supported, 5 input unreadable, \
-6 output not writable, 7 not finite, 8 machine lacks something, 130 interrupted";
+6 output not writable, 7 not finite, 8 machine lacks something, 9 a defect of aliascope, 130 interrupted";
 
 /// The end of a subcommand that could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,5 +52,77 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         eprintln!("aliascope: {}", self.message);
         ExitCode::from(self.status as u8)
+    }
+}
+
+impl From<crate::report::OutputError> for Failure {
+    fn from(error: crate::report::OutputError) -> Self {
+        Self::new(Status::Output, error.to_string())
+    }
+}
+
+impl From<crate::input::InputError> for Failure {
+    fn from(error: crate::input::InputError) -> Self {
+        use crate::input::InputError::{Channels, Metadata};
+        let status = match error {
+            Metadata { .. } => Status::Model,
+            Channels { .. } => Status::Unsupported,
+            _ => Status::Input,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<crate::graph::onnx::OnnxError> for Failure {
+    fn from(error: crate::graph::onnx::OnnxError) -> Self {
+        use crate::graph::onnx::OnnxError::UnknownAttribute;
+        let status = if matches!(error, UnknownAttribute { .. }) { Status::Unsupported } else { Status::Model };
+        Self::new(status, error.to_string())
+    }
+}
+
+#[cfg(feature = "torch")]
+mod torch {
+    use tch::TchError;
+
+    use super::{Failure, Status};
+    use crate::graph::{GraphError, first_line};
+    use crate::measure::action::ActionError;
+    use crate::measure::lee::LeeError;
+
+    impl From<GraphError> for Failure {
+        fn from(error: GraphError) -> Self {
+            let message = error.to_string();
+            match error {
+                GraphError::File(error) => error.into(),
+                GraphError::Operator { .. } | GraphError::Unsupported { .. } => Self::new(Status::Unsupported, message),
+                GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
+                GraphError::Torch(error) => error.into(),
+                GraphError::Node { .. } | GraphError::Graph { .. } | GraphError::DynamicInput { .. } => {
+                    Self::new(Status::Model, message)
+                }
+            }
+        }
+    }
+
+    impl From<LeeError> for Failure {
+        fn from(error: LeeError) -> Self {
+            let message = error.to_string();
+            match error {
+                LeeError::Graph(error) => error.into(),
+                LeeError::Action(ActionError::Torch(error)) | LeeError::Torch(error) => error.into(),
+                LeeError::Action(ActionError::Derivative(_)) | LeeError::NotClasses { .. } => {
+                    Self::new(Status::Usage, message)
+                }
+                LeeError::NotAnImage(_) | LeeError::UnknownGrid(_) => Self::new(Status::Unsupported, message),
+                LeeError::NotFinite { .. } => Self::new(Status::NotFinite, message),
+            }
+        }
+    }
+
+    impl From<TchError> for Failure {
+        fn from(error: TchError) -> Self {
+            Self::new(Status::Machine, format!("libtorch: {}; check memory and device", first_line(&error)))
+        }
     }
 }

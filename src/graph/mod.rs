@@ -25,6 +25,8 @@ pub mod ops;
 mod run;
 #[cfg(feature = "torch")]
 mod tensors;
+#[cfg(feature = "torch")]
+pub mod window;
 
 #[cfg(feature = "torch")]
 pub use error::{GraphError, first_line};

@@ -9,6 +9,8 @@ use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
+use super::window::{Taps, Window};
+
 /// A result of libtorch.
 pub type Torch<T> = Result<T, TchError>;
 
@@ -78,6 +80,11 @@ pub trait Linear: Debug {
     fn is_fresh(&self) -> bool {
         self.offset().is_some()
     }
+
+    /// The taps, where Λ is a convolution over rows and columns.
+    fn taps(&self) -> Option<Taps<'_>> {
+        None
+    }
 }
 
 /// y = σ(x), entry by entry.
@@ -98,6 +105,11 @@ pub trait Differentiable: Debug {
 
     /// The outputs' tangents.
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>>;
+
+    /// The window over rows and columns whose maximum is taken, where that is what the operator does.
+    fn max_window(&self) -> Option<&Window> {
+        None
+    }
 }
 
 /// Where a tangent is taken.

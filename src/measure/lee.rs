@@ -87,9 +87,7 @@ pub enum LeeError {
     #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
     NotAnImage(Vec<i64>),
     /// The output cannot be treated as asked.
-    #[error(
-        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
-    )]
+    #[error("--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity")]
     NotClasses {
         /// What was asked for.
         output: &'static str,
@@ -142,14 +140,13 @@ pub struct LeeMeter<'a> {
     options: LeeOptions,
     output: Output,
     output_action: OutputAction,
-    output_dim: i64,
     input_grid: Grid,
     actions: Actions,
     combinations: Vec<Combination>,
     /// Per image: G = L Lᵀ/dim, upper and lower.
     grams: Vec<[[f64; 7]; 7]>,
-    /// Per image: ‖A_i x‖²/dim(x).
-    energies: Vec<[f64; 7]>,
+    /// Per image: ⟨A_i x, A_j x⟩/dim(x).
+    input_grams: Vec<[[f64; 7]; 7]>,
     /// Per image and generator, then combination: mean |L|.
     mean_abs: Vec<Vec<f64>>,
     vectors: Vec<Tensor>,
@@ -171,13 +168,12 @@ impl<'a> LeeMeter<'a> {
             network,
             output,
             output_action,
-            output_dim: network.output().shape.iter().product(),
             input_grid,
             actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             combinations,
             options,
             grams: Vec::new(),
-            energies: Vec::new(),
+            input_grams: Vec::new(),
             mean_abs: Vec::new(),
             vectors: Vec::new(),
             sweep_ms: Vec::new(),
@@ -263,10 +259,8 @@ impl<'a> LeeMeter<'a> {
     fn accumulate(&mut self, dx: &Tensor, lie: &Tensor) -> Result<(), LeeError> {
         let rows = |t: &Tensor| t.f_reshape([7, -1])?.f_to_kind(Kind::Double);
         let (dx, lie) = (rows(dx)?, rows(lie)?);
-        let gram = lie.f_matmul(&lie.f_transpose(0, 1)?)?.f_div_scalar(self.output_dim as f64)?;
-        let gram: Vec<f64> = Vec::try_from(&gram.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?)?;
-        let energy = dx.f_square()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
-        let energy: Vec<f64> = Vec::try_from(&energy.f_to_device(tch::Device::Cpu)?)?;
+        self.grams.push(mean_products(&lie)?);
+        self.input_grams.push(mean_products(&dx)?);
         let coefficients: Vec<f64> = MEASURED
             .iter()
             .map(|g| Combination::single(*g))
@@ -276,14 +270,6 @@ impl<'a> LeeMeter<'a> {
         let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, 7])?.f_to_device(lie.device())?;
         let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
         self.mean_abs.push(Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)?);
-        let mut g = [[0.0; 7]; 7];
-        for (i, row) in g.iter_mut().enumerate() {
-            row.copy_from_slice(&gram[7 * i..7 * i + 7]);
-        }
-        self.grams.push(g);
-        let mut e = [0.0; 7];
-        e.copy_from_slice(&energy);
-        self.energies.push(e);
         Ok(())
     }
 
@@ -309,7 +295,7 @@ impl<'a> LeeMeter<'a> {
         Gram {
             order: MEASURED.iter().map(|g| g.name().to_owned()).collect(),
             matrix: (0..7).map(|i| (0..7).map(|j| entry(i, j)).collect()).collect(),
-            input_energy: (0..7).map(|i| mean(&|n| self.energies[n][i])).collect(),
+            input_energy: (0..7).map(|i| mean(&|n| self.input_grams[n][i][i])).collect(),
         }
     }
 
@@ -319,29 +305,16 @@ impl<'a> LeeMeter<'a> {
         let result = |at: usize, combination: &Combination| {
             let per_image: Vec<f64> = self.grams.iter().map(|g| quadratic(combination, g)).collect();
             let lee = per_image.iter().sum::<f64>() / n.max(1) as f64;
+            let energy = self.input_grams.iter().map(|g| quadratic(combination, g)).sum::<f64>() / n.max(1) as f64;
             let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
             GeneratorLee {
                 lee,
                 sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
                 mean_abs: self.mean_abs.iter().map(|m| m[at]).sum::<f64>() / n.max(1) as f64,
-                relative: self.relative(combination, lee),
+                relative: (energy > 0.0).then(|| lee / energy),
             }
         };
         self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()
-    }
-
-    /// lee over E‖A x‖²/dim(x), for measured generators; combinations need ⟨A_i x, A_j x⟩, which is not kept.
-    fn relative(&self, combination: &Combination, lee: f64) -> Option<f64> {
-        let energy = self.input_energy(combination);
-        (energy > 0.0).then(|| lee / energy)
-    }
-
-    fn input_energy(&self, combination: &Combination) -> f64 {
-        let only: Vec<Generator> = MEASURED.into_iter().filter(|g| combination.coefficient(*g) != 0.0).collect();
-        let n = self.images().max(1) as f64;
-        only.iter()
-            .map(|g| combination.coefficient(*g).powi(2) * self.energies.iter().map(|e| e[g.index()]).sum::<f64>() / n)
-            .sum()
     }
 
     /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn.
@@ -361,6 +334,17 @@ impl<'a> LeeMeter<'a> {
     pub fn sweep_ms(&self) -> f64 {
         median(self.sweep_ms.clone())
     }
+}
+
+/// ⟨v_i, v_j⟩/dim of the rows of a `[7, dim]` tensor in double precision.
+fn mean_products(rows: &Tensor) -> Torch<[[f64; 7]; 7]> {
+    let products = rows.f_matmul(&rows.f_transpose(0, 1)?)?.f_div_scalar(rows.size()[1] as f64)?;
+    let flat: Vec<f64> = Vec::try_from(&products.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?)?;
+    let mut out = [[0.0; 7]; 7];
+    for (row, values) in out.iter_mut().zip(flat.chunks_exact(7)) {
+        row.copy_from_slice(values);
+    }
+    Ok(out)
 }
 
 fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {

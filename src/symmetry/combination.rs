@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::spectrum::name::UnknownName;
+
 use super::generator::{Generator, MEASURED, Named};
 
 /// Σ a_i A_i over the measured generators.
@@ -39,13 +41,8 @@ pub enum CombinationError {
         factor: String,
     },
     /// The name is unknown.
-    #[error("there is no generator '{name}'{}; known are {}", nearest.as_ref().map_or(String::new(), |n| format!(" (did you mean '{n}'?)")), known_names().join(", "))]
-    Unknown {
-        /// The unknown name.
-        name: String,
-        /// The nearest known name, if one is near.
-        nearest: Option<String>,
-    },
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// All coefficients cancel.
     #[error("the generator '{text}' is zero: nothing would be measured")]
     Zero {
@@ -168,13 +165,7 @@ fn terms_of(symbol: &str) -> Result<Vec<(Generator, f64)>, CombinationError> {
     if let Some(generator) = MEASURED.into_iter().find(|g| g.name() == symbol) {
         return Ok(vec![(generator, 1.0)]);
     }
-    let nearest = known_names()
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(name, symbol), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 4)
-        .map(|(_, name)| name.to_owned());
-    Err(CombinationError::Unknown { name: symbol.to_owned(), nearest })
+    Err(UnknownName::new("generator", symbol, &known_names()).into())
 }
 
 #[cfg(test)]
@@ -199,7 +190,7 @@ mod tests {
     #[test]
     fn unreadable_combinations_say_why() {
         let message = |text: &str| text.parse::<Combination>().unwrap_err().to_string();
-        assert!(message("rotat").contains("did you mean 'rotate'?"));
+        assert!(message("rotat").contains("'rotate'"));
         assert!(message("rotate+").contains("empty term"));
         assert!(message("").contains("empty term"));
         assert!(message("x*rotate").contains("'x' is not a number"));

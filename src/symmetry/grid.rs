@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spectrum::name::UnknownName;
+
 /// How the positions of samples are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,26 +29,61 @@ pub enum Units {
     Pixel,
 }
 
-macro_rules! kebab_names {
-    ($type:ident, $what:literal, $($variant:ident = $name:literal),+) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $(Self::$variant => $name),+ })
-            }
+impl GridKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Tracked, Self::AlignCorners];
+
+    /// The name used on the command line and in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tracked => "tracked",
+            Self::AlignCorners => "align-corners",
         }
-        impl FromStr for $type {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($name => Ok(Self::$variant),)+
-                    _ => Err(format!("there is no {} '{text}'; known are {}", $what, [$($name),+].join(", "))),
-                }
-            }
-        }
-    };
+    }
 }
-kebab_names!(GridKind, "grid", Tracked = "tracked", AlignCorners = "align-corners");
-kebab_names!(Units, "unit", HalfWidth = "half-width", Pixel = "pixel");
+
+impl Units {
+    /// Every unit.
+    pub const ALL: [Self; 2] = [Self::HalfWidth, Self::Pixel];
+
+    /// The name used on the command line and in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HalfWidth => "half-width",
+            Self::Pixel => "pixel",
+        }
+    }
+}
+
+impl fmt::Display for GridKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for GridKind {
+    type Err = UnknownName;
+
+    fn from_str(given: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == given);
+        found.ok_or_else(|| UnknownName::new("grid", given, &Self::ALL.map(Self::name)))
+    }
+}
+
+impl FromStr for Units {
+    type Err = UnknownName;
+
+    fn from_str(given: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|units| units.name() == given);
+        found.ok_or_else(|| UnknownName::new("unit", given, &Self::ALL.map(Self::name)))
+    }
+}
 
 /// Equally spaced samples along one axis: sample i lies at origin + i·pitch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

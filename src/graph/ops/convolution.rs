@@ -6,36 +6,21 @@ use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
 use crate::graph::operator::{Linear, Operator, Torch};
+use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::pad;
 
-/// A window's geometry along each spatial axis, as ONNX's attributes give it.
-#[derive(Clone, Debug)]
-pub struct Window {
-    /// Taps.
-    pub kernel: Vec<i64>,
-    /// Strides.
-    pub strides: Vec<i64>,
-    /// Dilations.
-    pub dilations: Vec<i64>,
-    /// Padding before each axis.
-    pub begin: Vec<i64>,
-    /// Padding after each axis.
-    pub end: Vec<i64>,
-}
-
-impl Window {
-    /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
+/// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
     ///
     /// # Errors
     /// When an attribute has the wrong length or sign, or `auto_pad` an unknown value.
-    pub fn read(b: &mut Builder<'_>, spatial: &[i64], kernel: Vec<i64>) -> Result<Self, GraphError> {
+pub fn read_window(b: &mut Builder<'_>, spatial: &[i64], kernel: Vec<i64>) -> Result<Window, GraphError> {
         let axes = spatial.len();
         let strides = positive(b, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
         let dilations = positive(b, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
         let pads = b.ints("pads")?;
         let auto = b.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_owned());
-        let mut window = Self { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
+        let mut window = Window { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
         match auto.as_str() {
             "NOTSET" => {
                 if let Some(pads) = pads {
@@ -69,28 +54,6 @@ impl Window {
         Ok(window)
     }
 
-    /// The input samples that one window spans along an axis.
-    pub fn reach(&self, axis: usize) -> i64 {
-        self.dilations[axis] * (self.kernel[axis] - 1) + 1
-    }
-
-    /// Whether padding is the same on both sides of every axis.
-    pub fn is_symmetric(&self) -> bool {
-        self.begin == self.end
-    }
-
-    /// Where output samples lie on the input, where there are rows and columns.
-    pub fn flow(&self) -> Flow {
-        match self.kernel.len() {
-            2 => {
-                let step = |a: usize| Step::window(self.kernel[a], self.strides[a], self.dilations[a], self.begin[a]);
-                Flow::Resampled { rows: step(0), columns: step(1) }
-            }
-            _ => Flow::Lost,
-        }
-    }
-}
-
 /// More padding than any network has; more is a damaged file, and would ask for the memory.
 const MAX_PAD: i64 = 1 << 20;
 
@@ -112,19 +75,6 @@ pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
             Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are"))
         }
     }
-}
-
-/// [lanes, batch, channels, …] as [lanes·batch, channels, …], and the two leading sizes.
-pub fn fold_lanes(x: &Tensor) -> Torch<(Tensor, [i64; 2])> {
-    let size = x.size();
-    Ok((x.f_flatten(0, 1)?, [size[0], size[1]]))
-}
-
-/// The inverse of [`fold_lanes`].
-pub fn unfold_lanes(y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
-    let mut size = lead.to_vec();
-    size.extend(&y.size()[1..]);
-    y.f_view(size.as_slice())
 }
 
 #[derive(Debug)]
@@ -160,6 +110,11 @@ impl Linear for Convolution {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn taps(&self) -> Option<Taps<'_>> {
+        (self.window.kernel.len() == 2)
+            .then_some(Taps { weight: &self.weight, window: &self.window, groups: self.groups })
+    }
 }
 
 /// The bias as an offset: one entry per channel, broadcast over the spatial axes.
@@ -193,7 +148,7 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     {
         return Err(b.invalid(format!("its attribute kernel_shape = {stated:?} contradicts its weight {weights:?}")));
     }
-    let window = Window::read(b, &shape[2..], kernel)?;
+    let window = read_window(b, &shape[2..], kernel)?;
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
     let flow = window.flow();

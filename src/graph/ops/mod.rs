@@ -16,6 +16,7 @@ mod selection;
 mod softmax;
 
 pub use creation::create;
+pub use pooling::MaxPool;
 pub use softmax::Softmax;
 
 use super::builder::{Build, Builder};

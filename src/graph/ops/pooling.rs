@@ -6,8 +6,9 @@ use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
+use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
-use super::convolution::{Window, fold_lanes, spatial_input, unfold_lanes};
+use super::convolution::{read_window, spatial_input};
 use super::pad;
 
 /// A pooling window, with `ceil_mode` turned into padding at the end.
@@ -24,7 +25,7 @@ fn pool_window(b: &mut Builder<'_>, shape: &[i64]) -> Result<PoolWindow, GraphEr
     }
     let kernel =
         super::convolution::positive(b, "kernel_shape", axes)?.ok_or_else(|| b.invalid("it has no kernel_shape"))?;
-    let window = Window::read(b, &shape[2..], kernel)?;
+    let window = read_window(b, &shape[2..], kernel)?;
     let ceil = b.int("ceil_mode")?.unwrap_or(0) != 0;
     let mut ceiling = vec![0; axes];
     for axis in 0..axes {
@@ -62,6 +63,8 @@ struct AveragePool {
     padded: bool,
     /// 1/(samples under each window), or none where that is the kernel's size everywhere.
     weight: Option<Tensor>,
+    /// The window inside the image as a convolution, one group per channel.
+    taps: Tensor,
 }
 
 impl Linear for AveragePool {
@@ -81,6 +84,10 @@ impl Linear for AveragePool {
 
     fn is_fresh(&self) -> bool {
         true
+    }
+
+    fn taps(&self) -> Option<Taps<'_>> {
+        Some(Taps { weight: &self.taps, window: &self.window, groups: self.taps.size()[0] })
     }
 }
 
@@ -115,12 +122,15 @@ pub fn average_pool(b: &mut Builder<'_>) -> Build {
     };
     b.varying_input(0)?;
     let flow = pool.window.flow();
-    let op = AveragePool { window: pool.window, begin, end, padded, weight };
+    let (rows, columns) = (pool.window.kernel[0], pool.window.kernel[1]);
+    let taps = Tensor::f_full([shape[1], 1, rows, columns], 1.0 / (rows * columns) as f64, (b.kind(0)?, b.device()))?;
+    let op = AveragePool { window: pool.window, begin, end, padded, weight, taps };
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow })
 }
 
+/// The largest sample under each window.
 #[derive(Debug)]
-struct MaxPool {
+pub struct MaxPool {
     window: Window,
     begin: Vec<i64>,
     end: Vec<i64>,
@@ -128,6 +138,12 @@ struct MaxPool {
 }
 
 impl MaxPool {
+    /// Max-pooling without padding.
+    pub fn unpadded(window: &Window) -> Self {
+        let none = vec![0; window.kernel.len()];
+        Self { window: window.unpadded(), begin: none.clone(), end: none, padded: false }
+    }
+
     fn pooled(&self, x: &Tensor) -> Torch<(Tensor, Tensor, [i64; 2])> {
         let (mut x, lead) = fold_lanes(x)?;
         if self.padded {
@@ -160,6 +176,10 @@ impl Differentiable for MaxPool {
         let index = index.f_reshape([1, lead[0] * lead[1], channels, out[2] * out[3]])?;
         let picked = flat.f_gather(-1, &index.f_expand([tangents, -1, -1, -1], false)?, false)?;
         Ok(vec![picked.f_view([tangents, lead[0], lead[1], channels, out[2], out[3]])?])
+    }
+
+    fn max_window(&self) -> Option<&Window> {
+        Some(&self.window)
     }
 }
 

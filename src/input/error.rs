@@ -1,0 +1,54 @@
+//! Why an image or tensor could not become input.
+
+use std::path::PathBuf;
+
+/// Why an image or tensor could not become input.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The operating system refused.
+    #[error("{}: it cannot be read: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is no usable image.
+    #[error("{}: {problem}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A folder without images.
+    #[error("{}: the folder has no .png, .jpg or .jpeg file", path.display())]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A tensor file without a usable `x`.
+    #[error("{}: {problem}; a tensor file needs the key 'x' of shape {wanted}, float", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// The shape that the network takes, with N for the images.
+        wanted: String,
+    },
+    /// The model's preprocessing cannot be read.
+    #[error("the model's metadata '{key}' cannot be read ({problem}); give --preprocess imagenet, half or raw")]
+    Metadata {
+        /// The metadata key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The network takes no photos.
+    #[error("the network's input has {channels} channels, and photos have 1 or 3; give a .safetensors file with key 'x'")]
+    Channels {
+        /// The network's channels.
+        channels: usize,
+    },
+}

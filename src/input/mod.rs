@@ -1,0 +1,11 @@
+//! Photos and tensors as network input, one at a time.
+
+mod error;
+mod photo;
+mod preprocessing;
+mod source;
+
+pub use error::InputError;
+pub use photo::{Photo, read_photo};
+pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};
+pub use source::{Frame, Source};

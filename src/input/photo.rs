@@ -1,0 +1,117 @@
+//! One photo as a network's input.
+
+use std::path::Path;
+
+use image::imageops::{self, FilterType};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader};
+use ndarray::Array3;
+
+use super::error::InputError;
+use super::preprocessing::{Interpolation, Preprocessing};
+
+/// A photo as a network's input.
+#[derive(Clone, Debug)]
+pub struct Photo {
+    /// `[channels, rows, columns]`, each a number of single precision, so that runs of either precision see one input.
+    pub data: Array3<f64>,
+    /// What had to be converted, in words.
+    pub notes: Vec<String>,
+}
+
+/// Reads a photo, crops its centre to the input's aspect ratio, resizes and normalises it.
+///
+/// `size` is `[channels, rows, columns]` with one or three channels. Greyscale photos are repeated over three
+/// channels, alpha is dropped, orientation tags are applied; the notes say so. Photos of 8 bits are resized in 8 bits,
+/// as the pipelines are with which networks were tested.
+///
+/// # Errors
+/// When the file cannot be read or decoded, or has no pixels.
+pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) -> Result<Photo, InputError> {
+    let [channels, rows, columns] = size;
+    if !matches!(channels, 1 | 3) {
+        return Err(InputError::Channels { channels });
+    }
+    let (image, notes) = decode(path)?;
+    let (width, height) = (image.width(), image.height());
+    if width == 0 || height == 0 {
+        return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
+    }
+    let (crop_width, crop_height) = crop_size(width, height, rows, columns, preprocessing.crop);
+    let crop = image.crop_imm((width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height);
+    let filter = match preprocessing.interpolation {
+        Interpolation::Bilinear => FilterType::Triangle,
+        Interpolation::Bicubic => FilterType::CatmullRom,
+    };
+    let (w, h) = (columns as u32, rows as u32);
+    let deep = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
+    let pixels: Vec<f64> = if deep {
+        imageops::resize(&crop.into_rgb16(), w, h, filter).into_raw().iter().map(|&v| f64::from(v) / 65535.0).collect()
+    } else {
+        imageops::resize(&crop.into_rgb8(), w, h, filter).into_raw().iter().map(|&v| f64::from(v) / 255.0).collect()
+    };
+    let data = Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
+        let at = 3 * (y * columns + x);
+        let v = if channels == 1 {
+            // Luma of ITU-R BT.601, as image libraries define greyscale.
+            0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]
+        } else {
+            pixels[at + c]
+        };
+        f64::from(preprocessing.normalized(v, c, channels) as f32)
+    });
+    Ok(Photo { data, notes })
+}
+
+fn decode(path: &Path) -> Result<(DynamicImage, Vec<String>), InputError> {
+    let read = |source| InputError::Read { path: path.to_owned(), source };
+    let undecodable = |error: ImageError| {
+        let problem = match error {
+            ImageError::Unsupported(_) => "this is not a PNG or JPEG image; convert it".to_owned(),
+            ImageError::Limits(_) => "the image is too large to decode; shrink it first".to_owned(),
+            other => format!("the image is damaged or cut off ({other}); fetch it again"),
+        };
+        InputError::Image { path: path.to_owned(), problem }
+    };
+    let reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
+    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    let orientation = decoder.orientation().map_err(undecodable)?;
+    let color = decoder.color_type();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    image.apply_orientation(orientation);
+
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let mut notes = Vec::new();
+    if !color.has_color() {
+        notes.push(format!("{name}: greyscale, repeated over the colour channels"));
+    }
+    if color.has_alpha() {
+        notes.push(format!("{name}: its alpha channel is dropped"));
+    }
+    if matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
+        notes.push(format!("{name}: 16 bits per channel, kept"));
+    }
+    if orientation != image::metadata::Orientation::NoTransforms {
+        notes.push(format!("{name}: turned as its orientation tag says"));
+    }
+    Ok((image, notes))
+}
+
+/// Width and height of the centred crop: the largest of the target's aspect ratio, times `share`.
+fn crop_size(width: u32, height: u32, rows: usize, columns: usize, share: f64) -> (u32, u32) {
+    let (w, h) = (f64::from(width), f64::from(height));
+    let fit = (w / columns as f64).min(h / rows as f64) * share;
+    let side = |target: usize, limit: u32| ((fit * target as f64).round() as u32).clamp(1, limit);
+    (side(columns, width), side(rows, height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crops_keep_the_aspect_ratio() {
+        assert_eq!(crop_size(451, 300, 224, 224, 1.0), (300, 300));
+        assert_eq!(crop_size(400, 400, 100, 200, 1.0), (400, 200));
+        assert_eq!(crop_size(1, 1, 224, 224, 0.1), (1, 1));
+    }
+}

@@ -1,0 +1,165 @@
+//! Where images come from: files, folders, tensor files. Each is read when its turn comes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use ndarray::Array3;
+use safetensors::{Dtype, SafeTensors};
+
+use super::error::InputError;
+use super::photo::read_photo;
+use super::preprocessing::Preprocessing;
+
+/// One image of a [`Source`], not yet read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Frame {
+    /// A photo.
+    Photo(PathBuf),
+    /// Entry `index` of a tensor file.
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The place along its first axis.
+        index: usize,
+    },
+}
+
+impl Frame {
+    /// The name used in results and messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Photo(path) => path.display().to_string(),
+            Self::Tensor { path, index } => format!("{}[{index}]", path.display()),
+        }
+    }
+}
+
+/// A list of images, of which only the one in hand is in memory.
+#[derive(Debug)]
+pub struct Source {
+    frames: Vec<Frame>,
+    tensors: Vec<(PathBuf, Mmap)>,
+    size: [usize; 3],
+}
+
+impl Source {
+    /// Lists the images of files, folders (their .png, .jpg and .jpeg, by name) and .safetensors files, for a network
+    /// that takes `[channels, rows, columns]`.
+    ///
+    /// # Errors
+    /// When a path cannot be read, a folder has no image, or a tensor file no `x` of the right shape.
+    pub fn open(paths: &[PathBuf], size: [usize; 3]) -> Result<Self, InputError> {
+        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size };
+        for path in paths {
+            let read = |source| InputError::Read { path: path.clone(), source };
+            let metadata = fs::metadata(path).map_err(read)?;
+            if metadata.is_dir() {
+                let mut found = fs::read_dir(path)
+                    .map_err(read)?
+                    .map(|entry| entry.map(|entry| entry.path()).map_err(read))
+                    .collect::<Result<Vec<_>, _>>()?;
+                found.retain(|path| has_extension(path, &["png", "jpg", "jpeg"]));
+                found.sort();
+                if found.is_empty() {
+                    return Err(InputError::EmptyFolder { path: path.clone() });
+                }
+                source.frames.extend(found.into_iter().map(Frame::Photo));
+            } else if has_extension(path, &["safetensors"]) {
+                source.open_tensors(path)?;
+            } else {
+                source.frames.push(Frame::Photo(path.clone()));
+            }
+        }
+        Ok(source)
+    }
+
+    fn open_tensors(&mut self, path: &Path) -> Result<(), InputError> {
+        let file = File::open(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+        // SAFETY: the map is only read; a file that another program cuts off while it is read ends this process with
+        // a signal, as reading any mapped file would, and never gives wrong numbers.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+        let count = tensor_of(&map, path, self.size)?.count;
+        self.frames.extend((0..count).map(|index| Frame::Tensor { path: path.to_owned(), index }));
+        self.tensors.push((path.to_owned(), map));
+        Ok(())
+    }
+
+    /// The images, in order.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// Whether any image is a photo, for which preprocessing matters.
+    pub fn has_photos(&self) -> bool {
+        self.frames.iter().any(|frame| matches!(frame, Frame::Photo(_)))
+    }
+
+    /// Reads one image, `[channels, rows, columns]`, and notes about conversions.
+    ///
+    /// # Errors
+    /// When it cannot be read or decoded.
+    pub fn read(&self, frame: &Frame, preprocessing: &Preprocessing) -> Result<(Array3<f64>, Vec<String>), InputError> {
+        match frame {
+            Frame::Photo(path) => {
+                let photo = read_photo(path, preprocessing, self.size)?;
+                Ok((photo.data, photo.notes))
+            }
+            Frame::Tensor { path, index } => {
+                let gone = || InputError::Tensor {
+                    path: path.clone(),
+                    problem: format!("entry {index} is not there"),
+                    wanted: wanted(self.size),
+                };
+                let (_, map) = self.tensors.iter().find(|(known, _)| known == path).ok_or_else(gone)?;
+                let tensor = tensor_of(map, path, self.size)?;
+                let entries: usize = self.size.iter().product();
+                let from = index * entries * tensor.width;
+                let bytes = tensor.bytes.get(from..from + entries * tensor.width).ok_or_else(gone)?;
+                let values: Vec<f64> = match tensor.width {
+                    4 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect(),
+                    _ => bytes
+                        .chunks_exact(8)
+                        .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+                        .collect(),
+                };
+                let [c, h, w] = self.size;
+                Ok((Array3::from_shape_vec((c, h, w), values).map_err(|_| gone())?, Vec::new()))
+            }
+        }
+    }
+}
+
+struct TensorFile<'a> {
+    bytes: &'a [u8],
+    count: usize,
+    width: usize,
+}
+
+fn tensor_of<'a>(map: &'a Mmap, path: &Path, size: [usize; 3]) -> Result<TensorFile<'a>, InputError> {
+    let wrong = |problem: String| InputError::Tensor { path: path.to_owned(), problem, wanted: wanted(size) };
+    let file = SafeTensors::deserialize(map)
+        .map_err(|error| wrong(format!("this is not a safetensors file, or it is damaged ({error})")))?;
+    let keys = file.names().join("', '");
+    let x = file.tensor("x").map_err(|_| wrong(format!("it has only '{keys}'")))?;
+    let width = match x.dtype() {
+        Dtype::F32 => 4,
+        Dtype::F64 => 8,
+        other => return Err(wrong(format!("'x' is {other:?}, not F32 or F64"))),
+    };
+    match x.shape() {
+        [count, c, h, w] if [*c, *h, *w] == size && *count > 0 => {
+            Ok(TensorFile { bytes: x.data(), count: *count, width })
+        }
+        shape => Err(wrong(format!("'x' has the shape {shape:?}"))),
+    }
+}
+
+fn wanted([c, h, w]: [usize; 3]) -> String {
+    format!("[N, {c}, {h}, {w}]")
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    extensions.contains(&extension.as_str())
+}
