@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use aliascope::report::{OutputError, OutputFile, Sink};
+use aliascope::report::{OutputError, OutputFile, Sink, json_bytes};
 
 fn names(folder: &std::path::Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -123,4 +123,21 @@ mod unix {
             assert!(matches!(result, Err(OutputError::System { .. })));
         }
     }
+}
+
+#[test]
+fn json_names_the_first_number_that_is_not_finite() {
+    #[derive(serde::Serialize)]
+    struct Report {
+        name: &'static str,
+        rows: Vec<indexmap::IndexMap<String, Option<f64>>>,
+    }
+    let report = |last| Report {
+        name: "r",
+        rows: vec![Default::default(), [("a".to_owned(), None), ("b".to_owned(), Some(last))].into()],
+    };
+    let message = json_bytes(&report(f64::NEG_INFINITY)).unwrap_err().to_string();
+    assert!(message.starts_with("rows[1].b is -inf"), "{message}");
+    let text = String::from_utf8(json_bytes(&report(2.0)).unwrap()).unwrap();
+    assert!(text.contains("\"a\": null") && text.contains("\"b\": 2.0") && text.ends_with("}\n"), "{text}");
 }

@@ -148,6 +148,8 @@ pub struct Truncation {
 pub struct TheoremReport {
     /// [`THEOREM_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What the field is, in words.
+    pub input: String,
     /// The convention of every energy here.
     pub convention: String,
     /// The largest |n| of the input's occupied harmonics.
@@ -532,6 +534,7 @@ impl Facts {
         keep_largest(&mut folds);
         TheoremReport {
             schema_version: THEOREM_SCHEMA_VERSION,
+            input: String::new(),
             convention: "h = sum of H_n exp(2 pi i n.x), no 1/(2 pi) in front: the paper's printed numbers are these \
                          divided by (2 pi)^2"
                 .to_owned(),
