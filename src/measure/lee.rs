@@ -13,7 +13,7 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{GraphError, Network, Sweep, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};

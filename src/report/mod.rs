@@ -5,4 +5,4 @@ mod json;
 mod output;
 
 pub use json::{JsonError, json_bytes};
-pub use output::{OutputError, OutputFile, Sink};
+pub use output::{OutputError, OutputFile, Sink, wait_for_writers};

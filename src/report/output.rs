@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
@@ -40,6 +41,15 @@ pub enum OutputError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Held while a file is written and renamed.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Waits until no output file is being written, and keeps others from being begun while the guard lives; what ends
+/// the process early takes it first.
+pub fn wait_for_writers() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A place for an output, checked to be writable but not touched until [`OutputFile::write`].
@@ -114,6 +124,7 @@ impl OutputFile {
     /// # Errors
     /// `fill` failed, the disk is full, or a file of that name appeared since the claim; nothing is left behind then.
     pub fn write(self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+        let _writing = wait_for_writers();
         if let Kind::Special = self.kind {
             let written = fs::OpenOptions::new().write(true).open(&self.path).and_then(|mut device| fill(&mut device));
             return written.map_err(|source| self.refused(source));
