@@ -9,10 +9,10 @@ use clap::{Args, ValueEnum, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
+use crate::figure::Format;
 use crate::graph::{LoadOptions, Network};
 use crate::input::{METADATA_KEY, Preprocessing, Source};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
-use crate::figure::Format;
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{OutputFile, Sink, json_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
@@ -172,7 +172,9 @@ impl DeviceChoice {
             let found = Cuda::device_count();
             return Err(Failure::new(
                 Status::Machine,
-                format!("the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or a LIBTORCH with CUDA"),
+                format!(
+                    "the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or a LIBTORCH with CUDA"
+                ),
             ));
         }
         Ok(self.0)

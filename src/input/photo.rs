@@ -51,11 +51,7 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     };
     let data = Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
         let at = 3 * (y * columns + x);
-        let v = if channels == 1 {
-            luma([pixels[at], pixels[at + 1], pixels[at + 2]])
-        } else {
-            pixels[at + c]
-        };
+        let v = if channels == 1 { luma([pixels[at], pixels[at + 1], pixels[at + 2]]) } else { pixels[at + c] };
         f64::from(preprocessing.normalized(v, c, channels) as f32)
     });
     Ok(Photo { data, notes })

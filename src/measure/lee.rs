@@ -87,7 +87,9 @@ pub enum LeeError {
     #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
     NotAnImage(Vec<i64>),
     /// The output cannot be treated as asked.
-    #[error("--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity")]
+    #[error(
+        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
+    )]
     NotClasses {
         /// What was asked for.
         output: &'static str,

@@ -3,6 +3,8 @@
 mod finite;
 mod json;
 mod output;
+mod spectrum_table;
 
 pub use json::{JsonError, json_bytes};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
+pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};

@@ -218,6 +218,49 @@ pub fn harmonics(signal: &Signal) -> Result<HarmonicsReport, HarmonicsError> {
     })
 }
 
+/// Aliased fractions over amplitude.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AliasedFractions {
+    /// K, cycles per unit length.
+    pub frequency: usize,
+    /// Samples per unit length.
+    pub grid: usize,
+    /// The amplitudes, ascending.
+    pub amplitudes: Vec<f64>,
+    /// Per activation its name and the fraction at each amplitude.
+    pub curves: Vec<(String, Vec<f64>)>,
+}
+
+/// The aliased fraction of each activation at 49 amplitudes from 0.1 to 100, without filter or stride.
+///
+/// # Errors
+/// A frequency that the samples do not hold.
+pub fn aliased_fractions(
+    activations: &[Activation],
+    frequency: usize,
+    samples: usize,
+) -> Result<AliasedFractions, HarmonicsError> {
+    let amplitudes: Vec<f64> = (0..49).map(|step| 10f64.powf(f64::from(step) / 16.0 - 1.0)).collect();
+    let mut curves = Vec::new();
+    for activation in activations {
+        let mut fractions = Vec::new();
+        for &amplitude in &amplitudes {
+            let signal = Signal {
+                activation: activation.clone(),
+                amplitude,
+                frequency,
+                samples,
+                stride: 1,
+                filter: Filter::None,
+                oversample: None,
+            };
+            fractions.push(harmonics(&signal)?.aliased_fraction);
+        }
+        curves.push((activation.to_string(), fractions));
+    }
+    Ok(AliasedFractions { frequency, grid: samples, amplitudes, curves })
+}
+
 /// How many harmonics are followed: up to 64 of them, and up to eight times the samples.
 fn highest(frequency: usize, samples: usize) -> usize {
     (8 * samples / frequency).clamp(64, 512)
