@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader};
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 
 use super::error::InputError;
 use super::preprocessing::{Interpolation, Preprocessing};
@@ -53,15 +53,32 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     };
     let data = Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
         let at = 3 * (y * columns + x);
-        let v = if channels == 1 {
-            // Luma of ITU-R BT.601, as image libraries define greyscale.
-            0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]
-        } else {
-            pixels[at + c]
-        };
+        let v = if channels == 1 { luma([pixels[at], pixels[at + 1], pixels[at + 2]]) } else { pixels[at + c] };
         f64::from(preprocessing.normalized(v, c, channels) as f32)
     });
     Ok(Photo { data, notes })
+}
+
+/// Reads a photo's luma as it is, uncropped, values from 0 to 1: `[rows, columns]`.
+///
+/// # Errors
+/// When the file cannot be read or decoded, or has no pixels.
+pub fn read_luma(path: &Path) -> Result<Array2<f64>, InputError> {
+    let (image, _) = decode(path)?;
+    let (rows, columns) = (image.height() as usize, image.width() as usize);
+    if rows == 0 || columns == 0 {
+        return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
+    }
+    let pixels = image.into_rgb16().into_raw();
+    Ok(Array2::from_shape_fn((rows, columns), |(y, x)| {
+        let rgb = [0, 1, 2].map(|c| f64::from(pixels[3 * (y * columns + x) + c]) / 65535.0);
+        luma(rgb)
+    }))
+}
+
+/// Luma of ITU-R BT.601, as image libraries define greyscale.
+fn luma([r, g, b]: [f64; 3]) -> f64 {
+    0.299 * r + 0.587 * g + 0.114 * b
 }
 
 fn decode(path: &Path) -> Result<(DynamicImage, Vec<String>), InputError> {
