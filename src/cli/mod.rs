@@ -5,6 +5,8 @@ mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
 mod lee;
+#[cfg(feature = "torch")]
+mod network;
 mod outputs;
 mod run;
 mod theorem;
