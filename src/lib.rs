@@ -15,6 +15,8 @@
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 //! - [`cli`]: the command line: parses, calls, prints.
 
+#![warn(missing_docs)]
+
 pub mod cli;
 pub mod figure;
 pub mod graph;

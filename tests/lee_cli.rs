@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
 use common::asset;
+use common::onnx::{model, node, text};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
@@ -46,52 +47,6 @@ fn refuses(mut command: Command, status: i32, words: &[&str]) {
     assert!(messages[0].starts_with("aliascope: "), "{stderr}");
     for trace in ["panicked", "0x", "frame #", ".cpp", "Exception raised"] {
         assert!(!stderr.contains(trace), "{trace} in:\n{stderr}");
-    }
-}
-
-fn text(value: &str) -> Option<String> {
-    Some(value.to_owned())
-}
-
-fn tensor_type(shape: &[Option<i64>]) -> TypeProto {
-    let dimension = |n: &Option<i64>| Dimension {
-        value: Some(n.map_or(DimensionValue::Param("open".to_owned()), DimensionValue::Value)),
-        ..Default::default()
-    };
-    let shape = TensorShapeProto { dim: shape.iter().map(dimension).collect() };
-    let tensor = TensorType { elem_type: Some(1), shape: Some(shape) };
-    TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() }
-}
-
-fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: text(op_type),
-        name: text(&format!("/body/{op_type}")),
-        input: inputs.iter().map(|s| (*s).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..Default::default()
-    }
-}
-
-/// A model of the given nodes from `x` to `y`.
-fn model(shape: &[Option<i64>], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
-    let value = |name: &str, shape: &[Option<i64>]| ValueInfoProto {
-        name: text(name),
-        r#type: Some(tensor_type(shape)),
-        ..Default::default()
-    };
-    ModelProto {
-        ir_version: Some(8),
-        opset_import: vec![OperatorSetIdProto { domain: text(""), version: Some(17) }],
-        graph: Some(GraphProto {
-            name: text("test"),
-            node: nodes,
-            initializer,
-            input: vec![value("x", shape)],
-            output: vec![value("y", &[])],
-            ..Default::default()
-        }),
-        ..Default::default()
     }
 }
 

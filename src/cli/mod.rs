@@ -10,6 +10,8 @@ mod network;
 mod outputs;
 mod run;
 mod theorem;
+#[cfg(feature = "torch")]
+mod theorem_model;
 
 use clap::{Parser, Subcommand};
 

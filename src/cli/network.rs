@@ -181,7 +181,7 @@ impl Console {
         let visible = !quiet && std::io::stderr().is_terminal();
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(length as u64), target);
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left");
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
@@ -199,6 +199,11 @@ impl Console {
     /// Some more of the things are done.
     pub(super) fn advance(&self, things: u64) {
         self.bar.inc(things);
+    }
+
+    /// How far the thing in hand is.
+    pub(super) fn part(&self, done: usize, of: usize) {
+        self.bar.set_message(format!("(node {done}/{of})"));
     }
 
     /// The bar goes away.

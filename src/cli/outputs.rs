@@ -67,4 +67,16 @@ impl Outputs {
         }
         Ok(())
     }
+
+    /// JSON for now.
+    #[cfg(feature = "torch")]
+    pub(super) fn write_nodes(
+        self,
+        report: &crate::measure::node_theorem_report::NodeTheoremReport,
+    ) -> Result<(), Failure> {
+        if let Some(sink) = self.json {
+            sink.write_bytes(&json_bytes(report)?)?;
+        }
+        Ok(())
+    }
 }

@@ -34,7 +34,7 @@ pub struct TheoremArgs {
     #[arg(long, requires = "random")]
     complex: bool,
     /// The grid that the field ends on: M, or COLUMNSxROWS.
-    #[arg(long, value_name = "M", value_parser = grid_size, required_unless_present = "stride")]
+    #[arg(long, value_name = "M", value_parser = grid_size, required_unless_present_any = ["stride", "model"])]
     grid: Option<GridSize>,
     /// Sample the field on this grid first, as a layer's input is: N, or COLUMNSxROWS; an image's own pixels.
     #[arg(long, value_name = "N", value_parser = grid_size)]
@@ -56,8 +56,11 @@ pub struct TheoremArgs {
     /// Follow an activation's harmonics until doubling the oversampling changes `exact` by less than this share.
     #[arg(long, default_value_t = 1e-6, requires = "activation")]
     tolerance: f64,
+    #[cfg(feature = "torch")]
     #[command(flatten)]
-    output: OutputArgs,
+    nodes: super::theorem_model::NodeArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -72,9 +75,18 @@ struct InputArgs {
     /// A random trigonometric polynomial with this seed.
     #[arg(long, value_name = "SEED")]
     random: Option<u64>,
+    /// Every strided convolution, pooling and activation of an ONNX network, on its real feature maps.
+    #[cfg(feature = "torch")]
+    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, requires = "images", conflicts_with_all =
+        ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
+    model: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &TheoremArgs) -> Result<(), Failure> {
+    #[cfg(feature = "torch")]
+    if let Some(model) = &args.input.model {
+        return super::theorem_model::run(model, args.velocity, &args.nodes, &args.output);
+    }
     let outputs = Outputs::claim(&args.output)?;
     if !(args.tolerance > 0.0 && args.tolerance < 1.0) {
         return Err(Failure::new(

@@ -85,7 +85,13 @@ pub fn node_theorems(
     options: &NodeTheoremOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<NodeTheorems, NodeTheoremError> {
-    let wanted = |step: &Step| options.pattern.as_ref().is_none_or(|pattern| step.name.contains(pattern.as_str()));
+    // A whole name means that node alone, also where it is a part of others' names.
+    let exact = network.steps().iter().any(|step| Some(&step.name) == options.pattern.as_ref());
+    let wanted = |step: &Step| match &options.pattern {
+        Some(pattern) if exact => step.name == *pattern,
+        Some(pattern) => step.name.contains(pattern.as_str()),
+        None => true,
+    };
     let candidates: Vec<(usize, &Step, Source<'_>)> = network
         .steps()
         .iter()
@@ -150,7 +156,10 @@ fn nearest(network: &Network, pattern: &str) -> String {
         .steps()
         .iter()
         .filter(|step| source_of(step).is_some())
-        .map(|step| (strsim::jaro_winkler(&step.name, pattern), step.name.as_str()))
+        .map(|step| {
+            let parts = step.name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
+            (parts.fold(0.0, f64::max), step.name.as_str())
+        })
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0));
     names.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")

@@ -1,0 +1,77 @@
+//! `aliascope theorem --model`: the theorem on the nodes of a network.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::{Failure, Status};
+use super::network::{Console, NetworkArgs};
+use super::outputs::{OutputArgs, Outputs};
+use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
+use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
+use crate::spectrum::Velocity;
+
+/// Options that go with `--model`.
+#[derive(Debug, Args)]
+pub(super) struct NodeArgs {
+    /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W].
+    #[arg(long, num_args = 1.., value_name = "PATH", requires = "model", help_heading = "Networks")]
+    images: Vec<PathBuf>,
+    /// Only nodes with this in their name; of a single node the map of its harmonics is given and drawn.
+    #[arg(long, value_name = "PATTERN", requires = "model", help_heading = "Networks")]
+    node: Option<String>,
+    /// For activations and max-pooling: the finest grid over the node's own; 2 to 16.
+    #[arg(long, value_name = "F", default_value = "4", requires = "model", help_heading = "Networks",
+        value_parser = clap::value_parser!(u8).range(2..=16))]
+    oversample: u8,
+    /// No progress bar, no notes.
+    #[arg(long, requires = "model", help_heading = "Networks")]
+    quiet: bool,
+    #[command(flatten, next_help_heading = "Networks")]
+    network: NetworkArgs,
+}
+
+pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &OutputArgs) -> Result<(), Failure> {
+    let outputs = Outputs::claim(output)?;
+    let opened = args.network.open(model, &args.images)?;
+    let options = NodeTheoremOptions { velocity, oversample: usize::from(args.oversample), pattern: args.node.clone() };
+    let frames = opened.source.frames();
+    let console = Console::new(args.quiet, frames.len(), "images");
+    let mut images: Vec<NodeTheorems> = Vec::new();
+    for frame in frames {
+        let x = opened.network.place(&opened.read(frame, &console)?.f_unsqueeze(0)?)?;
+        if !crate::graph::is_finite(&x)? {
+            let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
+            return Err(Failure::new(Status::NotFinite, message));
+        }
+        images.push(node_theorems(&opened.network, &x, &options, &mut |done, of| console.part(done, of))?);
+        console.advance(1);
+    }
+    console.finish();
+    let NodeTheorems { nodes, skipped, map } = NodeTheorems::mean(images);
+    let report = NodeTheoremReport {
+        schema_version: NODE_THEOREM_SCHEMA_VERSION,
+        model: model.display().to_string(),
+        images: frames.len(),
+        image_names: frames.iter().map(crate::input::Frame::name).collect(),
+        preprocess: opened.preprocess.clone(),
+        velocity: [velocity.x, velocity.y],
+        precision: args.network.precision().to_owned(),
+        nodes,
+        skipped,
+        map,
+    };
+    outputs.write_nodes(&report)
+}
+
+impl From<NodeTheoremError> for Failure {
+    fn from(error: NodeTheoremError) -> Self {
+        let message = error.to_string();
+        match error {
+            NodeTheoremError::Graph(error) => error.into(),
+            NodeTheoremError::Torch(error) => error.into(),
+            NodeTheoremError::NoNode { .. } => Self::new(Status::Usage, message),
+            _ => Self::new(Status::Unsupported, message),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The aliasing theorem holds on the nodes of real networks: prediction from Fourier coefficients beside measurement.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use std::path::Path;
+
+use aliascope::graph::{LoadOptions, Network};
+use aliascope::input::{METADATA_KEY, Preprocessing, read_photo};
+use aliascope::measure::node_theorem::{NodeTheoremOptions, node_theorems};
+use aliascope::measure::node_theorem_report::NodeTheorems;
+use aliascope::spectrum::Velocity;
+use common::asset;
+use common::onnx::{ints, model, node, text};
+use prost::Message;
+use tch::{Kind, Tensor};
+
+fn photo(network: &Network, name: &str) -> Tensor {
+    let preprocessing = match network.metadata(METADATA_KEY) {
+        Some(json) => Preprocessing::from_metadata(json).unwrap(),
+        None => Preprocessing::half(),
+    };
+    let shape = &network.input().shape;
+    let size = [shape[1] as usize, shape[2] as usize, shape[3] as usize];
+    let image = read_photo(&asset(&format!("photos/{name}")), &preprocessing, size).unwrap();
+    let values: Vec<f64> = image.data.iter().copied().collect();
+    let x = Tensor::from_slice(&values).view([1, 1, shape[1], shape[2], shape[3]]);
+    network.place(&x).unwrap()
+}
+
+fn check(network: &Network, x: &Tensor, pattern: Option<&str>, oversample: usize) -> NodeTheorems {
+    // A direction along no axis, so that the cross term counts.
+    let options =
+        NodeTheoremOptions { velocity: Velocity::new(0.8, -0.6), oversample, pattern: pattern.map(str::to_owned) };
+    node_theorems(network, x, &options, &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn every_strided_convolution_of_a_pretrained_network_obeys_the_theorem() {
+    // 1e-10 and 1e-4 leave a factor of some hundred over the rounding of sums over taps, channels and samples.
+    for (kind, tolerance) in [(Kind::Double, 1e-10), (Kind::Float, 1e-4)] {
+        let options = LoadOptions { kind, ..Default::default() };
+        let network = Network::load(&asset("models/efficientnet-lite0.onnx"), &options).unwrap();
+        let x = photo(&network, "chelsea.png");
+        // Convolutions are the nodes whose name ends so; activations take other tests.
+        let theorems = check(&network, &x, Some("/Conv"), 2);
+        assert_eq!(theorems.nodes.len(), 5, "224, 112, 56, 28 and 14 pixels are halved");
+        assert!(theorems.skipped.is_empty());
+        for node in &theorems.nodes {
+            assert_eq!(node.kind, "strided convolution");
+            let difference = node.relative_difference.unwrap();
+            assert!(difference <= tolerance, "{}: {difference:.1e}", node.name);
+            assert!(node.measured > 1.0, "{} has something to predict: {}", node.name, node.measured);
+            assert!((node.predicted / node.measured - 1.0).abs() <= tolerance);
+        }
+    }
+}
+
+#[test]
+fn a_stride_that_does_not_close_on_the_torus_is_said() {
+    let network = Network::load(&asset("models/efficientnet-lite1.onnx"), &LoadOptions::default()).unwrap();
+    let theorems = check(&network, &photo(&network, "coffee.png"), Some("/Conv"), 2);
+    assert_eq!(theorems.nodes.len(), 4);
+    assert_eq!(theorems.skipped.len(), 1, "240 pixels are 15 after four halvings");
+    assert!(theorems.skipped[0].reason.contains("15 columns"), "{}", theorems.skipped[0].reason);
+}
+
+fn pooling(folder: &Path, op: &str, kernel: i64, stride: i64, pad: i64) -> Network {
+    let mut pool = node(op, &["x"], "y");
+    pool.attribute = vec![ints("kernel_shape", &[kernel; 2]), ints("strides", &[stride; 2]), ints("pads", &[pad; 4])];
+    let model = model(&[Some(1), Some(3), Some(24), Some(36)], vec![pool], vec![]);
+    let path = folder.join(format!("{op}.onnx"));
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+}
+
+#[test]
+fn pooling_obeys_the_theorem() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kernel, stride, pad) in [(2, 2, 0), (3, 2, 1), (3, 3, 0), (4, 4, 0)] {
+        let network = pooling(folder.path(), "AveragePool", kernel, stride, pad);
+        let theorems = check(&network, &photo(&network, "rocket.jpg"), None, 2);
+        assert_eq!(theorems.nodes[0].kind, "average pooling");
+        let difference = theorems.nodes[0].relative_difference.unwrap();
+        // A convolution in double precision.
+        assert!(difference <= 1e-10, "{kernel} {stride} {pad}: {difference:.1e}");
+    }
+}
+
+#[test]
+fn predictions_of_nonlinear_nodes_converge_as_oversampling_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let networks = [
+        ("max pooling", pooling(folder.path(), "MaxPool", 3, 2, 1)),
+        ("activation", {
+            let model = model(&[Some(1), Some(3), Some(24), Some(36)], vec![node("Relu", &["x"], "y")], vec![]);
+            let path = folder.path().join("relu.onnx");
+            std::fs::write(&path, model.encode_to_vec()).unwrap();
+            Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+        }),
+    ];
+    for (kind, network) in &networks {
+        let x = photo(network, "coffee.png");
+        let at = |oversample: usize| {
+            let theorems = check(network, &x, None, oversample);
+            assert_eq!(theorems.nodes[0].kind, *kind);
+            (theorems.nodes[0].relative_difference.unwrap(), theorems.nodes[0].truncation.unwrap().last_change)
+        };
+        let (coarse, fine) = (at(2), at(16));
+        // Kinks make harmonics that fall off as 1/k² and differentiate to 1/k: the missing ones' field goes down as
+        // the square root of the oversampling, by √8 here; 0.6 leaves room for a finite sum.
+        assert!(fine.0 < 0.6 * coarse.0, "{kind}: {coarse:?} {fine:?}");
+    }
+}
+
+#[test]
+fn a_smooth_nonlinearity_is_predicted_to_rounding() {
+    let folder = tempfile::tempdir().unwrap();
+    // x² doubles the band: on a grid twice as fine nothing is missing.
+    let power = node("Pow", &["x", "two"], "y");
+    let two = aliascope::graph::onnx::proto::TensorProto {
+        name: text("two"),
+        data_type: Some(1),
+        float_data: vec![2.0],
+        ..Default::default()
+    };
+    let model = model(&[Some(1), Some(3), Some(25), Some(33)], vec![power], vec![two]);
+    let path = folder.path().join("square.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
+    let theorems = check(&network, &photo(&network, "coffee.png"), None, 4);
+    let node = &theorems.nodes[0];
+    // Odd grids have no Nyquist bin, so the square of a band K has the band 2K < 2N exactly.
+    assert!(node.relative_difference.unwrap() <= 1e-10, "{node:?}");
+    assert!(node.truncation.unwrap().last_change <= 1e-10);
+}
