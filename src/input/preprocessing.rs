@@ -75,7 +75,9 @@ impl Preprocessing {
         if !finite || this.std.contains(&0.0) || !matches!(this.mean.len(), 1 | 3) || !matches!(this.std.len(), 1 | 3) {
             return Err(wrong("mean and std need one or three numbers, and std none that is 0".to_owned()));
         }
-        if !(this.crop > 0.0 && this.crop <= 1.0) || !(this.scale.is_finite() && this.scale > 0.0) {
+        let crops = this.crop > 0.0 && this.crop <= 1.0;
+        let scales = this.scale.is_finite() && this.scale > 0.0;
+        if !crops || !scales {
             return Err(wrong("crop must lie in 0 to 1 and scale above 0".to_owned()));
         }
         Ok(this)

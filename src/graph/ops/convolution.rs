@@ -33,10 +33,10 @@ pub fn read_window(b: &mut Builder<'_>, spatial: &[i64], kernel: Vec<i64>) -> Re
         }
         "VALID" => {}
         "SAME_UPPER" | "SAME_LOWER" => {
-            for axis in 0..axes {
+            for (axis, &samples) in spatial.iter().enumerate() {
                 let stride = window.strides[axis];
-                let outputs = (spatial[axis] + stride - 1) / stride;
-                let total = ((outputs - 1) * stride + window.reach(axis) - spatial[axis]).max(0);
+                let outputs = (samples + stride - 1) / stride;
+                let total = ((outputs - 1) * stride + window.reach(axis) - samples).max(0);
                 let (small, large) = (total / 2, total - total / 2);
                 let upper = auto == "SAME_UPPER";
                 window.begin[axis] = if upper { small } else { large };

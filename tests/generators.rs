@@ -1,0 +1,180 @@
+//! Generators on sampled maps against closed forms and each other, and networks whose Lie derivative is known.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use std::f64::consts::PI;
+
+use aliascope::graph::onnx::proto::ModelProto;
+use aliascope::graph::{LoadOptions, Network};
+use aliascope::measure::action::Action;
+use aliascope::measure::lee::{LeeMeter, LeeOptions};
+use aliascope::spectrum::differentiation::{Boundary, Scheme};
+use aliascope::symmetry::{Generator, Grid, GridKind, MEASURED, Units};
+use common::onnx::{ints, model, node};
+use common::{noise, relative};
+use prost::Message;
+use tch::{Device, Kind, Tensor};
+
+const ROWS: usize = 24;
+const COLUMNS: usize = 40;
+
+fn field(f: impl Fn(f64, f64) -> f64, grid: &Grid) -> Tensor {
+    let values: Vec<f64> = grid
+        .rows
+        .positions()
+        .flat_map(|y| grid.columns.positions().map(move |x| (x, y)))
+        .map(|(x, y)| f(x, y))
+        .collect();
+    Tensor::from_slice(&values).view([grid.rows.samples as i64, grid.columns.samples as i64])
+}
+
+fn action(grid: &Grid, scheme: Scheme, boundary: Boundary) -> Action {
+    Action::new(grid, scheme, boundary, Kind::Double, Device::Cpu).unwrap()
+}
+
+/// Every generator of `h` is v·(∂x h, ∂y h) with the exact derivatives.
+fn agrees(
+    h: fn(f64, f64) -> f64,
+    gradient: fn(f64, f64) -> [f64; 2],
+    scheme: Scheme,
+    boundary: Boundary,
+    tolerance: f64,
+) {
+    let grid = Grid::image(ROWS, COLUMNS, GridKind::Tracked);
+    let all = action(&grid, scheme, boundary).all(&field(h, &grid));
+    let all = all.unwrap();
+    for generator in MEASURED {
+        let expected = field(
+            |x, y| match generator {
+                Generator::Saturate => h(x, y),
+                _ => {
+                    let ([vx, vy], [hx, hy]) = (generator.field([x, y]), gradient(x, y));
+                    vx * hx + vy * hy
+                }
+            },
+            &grid,
+        );
+        let error = relative(&all.get(generator.index() as i64), &expected);
+        assert!(error <= tolerance, "{generator} {scheme} {boundary}: {error:.1e}");
+    }
+}
+
+#[test]
+fn generators_of_waves_are_exact() {
+    // The plane is 2 half-widths wide: harmonics of period 2, within the band of the grid. Sums of 40 terms in f64.
+    let wave = |x: f64, y: f64| (PI * (3.0 * x + 2.0 * y)).sin() + 0.3 * (PI * 5.0 * y).cos();
+    let gradient = |x: f64, y: f64| {
+        let phase = PI * (3.0 * x + 2.0 * y);
+        [3.0 * PI * phase.cos(), 2.0 * PI * phase.cos() - 0.3 * 5.0 * PI * (PI * 5.0 * y).sin()]
+    };
+    agrees(wave, gradient, Scheme::Spectral, Boundary::Periodic, 1e-12);
+
+    // Cosines about the image's edges are even there: what the reflected derivative is exact for.
+    let even = |x: f64, y: f64| (PI * 4.0 * (x + 1.0) / 2.0).cos() * (PI * 3.0 * (y + 1.0) / 2.0).cos();
+    let gradient = |x: f64, y: f64| {
+        let (a, b) = (PI * 4.0 * (x + 1.0) / 2.0, PI * 3.0 * (y + 1.0) / 2.0);
+        [-2.0 * PI * a.sin() * b.cos(), -1.5 * PI * a.cos() * b.sin()]
+    };
+    agrees(even, gradient, Scheme::Spectral, Boundary::Reflect, 1e-12);
+}
+
+#[test]
+fn differences_of_polynomials_are_exact_inside() {
+    // Central differences are exact for x² and y², forward ones for x and y; edges see the mirror, so they are left out.
+    let grid = Grid::image(ROWS, COLUMNS, GridKind::Tracked);
+    let inside = |t: &Tensor| t.narrow(0, 1, ROWS as i64 - 2).narrow(1, 1, COLUMNS as i64 - 2);
+    let h = field(|x, y| x * x - 2.0 * y * y, &grid);
+    let central = action(&grid, Scheme::Central, Boundary::Reflect).all(&h).unwrap();
+    let rotated = central.get(Generator::ShearX.index() as i64) - central.get(Generator::ShearY.index() as i64);
+    let expected = field(|x, y| y * 2.0 * x - x * -4.0 * y, &grid);
+    assert!(relative(&inside(&rotated), &inside(&expected)) <= 1e-12);
+
+    let plane = field(|x, y| 3.0 * x - y, &grid);
+    let forward = action(&grid, Scheme::Forward, Boundary::Reflect).all(&plane).unwrap();
+    let along = forward.get(Generator::TranslateX.index() as i64);
+    assert!(relative(&inside(&along), &inside(&field(|_, _| 3.0, &grid))) <= 1e-12);
+}
+
+fn network(nodes: Vec<aliascope::graph::onnx::proto::NodeProto>, rows: i64, columns: i64) -> Network {
+    let model: ModelProto = model(&[Some(1), Some(2), Some(rows), Some(columns)], nodes, vec![]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+}
+
+fn noisy(network: &Network) -> Tensor {
+    let shape = [&[1], network.input().shape.as_slice()].concat();
+    Tensor::from_slice(&noise(shape.iter().product::<i64>() as u32)).to_kind(Kind::Double).view(shape.as_slice())
+}
+
+#[test]
+fn what_commutes_has_no_lie_derivative() {
+    // Linear maps that mix nothing in space commute with every generator, whatever the scheme, grid and units.
+    let network = network(vec![node("Neg", &["x"], "y")], 12, 20);
+    for scheme in Scheme::ALL {
+        for grid in GridKind::ALL {
+            for units in Units::ALL {
+                let options = LeeOptions { scheme, grid, units, ..Default::default() };
+                let mut meter = LeeMeter::new(&network, options).unwrap();
+                let lie = meter.lie_derivatives(&noisy(&network)).unwrap();
+                let size = meter.input_tangents(&noisy(&network)).unwrap().abs().max().double_value(&[]);
+                assert!(lie.abs().max().double_value(&[]) <= 1e-13 * size, "{scheme} {grid} {units}");
+            }
+        }
+    }
+}
+
+#[test]
+fn flattened_images_are_vectors_that_nothing_moves() {
+    // y = x as a vector: A f = 0, so L = A x, and LEE is the input's own energy.
+    let network = network(vec![node("Flatten", &["x"], "y")], 12, 20);
+    let mut meter = LeeMeter::new(
+        &network,
+        LeeOptions { output: Some(aliascope::measure::lee::Output::Identity), ..Default::default() },
+    )
+    .unwrap();
+    meter.measure(&noisy(&network), &["noise".to_owned()]).unwrap();
+    for (name, result) in meter.results() {
+        let relative = result.relative.unwrap();
+        // The same number on both sides, once through the network; rotation and the other combinations too.
+        assert!((relative - 1.0).abs() <= 1e-12, "{name}: {relative}");
+    }
+}
+
+#[test]
+fn a_strided_identity_errs_by_the_derivative_it_cannot_see() {
+    // Every second sample of x: L = (A x)[::2] − A(x[::2]), computed here from the two actions.
+    let mut slice = node("MaxPool", &["x"], "y");
+    slice.attribute = vec![ints("kernel_shape", &[1, 1]), ints("strides", &[2, 2])];
+    let network = network(vec![slice], 12, 20);
+    let mut meter = LeeMeter::new(&network, LeeOptions::default()).unwrap();
+    let x = noisy(&network);
+    let lie = meter.lie_derivatives(&x).unwrap();
+
+    let fine = Grid::image(12, 20, GridKind::Tracked);
+    // Six rows and ten columns cover the plane: the output is an image of its own.
+    let coarse = Grid::image(6, 10, GridKind::Tracked);
+    let every_second = |t: &Tensor| t.slice(-1, 0, None, 2).slice(-2, 0, None, 2);
+    let moved = every_second(&action(&fine, Scheme::Spectral, Boundary::Reflect).all(&x).unwrap());
+    let expected = moved - action(&coarse, Scheme::Spectral, Boundary::Reflect).all(&every_second(&x)).unwrap();
+    assert!(relative(&lie, &expected) <= 1e-12);
+}
+
+#[test]
+fn pixels_are_half_widths_times_the_pitch() {
+    let network = network(vec![node("Flatten", &["x"], "y")], 10, 20);
+    let x = noisy(&network);
+    let at = |units| {
+        LeeMeter::new(&network, LeeOptions { units, ..Default::default() }).unwrap().lie_derivatives(&x).unwrap()
+    };
+    let (half_widths, pixels) = (at(Units::HalfWidth), at(Units::Pixel));
+    // t pixels are 2/20 half-widths across and 2/10 down. What stretches has no unit; shears see the aspect ratio.
+    let factors = [2.0 / 20.0, 2.0 / 10.0, 1.0, 1.0, 0.5, 2.0, 1.0];
+    for (generator, factor) in MEASURED.into_iter().zip(factors) {
+        let i = generator.index() as i64;
+        let error = relative(&pixels.get(i), &(half_widths.get(i) * factor));
+        assert!(error <= 1e-12, "{generator}: {error:.1e}");
+    }
+}
