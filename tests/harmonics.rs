@@ -26,10 +26,10 @@ fn a_rectified_cosine_has_the_textbook_series() {
     // 1/π, 1/4, 1/(π(k² − 1)) with alternating sign at even k, 0 at odd k > 1; quadrature is good to 1e-15.
     assert!((c[0] - 1.0 / PI).abs() < 1e-14);
     assert!((c[1] - 0.25).abs() < 1e-14);
-    for k in 2..=64 {
+    for (k, c) in c.iter().enumerate().take(65).skip(2) {
         let sign = if k % 4 == 2 { 1.0 } else { -1.0 };
         let expected = if k % 2 == 0 { sign / (PI * (k * k - 1) as f64) } else { 0.0 };
-        assert!((c[k] - expected).abs() < 1e-14, "{k}");
+        assert!((c - expected).abs() < 1e-14, "{k}");
     }
 }
 

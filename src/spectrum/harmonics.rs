@@ -277,7 +277,7 @@ pub fn coefficients(activation: &Activation, amplitude: f64, highest: usize) -> 
     breaks.sort_by(f64::total_cmp);
     let (nodes, weights) = gauss_legendre();
     // Poles of σ near the real line are 1/a away in θ, and the cosine turns k times: panels resolve both.
-    let per_unit = (highest as f64 / 6.0).max(4.0 * amplitude).max(8.0).min(4000.0);
+    let per_unit = (highest as f64 / 6.0).max(4.0 * amplitude).clamp(8.0, 4000.0);
     let mut sums = vec![0.0; highest + 1];
     for pair in breaks.windows(2) {
         let length = pair[1] - pair[0];

@@ -90,7 +90,7 @@ pub fn strided_defect(
     for (channel, mut folded) in bins.outer_iter_mut().enumerate() {
         let source = spectrum.bins();
         let source = source.index_axis(ndarray::Axis(0), channel);
-        let rows: Vec<_> = folded.outer_iter_mut().into_iter().enumerate().collect();
+        let rows: Vec<_> = folded.outer_iter_mut().enumerate().collect();
         let per_row: Vec<Forms> = rows
             .into_par_iter()
             .map(|(row, mut sums)| {

@@ -207,7 +207,7 @@ impl TheoremReport {
 impl Setup {
     fn check(&self) -> Result<(), TheoremError> {
         for grid in [Some(self.grid), self.samples].into_iter().flatten() {
-            let len = grid.x.checked_mul(grid.y).unwrap_or(usize::MAX);
+            let len = grid.x.saturating_mul(grid.y);
             if len == 0 || len > MAX_GRID {
                 return Err(TheoremError::Grid(grid));
             }

@@ -266,8 +266,7 @@ impl<T: Real> RealTransform<T> {
             let zero = Complex::new(T::zero(), T::zero());
             RefCell::new((vec![zero; at_once * pitch], vec![zero; fft.get_inplace_scratch_len()]))
         };
-        let transform_block = |buffers: &RefCell<(Vec<Complex<T>>, Vec<Complex<T>>)>,
-                               mut block: ArrayViewMut2<'_, Complex<T>>| {
+        let transform_block = |buffers: &RefCell<Buffers<T>>, mut block: ArrayViewMut2<'_, Complex<T>>| {
             let (buffer, scratch) = &mut *buffers.borrow_mut();
             for (r, row) in block.rows().into_iter().enumerate() {
                 for (c, bin) in row.iter().enumerate() {
@@ -312,6 +311,9 @@ impl<T: Real> RealTransform<T> {
         Err(TransformError::Shape { expected: format!("{batch} fields"), given: format!("{given_batch} fields") })
     }
 }
+
+/// A block of columns, each in one piece, and the scratch that its transforms need.
+type Buffers<T> = (Vec<Complex<T>>, Vec<Complex<T>>);
 
 /// A number of samples as a number to divide by.
 fn real<T: Real>(count: usize) -> T {
