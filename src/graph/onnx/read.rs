@@ -24,15 +24,21 @@ pub struct OnnxFile {
 pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     let read = |source| OnnxError::Read { path: path.to_owned(), problem: "the model cannot be read", source };
     let wrong = |problem: &str| OnnxError::Format { path: path.to_owned(), problem: problem.to_owned() };
-    if fs::metadata(path).map_err(read)?.is_dir() {
+    let metadata = fs::metadata(path).map_err(read)?;
+    if metadata.is_dir() {
         return Err(wrong("this is a folder; give the .onnx file in it"));
+    }
+    // A device may have no end, and a pipe may wait for ever.
+    if !metadata.is_file() {
+        return Err(wrong("this is not an ordinary file; give an .onnx file"));
     }
     let bytes = fs::read(path).map_err(read)?;
     if bytes.is_empty() {
         return Err(wrong("the file is empty; fetch or export it again"));
     }
-    let model = ModelProto::decode(bytes.as_slice())
-        .map_err(|error| wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again")))?;
+    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| {
+        wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"))
+    })?;
     let file = OnnxFile { path: path.to_owned(), model };
     if file.graph()?.node.is_empty() {
         return Err(wrong("the model's graph has no nodes; export it again"));
