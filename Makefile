@@ -27,7 +27,7 @@ models: ## Fetch six pretrained networks and fifteen photos (140 MB, once per us
 # Said before a first build alone: where torch-sys has been built, cargo is done in seconds.
 notice: setup
 	@compgen -G "$(TARGET)/debug/build/torch-sys-*/output" > /dev/null || \
-		echo "First build: torch-sys compiles PyTorch's C++ interface, a few minutes on two cores, once."
+		echo "First build: torch-sys and the other libraries compile once, about five minutes on two cores."
 
 build: notice
 	@cargo build --locked

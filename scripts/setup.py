@@ -116,12 +116,14 @@ def provide_libtorch(verify: bool) -> None:
     """Links `libtorch` to a complete folder in the cache, and fills that folder where it is not."""
     own = os.environ.get("LIBTORCH")
     if own or os.environ.get("LIBTORCH_USE_PYTORCH"):
-        say(f"libtorch: left to you, since {f'LIBTORCH is {own}' if own else 'LIBTORCH_USE_PYTORCH is set'} (version {LIBTORCH_VERSION} is needed).")
+        reason = f"LIBTORCH is {own}" if own else "LIBTORCH_USE_PYTORCH is set"
+        say(f"libtorch: yours is used, since {reason}; it has to be version {LIBTORCH_VERSION}.")
         return
     libtorch = LIBTORCH.get(machine())
     if libtorch is None:
         raise Failure(
-            f"there is no libtorch to download for {machine()}: install PyTorch {LIBTORCH_VERSION} yourself and set LIBTORCH_USE_PYTORCH=1, "
+            f"there is no libtorch to download for {machine()}: "
+            f"install PyTorch {LIBTORCH_VERSION} yourself and set LIBTORCH_USE_PYTORCH=1, "
             "or set LIBTORCH to a libtorch of that version, then run again"
         )
     with locked_cache() as cache:

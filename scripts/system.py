@@ -30,7 +30,9 @@ def check_rust() -> None:
     said = subprocess.run(["cargo", "--version"], capture_output=True, text=True).stdout
     found = re.search(r"(\d+)\.(\d+)", said)
     if not found or (int(found[1]), int(found[2])) < OLDEST_RUST:
-        raise Failure(f"aliascope needs Rust {version_text(OLDEST_RUST)} or later and cargo says “{said.strip()}”: {how}")
+        raise Failure(
+            f"aliascope needs Rust {version_text(OLDEST_RUST)} or later and cargo says “{said.strip()}”: {how}"
+        )
 
 
 def version_text(version: tuple[int, int]) -> str:
@@ -56,7 +58,7 @@ def _has_openblas() -> bool:
     if pkg_config and subprocess.run([pkg_config, "--exists", "openblas"]).returncode == 0:
         return True
     brew = shutil.which("brew") if sys.platform == "darwin" else None
-    return bool(brew) and subprocess.run([brew, "--prefix", "--installed", "openblas"], capture_output=True).returncode == 0
+    return brew is not None and _quietly([brew, "--prefix", "--installed", "openblas"]).returncode == 0
 
 
 def install_packages(packages: list[str]) -> None:
@@ -66,10 +68,14 @@ def install_packages(packages: list[str]) -> None:
         for manager, sentence in INSTALL_SENTENCES.items():
             if shutil.which(manager):
                 raise Failure(f"the build lacks {names} (Debian's names): run {sentence}, then run again")
-        raise Failure(f"the build lacks {names} (Debian's names): install them with this system's package manager, then run again")
+        raise Failure(
+            f"the build lacks {names} (Debian's names): install them with this system's package manager, then run again"
+        )
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if root and (not shutil.which("sudo") or subprocess.run([*root, "true"], capture_output=True).returncode != 0):
-        raise Failure(f"system packages are missing and only root may install them: run `sudo apt-get install -y {names}`, then run again")
+        raise Failure(
+            f"system packages are missing and only root may install them: run `sudo apt-get install -y {names}`, then run again"
+        )
 
     say(f"Installing system packages: {names} (under a minute) …")
     # `env` comes after sudo, which drops the caller's environment.
@@ -81,11 +87,15 @@ def install_packages(packages: list[str]) -> None:
     update, retry = _quietly([*apt, "update"]), _quietly(install)
     if retry.returncode != 0:
         print(update.stderr + retry.stderr, end="", file=sys.stderr)
-        raise Failure(f"apt-get could not install {names} (its own message is above): mend that, or install them yourself, then run again")
+        raise Failure(
+            f"apt-get could not install {names} (its own message is above): mend that, or install them yourself, then run again"
+        )
 
 
 def _quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def install_python_venv() -> None:

@@ -61,6 +61,22 @@ impl From<crate::report::OutputError> for Failure {
     }
 }
 
+impl From<crate::report::JsonError> for Failure {
+    fn from(error: crate::report::JsonError) -> Self {
+        Self::new(Status::NotFinite, error.to_string())
+    }
+}
+
+impl From<crate::figure::FigureError> for Failure {
+    fn from(error: crate::figure::FigureError) -> Self {
+        let status = match error {
+            crate::figure::FigureError::Format { .. } => Status::Usage,
+            _ => Status::Output,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
 impl From<crate::input::InputError> for Failure {
     fn from(error: crate::input::InputError) -> Self {
         use crate::input::InputError::{Channels, Metadata};

@@ -12,9 +12,9 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{LoadOptions, Network};
 use crate::input::{METADATA_KEY, Preprocessing, Source};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
-use crate::figure::{Format, LeeFigure, render};
+use crate::figure::Format;
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
-use crate::report::{OutputFile, Sink, json_bytes, lee_csv, lee_table, vector_bytes};
+use crate::report::{OutputFile, Sink, json_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, GridKind, Units};
 
@@ -101,7 +101,7 @@ impl Claimed {
     fn new(args: &LeeArgs) -> Result<Self, Failure> {
         let file = |path: &PathBuf| OutputFile::claim(path, args.force);
         let plot = match &args.plot {
-            Some(path) => Some((file(path)?, Format::of(path)?)),
+            Some(path) => Some((file(path)?, Format::from_path(path)?)),
             None => None,
         };
         let tangents = args.plot.as_ref().map(|path| {
@@ -272,42 +272,7 @@ fn write(
     if let Some(sink) = claimed.json {
         sink.write_bytes(&json_bytes(report)?)?;
     }
-    if let Some(file) = claimed.csv {
-        file.write_bytes(lee_csv(report).as_bytes())?;
-    }
-    if let (Some(file), Some(vectors)) = (claimed.vectors, meter.vectors()?) {
-        file.write_bytes(&vector_file(report, meter, &vectors)?)?;
-    }
-    if let Some((file, format)) = claimed.plot {
-        file.write_bytes(&render(&LeeFigure::new(report), format)?)?;
-    }
-    if let Some(file) = claimed.tangents {
-        file.write_bytes(&render(&tangents_figure(report, meter, first)?, Format::Png)?)?;
-    }
-    if !args.quiet && !stdout_is_json {
-        Sink::Standard.write_bytes(lee_table(report, table_width()).as_bytes())?;
-    }
     Ok(())
-}
-
-/// Every generator's Lie derivatives, `[N, outputs…]`, as a safetensors file.
-fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
-    let size = vectors.size();
-    let flat = vectors.f_reshape([7, -1])?;
-    let shape: Vec<usize> = size[1..].iter().map(|&n| n as usize).collect();
-    let mut named = Vec::new();
-    for combination in meter.generators() {
-        let coefficients: Vec<f32> = combination.coefficients().iter().map(|&a| a as f32).collect();
-        let mixed = Tensor::f_from_slice(&coefficients)?.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
-        named.push((combination.name().to_owned(), shape.clone(), Vec::<f32>::try_from(&mixed)?));
-    }
-    let about = [("model", &report.model), ("output", &report.output), ("units", &report.units)];
-    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-    Ok(vector_bytes(named, about)?)
-}
-
-fn table_width() -> usize {
-    100
 }
 
 fn image_size(network: &Network) -> Result<[usize; 3], Failure> {

@@ -1,12 +1,15 @@
 //! The command line. One file per subcommand; no numerics here.
 
+mod doctor;
 mod failure;
-
-use std::process::ExitCode;
+#[cfg(feature = "torch")]
+mod lee;
+mod run;
 
 use clap::{Parser, Subcommand};
 
 pub use failure::{Failure, Status};
+pub use run::main;
 
 /// How equivariant is a vision network, which layer breaks it, why, and what would mend it?
 #[derive(Debug, Parser)]
@@ -17,14 +20,18 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    #[cfg(feature = "torch")]
+    Lee(Box<lee::LeeArgs>),
+    Doctor(doctor::DoctorArgs),
+}
 
-/// Parses the command line, runs the subcommand, prints a failure as one message on standard error.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result: Result<(), Failure> = match cli.command {};
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+impl Command {
+    fn run(&self) -> Result<(), Failure> {
+        match self {
+            #[cfg(feature = "torch")]
+            Self::Lee(args) => lee::run(args),
+            Self::Doctor(args) => doctor::run(args),
+        }
     }
 }

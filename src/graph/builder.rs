@@ -271,7 +271,9 @@ impl<'a> Builder<'a> {
 
 /// The inputs' shapes, for messages.
 pub fn shapes_of(slots: &[Option<Slot>]) -> String {
-    let shapes: Vec<String> =
-        slots.iter().map(|slot| slot.as_ref().map_or("absent".to_owned(), |slot| format!("{:?}", slot.shape()))).collect();
+    let shapes: Vec<String> = slots
+        .iter()
+        .map(|slot| slot.as_ref().map_or("absent".to_owned(), |slot| format!("{:?}", slot.shape())))
+        .collect();
     shapes.join(", ")
 }

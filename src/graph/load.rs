@@ -120,7 +120,9 @@ impl<'a> Loader<'a> {
             Some(Known::Constant(_)) => {
                 return Err(wrong(self.file, format!("the output '{output}' does not depend on the input '{name}'")));
             }
-            None => return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again"))),
+            None => {
+                return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again")));
+            }
         };
         self.plan(output_id);
         let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
@@ -148,7 +150,11 @@ impl<'a> Loader<'a> {
                 let names: Vec<_> = inputs.iter().map(|v| v.name.as_deref().unwrap_or("")).collect();
                 Err(wrong(
                     self.file,
-                    format!("the model has {} inputs ({}); networks with one image input are supported", names.len(), names.join(", ")),
+                    format!(
+                        "the model has {} inputs ({}); networks with one image input are supported",
+                        names.len(),
+                        names.join(", ")
+                    ),
                 ))
             }
         }
@@ -183,7 +189,11 @@ impl<'a> Loader<'a> {
                 if !fits || given.iter().any(|&n| n < 1) {
                     return Err(wrong(
                         self.file,
-                        format!("--input-shape {} does not fit the input '{name}' of shape [{}]", list(given), open(&stated)),
+                        format!(
+                            "--input-shape {} does not fit the input '{name}' of shape [{}]",
+                            list(given),
+                            open(&stated)
+                        ),
                     ));
                 }
                 given.clone()
@@ -196,8 +206,11 @@ impl<'a> Loader<'a> {
                 match shape.iter().copied().collect::<Option<Vec<i64>>>() {
                     Some(shape) if !shape.is_empty() => shape,
                     _ => {
-                        let example: Vec<i64> =
-                            [1, 3, 224, 224].iter().enumerate().map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n)).collect();
+                        let example: Vec<i64> = [1, 3, 224, 224]
+                            .iter()
+                            .enumerate()
+                            .map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n))
+                            .collect();
                         return Err(GraphError::DynamicInput {
                             path: self.file.path.display().to_string(),
                             input: name.to_owned(),
@@ -292,7 +305,9 @@ impl<'a> Loader<'a> {
             }
             None => Err(wrong(
                 self.file,
-                format!("node '{node}' ({operator}) reads '{name}', which no node before it makes: the graph has a cycle, is not sorted, or lacks a constant"),
+                format!(
+                    "node '{node}' ({operator}) reads '{name}', which no node before it makes: the graph has a cycle, is not sorted, or lacks a constant"
+                ),
             )),
         }
     }

@@ -68,9 +68,22 @@ impl Network {
     /// # Errors
     /// When an operator fails, which the message names.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, GraphError> {
+        self.forward_observed(x, &mut |_, _| Ok(()))
+    }
+
+    /// As [`forward`](Self::forward); `observe` sees every value, by its place in [`values`](Self::values), as it is
+    /// made.
+    ///
+    /// # Errors
+    /// As `forward`, and whatever `observe` returns.
+    pub fn forward_observed(
+        &self,
+        x: &Tensor,
+        observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
+    ) -> Result<Tensor, GraphError> {
         let lanes = Lanes { images: x.size()[0], tangents: 0 };
         let value = Value { stack: self.prepared(x)?, moves: false };
-        Ok(self.run(value, lanes, &mut |_, _| Ok(()))?.stack)
+        Ok(self.run(value, lanes, observe)?.stack)
     }
 
     /// f(x) and Df\[ẋ\] for `x` of shape `[images, input shape…]` and `dx` of shape `[tangents, images, input shape…]`.

@@ -46,7 +46,9 @@ pub enum InputError {
         problem: String,
     },
     /// The network takes no photos.
-    #[error("the network's input has {channels} channels, and photos have 1 or 3; give a .safetensors file with key 'x'")]
+    #[error(
+        "the network's input has {channels} channels, and photos have 1 or 3; give a .safetensors file with key 'x'"
+    )]
     Channels {
         /// The network's channels.
         channels: usize,

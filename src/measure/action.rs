@@ -28,7 +28,13 @@ impl Action {
     ///
     /// # Errors
     /// When the scheme is not defined with the boundary, or an axis is too long for a matrix.
-    pub fn new(grid: &Grid, scheme: Scheme, boundary: Boundary, kind: Kind, device: Device) -> Result<Self, ActionError> {
+    pub fn new(
+        grid: &Grid,
+        scheme: Scheme,
+        boundary: Boundary,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, ActionError> {
         let derivative = |axis: &Axis| -> Result<Tensor, ActionError> {
             let matrix = differentiation_matrix(axis.samples, scheme, boundary)?;
             let n = axis.samples as i64;

@@ -13,7 +13,7 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{GraphError, Network, Sweep, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
@@ -87,7 +87,9 @@ pub enum LeeError {
     #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
     NotAnImage(Vec<i64>),
     /// The output cannot be treated as asked.
-    #[error("--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity")]
+    #[error(
+        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
+    )]
     NotClasses {
         /// What was asked for.
         output: &'static str,

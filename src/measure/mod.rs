@@ -5,5 +5,8 @@ pub mod action;
 #[cfg(feature = "torch")]
 pub mod lee;
 pub mod lee_report;
+#[cfg(feature = "torch")]
+pub mod node_theorem;
+pub mod node_theorem_report;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;

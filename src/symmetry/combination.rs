@@ -121,10 +121,8 @@ impl FromStr for Combination {
             let (factor, symbol) = match term.split_once('*') {
                 Some((factor, symbol)) => {
                     let number = factor.parse::<f64>().ok().filter(|f| f.is_finite());
-                    let number = number.ok_or_else(|| CombinationError::Factor {
-                        text: text.to_owned(),
-                        factor: factor.to_owned(),
-                    })?;
+                    let number = number
+                        .ok_or_else(|| CombinationError::Factor { text: text.to_owned(), factor: factor.to_owned() })?;
                     (number, symbol)
                 }
                 None => (1.0, term),

@@ -7,14 +7,8 @@ use safetensors::SafeTensors;
 use tch::{Kind, Tensor};
 
 /// The shipped networks.
-pub const MODELS: [&str; 6] = [
-    "efficientnet-lite0",
-    "efficientnet-lite1",
-    "efficientnet-lite2",
-    "ppocr-v4-det",
-    "ppocr-v4-rec",
-    "ppocr-v4-cls",
-];
+pub const MODELS: [&str; 6] =
+    ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "ppocr-v4-det", "ppocr-v4-rec", "ppocr-v4-cls"];
 
 /// A file that `make models` puts into the checkout.
 pub fn asset(path: &str) -> PathBuf {

@@ -39,13 +39,7 @@ impl Attributes {
                 });
             }
         }
-        Ok(Self {
-            node: name.to_owned(),
-            operator,
-            folder: folder.to_owned(),
-            values,
-            asked: BTreeSet::new(),
-        })
+        Ok(Self { node: name.to_owned(), operator, folder: folder.to_owned(), values, asked: BTreeSet::new() })
     }
 
     /// The attribute, if it is there with the type `code` of ONNX's AttributeType.

@@ -79,9 +79,7 @@ impl Elementwise for Function {
             Self::HardSigmoid(a, b) => x.f_mul_scalar(a)?.f_add_scalar_(b)?.f_clamp_(0.0, 1.0),
             Self::HardSwish => x.f_hardswish(),
             Self::Elu(a) => x.f_where_self(&x.f_gt(0.0)?, &x.f_expm1()?.f_mul_scalar(a)?),
-            Self::Selu(a, g) => {
-                x.f_where_self(&x.f_gt(0.0)?, &x.f_expm1()?.f_mul_scalar(a)?)?.f_mul_scalar(g)
-            }
+            Self::Selu(a, g) => x.f_where_self(&x.f_gt(0.0)?, &x.f_expm1()?.f_mul_scalar(a)?)?.f_mul_scalar(g),
             Self::Celu(a) => x.f_where_self(&x.f_gt(0.0)?, &x.f_div_scalar(a)?.f_expm1()?.f_mul_scalar(a)?),
             Self::Gelu => x.f_gelu("none"),
             Self::GeluTanh => x.f_gelu("tanh"),

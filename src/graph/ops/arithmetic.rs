@@ -127,8 +127,7 @@ pub fn sum(b: &mut Builder<'_>) -> Build {
     let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
     let shape = broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
     let operands = Operands::read(b)?;
-    let signs: Vec<f64> =
-        (0..operands.len()).map(|i| if b.operator == "Sub" && i == 1 { -1.0 } else { 1.0 }).collect();
+    let signs: Vec<f64> = (0..operands.len()).map(|i| if b.operator == "Sub" && i == 1 { -1.0 } else { 1.0 }).collect();
     let mut offset: Option<Tensor> = None;
     for (operand, &sign) in operands.operands.iter().zip(&signs) {
         if let Operand::Constant(constant) = operand {
@@ -208,7 +207,11 @@ impl Differentiable for Quotient {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let (a, b) = (self.0.at(0, x)?, self.0.at(1, x)?);
         // ONNX divides integers towards zero.
-        Ok(vec![if is_integer(a.kind()) && is_integer(b.kind()) { a.f_div_tensor_mode(&b, "trunc")? } else { a.f_div(&b)? }])
+        Ok(vec![if is_integer(a.kind()) && is_integer(b.kind()) {
+            a.f_div_tensor_mode(&b, "trunc")?
+        } else {
+            a.f_div(&b)?
+        }])
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {

@@ -11,42 +11,44 @@ use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 use super::pad;
 
 /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
-    ///
-    /// # Errors
-    /// When an attribute has the wrong length or sign, or `auto_pad` an unknown value.
+///
+/// # Errors
+/// When an attribute has the wrong length or sign, or `auto_pad` an unknown value.
 pub fn read_window(b: &mut Builder<'_>, spatial: &[i64], kernel: Vec<i64>) -> Result<Window, GraphError> {
-        let axes = spatial.len();
-        let strides = positive(b, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
-        let dilations = positive(b, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
-        let pads = b.ints("pads")?;
-        let auto = b.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_owned());
-        let mut window = Window { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
-        match auto.as_str() {
-            "NOTSET" => {
-                if let Some(pads) = pads {
-                    if pads.len() != 2 * axes || pads.iter().any(|p| *p < 0 || *p > MAX_PAD) {
-                        return Err(b.invalid(format!("its attribute pads = {pads:?} does not fit {axes} spatial axes")));
-                    }
-                    window.begin.copy_from_slice(&pads[..axes]);
-                    window.end.copy_from_slice(&pads[axes..]);
+    let axes = spatial.len();
+    let strides = positive(b, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
+    let dilations = positive(b, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
+    let pads = b.ints("pads")?;
+    let auto = b.string("auto_pad")?.unwrap_or_else(|| "NOTSET".to_owned());
+    let mut window = Window { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
+    match auto.as_str() {
+        "NOTSET" => {
+            if let Some(pads) = pads {
+                if pads.len() != 2 * axes || pads.iter().any(|p| *p < 0 || *p > MAX_PAD) {
+                    return Err(b.invalid(format!("its attribute pads = {pads:?} does not fit {axes} spatial axes")));
                 }
+                window.begin.copy_from_slice(&pads[..axes]);
+                window.end.copy_from_slice(&pads[axes..]);
             }
-            "VALID" => {}
-            "SAME_UPPER" | "SAME_LOWER" => {
-                for axis in 0..axes {
-                    let stride = window.strides[axis];
-                    let outputs = (spatial[axis] + stride - 1) / stride;
-                    let total = ((outputs - 1) * stride + window.reach(axis) - spatial[axis]).max(0);
-                    let (small, large) = (total / 2, total - total / 2);
-                    let upper = auto == "SAME_UPPER";
-                    window.begin[axis] = if upper { small } else { large };
-                    window.end[axis] = if upper { large } else { small };
-                }
-            }
-            _ => return Err(b.unsupported(format!("auto_pad = '{auto}'"), "NOTSET, VALID, SAME_UPPER and SAME_LOWER are")),
         }
-        Ok(window)
+        "VALID" => {}
+        "SAME_UPPER" | "SAME_LOWER" => {
+            for axis in 0..axes {
+                let stride = window.strides[axis];
+                let outputs = (spatial[axis] + stride - 1) / stride;
+                let total = ((outputs - 1) * stride + window.reach(axis) - spatial[axis]).max(0);
+                let (small, large) = (total / 2, total - total / 2);
+                let upper = auto == "SAME_UPPER";
+                window.begin[axis] = if upper { small } else { large };
+                window.end[axis] = if upper { large } else { small };
+            }
+        }
+        _ => {
+            return Err(b.unsupported(format!("auto_pad = '{auto}'"), "NOTSET, VALID, SAME_UPPER and SAME_LOWER are"));
+        }
     }
+    Ok(window)
+}
 
 /// More padding than any network has; more is a damaged file, and would ask for the memory.
 const MAX_PAD: i64 = 1 << 20;
@@ -65,7 +67,9 @@ pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
     let shape = b.shape(0)?;
     match shape.len() {
         3 | 4 => Ok(shape),
-        n => Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are")),
+        n => {
+            Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are"))
+        }
     }
 }
 
@@ -104,8 +108,11 @@ impl Linear for Convolution {
     }
 
     fn taps(&self) -> Option<Taps<'_>> {
-        (self.window.kernel.len() == 2)
-            .then_some(Taps { weight: &self.weight, window: &self.window, groups: self.groups })
+        (self.window.kernel.len() == 2).then_some(Taps {
+            weight: &self.weight,
+            window: &self.window,
+            groups: self.groups,
+        })
     }
 }
 
@@ -238,13 +245,17 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
     }
     let flow = match axes {
         2 => {
-            let step =
-                |a: usize| Step::transposed_window(window.kernel[a], window.strides[a], window.dilations[a], window.begin[a]);
+            let step = |a: usize| {
+                Step::transposed_window(window.kernel[a], window.strides[a], window.dilations[a], window.begin[a])
+            };
             Flow::Resampled { rows: step(0), columns: step(1) }
         }
         _ => Flow::Lost,
     };
     let offset = channel_offset(b, 2, weights[1] * groups, axes)?;
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Linear(Box::new(TransposedConvolution { weight, offset, window, crop, groups })), flow })
+    Ok(Built {
+        operator: Operator::Linear(Box::new(TransposedConvolution { weight, offset, window, crop, groups })),
+        flow,
+    })
 }

@@ -21,20 +21,22 @@ impl Forward for Predicate {
             Some(operand) => operand.at(x, self.ranks[1], rank)?,
             None => a.shallow_clone(),
         };
-        Ok(vec![match self.name.as_str() {
-            "Equal" => a.f_eq_tensor(&b)?,
-            "Greater" => a.f_gt_tensor(&b)?,
-            "GreaterOrEqual" => a.f_ge_tensor(&b)?,
-            "Less" => a.f_lt_tensor(&b)?,
-            "LessOrEqual" => a.f_le_tensor(&b)?,
-            "And" => a.f_logical_and(&b)?,
-            "Or" => a.f_logical_or(&b)?,
-            "Xor" => a.f_logical_xor(&b)?,
-            "IsNaN" => a.f_isnan()?,
-            "IsInf" => a.f_isinf()?,
-            _ => a.f_logical_not()?,
-        }
-        .f_to_kind(Kind::Bool)?])
+        Ok(vec![
+            match self.name.as_str() {
+                "Equal" => a.f_eq_tensor(&b)?,
+                "Greater" => a.f_gt_tensor(&b)?,
+                "GreaterOrEqual" => a.f_ge_tensor(&b)?,
+                "Less" => a.f_lt_tensor(&b)?,
+                "LessOrEqual" => a.f_le_tensor(&b)?,
+                "And" => a.f_logical_and(&b)?,
+                "Or" => a.f_logical_or(&b)?,
+                "Xor" => a.f_logical_xor(&b)?,
+                "IsNaN" => a.f_isnan()?,
+                "IsInf" => a.f_isinf()?,
+                _ => a.f_logical_not()?,
+            }
+            .f_to_kind(Kind::Bool)?,
+        ])
     }
 }
 

@@ -46,7 +46,8 @@ impl Differentiable for MatrixProduct {
         let last = at.x.len() - 1;
         let (a, b) = (self.operand(at.x, 0)?, self.operand(at.x, last)?);
         let left = at.dx[0].as_ref().map(|da| with_rank(da, self.ranks[0], self.wanted)?.f_matmul(&b)).transpose()?;
-        let right = at.dx[last].as_ref().map(|db| a.f_matmul(&with_rank(db, self.ranks[1], self.wanted)?)).transpose()?;
+        let right =
+            at.dx[last].as_ref().map(|db| a.f_matmul(&with_rank(db, self.ranks[1], self.wanted)?)).transpose()?;
         Ok(vec![match (left, right) {
             (Some(left), Some(right)) => left.f_add(&right)?,
             (Some(one), None) | (None, Some(one)) => one,
@@ -75,18 +76,12 @@ pub fn matmul(b: &mut Builder<'_>) -> Build {
     let wanted = left.len().max(right.len());
     let operands = (b.operand(0)?, b.operand(1)?);
     built(match operands {
-        (Operand::Varying(_), Operand::Constant(constant)) => Operator::Linear(Box::new(MatrixMap {
-            constant,
-            constant_on_right: true,
-            rank: left.len(),
-            wanted,
-        })),
-        (Operand::Constant(constant), Operand::Varying(_)) => Operator::Linear(Box::new(MatrixMap {
-            constant,
-            constant_on_right: false,
-            rank: right.len(),
-            wanted,
-        })),
+        (Operand::Varying(_), Operand::Constant(constant)) => {
+            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: true, rank: left.len(), wanted }))
+        }
+        (Operand::Constant(constant), Operand::Varying(_)) => {
+            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: false, rank: right.len(), wanted }))
+        }
         _ => Operator::Differentiable(Box::new(MatrixProduct { ranks: [left.len(), right.len()], wanted })),
     })
 }

@@ -136,8 +136,7 @@ pub fn find(operator: &str) -> Option<BuildFunction> {
 
 /// The names of all supported operators, in order.
 pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> =
-        OPERATORS.iter().map(|(name, _)| *name).chain(creation::NAMES.iter().copied()).collect();
+    let mut names: Vec<_> = OPERATORS.iter().map(|(name, _)| *name).chain(creation::NAMES.iter().copied()).collect();
     names.sort_unstable();
     names
 }

@@ -104,7 +104,10 @@ pub fn average_pool(b: &mut Builder<'_>) -> Build {
         let kind = b.kind(0)?;
         let ones = Tensor::f_ones([1, 1, shape[2], shape[3]], (kind, b.device()))?;
         let (inner, outer) = if count_padding {
-            (pad::constant(&ones, &pool.window.begin, &pool.window.end, 1.0)?, pad::zeros(&ones, &[0, 0], &pool.ceiling)?)
+            (
+                pad::constant(&ones, &pool.window.begin, &pool.window.end, 1.0)?,
+                pad::zeros(&ones, &[0, 0], &pool.ceiling)?,
+            )
         } else {
             (ones.shallow_clone(), pad::zeros(&ones, &begin, &end)?)
         };
@@ -242,7 +245,9 @@ impl Differentiable for GlobalMax {
             let tangents = dx.size()[0];
             let mut expanded = vec![tangents];
             expanded.extend(std::iter::repeat_n(-1, index.dim()));
-            dx.f_flatten(-2, -1)?.f_gather(-1, &index.f_unsqueeze(0)?.f_expand(expanded, false)?, false)?.f_unsqueeze(-1)
+            dx.f_flatten(-2, -1)?
+                .f_gather(-1, &index.f_unsqueeze(0)?.f_expand(expanded, false)?, false)?
+                .f_unsqueeze(-1)
         })?;
         Ok(vec![dy])
     }

@@ -275,7 +275,9 @@ fn axis_map(b: &Builder<'_>, rule: &AxisRule) -> Result<AxisMap, GraphError> {
         return Ok(AxisMap::Index(Tensor::f_from_slice(&index)?.f_to_device(device)?));
     }
     if rule.input.saturating_mul(rule.output) > 1 << 28 {
-        return Err(b.unsupported(format!("interpolation from {} to {} samples", rule.input, rule.output), String::new()));
+        return Err(
+            b.unsupported(format!("interpolation from {} to {} samples", rule.input, rule.output), String::new())
+        );
     }
     let rows: Vec<f64> = (0..rule.output).flat_map(|j| rule.row(j)).collect();
     let kind = match b.kind(0)? {

@@ -31,7 +31,11 @@ impl Join {
                 Operand::Constant(constant) => {
                     let mut size = lead.clone();
                     size.extend(constant.size());
-                    if keep_constants { constant.f_expand(size, false) } else { constant.f_zeros_like()?.f_expand(size, false) }
+                    if keep_constants {
+                        constant.f_expand(size, false)
+                    } else {
+                        constant.f_zeros_like()?.f_expand(size, false)
+                    }
                 }
             })
             .collect::<Torch<Vec<_>>>()?;

@@ -33,7 +33,8 @@ impl Softmax {
 impl Differentiable for Softmax {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let (view, axis) = self.viewed(x[0])?;
-        let y = if self.logarithm { view.f_log_softmax(axis, None::<Kind>)? } else { view.f_softmax(axis, None::<Kind>)? };
+        let y =
+            if self.logarithm { view.f_log_softmax(axis, None::<Kind>)? } else { view.f_softmax(axis, None::<Kind>)? };
         Ok(vec![y.f_view(x[0].size().as_slice())?])
     }
 

@@ -1,0 +1,43 @@
+//! From `main` to a subcommand and back to an exit status.
+
+use std::panic::{self, PanicHookInfo};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::failure::{Failure, Status};
+
+/// Parses the command line, runs the subcommand, prints a failure as one message on standard error.
+pub fn main() -> ExitCode {
+    let cli = super::Cli::parse();
+    panic::set_hook(Box::new(report_defect));
+    // Without a handler Ctrl-C still ends the process, only without a sentence.
+    let _ = ctrlc::set_handler(|| {
+        // An output file is written whole or not at all: wait for one that is being renamed into place.
+        let _written = crate::report::wait_for_writers();
+        eprintln!("\naliascope: interrupted; outputs that were not finished are not there");
+        std::process::exit(Status::Interrupted as i32);
+    });
+    match panic::catch_unwind(|| cli.command.run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure.report(),
+        Err(_) => ExitCode::from(Status::Defect as u8),
+    }
+}
+
+/// A panic is a defect of aliascope; its one sentence says so, without a backtrace.
+fn report_defect(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let payload = info.payload();
+    let what = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    let what = what.lines().next().unwrap_or_default();
+    let failure = Failure::new(
+        Status::Defect,
+        format!("this is a defect of aliascope, please report it with the command that you ran: {what}{place}"),
+    );
+    failure.report();
+}

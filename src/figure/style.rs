@@ -1,0 +1,69 @@
+//! What all figures share: colours, text, widths.
+
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle};
+
+/// The embedded face and, for SVG viewers, those of the same widths.
+pub const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// Text, axes and outlines.
+pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+/// Text that comes second: notes, units.
+pub const FAINT_INK: RGBColor = RGBColor(0x5c, 0x5c, 0x5c);
+/// Grid lines and frames.
+pub const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+
+/// Colours of series, in order: told apart by colour-blind readers and, each lighter than the one before, in grey.
+pub const SERIES: [RGBColor; 4] = [
+    RGBColor(0x00, 0x4c, 0x80), // deep blue
+    RGBColor(0xc8, 0x52, 0x00), // vermilion
+    RGBColor(0x5a, 0xb4, 0xe5), // sky blue
+    RGBColor(0xf2, 0xcf, 0x63), // sand
+];
+
+/// The figure's title: 22 bold.
+pub fn title() -> TextStyle<'static> {
+    text(22.0, FontStyle::Bold, &INK)
+}
+
+/// A panel's title: 17 bold.
+pub fn panel() -> TextStyle<'static> {
+    text(17.0, FontStyle::Bold, &INK)
+}
+
+/// What an axis shows: 16.
+pub fn axis() -> TextStyle<'static> {
+    text(16.0, FontStyle::Normal, &INK)
+}
+
+/// A tick, a bar's name, a legend: 15.
+pub fn label() -> TextStyle<'static> {
+    text(15.0, FontStyle::Normal, &INK)
+}
+
+/// A condition or remark: 14, fainter.
+pub fn note() -> TextStyle<'static> {
+    text(14.0, FontStyle::Normal, &FAINT_INK)
+}
+
+/// `style` anchored to its point at that side; text hangs from its upper left corner otherwise.
+pub fn anchored(style: TextStyle<'static>, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    style.pos(Pos::new(horizontal, vertical))
+}
+
+/// Text without what SVG and PNG cannot show: control characters, as a file's name may hold them.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn text(size: f64, weight: FontStyle, color: &RGBColor) -> TextStyle<'static> {
+    FontDesc::new(FontFamily::Name(FAMILY), size, weight).color(color)
+}
+
+/// Along the diverging map from deep blue (−1) through white (0) to vermilion (1); beyond, its ends.
+pub fn diverging(value: f64) -> RGBColor {
+    let end = if value < 0.0 { SERIES[0] } else { SERIES[1] };
+    let weight = value.abs().min(1.0);
+    let mix = |channel: u8| (255.0 + weight * (f64::from(channel) - 255.0)).round() as u8;
+    RGBColor(mix(end.0), mix(end.1), mix(end.2))
+}

@@ -1,0 +1,423 @@
+//! The aliasing theorem on the nodes of a real network: the defect predicted from Fourier coefficients beside the
+//! defect measured, on the node's real input feature maps.
+//!
+//! Everything happens on the torus: the feature map wraps around, ∇ is the periodic spectral derivative in lengths of
+//! the torus, and v is a translation. *Measured* is δ = Dop\[v·∇h\] − v·∇(op h), computed with the network's own
+//! operators. *Predicted* never runs the operator on its grid: for convolutions and average pooling it comes from the
+//! weights and the transform of h; for activations and max-pooling from the harmonics of σ(h) on a finer grid.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array3, Array4};
+use tch::{Kind, Tensor};
+
+use crate::graph::operator::{Differentiable, Elementwise, Operator, Point, Torch};
+use crate::graph::ops::MaxPool;
+use crate::graph::window::{Taps, Window};
+use crate::graph::{GraphError, Network, Step};
+use crate::spectrum::alias::{GridSize, Wave};
+use crate::spectrum::convolution::{ConvolutionError, ConvolutionShape, convolve};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::spectrum::half_spectrum::HalfSpectrum;
+use crate::spectrum::strided::{StridedError, strided_defect};
+use crate::spectrum::transform::TransformError;
+use crate::spectrum::velocity::Velocity;
+use crate::symmetry::{Axis, Generator, Grid};
+
+use super::action::{Action, ActionError};
+use super::node_theorem_report::{Fold, NodeTheorem, NodeTheorems, Skipped, Truncation};
+
+/// How to check the theorem.
+#[derive(Clone, Debug)]
+pub struct NodeTheoremOptions {
+    /// v, in lengths of the torus.
+    pub velocity: Velocity,
+    /// The finest grid for nonlinear nodes, as a multiple of the node's own; 2 or more.
+    pub oversample: usize,
+    /// Only nodes whose name contains this.
+    pub pattern: Option<String>,
+}
+
+/// Why the theorem could not be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeTheoremError {
+    /// The network failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The derivative failed.
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    /// A transform failed.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// A stride does not fit.
+    #[error(transparent)]
+    Strided(#[from] StridedError),
+    /// Weights do not fit.
+    #[error(transparent)]
+    Convolution(#[from] ConvolutionError),
+    /// libtorch refused.
+    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    Torch(#[from] tch::TchError),
+    /// No node matches.
+    #[error("no node that can alias has '{pattern}' in its name; near are {near}")]
+    NoNode {
+        /// What was asked for.
+        pattern: String,
+        /// Names of such nodes.
+        near: String,
+    },
+}
+
+/// What can alias at a node.
+enum Source<'a> {
+    Convolution(Taps<'a>),
+    Maximum(&'a Window),
+    Pointwise(&'a dyn Elementwise),
+}
+
+/// Checks the theorem at every strided convolution, pooling and activation, on the feature maps of one image
+/// `[1, input shape…]`; `progress` hears how many nodes are done, and of how many.
+///
+/// # Errors
+/// When the network fails, or no node matches the pattern. Nodes on which the theorem cannot be checked are listed.
+pub fn node_theorems(
+    network: &Network,
+    x: &Tensor,
+    options: &NodeTheoremOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<NodeTheorems, NodeTheoremError> {
+    let wanted = |step: &Step| options.pattern.as_ref().is_none_or(|pattern| step.name.contains(pattern.as_str()));
+    let candidates: Vec<(usize, &Step, Source<'_>)> = network
+        .steps()
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| wanted(step))
+        .filter_map(|(at, step)| Some((at, step, source_of(step)?)))
+        .collect();
+    if let (Some(pattern), true) = (&options.pattern, candidates.is_empty()) {
+        return Err(NodeTheoremError::NoNode { pattern: pattern.clone(), near: nearest(network, pattern) });
+    }
+    let mut found: Vec<(usize, Result<NodeTheorem, Skipped>)> = Vec::new();
+    let mut failure = None;
+    let ran = network.forward_observed(x, &mut |id, value| {
+        for (at, step, source) in candidates.iter().filter(|(_, step, _)| step.inputs.first() == Some(&id)) {
+            match check(step, source, &value.stack, options) {
+                Ok(outcome) => found.push((*at, outcome)),
+                Err(error) => {
+                    failure = Some(error);
+                    return Err(GraphError::Graph { path: step.name.clone(), problem: "stopped".to_owned() });
+                }
+            }
+            progress(found.len(), candidates.len());
+        }
+        Ok(())
+    });
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    ran?;
+    found.sort_by_key(|(at, _)| *at);
+    let mut theorems = NodeTheorems::default();
+    for (_, outcome) in found {
+        match outcome {
+            Ok(node) => theorems.nodes.push(node),
+            Err(skipped) => theorems.skipped.push(skipped),
+        }
+    }
+    Ok(theorems)
+}
+
+fn source_of(step: &Step) -> Option<Source<'_>> {
+    match &step.operator {
+        Operator::Linear(op) => {
+            op.taps().filter(|taps| taps.window.strides.iter().any(|&s| s > 1)).map(Source::Convolution)
+        }
+        Operator::Differentiable(op) => op.max_window().map(Source::Maximum),
+        Operator::Elementwise(op) => Some(Source::Pointwise(op.as_ref())),
+        _ => None,
+    }
+}
+
+fn nearest(network: &Network, pattern: &str) -> String {
+    let mut names: Vec<(f64, &str)> = network
+        .steps()
+        .iter()
+        .filter(|step| source_of(step).is_some())
+        .map(|step| (strsim::jaro_winkler(&step.name, pattern), step.name.as_str()))
+        .collect();
+    names.sort_by(|a, b| b.0.total_cmp(&a.0));
+    names.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// One node: the outer error ends the run, the inner one says why the theorem does not apply here.
+fn check(
+    step: &Step,
+    source: &Source<'_>,
+    value: &Tensor,
+    options: &NodeTheoremOptions,
+) -> Result<Result<NodeTheorem, Skipped>, NodeTheoremError> {
+    let skipped = |reason: String| Ok(Err(Skipped { name: step.name.clone(), op: step.op_type.clone(), reason }));
+    let [1, 1, _, rows, columns] = value.size()[..] else {
+        return skipped(format!("its input {:?} has no rows and columns", &value.size()[1..]));
+    };
+    if rows == 1 && columns == 1 {
+        return skipped("its input is one sample, which nothing can alias".to_owned());
+    }
+    let grid = GridSize::new(columns as usize, rows as usize);
+    let stride = match source {
+        Source::Convolution(Taps { window, .. }) | Source::Maximum(window) => {
+            GridSize::new(window.strides[1] as usize, window.strides[0] as usize)
+        }
+        Source::Pointwise(_) => GridSize::square(1),
+    };
+    let Some(coarse) = grid.strided(stride) else {
+        return skipped(format!(
+            "its stride of {} by {} does not divide {columns} columns and {rows} rows, so it does not close on the torus",
+            stride.x, stride.y
+        ));
+    };
+    let input = HalfSpectrum::from_samples(array3(value)?.view())?;
+    let defect = measured_defect(source, value, grid, coarse, options.velocity)?;
+    let measured = HalfSpectrum::from_samples(array3(&defect)?.view())?;
+    let (prediction, truncation) = match source {
+        Source::Convolution(taps) => (predict_convolution(&input, taps, stride, options.velocity)?, None),
+        Source::Maximum(window) => {
+            predict_nonlinear(&input, stride, options, &|fine, finer| maximum(window, fine, finer))?
+        }
+        Source::Pointwise(function) => predict_nonlinear(&input, stride, options, &|fine, _| function.value(fine))?,
+    };
+    let (energy, difference) = compare(&prediction.spectrum, &measured);
+    let channels = prediction.spectrum.channels();
+    let input_energy: f64 = input.energy().sum();
+    let above: f64 = input.energy_above(coarse).sum();
+    let kind = match source {
+        Source::Convolution(_) if step.op_type == "AveragePool" => "average pooling",
+        Source::Convolution(_) => "strided convolution",
+        Source::Maximum(_) => "max pooling",
+        Source::Pointwise(_) => "activation",
+    };
+    Ok(Ok(NodeTheorem {
+        name: step.name.clone(),
+        op: step.op_type.clone(),
+        kind: kind.to_owned(),
+        channels,
+        samples: grid.into(),
+        stride: stride.into(),
+        predicted: prediction.exact / channels.max(1) as f64,
+        measured: energy / channels.max(1) as f64,
+        relative_difference: (energy > 0.0).then(|| (difference / energy).sqrt()),
+        truncation,
+        input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },
+        worst: prediction.worst,
+    }))
+}
+
+/// A predicted defect, summed over channels.
+struct Prediction {
+    spectrum: HalfSpectrum,
+    exact: f64,
+    worst: Vec<Fold>,
+}
+
+fn predict_convolution(
+    input: &HalfSpectrum,
+    taps: &Taps<'_>,
+    stride: GridSize,
+    velocity: Velocity,
+) -> Result<Prediction, NodeTheoremError> {
+    let along = |values: &[i64]| [values[1] as usize, values[0] as usize];
+    let shape = ConvolutionShape {
+        groups: taps.groups as usize,
+        dilation: along(&taps.window.dilations),
+        padding: along(&taps.window.begin),
+    };
+    let filtered = convolve(input, array4(taps.weight)?.view(), shape)?;
+    predict(&filtered, stride, velocity)
+}
+
+fn predict(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> Result<Prediction, NodeTheoremError> {
+    let defect = strided_defect(spectrum, stride, velocity)?;
+    let exact = defect.forms.iter().map(|forms| forms.exact).sum();
+    Ok(Prediction { worst: worst_folds(spectrum, stride, velocity), spectrum: defect.spectrum, exact })
+}
+
+/// How many harmonics are listed.
+const LISTED: usize = 5;
+
+/// The harmonics whose own defect is largest, with their shares of all such defects.
+fn worst_folds(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> Vec<Fold> {
+    let fine = spectrum.grid();
+    let Some(coarse) = fine.strided(stride) else { return Vec::new() };
+    let bins = spectrum.bins();
+    let (_, rows, half) = bins.dim();
+    let mut folds = Vec::new();
+    for row in 0..rows {
+        for column in 0..half {
+            let wave = spectrum.wave(row, column);
+            let (from, to) = (fine.derivative_symbol(wave), coarse.derivative_symbol(wave));
+            let rate = velocity.dot(Wave::new(from.x - to.x, from.y - to.y));
+            if rate == 0.0 {
+                continue;
+            }
+            let power: f64 = bins.slice(ndarray::s![.., row, column]).iter().map(|h| h.norm_sqr()).sum();
+            let energy = spectrum.multiplicity(column) * rate * rate * power;
+            folds.push(Fold { from: wave.into(), to: coarse.alias(wave).into(), share: energy });
+        }
+    }
+    largest(folds)
+}
+
+/// The largest folds, with shares of the total.
+fn largest(mut folds: Vec<Fold>) -> Vec<Fold> {
+    let total: f64 = folds.iter().map(|fold| fold.share).sum();
+    folds.sort_by(|a, b| b.share.total_cmp(&a.share));
+    folds.truncate(LISTED);
+    if total > 0.0 {
+        folds.iter_mut().for_each(|fold| fold.share /= total);
+    }
+    folds
+}
+
+/// The defect of sampling σ(h), with σ applied on a grid half as fine as the options allow and on the finest.
+fn predict_nonlinear(
+    input: &HalfSpectrum,
+    stride: GridSize,
+    options: &NodeTheoremOptions,
+    apply: &dyn Fn(&Tensor, i64) -> Torch<Tensor>,
+) -> Result<(Prediction, Option<Truncation>), NodeTheoremError> {
+    let finest = options.oversample.max(2);
+    let before = predict_at(input, stride, options.velocity, finest / 2, apply)?.exact;
+    let prediction = predict_at(input, stride, options.velocity, finest, apply)?;
+    let change = (prediction.exact - before).abs();
+    let last_change = if prediction.exact > 0.0 { change / prediction.exact } else { 0.0 };
+    Ok((prediction, Some(Truncation { oversample: finest, last_change })))
+}
+
+fn predict_at(
+    input: &HalfSpectrum,
+    stride: GridSize,
+    velocity: Velocity,
+    finer: usize,
+    apply: &dyn Fn(&Tensor, i64) -> Torch<Tensor>,
+) -> Result<Prediction, NodeTheoremError> {
+    let fine_stride = GridSize::new(stride.x * finer, stride.y * finer);
+    let mut spectra = Vec::with_capacity(input.channels());
+    let mut exact = 0.0;
+    let mut folds: BTreeMap<[i64; 2], Fold> = BTreeMap::new();
+    // Channel by channel: the finer grid of all channels at once would not fit into memory.
+    for channel in 0..input.channels() {
+        let empty = || TransformError::Empty { x: input.grid().x, y: input.grid().y };
+        let one = input.channel(channel).ok_or_else(empty)?;
+        let samples = one.oversample(GridSize::square(finer)).ok_or_else(empty)?.into_samples()?;
+        let (_, rows, columns) = samples.dim();
+        let flat: Vec<f64> = samples.iter().copied().collect();
+        let h = Tensor::f_from_slice(&flat)?.f_view([1, 1, 1, rows as i64, columns as i64])?;
+        let made = HalfSpectrum::from_samples(array3(&apply(&h, finer as i64)?)?.view())?;
+        let one = predict(&made, fine_stride, velocity)?;
+        exact += one.exact;
+        for fold in one.worst {
+            // Shares are of this channel; weighed by its part of the whole they can be added.
+            let weighted = fold.share * one.exact;
+            folds
+                .entry(fold.from)
+                .and_modify(|known| known.share += weighted)
+                .or_insert(Fold { share: weighted, ..fold });
+        }
+        spectra.push(one.spectrum);
+    }
+    let mut worst: Vec<Fold> = folds.into_values().collect();
+    worst.sort_by(|a, b| b.share.total_cmp(&a.share));
+    worst.truncate(LISTED);
+    if exact > 0.0 {
+        worst.iter_mut().for_each(|fold| fold.share /= exact);
+    }
+    Ok(Prediction { spectrum: stacked(&spectra)?, exact, worst })
+}
+
+fn stacked(spectra: &[HalfSpectrum]) -> Result<HalfSpectrum, NodeTheoremError> {
+    let grid = spectra.first().map_or(GridSize::square(1), HalfSpectrum::grid);
+    let bins: Vec<_> = spectra.iter().map(HalfSpectrum::bins).collect();
+    let bins =
+        ndarray::concatenate(ndarray::Axis(0), &bins).map_err(|_| TransformError::Empty { x: grid.x, y: grid.y })?;
+    Ok(HalfSpectrum::from_bins(grid, bins)?)
+}
+
+/// Σ|δ measured|² and Σ|δ predicted − δ measured|² over channels and bins: mean squares of the samples by Parseval.
+fn compare(predicted: &HalfSpectrum, measured: &HalfSpectrum) -> (f64, f64) {
+    let (mut energy, mut difference) = (0.0, 0.0);
+    for ((index, m), p) in measured.bins().indexed_iter().zip(predicted.bins().iter()) {
+        let weight = measured.multiplicity(index.2);
+        energy += weight * m.norm_sqr();
+        difference += weight * (m - p).norm_sqr();
+    }
+    (energy, difference)
+}
+
+/// δ = Dop\[v·∇h\] − v·∇(op h) on the torus, `[1, 1, channels, rows, columns]`.
+fn measured_defect(
+    source: &Source<'_>,
+    h: &Tensor,
+    grid: GridSize,
+    coarse: GridSize,
+    velocity: Velocity,
+) -> Result<Tensor, NodeTheoremError> {
+    let moved = along(h, grid, velocity)?;
+    let (y, dy) = match source {
+        Source::Convolution(taps) => (taps.circular(h)?, taps.circular(&moved)?),
+        Source::Pointwise(function) => {
+            let y = function.value(h)?;
+            let dy = moved.f_mul(&function.derivative(h, &y)?)?;
+            (y, dy)
+        }
+        Source::Maximum(window) => {
+            let pool = MaxPool::unpadded(window);
+            let (h, moved) = (window.wrapped(h)?, window.wrapped(&moved)?);
+            let mut y = pool.forward(&[&h])?;
+            let mut dy = pool.tangent(&Point { x: &[&h], y: &y, dx: &[Some(moved.f_unsqueeze(0)?)] })?;
+            (y.swap_remove(0), dy.swap_remove(0).f_squeeze_dim(0)?)
+        }
+    };
+    Ok(dy.f_sub(&along(&y, coarse, velocity)?)?)
+}
+
+/// v·∇h with the periodic spectral derivative, in lengths of the torus.
+fn along(h: &Tensor, grid: GridSize, velocity: Velocity) -> Result<Tensor, NodeTheoremError> {
+    let axis = |samples: usize| Axis { samples, origin: 0.0, pitch: 1.0 / samples as f64 };
+    let torus = Grid { rows: axis(grid.y), columns: axis(grid.x) };
+    let action = Action::new(&torus, Scheme::Spectral, Boundary::Periodic, h.kind(), h.device())?;
+    let all = action.all(h)?;
+    let (dx, dy) = (all.f_get(Generator::TranslateX.index() as i64)?, all.f_get(Generator::TranslateY.index() as i64)?);
+    Ok(dx.f_mul_scalar(velocity.x)?.f_add(&dy.f_mul_scalar(velocity.y)?)?)
+}
+
+/// The maximum over the window's taps at every sample of a grid `finer` times finer: what max-pooling does to the
+/// continuous field before it samples.
+fn maximum(window: &Window, fine: &Tensor, finer: i64) -> Torch<Tensor> {
+    let shift = |axis: usize, tap: i64| finer * (window.begin[axis] - window.dilations[axis] * tap);
+    let mut best = fine.f_roll([shift(0, 0), shift(1, 0)], [-2, -1])?;
+    for row in 0..window.kernel[0] {
+        for column in 0..window.kernel[1] {
+            best = best.f_maximum(&fine.f_roll([shift(0, row), shift(1, column)], [-2, -1])?)?;
+        }
+    }
+    Ok(best)
+}
+
+/// `[…, channels, rows, columns]` with ones in front, as an array.
+fn array3(x: &Tensor) -> Result<Array3<f64>, NodeTheoremError> {
+    let size = x.size();
+    let [c, h, w] = [size[size.len() - 3], size[size.len() - 2], size[size.len() - 1]].map(|n| n as usize);
+    Array3::from_shape_vec((c, h, w), doubles(x)?).map_err(|_| TransformError::Empty { x: w, y: h }.into())
+}
+
+/// `[outputs, inputs, rows, columns]` as an array.
+fn array4(x: &Tensor) -> Result<Array4<f64>, NodeTheoremError> {
+    let (o, i, h, w) = x.size4()?;
+    let [o, i, h, w] = [o, i, h, w].map(|n| n as usize);
+    Array4::from_shape_vec((o, i, h, w), doubles(x)?).map_err(|_| TransformError::Empty { x: w, y: h }.into())
+}
+
+fn doubles(x: &Tensor) -> Torch<Vec<f64>> {
+    Vec::try_from(&x.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?)
+}

@@ -1,0 +1,101 @@
+//! What `aliascope theorem --model` returns: plain data, read by the reports and figures.
+
+use serde::{Deserialize, Serialize};
+
+/// The theorem at one node, on one image or as the mean over several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeTheorem {
+    /// The node's name.
+    pub name: String,
+    /// Its ONNX operator.
+    pub op: String,
+    /// What it is: `strided convolution`, `average pooling`, `max pooling`, `activation`.
+    pub kind: String,
+    /// Channels of its output.
+    pub channels: usize,
+    /// The input's samples, \[columns, rows\].
+    pub samples: [usize; 2],
+    /// Strides along x and y.
+    pub stride: [usize; 2],
+    /// The mean square of the predicted defect, over channels and samples.
+    pub predicted: f64,
+    /// The same of the measured defect.
+    pub measured: f64,
+    /// ‖δ predicted − δ measured‖/‖δ measured‖, as fields; null where nothing was measured. The largest over images.
+    pub relative_difference: Option<f64>,
+    /// For nonlinear nodes: how far oversampling went. Convolutions have none: their prediction is exact.
+    pub truncation: Option<Truncation>,
+    /// The share of the input's energy at or above the Nyquist frequency of the output's grid.
+    pub input_above_nyquist: f64,
+    /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage.
+    pub worst: Vec<Fold>,
+}
+
+/// How far oversampling went.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Truncation {
+    /// The finest grid over the node's own.
+    pub oversample: usize,
+    /// |predicted − predicted on half that grid| / predicted.
+    pub last_change: f64,
+}
+
+/// A harmonic and where it lands.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fold {
+    /// The harmonic, \[x, y\]; its conjugate is counted with it.
+    pub from: [i64; 2],
+    /// The bin of the coarse grid that it lands on.
+    pub to: [i64; 2],
+    /// Its share of the defect's energy when every harmonic acts alone (the `diagonal` form).
+    pub share: f64,
+}
+
+/// A node that could alias but was not checked, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The node's name.
+    pub name: String,
+    /// Its operator.
+    pub op: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The theorem at every node of a network where something can alias.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeTheorems {
+    /// Nodes in graph order.
+    pub nodes: Vec<NodeTheorem>,
+    /// Nodes that could alias but were not checked.
+    pub skipped: Vec<Skipped>,
+}
+
+impl NodeTheorems {
+    /// The mean over images of the same network's results: energies and shares averaged, differences at their largest,
+    /// the worst folds of the first image.
+    pub fn mean(mut images: Vec<Self>) -> Self {
+        let count = images.len().max(1) as f64;
+        let Some(mut mean) = images.pop() else { return Self::default() };
+        images.reverse();
+        for (at, node) in mean.nodes.iter_mut().enumerate() {
+            for other in images.iter().filter_map(|image| image.nodes.get(at)) {
+                node.predicted += other.predicted;
+                node.measured += other.measured;
+                node.input_above_nyquist += other.input_above_nyquist;
+                node.relative_difference = match (node.relative_difference, other.relative_difference) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    (a, b) => a.or(b),
+                };
+                if let (Some(a), Some(b)) = (&mut node.truncation, &other.truncation) {
+                    a.last_change = a.last_change.max(b.last_change);
+                }
+                node.worst.clone_from(&other.worst);
+            }
+            node.predicted /= count;
+            node.measured /= count;
+            node.input_above_nyquist /= count;
+        }
+        mean
+    }
+}
