@@ -1,6 +1,6 @@
 """Writes tests/fixtures/every-field.onnx: a model message in which every field of every ONNX message is set.
 
-It means nothing as a network. A program that decodes and encodes it must give the same bytes back; a field that the
+It means nothing as a network. A program that decodes and encodes it must give the same fields back; one that the
 program does not know would be missing. Needs the packages of requirements-convert.txt:
 
     python scripts/record_onnx_fields.py
