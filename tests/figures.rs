@@ -1,9 +1,27 @@
 //! Figures: files of the promised format and size, with the promised labels, for degenerate results too.
 
-use aliascope::figure::{Area, Figure, FigureError, Format, render, style};
+mod samples;
+
+use aliascope::figure::{Area, Figure, FigureError, Format, LeeFigure, render, style};
 use plotters::backend::DrawingBackend;
 use plotters::element::{BitMapElement, Circle, PathElement, Rectangle};
 use plotters::style::{Color, FontTransform};
+
+/// The figure's PNG, kept for a look at it in the folder that `ALIASCOPE_KEEP_FIGURES` names.
+fn png(figure: &impl Figure, name: &str) -> Vec<u8> {
+    let bytes = render(figure, Format::Png).unwrap();
+    if let Some(folder) = std::env::var_os("ALIASCOPE_KEEP_FIGURES") {
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), &bytes).unwrap();
+    }
+    let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).unwrap();
+    let (width, height) = figure.size();
+    assert_eq!((picture.width(), picture.height()), (2 * width, 2 * height));
+    bytes
+}
+
+fn svg(figure: &impl Figure) -> String {
+    String::from_utf8(render(figure, Format::Svg).unwrap()).unwrap()
+}
 
 /// One of everything that the figures draw.
 struct Sampler;
@@ -29,10 +47,7 @@ impl Figure for Sampler {
 
 #[test]
 fn a_png_has_twice_the_size_and_dark_and_white_pixels() {
-    let bytes = render(&Sampler, Format::Png).unwrap();
-    if let Some(folder) = std::env::var_os("ALIASCOPE_KEEP_FIGURES") {
-        std::fs::write(std::path::Path::new(&folder).join("sampler.png"), &bytes).unwrap();
-    }
+    let bytes = png(&Sampler, "sampler");
     let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).unwrap().to_luma8();
     assert_eq!(picture.dimensions(), (800, 600));
     assert_eq!(picture.get_pixel(799, 599).0, [255]);
@@ -59,4 +74,50 @@ fn the_extension_names_the_format() {
         let message = Format::from_path(path).unwrap_err().to_string();
         assert!(message.contains("end it in .svg or .png"), "{message}");
     }
+}
+
+#[test]
+fn the_lee_figure_names_what_it_shows() {
+    let report = samples::classifier();
+    png(&LeeFigure(&report), "lee");
+    let text = svg(&LeeFigure(&report));
+    for label in ["efficientnet_lite0.onnx", "20 images", "spectral derivative", "translate_x", "hyperbolic", "λ₆"] {
+        assert!(text.contains(label), "{label}");
+    }
+    assert!(text.contains("logarithmic axis"));
+    assert!(text.contains("0.71 stretch_x"));
+}
+
+#[test]
+fn degenerate_reports_have_figures() {
+    let mut report = samples::degenerate();
+    png(&LeeFigure(&report), "lee_degenerate");
+    report.generators.clear();
+    png(&LeeFigure(&report), "lee_empty");
+    // One direction, over generators that do nothing.
+    report.symmetry_spectrum = samples::classifier().symmetry_spectrum[..1].to_vec();
+    report.symmetry_spectrum[0].eigenvalue = -1e-18;
+    png(&LeeFigure(&report), "lee_one_direction");
+}
+
+#[test]
+fn long_names_and_combinations_stay_inside() {
+    let mut report = samples::classifier();
+    report.model = format!("{}\u{7}<&>.onnx", "m".repeat(300));
+    report.units = "pixel".to_owned();
+    report.output_action = "image".to_owned();
+    let asked = report.generators["rotate"].clone();
+    for name in ["rotate+0.5*saturate-1.25*hyperbolic", "2*scale", "shear_x+shear_y", "translate_x+translate_y"] {
+        report.generators.insert(name.to_owned(), asked.clone());
+    }
+    png(&LeeFigure(&report), "lee_long");
+    let text = svg(&LeeFigure(&report));
+    assert!(text.contains('…') && !text.contains('\u{7}'));
+}
+
+#[test]
+fn numbers_without_a_place_are_an_error() {
+    let mut report = samples::classifier();
+    report.generators["rotate"].lee = f64::NAN;
+    assert!(matches!(render(&LeeFigure(&report), Format::Svg), Err(FigureError::Data { .. })));
 }

@@ -1,7 +1,10 @@
 //! What all figures share: colours, text, widths.
 
+use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle};
+
+use super::canvas::{Area, FigureError};
 
 /// The embedded face and, for SVG viewers, those of the same widths.
 pub const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -66,4 +69,30 @@ pub fn diverging(value: f64) -> RGBColor {
     let weight = value.abs().min(1.0);
     let mix = |channel: u8| (255.0 + weight * (f64::from(channel) - 255.0)).round() as u8;
     RGBColor(mix(end.0), mix(end.1), mix(end.2))
+}
+
+/// `text`, cut with an ellipsis where it is wider than `width` pixels.
+///
+/// # Errors
+/// The backend cannot measure text.
+pub fn fit<DB: DrawingBackend>(
+    area: &Area<DB>,
+    text: &str,
+    style: &TextStyle<'static>,
+    width: i32,
+) -> Result<String, FigureError> {
+    let fits = |text: &str| -> Result<bool, FigureError> {
+        Ok(i64::from(area.estimate_text_size(text, style)?.0) <= i64::from(width))
+    };
+    if fits(text)? {
+        return Ok(text.to_owned());
+    }
+    let characters: Vec<char> = text.chars().collect();
+    for kept in (0..characters.len()).rev() {
+        let cut: String = characters[..kept].iter().chain(&['…']).collect();
+        if fits(&cut)? {
+            return Ok(cut);
+        }
+    }
+    Ok(String::new())
 }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 pub mod action;
+mod direction;
 #[cfg(feature = "torch")]
 pub mod lee;
 pub mod lee_report;

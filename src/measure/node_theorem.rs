@@ -116,7 +116,7 @@ pub fn node_theorems(
     if let Some(error) = failure {
         return Err(error);
     }
-    ran?;
+    let _ = ran?;
     found.sort_by_key(|(at, _)| *at);
     let mut theorems = NodeTheorems::default();
     for (_, outcome) in found {

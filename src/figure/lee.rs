@@ -1,0 +1,284 @@
+//! The figure of `aliascope lee`: LEE per generator and the symmetry spectrum.
+
+use plotters::backend::DrawingBackend;
+use plotters::element::{PathElement, Rectangle};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::canvas::{Area, Figure, FigureError};
+use super::field::draw_field;
+use super::number::compact;
+use super::scale::Scale;
+use super::style::{self, GRID, INK, SERIES, anchored, fit, printable};
+use crate::measure::lee_report::{GeneratorLee, LeeReport};
+use crate::symmetry::{MEASURED, Named};
+
+/// Bars of LEE ± standard error per generator, beside the eigenvalues and vector fields of the symmetry spectrum.
+#[derive(Clone, Copy, Debug)]
+pub struct LeeFigure<'a>(pub &'a LeeReport);
+
+const HEIGHT: i32 = 760;
+const MARGIN: i32 = 28;
+/// Where panels begin, below title and subtitle.
+const TOP: i32 = 112;
+/// The bars' panel.
+const BARS_WIDTH: i32 = 620;
+/// The panel of one direction.
+const DIRECTION_WIDTH: i32 = 212;
+const DIRECTIONS_PER_ROW: i32 = 3;
+
+impl Figure for LeeFigure<'_> {
+    fn size(&self) -> (u32, u32) {
+        let spectrum =
+            if self.0.symmetry_spectrum.is_empty() { 0 } else { MARGIN + DIRECTIONS_PER_ROW * DIRECTION_WIDTH };
+        ((2 * MARGIN + BARS_WIDTH + spectrum) as u32, HEIGHT as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let report = self.0;
+        let all_finite = report.generators.values().all(|g| g.lee.is_finite() && g.sem.is_none_or(f64::is_finite))
+            && report.symmetry_spectrum.iter().all(|direction| direction.eigenvalue.is_finite());
+        if !all_finite {
+            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+        }
+        draw_header(root, report, self.size().0 as i32 - 2 * MARGIN)?;
+        draw_bars(root, report)?;
+        draw_spectrum(root, report)
+    }
+}
+
+fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i32) -> Result<(), FigureError> {
+    let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+    let title = fit(root, &format!("Equivariance error of {}", printable(model)), &style::title(), width)?;
+    root.draw_text(&title, &style::title(), (MARGIN, 16))?;
+    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
+    let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
+    let action = if report.output_action == "image" {
+        "moved by the transforms as an image is"
+    } else {
+        "not moved by the transforms"
+    };
+    let subtitles = [
+        format!(
+            "{images}; t in {unit}; {} derivative, {} boundary, {} grid",
+            report.derivative, report.boundary, report.grid
+        ),
+        format!("output: {}, {action}; preprocessing: {}; {}", report.output, report.preprocess, report.precision),
+    ];
+    for (line, subtitle) in subtitles.iter().enumerate() {
+        let text = fit(root, &printable(subtitle), &style::note(), width)?;
+        root.draw_text(&text, &style::note(), (MARGIN, 48 + 20 * line as i32))?;
+    }
+    Ok(())
+}
+
+/// What a bar stands for; bars of one kind stand together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Measured,
+    Derived,
+    Asked,
+}
+
+impl Origin {
+    fn of(name: &str) -> Self {
+        if MEASURED.iter().any(|generator| generator.name() == name) {
+            Self::Measured
+        } else if Named::ALL.iter().any(|named| named.name() == name) {
+            Self::Derived
+        } else {
+            Self::Asked
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Derived => "derived by linearity",
+            Self::Asked => "asked for, by linearity",
+        }
+    }
+
+    fn color(self) -> RGBColor {
+        match self {
+            Self::Measured => SERIES[0],
+            Self::Derived => SERIES[2],
+            Self::Asked => SERIES[3],
+        }
+    }
+}
+
+fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
+    const MOST_FOR_NAMES: i32 = 230;
+    const NUMBERS: i32 = 100;
+    const AXIS: i32 = 60;
+    let values = report.generators.values();
+    let reach = values.clone().map(|g| g.lee + g.sem.unwrap_or(0.0)).fold(0.0, f64::max);
+    let scale = Scale::of(values.map(|g| g.lee), reach);
+    let groups: Vec<(Origin, Vec<(&String, &GeneratorLee)>)> = [Origin::Measured, Origin::Derived, Origin::Asked]
+        .into_iter()
+        .map(|origin| (origin, report.generators.iter().filter(|(name, _)| Origin::of(name) == origin).collect()))
+        .filter(|(_, members): &(_, Vec<_>)| !members.is_empty())
+        .collect();
+
+    root.draw_text("Lie derivative error E‖L f‖² / dim, with its standard error", &style::panel(), (MARGIN, TOP - 10))?;
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let mut names = 0;
+    for name in report.generators.keys() {
+        names = names.max(root.estimate_text_size(&printable(name), &style::label())?.0 as i32 + 24);
+    }
+    let names = names.min(MOST_FOR_NAMES);
+    let (left, right) = (MARGIN + names, MARGIN + BARS_WIDTH - NUMBERS);
+    let (top, bottom) = (TOP + 20, HEIGHT - AXIS);
+    // A heading takes two thirds of a row.
+    let rows = 3 * report.generators.len() as i32 + 2 * groups.len() as i32;
+    let third = f64::from(bottom - top) / f64::from(rows.max(1));
+    let third = third.min(18.0);
+    let bottom = top + (third * f64::from(rows)).round() as i32;
+
+    for (place, text) in scale.ticks() {
+        let x = left + (place * f64::from(right - left)).round() as i32;
+        root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
+        root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 6))?;
+    }
+    let note = if scale.is_log() { "logarithmic axis" } else { "" };
+    root.draw_text(note, &anchored(style::note(), HPos::Center, VPos::Top), ((left + right) / 2, bottom + 28))?;
+
+    let mut y = f64::from(top);
+    for (origin, members) in groups {
+        let heading = anchored(style::note(), HPos::Left, VPos::Center);
+        root.draw_text(origin.heading(), &heading, (MARGIN, (y + third * 1.2).round() as i32))?;
+        y += 2.0 * third;
+        for (name, lee) in members {
+            let middle = (y + 1.5 * third).round() as i32;
+            let name = fit(root, &printable(name), &style::label(), names - 12)?;
+            root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 10, middle))?;
+            draw_bar(root, lee, &scale, origin.color(), Row { left, right, middle, half: (1.05 * third) as i32 })?;
+            y += 3.0 * third;
+        }
+    }
+    root.draw(&PathElement::new(vec![(left, top), (left, bottom)], INK.stroke_width(1)))?;
+    Ok(())
+}
+
+struct Row {
+    left: i32,
+    right: i32,
+    middle: i32,
+    half: i32,
+}
+
+fn draw_bar<DB: DrawingBackend>(
+    root: &Area<DB>,
+    lee: &GeneratorLee,
+    scale: &Scale,
+    color: RGBColor,
+    row: Row,
+) -> Result<(), FigureError> {
+    let x = |value: f64| row.left + (scale.place(value) * f64::from(row.right - row.left)).round() as i32;
+    let mut end = x(lee.lee);
+    if end > row.left {
+        let corners = [(row.left, row.middle - row.half), (end, row.middle + row.half)];
+        root.draw(&Rectangle::new(corners, color.filled()))?;
+        root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
+    }
+    if let Some(sem) = lee.sem.filter(|sem| *sem > 0.0) {
+        let (low, high) = (x(lee.lee - sem), x(lee.lee + sem));
+        let cap = (row.half / 2).max(2);
+        let lines = [
+            [(low, row.middle), (high, row.middle)],
+            [(low, row.middle - cap), (low, row.middle + cap)],
+            [(high, row.middle - cap), (high, row.middle + cap)],
+        ];
+        // A pale line under the dark one keeps it visible on a dark bar.
+        for line in &lines {
+            root.draw(&PathElement::new(line.to_vec(), WHITE.stroke_width(4)))?;
+        }
+        for line in lines {
+            root.draw(&PathElement::new(line.to_vec(), INK.stroke_width(2)))?;
+        }
+        end = end.max(high);
+    }
+    let (text, x) = (compact(lee.lee), end + 9);
+    let width = root.estimate_text_size(&text, &style::label())?.0 as i32;
+    // Grid lines stop at the number.
+    root.draw(&Rectangle::new([(x - 2, row.middle - 8), (x + width + 2, row.middle + 8)], WHITE.filled()))?;
+    root.draw_text(&text, &anchored(style::label(), HPos::Left, VPos::Center), (x, row.middle))?;
+    Ok(())
+}
+
+fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
+    if report.symmetry_spectrum.is_empty() {
+        return Ok(());
+    }
+    let left = 2 * MARGIN + BARS_WIDTH;
+    root.draw_text("Symmetry spectrum: directions of the affine algebra", &style::panel(), (left, TOP - 10))?;
+    let note = "eigenvalue: relative LEE with generators scaled to E‖A x‖² = 1; x right, y down";
+    root.draw_text(note, &style::note(), (left, TOP + 14))?;
+    draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 84))?;
+
+    const FIELD: i32 = 144;
+    let top = TOP + 192;
+    let row_height = (HEIGHT + 10 - top) / 2;
+    for (i, direction) in report.symmetry_spectrum.iter().take(6).enumerate() {
+        let (column, row) = (i as i32 % DIRECTIONS_PER_ROW, i as i32 / DIRECTIONS_PER_ROW);
+        let (x, y) = (left + column * DIRECTION_WIDTH, top + row * row_height);
+        let coefficients = direction.coefficients(&report.gram);
+        let field = |u: [f64; 2]| {
+            coefficients.iter().fold([0.0; 2], |[x, y], (generator, a)| {
+                let [vx, vy] = generator.field(u);
+                [x + a * vx, y + a * vy]
+            })
+        };
+        let value = format!("{} = {}", subscripted(i), compact(direction.eigenvalue.max(0.0)));
+        root.draw_text(&value, &style::label(), (x, y - 22))?;
+        draw_field(root, (x, y), FIELD, field)?;
+        for (line, term) in direction.words().replace(" + ", "\n+ ").replace(" − ", "\n− ").lines().enumerate() {
+            let text = fit(root, term, &style::label(), DIRECTION_WIDTH - 8)?;
+            root.draw_text(&text, &style::label(), (x, y + FIELD + 6 + 18 * line as i32))?;
+        }
+    }
+    Ok(())
+}
+
+fn draw_eigenvalues<DB: DrawingBackend>(
+    root: &Area<DB>,
+    report: &LeeReport,
+    (left, top): (i32, i32),
+    (width, height): (i32, i32),
+) -> Result<(), FigureError> {
+    // Rounding can leave the least eigenvalue of a singular matrix just below zero.
+    let values: Vec<f64> = report.symmetry_spectrum.iter().map(|direction| direction.eigenvalue.max(0.0)).collect();
+    let scale = Scale::of(values.iter().copied(), 0.0);
+    let bottom = top + height;
+    let left = left + 52;
+    let step = (width - 60) / values.len() as i32;
+    for (place, text) in scale.ticks() {
+        let y = bottom - (place * f64::from(height)).round() as i32;
+        root.draw(&PathElement::new(vec![(left, y), (left + step * values.len() as i32, y)], GRID.stroke_width(1)))?;
+        root.draw_text(&text, &anchored(style::note(), HPos::Right, VPos::Center), (left - 6, y))?;
+    }
+    for (i, value) in values.iter().enumerate() {
+        let x = left + step * i as i32 + step / 2;
+        let y = bottom - (scale.place(*value) * f64::from(height)).round() as i32;
+        if y < bottom {
+            let corners = [(x - 13, y), (x + 13, bottom)];
+            root.draw(&Rectangle::new(corners, SERIES[0].filled()))?;
+        }
+        root.draw_text(&subscripted(i), &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 4))?;
+    }
+    root.draw(&PathElement::new(
+        vec![(left, bottom), (left + step * values.len() as i32, bottom)],
+        INK.stroke_width(1),
+    ))?;
+    Ok(())
+}
+
+/// `λ₁` for the first.
+fn subscripted(index: usize) -> String {
+    let digits = (index + 1).to_string();
+    let lowered = digits.chars().filter_map(|c| char::from_u32('₀' as u32 + c.to_digit(10)?));
+    format!("λ{}", lowered.collect::<String>())
+}

@@ -1,0 +1,85 @@
+//! A report with the proportions of a real one, for the tests of figures and texts.
+
+use aliascope::measure::lee_report::{GeneratorLee, Gram, LEE_SCHEMA_VERSION, LeeReport, SymmetryDirection, Timing};
+use aliascope::symmetry::{Generator, MEASURED};
+
+/// Twenty photos through a classifier.
+pub fn classifier() -> LeeReport {
+    let lee = [
+        ("translate_x", 0.0412, 0.0061, 0.31),
+        ("translate_y", 0.0367, 0.0049, 0.29),
+        ("stretch_x", 0.0124, 0.0022, 0.11),
+        ("stretch_y", 0.0107, 0.0019, 0.098),
+        ("shear_x", 0.0114, 0.0021, 0.102),
+        ("shear_y", 0.0131, 0.0024, 0.108),
+        ("saturate", 0.000_214, 0.000_053, 0.0041),
+        ("rotate", 0.0271, 0.0041, 0.21),
+        ("hyperbolic", 0.0219, 0.0034, 0.18),
+        ("scale", 0.0302, 0.0052, 0.24),
+    ];
+    let energy = [53.1, 48.8, 15.2, 17.9, 16.1, 15.7, 1.21];
+    let relative = |name: &str, lee: f64| {
+        let measured = MEASURED.iter().find(|generator| generator.name() == name)?;
+        Some(lee / energy[measured.index()])
+    };
+    let spectrum = [
+        (1.94e-3, [0.21, 0.12, 0.71, 0.62, 0.08, -0.22]),
+        (1.21e-3, [0.05, -0.13, 0.16, 0.13, 0.74, -0.62]),
+        (7.8e-4, [0.89, 0.31, -0.21, -0.11, 0.08, 0.24]),
+        (6.9e-4, [-0.31, 0.92, 0.02, -0.11, 0.16, 0.12]),
+        (2.1e-4, [0.14, 0.08, 0.12, 0.02, 0.63, 0.75]),
+        (3.3e-5, [0.03, 0.01, 0.68, -0.73, 0.02, 0.01]),
+    ];
+    LeeReport {
+        schema_version: LEE_SCHEMA_VERSION,
+        model: "models/efficientnet_lite0.onnx".to_owned(),
+        images: 20,
+        image_names: (0..20).map(|i| format!("photo_{i}.png")).collect(),
+        preprocess: "imagenet".to_owned(),
+        output: "softmax".to_owned(),
+        output_action: "none".to_owned(),
+        output_shape: vec![1000],
+        derivative: "spectral".to_owned(),
+        boundary: "reflect".to_owned(),
+        grid: "tracked".to_owned(),
+        units: "half-width".to_owned(),
+        precision: "f32".to_owned(),
+        device: "cpu".to_owned(),
+        generators: lee
+            .into_iter()
+            .map(|(name, lee, sem, mean_abs)| {
+                let relative = relative(name, lee);
+                (name.to_owned(), GeneratorLee { lee, sem: Some(sem), mean_abs, relative })
+            })
+            .collect(),
+        gram: Gram {
+            order: MEASURED.iter().map(|generator| generator.name().to_owned()).collect(),
+            matrix: (0..7).map(|i| (0..7).map(|j| if i == j { lee[i].1 } else { 0.0 }).collect()).collect(),
+            input_energy: energy.to_vec(),
+        },
+        symmetry_spectrum: spectrum
+            .into_iter()
+            .map(|(eigenvalue, direction)| SymmetryDirection {
+                eigenvalue,
+                direction: Generator::AFFINE.iter().map(|g| g.name().to_owned()).zip(direction).collect(),
+            })
+            .collect(),
+        timing: Timing { forward_ms: Some(41.0), forward_batch8_ms: Some(236.0), sweep_ms: 402.0 },
+    }
+}
+
+/// One constant image through a network that ignores it, on a machine without LAPACK.
+#[allow(dead_code, reason = "not every test that has samples needs this one")]
+pub fn degenerate() -> LeeReport {
+    let mut report = classifier();
+    report.images = 1;
+    report.image_names.truncate(1);
+    for lee in report.generators.values_mut() {
+        *lee = GeneratorLee { lee: 0.0, sem: None, mean_abs: 0.0, relative: None };
+    }
+    report.gram.matrix = vec![vec![0.0; 7]; 7];
+    report.gram.input_energy = vec![0.0; 7];
+    report.symmetry_spectrum.clear();
+    report.timing = Timing { forward_ms: None, forward_batch8_ms: None, sweep_ms: 0.0 };
+    report
+}
