@@ -1,5 +1,7 @@
 //! One photo as a network's input.
 
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
@@ -31,7 +33,7 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     if !matches!(channels, 1 | 3) {
         return Err(InputError::Channels { channels });
     }
-    let (image, notes) = decode(path)?;
+    let (image, notes) = decode(path, channels)?;
     let (width, height) = (image.width(), image.height());
     if width == 0 || height == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
@@ -62,27 +64,52 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     Ok(Photo { data, notes })
 }
 
-fn decode(path: &Path) -> Result<(DynamicImage, Vec<String>), InputError> {
+/// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
+const LARGEST: u64 = 1_000_000_000;
+
+const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
+
+/// The pixels, and what is noted of them for a network of `channels` channels.
+fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), InputError> {
     let read = |source| InputError::Read { path: path.to_owned(), source };
     let undecodable = |error: ImageError| {
         let problem = match error {
             ImageError::Unsupported(_) => "this is not a PNG or JPEG image; convert it".to_owned(),
-            ImageError::Limits(_) => "the image is too large to decode; shrink it first".to_owned(),
+            ImageError::Limits(_) => TOO_LARGE.to_owned(),
             other => format!("the image is damaged or cut off ({other}); fetch it again"),
         };
         InputError::Image { path: path.to_owned(), problem }
     };
-    let reader = ImageReader::open(path).map_err(read)?.with_guessed_format().map_err(read)?;
+    let metadata = fs::metadata(path).map_err(read)?;
+    let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
+    // A device may have no end, and a pipe may wait for ever.
+    if !metadata.is_file() {
+        return Err(wrong("this is not an ordinary file; give a PNG or JPEG image"));
+    }
+    if metadata.len() == 0 {
+        return Err(wrong("the file is empty; fetch it again"));
+    }
+    // The content alone says what it is: a name may lie, and then the message would be about the wrong format.
+    let file = BufReader::new(File::open(path).map_err(read)?);
+    let reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let color = decoder.color_type();
+    // Decoders limit their own buffers, not the one for the pixels that is allocated from what the header says.
+    if decoder.total_bytes() > LARGEST {
+        return Err(wrong(TOO_LARGE));
+    }
     let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     image.apply_orientation(orientation);
 
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
-    if !color.has_color() {
-        notes.push(format!("{name}: greyscale, repeated over the colour channels"));
+    match (color.has_color(), channels) {
+        (false, 3) => notes.push(format!("{name}: greyscale, repeated over the colour channels")),
+        (true, 1) => {
+            notes.push(format!("{name}: its colours are reduced to brightness, as the network has one channel"))
+        }
+        _ => {}
     }
     if color.has_alpha() {
         notes.push(format!("{name}: its alpha channel is dropped"));
