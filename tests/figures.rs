@@ -2,7 +2,9 @@
 
 mod samples;
 
-use aliascope::figure::{Area, Figure, FigureError, Format, LeeFigure, render, style};
+use aliascope::figure::{Area, Figure, FigureError, Format, LeeFigure, TangentsFigure, render, style};
+use aliascope::symmetry::{Generator, MEASURED};
+use ndarray::Array3;
 use plotters::backend::DrawingBackend;
 use plotters::element::{BitMapElement, Circle, PathElement, Rectangle};
 use plotters::style::{Color, FontTransform};
@@ -120,4 +122,75 @@ fn numbers_without_a_place_are_an_error() {
     let mut report = samples::classifier();
     report.generators["rotate"].lee = f64::NAN;
     assert!(matches!(render(&LeeFigure(&report), Format::Svg), Err(FigureError::Data { .. })));
+}
+
+/// Central differences of `picture`, [channels, rows, columns], in half-widths.
+fn tangents(picture: &Array3<f32>) -> Vec<(Generator, Array3<f32>)> {
+    let (_, rows, columns) = picture.dim();
+    let at = |i: usize, n: usize| (2.0 * i as f32 + 1.0) / n as f32 - 1.0;
+    let gradient = |c: usize, i: usize, j: usize| {
+        let (left, right) = (j.saturating_sub(1), (j + 1).min(columns - 1));
+        let (up, down) = (i.saturating_sub(1), (i + 1).min(rows - 1));
+        let dx = (picture[[c, i, right]] - picture[[c, i, left]]) * columns as f32 / 4.0;
+        let dy = (picture[[c, down, j]] - picture[[c, up, j]]) * rows as f32 / 4.0;
+        [dx, dy]
+    };
+    let along = |generator: Generator| {
+        Array3::from_shape_fn(picture.dim(), |(c, i, j)| {
+            let [vx, vy] = generator.field([f64::from(at(j, columns)), f64::from(at(i, rows))]);
+            let [dx, dy] = gradient(c, i, j);
+            if generator == Generator::Saturate { picture[[c, i, j]] } else { vx as f32 * dx + vy as f32 * dy }
+        })
+    };
+    MEASURED.into_iter().map(|generator| (generator, along(generator))).collect()
+}
+
+fn tangents_figure(picture: Array3<f32>) -> TangentsFigure {
+    TangentsFigure {
+        name: "picture.png".to_owned(),
+        conditions: "central derivative, reflect boundary, t in half-widths".to_owned(),
+        tangents: tangents(&picture),
+        image: picture,
+    }
+}
+
+#[test]
+fn the_tangents_figure_names_generators_and_formulas() {
+    // A photo for a look at the figure, rings where none is named.
+    let picture = match std::env::var_os("ALIASCOPE_PHOTO") {
+        Some(path) => {
+            let photo = image::open(path).unwrap().resize_to_fill(224, 224, image::imageops::FilterType::Triangle);
+            let photo = photo.to_rgb8();
+            Array3::from_shape_fn((3, 224, 224), |(c, i, j)| {
+                f32::from(photo.get_pixel(j as u32, i as u32).0[c]) / 127.5 - 1.0
+            })
+        }
+        None => Array3::from_shape_fn((3, 64, 48), |(c, i, j)| {
+            ((i as f32 - 32.0).hypot(j as f32 - 24.0) / (2.0 + c as f32)).cos()
+        }),
+    };
+    let figure = tangents_figure(picture);
+    png(&figure, "tangents");
+    let text = svg(&figure);
+    for generator in MEASURED {
+        assert!(text.contains(&format!("{generator}:  {}", generator.formula())), "{generator}");
+    }
+    assert_eq!(text.matches("<image").count(), 8);
+}
+
+#[test]
+fn tangents_of_degenerate_pictures_have_figures() {
+    for shape in [(1, 1, 1), (3, 2, 700), (1, 300, 20)] {
+        png(&tangents_figure(Array3::from_elem(shape, 0.5)), "tangents_degenerate");
+    }
+}
+
+#[test]
+fn tangents_that_do_not_fit_are_an_error() {
+    let message = |figure: &TangentsFigure| render(figure, Format::Png).unwrap_err().to_string();
+    let mut figure = tangents_figure(Array3::zeros((3, 4, 4)));
+    figure.tangents[2].1 = Array3::zeros((3, 4, 5));
+    assert!(message(&figure).contains("the tangent of stretch_x has the shape [3, 4, 5]"));
+    assert!(message(&tangents_figure(Array3::zeros((2, 4, 4)))).contains("[2, 4, 4]"));
+    assert!(message(&tangents_figure(Array3::from_elem((1, 4, 4), f32::NAN))).contains("NaN"));
 }

@@ -52,9 +52,10 @@ pub fn run(_: &DoctorArgs) -> Result<(), Failure> {
     Sink::Standard.write_bytes(text.as_bytes())?;
     match findings.iter().find(|finding| finding.needed && !finding.ok) {
         None => Ok(()),
-        Some(finding) => {
-            Err(Failure::new(Status::Check, format!("networks cannot be measured: {} ({})", finding.what, finding.mend)))
-        }
+        Some(finding) => Err(Failure::new(
+            Status::Check,
+            format!("networks cannot be measured: {} ({})", finding.what, finding.mend),
+        )),
     }
 }
 
@@ -73,7 +74,12 @@ fn libraries() -> Vec<Finding> {
         Finding::new("libtorch", torch, true, torch_mend),
         lapack(),
         Finding::new("threads", Some(threads), false, ""),
-        Finding::new("CUDA", cuda, false, "not needed; build with LIBTORCH set to a libtorch with CUDA to use --device cuda"),
+        Finding::new(
+            "CUDA",
+            cuda,
+            false,
+            "not needed; build with LIBTORCH set to a libtorch with CUDA to use --device cuda",
+        ),
     ]
 }
 

@@ -67,6 +67,12 @@ impl From<crate::report::JsonError> for Failure {
     }
 }
 
+impl From<crate::report::VectorsError> for Failure {
+    fn from(error: crate::report::VectorsError) -> Self {
+        Self::new(Status::Output, error.to_string())
+    }
+}
+
 impl From<crate::figure::FigureError> for Failure {
     fn from(error: crate::figure::FigureError) -> Self {
         let status = match error {

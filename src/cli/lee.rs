@@ -1,24 +1,19 @@
 //! `aliascope lee`: the Lie derivatives of a whole network.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tch::{Cuda, Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use crate::graph::{LoadOptions, Network};
-use crate::input::{METADATA_KEY, Preprocessing, Source};
+use crate::figure::{Format, LeeFigure, TangentsFigure, render};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
-use crate::figure::Format;
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
-use crate::report::{OutputFile, Sink, json_bytes};
+use crate::report::{OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, GridKind, Units};
+use crate::symmetry::{Combination, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
+use super::network::{Console, NetworkArgs};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
@@ -29,9 +24,6 @@ pub struct LeeArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
-    /// How photos become input [default: what the model's metadata says, else imagenet].
-    #[arg(long, value_enum)]
-    preprocess: Option<Preprocess>,
     /// How ∇ is taken.
     #[arg(long, default_value_t = Scheme::Spectral, value_name = "spectral|forward|central|authors")]
     derivative: Scheme,
@@ -50,24 +42,11 @@ pub struct LeeArgs {
     /// A combination to report beside the ten named generators, such as 'rotate+0.5*saturate'; may be repeated.
     #[arg(long = "generator", value_name = "COMBINATION", allow_hyphen_values = true)]
     generators: Vec<Combination>,
-    /// The input's shape where the model leaves it open, such as 1,3,224,224.
-    #[arg(long, value_name = "N,C,H,W", value_delimiter = ',')]
-    input_shape: Option<Vec<i64>>,
-    /// The precision of the run.
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    precision: Precision,
-    /// cpu, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
-    /// Threads for libtorch [default: all cores].
-    #[arg(long)]
-    threads: Option<std::num::NonZeroU16>,
     /// Images per sweep.
     #[arg(long, default_value = "1")]
     batch: std::num::NonZeroU16,
-    /// Taken for the sake of scripts that pass it to every command: nothing here is random.
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
@@ -119,16 +98,6 @@ impl Claimed {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Preprocess {
-    /// ImageNet mean and std, centre 87.5 %, bicubic.
-    Imagenet,
-    /// −1 to 1, whole centre crop.
-    Half,
-    /// 0 to 1, whole centre crop.
-    Raw,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
 enum OutputChoice {
     /// Class probabilities.
     Softmax,
@@ -138,59 +107,11 @@ enum OutputChoice {
     Identity,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Precision {
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
-}
-
-/// A device by name.
-#[derive(Clone, Copy, Debug)]
-struct DeviceChoice(Device);
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let device = match text.split_once(':') {
-            None if text == "cpu" => Some(Device::Cpu),
-            None if text == "cuda" => Some(Device::Cuda(0)),
-            Some(("cuda", number)) => number.parse().ok().map(Device::Cuda),
-            _ => None,
-        };
-        device.map(Self).ok_or_else(|| "known are cpu, cuda and cuda:N".to_owned())
-    }
-}
-
-impl DeviceChoice {
-    fn usable(self) -> Result<Device, Failure> {
-        if let Device::Cuda(number) = self.0
-            && number as i64 >= Cuda::device_count()
-        {
-            let found = Cuda::device_count();
-            return Err(Failure::new(
-                Status::Machine,
-                format!("the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or a LIBTORCH with CUDA"),
-            ));
-        }
-        Ok(self.0)
-    }
-}
-
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let claimed = Claimed::new(args)?;
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(i32::from(threads.get()));
-    }
-    let device = args.device.usable()?;
-    let kind = if args.precision == Precision::F64 { Kind::Double } else { Kind::Float };
-    let network = Network::load(&args.model, &LoadOptions { input_shape: args.input_shape.clone(), kind, device })?;
-    let size = image_size(&network)?;
-    let source = Source::open(&args.images, size)?;
-    let (preprocessing, preprocess) = preprocessing(args, &network, &source)?;
+    let opened = args.network.open(&args.model, &args.images)?;
+    let network = &opened.network;
     let options = LeeOptions {
         scheme: args.derivative,
         boundary: args.boundary,
@@ -204,22 +125,17 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
     };
-    let mut meter = LeeMeter::new(&network, options)?;
-    let console = Console::new(args.quiet, source.frames().len());
-    if !network.other_outputs().is_empty() {
-        let others = network.other_outputs().join(", ");
-        console.note(&format!("measured is the output '{}'; not measured: {others}", network.output().name));
-    }
+    let mut meter = LeeMeter::new(network, options)?;
+    let console = Console::new(args.quiet, opened.source.frames().len(), "images");
+    opened.note_outputs(&console);
     let mut names = Vec::new();
     let mut first = None;
-    for frames in source.frames().chunks(usize::from(args.batch.get())) {
+    for frames in opened.source.frames().chunks(usize::from(args.batch.get())) {
         let mut images = Vec::new();
         let start = names.len();
         for frame in frames {
-            let (image, notes) = source.read(frame, &preprocessing)?;
-            notes.iter().for_each(|note| console.note(note));
+            images.push(opened.read(frame, &console)?);
             names.push(frame.name());
-            images.push(tensor(&image).map_err(|error| Failure::new(Status::Machine, error.to_string()))?);
         }
         let x = Tensor::f_stack(&images, 0)?;
         meter.measure(&x, &names[start..])?;
@@ -239,7 +155,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         model: args.model.display().to_string(),
         images: names.len(),
         image_names: names,
-        preprocess,
+        preprocess: opened.preprocess.clone(),
         output: meter.output().name().to_owned(),
         output_action: meter.output_action().name().to_owned(),
         output_shape: network.output().shape.clone(),
@@ -247,11 +163,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         boundary: args.boundary.to_string(),
         grid: args.grid.to_string(),
         units: args.units.to_string(),
-        precision: if kind == Kind::Double { "f64" } else { "f32" }.to_owned(),
-        device: match device {
-            Device::Cuda(n) => format!("cuda:{n}"),
-            _ => "cpu".to_owned(),
-        },
+        precision: args.network.precision().to_owned(),
+        device: args.network.device(),
         generators: meter.results(),
         symmetry_spectrum: spectrum(&gram)?,
         gram,
@@ -272,43 +185,77 @@ fn write(
     if let Some(sink) = claimed.json {
         sink.write_bytes(&json_bytes(report)?)?;
     }
+    if let Some(file) = claimed.csv {
+        file.write_bytes(lee_csv(report).as_bytes())?;
+    }
+    if let (Some(file), Some(vectors)) = (claimed.vectors, meter.vectors()?) {
+        file.write_bytes(&vector_file(report, meter, &vectors)?)?;
+    }
+    if let Some((file, format)) = claimed.plot {
+        file.write_bytes(&render(&LeeFigure(report), format)?)?;
+    }
+    // Inputs of other channels are no pictures.
+    let drawable = matches!(first.size()[2], 1 | 3);
+    if let (Some(file), true) = (claimed.tangents, drawable) {
+        file.write_bytes(&render(&tangents_figure(report, meter, first)?, Format::Png)?)?;
+    }
+    if !args.quiet && !stdout_is_json {
+        let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
+        Sink::Standard.write_bytes(lee_table(report, width.clamp(60, 120)).as_bytes())?;
+    }
     Ok(())
 }
 
-fn image_size(network: &Network) -> Result<[usize; 3], Failure> {
-    match network.input().shape[..] {
-        [1, c, h, w] => Ok([c as usize, h as usize, w as usize]),
-        ref shape => Err(Failure::new(
-            Status::Unsupported,
-            format!(
-                "{}: the input has the shape {shape:?}; Lie derivatives need [1, channels, rows, columns]",
-                network.path().display()
-            ),
-        )),
+/// Every generator's Lie derivatives, `[N, outputs…]`, as a safetensors file; the batch axis of one is left out.
+fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
+    let flat = vectors.f_reshape([7, -1])?;
+    let mut shape = vec![report.images];
+    shape.extend(report.output_shape.iter().skip(1).map(|&n| n as usize));
+    let mut named: Vec<Vectors> = Vec::new();
+    for combination in meter.generators() {
+        let coefficients: Vec<f32> = combination.coefficients().iter().map(|&a| a as f32).collect();
+        let mixed = Tensor::f_from_slice(&coefficients)?.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
+        named.push((combination.name().to_owned(), shape.clone(), Vec::<f32>::try_from(&mixed)?));
     }
+    let about = [
+        ("model", &report.model),
+        ("output", &report.output),
+        ("output_action", &report.output_action),
+        ("derivative", &report.derivative),
+        ("boundary", &report.boundary),
+        ("grid", &report.grid),
+        ("units", &report.units),
+    ];
+    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    Ok(vectors_bytes(&named, about)?)
 }
 
-/// The preprocessing and what to call it.
-fn preprocessing(args: &LeeArgs, network: &Network, source: &Source) -> Result<(Preprocessing, String), Failure> {
-    let (preprocessing, name) = match (args.preprocess, network.metadata(METADATA_KEY)) {
-        (Some(Preprocess::Imagenet), _) => (Preprocessing::imagenet(), "imagenet"),
-        (Some(Preprocess::Half), _) => (Preprocessing::half(), "half"),
-        (Some(Preprocess::Raw), _) => (Preprocessing::raw(), "raw"),
-        (None, Some(json)) => (Preprocessing::from_metadata(json)?, "metadata"),
-        (None, None) => (Preprocessing::imagenet(), "imagenet"),
-    };
-    if !source.has_photos() {
-        return Ok((preprocessing, "tensor (taken as it is)".to_owned()));
-    }
-    let described = format!("{name} ({})", preprocessing.describe());
-    Ok((preprocessing, described))
+/// The first image beside its tangents.
+fn tangents_figure(report: &LeeReport, meter: &mut LeeMeter<'_>, first: &Tensor) -> Result<TangentsFigure, Failure> {
+    let x = first.f_narrow(0, 0, 1)?;
+    let tangents = meter.input_tangents(&x)?;
+    let name = report.image_names.first().map_or("", String::as_str);
+    Ok(TangentsFigure {
+        name: PathBuf::from(name)
+            .file_name()
+            .map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned()),
+        conditions: format!("{} derivative, {} boundary, t in {}s", report.derivative, report.boundary, report.units),
+        image: picture(&x)?,
+        tangents: MEASURED
+            .iter()
+            .enumerate()
+            .map(|(i, generator)| Ok((*generator, picture(&tangents.f_get(i as i64)?)?)))
+            .collect::<Result<_, Failure>>()?,
+    })
 }
 
-/// `[channels, rows, columns]` as the network's input, `[1, channels, rows, columns]`.
-fn tensor(image: &ndarray::Array3<f64>) -> Result<Tensor, tch::TchError> {
-    let (c, h, w) = image.dim();
-    let values: Vec<f64> = image.iter().copied().collect();
-    Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])
+/// `[1, 1, channels, rows, columns]` as an array.
+fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
+    let size = x.size();
+    let [c, h, w] = [size[size.len() - 3], size[size.len() - 2], size[size.len() - 1]].map(|n| n as usize);
+    let values = Vec::<f32>::try_from(&x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_reshape([-1])?)?;
+    ndarray::Array3::from_shape_vec((c, h, w), values)
+        .map_err(|error| Failure::new(Status::Defect, format!("a picture of the wrong size: {error}")))
 }
 
 #[cfg(feature = "linalg")]
@@ -324,37 +271,4 @@ fn spectrum(
     _: &crate::measure::lee_report::Gram,
 ) -> Result<Vec<crate::measure::lee_report::SymmetryDirection>, Failure> {
     Ok(Vec::new())
-}
-
-/// Notes and progress on standard error.
-struct Console {
-    bar: ProgressBar,
-    quiet: bool,
-}
-
-impl Console {
-    fn new(quiet: bool, images: usize) -> Self {
-        let visible = !quiet && std::io::stderr().is_terminal();
-        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(images as u64), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, quiet }
-    }
-
-    fn note(&self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| eprintln!("note: {text}"));
-        }
-    }
-
-    fn advance(&self, images: u64) {
-        self.bar.inc(images);
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
 }

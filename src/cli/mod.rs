@@ -2,9 +2,14 @@
 
 mod doctor;
 mod failure;
+mod harmonics;
 #[cfg(feature = "torch")]
 mod lee;
+#[cfg(feature = "torch")]
+mod network;
+mod outputs;
 mod run;
+mod theorem;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +28,8 @@ struct Cli {
 enum Command {
     #[cfg(feature = "torch")]
     Lee(Box<lee::LeeArgs>),
+    Theorem(Box<theorem::TheoremArgs>),
+    Harmonics(Box<harmonics::HarmonicsArgs>),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -31,6 +38,8 @@ impl Command {
         match self {
             #[cfg(feature = "torch")]
             Self::Lee(args) => lee::run(args),
+            Self::Theorem(args) => theorem::run(args),
+            Self::Harmonics(args) => harmonics::run(args),
             Self::Doctor(args) => doctor::run(args),
         }
     }

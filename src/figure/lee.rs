@@ -125,9 +125,10 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
     if groups.is_empty() {
         return Ok(());
     }
+    let headings = groups.iter().map(|(origin, _)| origin.heading().to_owned());
     let mut names = 0;
-    for name in report.generators.keys() {
-        names = names.max(root.estimate_text_size(&printable(name), &style::label())?.0 as i32 + 24);
+    for text in report.generators.keys().map(|name| printable(name)).chain(headings) {
+        names = names.max(root.estimate_text_size(&text, &style::label())?.0 as i32 + 24);
     }
     let names = names.min(MOST_FOR_NAMES);
     let (left, right) = (MARGIN + names, MARGIN + BARS_WIDTH - NUMBERS);

@@ -17,7 +17,7 @@ pub fn compact(value: f64) -> String {
         return value.to_string();
     }
     let (mantissa, exponent) = split(value);
-    let text = if (-2..3).contains(&exponent) {
+    let text = if (-3..3).contains(&exponent) {
         format!("{value:.*}", (2 - exponent) as usize)
     } else {
         format!("{mantissa}·{}", power_of_ten(exponent))

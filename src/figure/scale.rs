@@ -23,7 +23,8 @@ impl Scale {
         if most == 0.0 {
             return Self::Linear { end: 1.0 };
         }
-        let reach = reach.max(most);
+        // Beyond these, steps and decades would themselves leave the range of f64.
+        let [least, most, reach] = [least, most, reach.max(most)].map(|value| value.clamp(1e-300, 1e300));
         if most / least <= LOG_FROM_RATIO {
             let step = step(reach);
             return Self::Linear { end: (reach / step).ceil() * step };
@@ -97,6 +98,10 @@ mod tests {
         assert_eq!(scale(&[0.0, 0.0]), Scale::Linear { end: 1.0 });
         assert_eq!(scale(&[]), Scale::Linear { end: 1.0 });
         assert_eq!(scale(&[0.0, 2.0]), Scale::Linear { end: 2.0 });
+        for extreme in [f64::MAX, 5e-324] {
+            let ticks = scale(&[extreme]).ticks();
+            assert!(ticks.len() > 2 && ticks.iter().all(|(place, _)| (0.0..=1.0).contains(place)), "{ticks:?}");
+        }
     }
 
     #[test]

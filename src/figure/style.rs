@@ -63,12 +63,23 @@ fn text(size: f64, weight: FontStyle, color: &RGBColor) -> TextStyle<'static> {
     FontDesc::new(FontFamily::Name(FAMILY), size, weight).color(color)
 }
 
+/// Along a map for signed pictures, from deep blue (−1) through grey (0) to pale yellow (1), lighter all the way: in
+/// grey it is a relief. Beyond, its ends.
+pub fn relief(value: f64) -> RGBColor {
+    const MIDDLE: RGBColor = RGBColor(0x94, 0x94, 0x94);
+    let end = if value < 0.0 { RGBColor(0x00, 0x2b, 0x58) } else { RGBColor(0xff, 0xf0, 0xa8) };
+    mixed(MIDDLE, end, value.abs().min(1.0))
+}
+
 /// Along the diverging map from deep blue (−1) through white (0) to vermilion (1); beyond, its ends.
 pub fn diverging(value: f64) -> RGBColor {
     let end = if value < 0.0 { SERIES[0] } else { SERIES[1] };
-    let weight = value.abs().min(1.0);
-    let mix = |channel: u8| (255.0 + weight * (f64::from(channel) - 255.0)).round() as u8;
-    RGBColor(mix(end.0), mix(end.1), mix(end.2))
+    mixed(RGBColor(0xff, 0xff, 0xff), end, value.abs().min(1.0))
+}
+
+fn mixed(from: RGBColor, to: RGBColor, weight: f64) -> RGBColor {
+    let mix = |a: u8, b: u8| (f64::from(a) + weight * (f64::from(b) - f64::from(a))).round() as u8;
+    RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
 /// `text`, cut with an ellipsis where it is wider than `width` pixels.

@@ -6,6 +6,6 @@ mod preprocessing;
 mod source;
 
 pub use error::InputError;
-pub use photo::{Photo, read_photo};
+pub use photo::{Photo, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};
 pub use source::{Frame, Source};

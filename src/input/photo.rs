@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader};
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 
 use super::error::InputError;
 use super::preprocessing::{Interpolation, Preprocessing};
@@ -53,12 +53,7 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     };
     let data = Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
         let at = 3 * (y * columns + x);
-        let v = if channels == 1 {
-            // Luma of ITU-R BT.601, as image libraries define greyscale.
-            0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]
-        } else {
-            pixels[at + c]
-        };
+        let v = if channels == 1 { luma([pixels[at], pixels[at + 1], pixels[at + 2]]) } else { pixels[at + c] };
         f64::from(preprocessing.normalized(v, c, channels) as f32)
     });
     Ok(Photo { data, notes })
@@ -68,6 +63,28 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
 const LARGEST: u64 = 1_000_000_000;
 
 const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
+
+/// Reads a photo's luma as it is, uncropped, values from 0 to 1: `[rows, columns]`.
+///
+/// # Errors
+/// When the file cannot be read or decoded, or has no pixels.
+pub fn read_luma(path: &Path) -> Result<Array2<f64>, InputError> {
+    let (image, _) = decode(path, 1)?;
+    let (rows, columns) = (image.height() as usize, image.width() as usize);
+    if rows == 0 || columns == 0 {
+        return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
+    }
+    let pixels = image.into_rgb16().into_raw();
+    Ok(Array2::from_shape_fn((rows, columns), |(y, x)| {
+        let rgb = [0, 1, 2].map(|c| f64::from(pixels[3 * (y * columns + x) + c]) / 65535.0);
+        luma(rgb)
+    }))
+}
+
+/// Luma of ITU-R BT.601, as image libraries define greyscale.
+fn luma([r, g, b]: [f64; 3]) -> f64 {
+    0.299 * r + 0.587 * g + 0.114 * b
+}
 
 /// The pixels, and what is noted of them for a network of `channels` channels.
 fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), InputError> {
@@ -89,7 +106,7 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), I
     if metadata.len() == 0 {
         return Err(wrong("the file is empty; fetch it again"));
     }
-    // The content alone says what it is: a name may lie, and then the message would be about the wrong format.
+    // By content, not by name: a photo with the wrong extension is still a photo.
     let file = BufReader::new(File::open(path).map_err(read)?);
     let reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
     let mut decoder = reader.into_decoder().map_err(undecodable)?;

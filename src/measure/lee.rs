@@ -13,7 +13,7 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{GraphError, Network, Sweep, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Axis, Combination, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
@@ -164,8 +164,15 @@ impl<'a> LeeMeter<'a> {
         let input = network.input();
         let input_grid = input.grid.ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
-        let combinations =
-            Named::ALL.into_iter().map(Combination::named).chain(options.combinations.iter().cloned()).collect();
+        // A combination that is asked for by a name that is there already is reported once.
+        let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
+        for combination in &options.combinations {
+            let known = MEASURED.iter().any(|g| g.name() == combination.name())
+                || combinations.iter().any(|c| c.name() == combination.name());
+            if !known {
+                combinations.push(combination.clone());
+            }
+        }
         Ok(Self {
             network,
             output,
@@ -204,13 +211,14 @@ impl<'a> LeeMeter<'a> {
     /// A_i x for all measured generators: `[7, …]` in front of `x`'s own shape.
     pub fn input_tangents(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
         let grid = self.placed(&self.input_grid);
-        Ok(self.actions.on(&grid)?.all(x)?)
+        Ok(self.actions.on(&grid)?.all(&self.network.place(x)?)?)
     }
 
     /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
-        let dx = self.input_tangents(x)?;
-        Ok(self.derivatives_along(x, &dx)?.1)
+        let x = self.network.place(x)?;
+        let dx = self.input_tangents(&x)?;
+        Ok(self.derivatives_along(&x, &dx)?.1)
     }
 
     fn derivatives_along(&mut self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor), LeeError> {
@@ -386,11 +394,6 @@ fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, Ou
     let shape = &output.shape;
     let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
     let image_like = matches!(shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
-    let action = match (image_like, output.grid) {
-        (false, _) => OutputAction::None,
-        (true, Some(grid)) => OutputAction::Image(grid),
-        (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),
-    };
     let ends_in_softmax = network.steps().iter().rev().find(|step| step.outputs.contains(&Some(network.output_id())));
     let ends_in_softmax = ends_in_softmax.is_some_and(|step| step.op_type == "Softmax");
     let chosen = match asked {
@@ -401,5 +404,21 @@ fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, Ou
         None if is_class_vector && !ends_in_softmax => Output::Softmax,
         None => Output::Identity,
     };
+    let action = match (image_like, output.grid) {
+        (false, _) => OutputAction::None,
+        (true, Some(grid)) => OutputAction::Image(as_image(&grid)),
+        (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),
+    };
     Ok((chosen, action))
+}
+
+/// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
+/// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
+fn as_image(tracked: &Grid) -> Grid {
+    let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
+    if covers(&tracked.rows) && covers(&tracked.columns) {
+        Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)
+    } else {
+        *tracked
+    }
 }

@@ -6,8 +6,6 @@
 //! operators. *Predicted* never runs the operator on its grid: for convolutions and average pooling it comes from the
 //! weights and the transform of h; for activations and max-pooling from the harmonics of σ(h) on a finer grid.
 
-use std::collections::BTreeMap;
-
 use ndarray::{Array3, Array4};
 use tch::{Kind, Tensor};
 
@@ -25,7 +23,7 @@ use crate::spectrum::velocity::Velocity;
 use crate::symmetry::{Axis, Generator, Grid};
 
 use super::action::{Action, ActionError};
-use super::node_theorem_report::{Fold, NodeTheorem, NodeTheorems, Skipped, Truncation};
+use super::node_theorem_report::{Fold, FoldMap, NodeTheorem, NodeTheorems, Skipped, Truncation};
 
 /// How to check the theorem.
 #[derive(Clone, Debug)]
@@ -98,12 +96,20 @@ pub fn node_theorems(
     if let (Some(pattern), true) = (&options.pattern, candidates.is_empty()) {
         return Err(NodeTheoremError::NoNode { pattern: pattern.clone(), near: nearest(network, pattern) });
     }
+    let alone = candidates.len() == 1;
+    let mut map = None;
     let mut found: Vec<(usize, Result<NodeTheorem, Skipped>)> = Vec::new();
     let mut failure = None;
     let ran = network.forward_observed(x, &mut |id, value| {
         for (at, step, source) in candidates.iter().filter(|(_, step, _)| step.inputs.first() == Some(&id)) {
             match check(step, source, &value.stack, options) {
-                Ok(outcome) => found.push((*at, outcome)),
+                Ok(Ok((node, fold_map))) => {
+                    if alone {
+                        map = Some(FoldMap { node: step.name.clone(), ..fold_map });
+                    }
+                    found.push((*at, Ok(node)));
+                }
+                Ok(Err(skipped)) => found.push((*at, Err(skipped))),
                 Err(error) => {
                     failure = Some(error);
                     return Err(GraphError::Graph { path: step.name.clone(), problem: "stopped".to_owned() });
@@ -118,7 +124,7 @@ pub fn node_theorems(
     }
     let _ = ran?;
     found.sort_by_key(|(at, _)| *at);
-    let mut theorems = NodeTheorems::default();
+    let mut theorems = NodeTheorems { map, ..NodeTheorems::default() };
     for (_, outcome) in found {
         match outcome {
             Ok(node) => theorems.nodes.push(node),
@@ -156,7 +162,7 @@ fn check(
     source: &Source<'_>,
     value: &Tensor,
     options: &NodeTheoremOptions,
-) -> Result<Result<NodeTheorem, Skipped>, NodeTheoremError> {
+) -> Result<Result<(NodeTheorem, FoldMap), Skipped>, NodeTheoremError> {
     let skipped = |reason: String| Ok(Err(Skipped { name: step.name.clone(), op: step.op_type.clone(), reason }));
     let [1, 1, _, rows, columns] = value.size()[..] else {
         return skipped(format!("its input {:?} has no rows and columns", &value.size()[1..]));
@@ -197,7 +203,7 @@ fn check(
         Source::Maximum(_) => "max pooling",
         Source::Pointwise(_) => "activation",
     };
-    Ok(Ok(NodeTheorem {
+    let node = NodeTheorem {
         name: step.name.clone(),
         op: step.op_type.clone(),
         kind: kind.to_owned(),
@@ -210,7 +216,8 @@ fn check(
         truncation,
         input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },
         worst: prediction.worst,
-    }))
+    };
+    Ok(Ok((node, prediction.map)))
 }
 
 /// A predicted defect, summed over channels.
@@ -218,6 +225,7 @@ struct Prediction {
     spectrum: HalfSpectrum,
     exact: f64,
     worst: Vec<Fold>,
+    map: FoldMap,
 }
 
 fn predict_convolution(
@@ -239,43 +247,59 @@ fn predict_convolution(
 fn predict(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> Result<Prediction, NodeTheoremError> {
     let defect = strided_defect(spectrum, stride, velocity)?;
     let exact = defect.forms.iter().map(|forms| forms.exact).sum();
-    Ok(Prediction { worst: worst_folds(spectrum, stride, velocity), spectrum: defect.spectrum, exact })
+    let map = fold_map(spectrum, stride, velocity);
+    Ok(Prediction { worst: worst_folds(&map), map, spectrum: defect.spectrum, exact })
+}
+
+/// Power and damage of every harmonic, summed over channels, the constant in the middle.
+fn fold_map(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> FoldMap {
+    let fine = spectrum.grid();
+    let coarse = fine.strided(stride).unwrap_or(fine);
+    let mut power = vec![vec![0.0; fine.x]; fine.y];
+    let mut damage = power.clone();
+    let bins = spectrum.bins();
+    let (_, rows, half) = bins.dim();
+    let place = |n: i64, side: usize| (n + side as i64 / 2).rem_euclid(side as i64) as usize;
+    for row in 0..rows {
+        for column in 0..half {
+            let wave = spectrum.wave(row, column);
+            let (from, to) = (fine.derivative_symbol(wave), coarse.derivative_symbol(wave));
+            let rate = velocity.rate(Wave::new(from.x - to.x, from.y - to.y));
+            let here: f64 = bins.slice(ndarray::s![.., row, column]).iter().map(|h| h.norm_sqr()).sum();
+            let mut put = |x: i64, y: i64| {
+                let (y, x) = (place(y, fine.y), place(x, fine.x));
+                power[y][x] = here;
+                damage[y][x] = rate * rate * here;
+            };
+            put(wave.x, wave.y);
+            if spectrum.multiplicity(column) > 1.0 {
+                put(-wave.x, -wave.y);
+            }
+        }
+    }
+    FoldMap { node: String::new(), fine: fine.into(), coarse: coarse.into(), power, damage }
 }
 
 /// How many harmonics are listed.
 const LISTED: usize = 5;
 
-/// The harmonics whose own defect is largest, with their shares of all such defects.
-fn worst_folds(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> Vec<Fold> {
-    let fine = spectrum.grid();
-    let Some(coarse) = fine.strided(stride) else { return Vec::new() };
-    let bins = spectrum.bins();
-    let (_, rows, half) = bins.dim();
+/// The harmonics whose own defect is largest, each with its conjugate, and their shares of all such defects.
+fn worst_folds(map: &FoldMap) -> Vec<Fold> {
+    let [columns, rows] = map.fine;
+    let coarse = GridSize::from(map.coarse);
+    let total: f64 = map.damage.iter().flatten().sum();
     let mut folds = Vec::new();
-    for row in 0..rows {
-        for column in 0..half {
-            let wave = spectrum.wave(row, column);
-            let (from, to) = (fine.derivative_symbol(wave), coarse.derivative_symbol(wave));
-            let rate = velocity.dot(Wave::new(from.x - to.x, from.y - to.y));
-            if rate == 0.0 {
-                continue;
+    for (y, row) in map.damage.iter().enumerate() {
+        for (x, &damage) in row.iter().enumerate() {
+            let wave = Wave::new(x as i64 - columns as i64 / 2, y as i64 - rows as i64 / 2);
+            // Of a conjugate pair the one to the right; on the vertical axis the lower one.
+            if damage > 0.0 && (wave.x > 0 || wave.x == 0 && wave.y > 0) {
+                folds.push(Fold { from: wave.into(), to: coarse.alias(wave).into(), share: 2.0 * damage / total });
             }
-            let power: f64 = bins.slice(ndarray::s![.., row, column]).iter().map(|h| h.norm_sqr()).sum();
-            let energy = spectrum.multiplicity(column) * rate * rate * power;
-            folds.push(Fold { from: wave.into(), to: coarse.alias(wave).into(), share: energy });
         }
     }
-    largest(folds)
-}
-
-/// The largest folds, with shares of the total.
-fn largest(mut folds: Vec<Fold>) -> Vec<Fold> {
-    let total: f64 = folds.iter().map(|fold| fold.share).sum();
     folds.sort_by(|a, b| b.share.total_cmp(&a.share));
     folds.truncate(LISTED);
-    if total > 0.0 {
-        folds.iter_mut().for_each(|fold| fold.share /= total);
-    }
     folds
 }
 
@@ -304,7 +328,7 @@ fn predict_at(
     let fine_stride = GridSize::new(stride.x * finer, stride.y * finer);
     let mut spectra = Vec::with_capacity(input.channels());
     let mut exact = 0.0;
-    let mut folds: BTreeMap<[i64; 2], Fold> = BTreeMap::new();
+    let mut map: Option<FoldMap> = None;
     // Channel by channel: the finer grid of all channels at once would not fit into memory.
     for channel in 0..input.channels() {
         let empty = || TransformError::Empty { x: input.grid().x, y: input.grid().y };
@@ -316,23 +340,23 @@ fn predict_at(
         let made = HalfSpectrum::from_samples(array3(&apply(&h, finer as i64)?)?.view())?;
         let one = predict(&made, fine_stride, velocity)?;
         exact += one.exact;
-        for fold in one.worst {
-            // Shares are of this channel; weighed by its part of the whole they can be added.
-            let weighted = fold.share * one.exact;
-            folds
-                .entry(fold.from)
-                .and_modify(|known| known.share += weighted)
-                .or_insert(Fold { share: weighted, ..fold });
-        }
+        map = Some(match map {
+            Some(sum) => added(sum, &one.map),
+            None => one.map,
+        });
         spectra.push(one.spectrum);
     }
-    let mut worst: Vec<Fold> = folds.into_values().collect();
-    worst.sort_by(|a, b| b.share.total_cmp(&a.share));
-    worst.truncate(LISTED);
-    if exact > 0.0 {
-        worst.iter_mut().for_each(|fold| fold.share /= exact);
-    }
-    Ok(Prediction { spectrum: stacked(&spectra)?, exact, worst })
+    let map = map.ok_or(TransformError::Empty { x: input.grid().x, y: input.grid().y })?;
+    Ok(Prediction { spectrum: stacked(&spectra)?, exact, worst: worst_folds(&map), map })
+}
+
+fn added(mut sum: FoldMap, other: &FoldMap) -> FoldMap {
+    let add = |sum: &mut Vec<Vec<f64>>, other: &Vec<Vec<f64>>| {
+        sum.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(a, b)| *a += b);
+    };
+    add(&mut sum.power, &other.power);
+    add(&mut sum.damage, &other.damage);
+    sum
 }
 
 fn stacked(spectra: &[HalfSpectrum]) -> Result<HalfSpectrum, NodeTheoremError> {

@@ -2,6 +2,49 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The version of [`NodeTheoremReport`]'s JSON; it grows when a field changes its meaning or goes away.
+pub const NODE_THEOREM_SCHEMA_VERSION: u32 = 1;
+
+/// The aliasing theorem on a network's nodes, over a set of images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeTheoremReport {
+    /// [`NODE_THEOREM_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The model's path as it was given.
+    pub model: String,
+    /// How many images the means are over.
+    pub images: usize,
+    /// The images' names.
+    pub image_names: Vec<String>,
+    /// How images became input.
+    pub preprocess: String,
+    /// v, in lengths of the torus per unit of t, \[x, y\].
+    pub velocity: [f64; 2],
+    /// `f32` or `f64`.
+    pub precision: String,
+    /// Nodes in graph order.
+    pub nodes: Vec<NodeTheorem>,
+    /// Nodes that could alias but were not checked.
+    pub skipped: Vec<Skipped>,
+    /// Where one node was asked for: what each of its harmonics does, on the first image.
+    pub map: Option<FoldMap>,
+}
+
+/// The harmonics before a node's sampling (of the filtered field, or of σ(h)) and what each does to the defect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldMap {
+    /// The node's name.
+    pub node: String,
+    /// The grid that the harmonics are given on, \[columns, rows\].
+    pub fine: [usize; 2],
+    /// The grid that they are sampled to, \[columns, rows\].
+    pub coarse: [usize; 2],
+    /// |H_n|² summed over channels, `[rows][columns]`, with the constant in the middle (row ⌊rows/2⌋).
+    pub power: Vec<Vec<f64>>,
+    /// Each harmonic's own part of the defect, (2π v·(s(n) − s(k)))² |H_n|², in the same places.
+    pub damage: Vec<Vec<f64>>,
+}
+
 /// The theorem at one node, on one image or as the mean over several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeTheorem {
@@ -69,6 +112,8 @@ pub struct NodeTheorems {
     pub nodes: Vec<NodeTheorem>,
     /// Nodes that could alias but were not checked.
     pub skipped: Vec<Skipped>,
+    /// The map of the only node, where there is only one.
+    pub map: Option<FoldMap>,
 }
 
 impl NodeTheorems {
@@ -78,6 +123,9 @@ impl NodeTheorems {
         let count = images.len().max(1) as f64;
         let Some(mut mean) = images.pop() else { return Self::default() };
         images.reverse();
+        if let Some(first) = images.last_mut() {
+            mean.map = first.map.take();
+        }
         for (at, node) in mean.nodes.iter_mut().enumerate() {
             for other in images.iter().filter_map(|image| image.nodes.get(at)) {
                 node.predicted += other.predicted;

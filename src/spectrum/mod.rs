@@ -4,13 +4,20 @@
 //! a grid of M samples has its samples at j/M; a sampled signal's coefficients are its discrete Fourier transform
 //! divided by the number of samples, so that a harmonic's coefficient does not depend on the grid that saw it.
 
+pub mod activation;
 pub mod alias;
+pub mod bessel;
 pub mod convolution;
+pub mod departures;
 pub mod differentiation;
+pub mod filter;
 pub mod half_spectrum;
+pub mod harmonics;
+pub mod image_spectrum;
 pub mod name;
 pub mod series;
 pub mod strided;
+pub mod theorem;
 pub mod transform;
 pub mod velocity;
 

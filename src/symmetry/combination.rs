@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn unreadable_combinations_say_why() {
         let message = |text: &str| text.parse::<Combination>().unwrap_err().to_string();
-        assert!(message("rotat").contains("'rotate'"));
+        assert!(message("rotat").contains("did you mean rotate"));
         assert!(message("rotate+").contains("empty term"));
         assert!(message("").contains("empty term"));
         assert!(message("x*rotate").contains("'x' is not a number"));

@@ -124,14 +124,11 @@ impl AxisRule {
         row
     }
 
-    /// Where output samples lie: for whole-number enlargement by copies, at the centre of the cell they are copied from.
+    /// Where output samples lie, as the coordinate transformation says. That `nearest` then rounds is a defect of the
+    /// operator, not another position.
     fn step(&self) -> Step {
-        let ratio = self.scale;
-        if self.mode == Mode::Nearest && ratio >= 1.0 {
-            return Step { first: 0.5 / ratio - 0.5, step: 1.0 / ratio };
-        }
         let first = self.position(0);
-        let step = if self.output > 1 { self.position(1) - first } else { 1.0 / ratio };
+        let step = if self.output > 1 { self.position(1) - first } else { 1.0 / self.scale };
         Step { first, step }
     }
 }

@@ -1,0 +1,208 @@
+//! What commands that run networks share: their options, the opened model and images, notes and progress.
+
+use std::io::IsTerminal;
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tch::{Cuda, Device, Kind, Tensor};
+
+use crate::graph::{LoadOptions, Network};
+use crate::input::{Frame, METADATA_KEY, Preprocessing, Source};
+
+use super::failure::{Failure, Status};
+
+/// How to load and run a network.
+#[derive(Debug, Args)]
+pub(super) struct NetworkArgs {
+    /// How photos become input [default: what the model's metadata says, else imagenet].
+    #[arg(long, value_enum)]
+    preprocess: Option<Preprocess>,
+    /// The input's shape where the model leaves it open, such as 1,3,224,224.
+    #[arg(long, value_name = "N,C,H,W", value_delimiter = ',')]
+    input_shape: Option<Vec<i64>>,
+    /// The precision of the run.
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
+    /// cpu, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Threads for libtorch [default: all cores].
+    #[arg(long)]
+    threads: Option<NonZeroU16>,
+    /// Taken for the sake of scripts that pass it to every command: nothing here is random.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Preprocess {
+    /// ImageNet mean and std, centre 87.5 %, bicubic.
+    Imagenet,
+    /// −1 to 1, whole centre crop.
+    Half,
+    /// 0 to 1, whole centre crop.
+    Raw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Precision {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+/// A device by name.
+#[derive(Clone, Copy, Debug)]
+struct DeviceChoice(Device);
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let device = match text.split_once(':') {
+            None if text == "cpu" => Some(Device::Cpu),
+            None if text == "cuda" => Some(Device::Cuda(0)),
+            Some(("cuda", number)) => number.parse().ok().map(Device::Cuda),
+            _ => None,
+        };
+        device.map(Self).ok_or_else(|| "known are cpu, cuda and cuda:N".to_owned())
+    }
+}
+
+impl DeviceChoice {
+    fn usable(self) -> Result<Device, Failure> {
+        let found = Cuda::device_count();
+        match self.0 {
+            Device::Cuda(number) if number as i64 >= found => Err(Failure::new(
+                Status::Machine,
+                format!(
+                    "the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or \
+                     build with a LIBTORCH that has CUDA"
+                ),
+            )),
+            device => Ok(device),
+        }
+    }
+}
+
+/// A loaded network and the images to measure it on.
+pub(super) struct Opened {
+    pub(super) network: Network,
+    pub(super) source: Source,
+    /// How images become input, in words.
+    pub(super) preprocess: String,
+    preprocessing: Preprocessing,
+}
+
+impl NetworkArgs {
+    /// Loads the model and lists the images.
+    pub(super) fn open(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
+        if let Some(threads) = self.threads {
+            tch::set_num_threads(i32::from(threads.get()));
+        }
+        let device = self.device.usable()?;
+        let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
+        let network = Network::load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        let size = match network.input().shape[..] {
+            [1, c, h, w] => [c as usize, h as usize, w as usize],
+            ref shape => {
+                return Err(Failure::new(
+                    Status::Unsupported,
+                    format!(
+                        "{}: the input has the shape {shape:?}; images are [1, channels, rows, columns]",
+                        model.display()
+                    ),
+                ));
+            }
+        };
+        let source = Source::open(images, size)?;
+        let (preprocessing, name) = match (self.preprocess, network.metadata(METADATA_KEY)) {
+            (Some(Preprocess::Imagenet), _) => (Preprocessing::imagenet(), "imagenet"),
+            (Some(Preprocess::Half), _) => (Preprocessing::half(), "half"),
+            (Some(Preprocess::Raw), _) => (Preprocessing::raw(), "raw"),
+            (None, Some(json)) => (Preprocessing::from_metadata(json)?, "metadata"),
+            (None, None) => (Preprocessing::imagenet(), "imagenet"),
+        };
+        let preprocess = if source.has_photos() {
+            format!("{name} ({})", preprocessing.describe())
+        } else {
+            "tensor (taken as it is)".to_owned()
+        };
+        Ok(Opened { network, source, preprocess, preprocessing })
+    }
+
+    /// `f32` or `f64`.
+    pub(super) fn precision(&self) -> &'static str {
+        if self.precision == Precision::F64 { "f64" } else { "f32" }
+    }
+
+    /// `cpu` or `cuda:N`.
+    pub(super) fn device(&self) -> String {
+        match self.device.0 {
+            Device::Cuda(number) => format!("cuda:{number}"),
+            _ => "cpu".to_owned(),
+        }
+    }
+}
+
+impl Opened {
+    /// One image as the network's input, `[1, channels, rows, columns]`, in double precision.
+    pub(super) fn read(&self, frame: &Frame, console: &Console) -> Result<Tensor, Failure> {
+        let (image, notes) = self.source.read(frame, &self.preprocessing)?;
+        notes.iter().for_each(|note| console.note(note));
+        let (c, h, w) = image.dim();
+        let values: Vec<f64> = image.iter().copied().collect();
+        Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
+    }
+
+    /// Says which output is measured where a model has several.
+    pub(super) fn note_outputs(&self, console: &Console) {
+        if !self.network.other_outputs().is_empty() {
+            let others = self.network.other_outputs().join(", ");
+            console.note(&format!("measured is the output '{}'; not measured: {others}", self.network.output().name));
+        }
+    }
+}
+
+/// Notes and progress on standard error.
+pub(super) struct Console {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Console {
+    /// A bar of `length` `things`, where there is a terminal to draw it on.
+    pub(super) fn new(quiet: bool, length: usize, things: &str) -> Self {
+        let visible = !quiet && std::io::stderr().is_terminal();
+        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(length as u64), target);
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, quiet }
+    }
+
+    /// A note, unless quiet.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("note: {text}"));
+        }
+    }
+
+    /// Some more of the things are done.
+    pub(super) fn advance(&self, things: u64) {
+        self.bar.inc(things);
+    }
+
+    /// The bar goes away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,70 @@
+//! The output options that commands share, claimed before anything is computed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::failure::{Failure, Status};
+use crate::figure::{Figure, Format, render};
+use crate::report::{OutputFile, Sink, json_bytes};
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// Write the result as JSON; - is standard output, which then carries nothing else.
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+    /// Draw the result.
+    #[arg(long, value_name = "FILE.svg|png")]
+    plot: Option<PathBuf>,
+    /// Replace output files that exist.
+    #[arg(long)]
+    force: bool,
+}
+
+/// The claimed files.
+pub(super) struct Outputs {
+    json: Option<Sink>,
+    plot: Option<(OutputFile, Format)>,
+}
+
+impl Outputs {
+    pub(super) fn claim(args: &OutputArgs) -> Result<Self, Failure> {
+        let plot = match &args.plot {
+            Some(path) => {
+                let format = Format::from_path(path).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
+                Some((OutputFile::claim(path, args.force)?, format))
+            }
+            None => None,
+        };
+        let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
+        Ok(Self { json, plot })
+    }
+
+    /// Writes what was asked for, and the table unless JSON has standard output to itself.
+    pub(super) fn write(
+        self,
+        report: &impl Serialize,
+        figure: &impl Figure,
+        table: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let broken = |error: &dyn std::error::Error| Failure::new(Status::NotFinite, error.to_string());
+        // All bytes first: a figure that cannot be drawn leaves no JSON behind.
+        let json = self.json.as_ref().map(|_| json_bytes(report)).transpose().map_err(|error| broken(&error))?;
+        let plot = match &self.plot {
+            Some((_, format)) => Some(render(figure, *format).map_err(|error| broken(&error))?),
+            None => None,
+        };
+        if !matches!(self.json, Some(Sink::Standard)) {
+            Sink::Standard.write_bytes(table().as_bytes())?;
+        }
+        if let (Some((file, _)), Some(bytes)) = (self.plot, plot) {
+            file.write_bytes(&bytes)?;
+        }
+        if let (Some(sink), Some(bytes)) = (self.json, json) {
+            sink.write_bytes(&bytes)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! A LEE report as text for a terminal.
+
+use crate::figure::number::compact;
+use crate::figure::style::printable;
+use crate::measure::lee_report::{GeneratorLee, LeeReport};
+
+/// The least width that holds the numbers.
+const LEAST_WIDTH: usize = 60;
+/// The bars end here even on a wide terminal: longer ones say no more.
+const LONGEST_BAR: usize = 30;
+const GAP: &str = "  ";
+
+/// The report as lines of at most `width` columns (taken as 60 where it is less), without colours.
+///
+/// Generators with LEE ± standard error, E|L|, relative LEE and a bar; the symmetry spectrum in words; what was
+/// assumed; what it cost.
+pub fn lee_table(report: &LeeReport, width: usize) -> String {
+    let width = width.max(LEAST_WIDTH);
+    let mut lines = vec![heading(report), String::new()];
+    lines.extend(generators(report, width));
+    lines.extend(spectrum(report));
+    lines.push(String::new());
+    lines.extend(assumptions(report));
+    lines.push(cost(report));
+    let mut text = String::new();
+    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn heading(report: &LeeReport) -> String {
+    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
+    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    format!("{}: Lie derivatives of its {} ({shape}), mean over {images}", report.model, report.output)
+}
+
+fn generators(report: &LeeReport, width: usize) -> Vec<String> {
+    let mut rows = vec![["generator", "LEE", "± s.e.m.", "mean |L|", "relative"].map(str::to_owned)];
+    rows.extend(report.generators.iter().map(|(name, lee)| cells(name, lee)));
+    let mut columns = [0; 5];
+    for row in &rows {
+        for (column, cell) in columns.iter_mut().zip(row) {
+            *column = (*column).max(cell.chars().count());
+        }
+    }
+    // A combination may be named at any length; numbers may not be pushed off the screen.
+    let numbers: usize = columns[1..].iter().map(|column| column + GAP.len()).sum();
+    columns[0] = columns[0].min(width.saturating_sub(numbers).max(11));
+    let room = width.saturating_sub(columns[0] + numbers + GAP.len()).min(LONGEST_BAR);
+    let largest = report.generators.values().map(|lee| lee.lee).fold(0.0, f64::max);
+    let bars = std::iter::once(String::new()).chain(report.generators.values().map(|lee| bar(lee.lee, largest, room)));
+    rows.iter()
+        .zip(bars)
+        .map(|(row, bar)| {
+            let mut line = pad_right(&shortened(&row[0], columns[0]), columns[0]);
+            for (cell, column) in row.iter().zip(columns).skip(1) {
+                line += GAP;
+                line += &pad_left(cell, column);
+            }
+            line + GAP + &bar
+        })
+        .collect()
+}
+
+fn cells(name: &str, lee: &GeneratorLee) -> [String; 5] {
+    let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), compact);
+    let sem = lee.sem.map_or_else(|| "–".to_owned(), |sem| format!("± {}", compact(sem)));
+    [name.to_owned(), compact(lee.lee), sem, compact(lee.mean_abs), optional(lee.relative)]
+}
+
+/// In eighths of a column.
+fn bar(value: f64, largest: f64, room: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if largest <= 0.0 || value <= 0.0 {
+        return String::new();
+    }
+    let eighths = (value / largest * room as f64 * 8.0).round() as usize;
+    // What is not zero is seen.
+    let eighths = if room > 0 { eighths.max(1) } else { 0 };
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}
+
+fn spectrum(report: &LeeReport) -> Vec<String> {
+    if report.symmetry_spectrum.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        String::new(),
+        "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE, generators scaled to \
+         E‖A x‖² = 1):"
+            .to_owned(),
+    ];
+    let values: Vec<String> = report.symmetry_spectrum.iter().map(|d| compact(d.eigenvalue.max(0.0))).collect();
+    let column = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
+    for (value, direction) in values.iter().zip(&report.symmetry_spectrum) {
+        lines.push(format!("{GAP}{}{GAP}{}", pad_left(value, column), direction.words()));
+    }
+    lines
+}
+
+fn assumptions(report: &LeeReport) -> [String; 2] {
+    let action = if report.output_action == "image" {
+        "is taken as an image: spatial generators move it, saturate scales it"
+    } else {
+        "is taken as a vector that no generator moves"
+    };
+    let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
+    [
+        format!("The output {action}. t is in {unit}."),
+        format!(
+            "Derivative {}, boundary {}, grid {}; preprocessing {}; {} on {}.",
+            report.derivative, report.boundary, report.grid, report.preprocess, report.precision, report.device
+        ),
+    ]
+}
+
+fn cost(report: &LeeReport) -> String {
+    let timing = &report.timing;
+    let times = |forward: f64| if forward > 0.0 { compact(timing.sweep_ms / forward) } else { "–".to_owned() };
+    let mut line = format!("One sweep (value and 7 tangents) took {} ms", compact(timing.sweep_ms));
+    if let Some(forward) = timing.forward_ms {
+        line += &format!(", {} × one forward of {} ms", times(forward), compact(forward));
+    }
+    if let Some(batch) = timing.forward_batch8_ms {
+        line += &format!(", {} × a forward of 8 images of {} ms", times(batch), compact(batch));
+    }
+    line + "."
+}
+
+fn pad_left(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.chars().count())) + text
+}
+
+fn pad_right(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(text.chars().count()))
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Broken between words where it is too long; a word longer than a line is left whole.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    if line.chars().count() <= width {
+        return vec![line.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
+            lines.push(format!("{GAP}{word}"));
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}

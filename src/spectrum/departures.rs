@@ -1,0 +1,79 @@
+//! How far the diagonal and the printed form of the theorem depart from the exact one, over random series.
+
+use serde::{Deserialize, Serialize};
+
+use super::GridSize;
+use super::filter::Filter;
+use super::series::{FourierSeries, RandomSeries};
+use super::theorem::{Setup, TheoremError, check_series};
+use super::velocity::Velocity;
+
+/// One random series.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Departure {
+    /// Its band K.
+    pub band: u64,
+    /// The grid's side M.
+    pub grid: usize,
+    /// Bins that hold more than one harmonic, over all bins.
+    pub collision_share: f64,
+    /// diagonal/exact − 1.
+    pub diagonal: f64,
+    /// paper/exact − 1.
+    pub paper: f64,
+    /// |measured/exact − 1|.
+    pub measured: f64,
+}
+
+/// A study over bands and grids.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Departures {
+    /// The velocity.
+    pub velocity: Velocity,
+    /// Series per band and grid.
+    pub per_case: usize,
+    /// Every series.
+    pub cases: Vec<Departure>,
+}
+
+/// Checks the theorem on `per_case` random real series for every band on every square grid; pairs without aliasing are
+/// left out.
+///
+/// # Errors
+/// Those of [`check_series`].
+pub fn departures(
+    bands: &[u64],
+    grids: &[usize],
+    per_case: usize,
+    velocity: Velocity,
+) -> Result<Departures, TheoremError> {
+    let mut cases = Vec::new();
+    for &grid in grids {
+        for &band in bands.iter().filter(|band| 2 * **band >= grid as u64) {
+            for seed in 0..per_case as u64 {
+                let series = FourierSeries::random(RandomSeries { band, decay: 1.0, real: true, seed })?;
+                let setup = Setup {
+                    samples: None,
+                    grid: GridSize::square(grid),
+                    velocity,
+                    prefilter: Filter::None,
+                    activation: None,
+                    tolerance: 1e-6,
+                };
+                let report = check_series(&series, &setup)?;
+                let over_exact = |form: f64| form / report.exact - 1.0;
+                if report.exact > report.rounding() {
+                    cases.push(Departure {
+                        band,
+                        grid,
+                        collision_share: report.assumptions.collisions as f64 / (grid * grid) as f64,
+                        diagonal: over_exact(report.diagonal),
+                        paper: over_exact(report.paper),
+                        measured: over_exact(report.measured).abs(),
+                    });
+                }
+            }
+        }
+    }
+    Ok(Departures { velocity, per_case, cases })
+}

@@ -1,0 +1,319 @@
+//! `aliascope lee` and `doctor` as a user meets them: what they print, and how they fail.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aliascope::graph::onnx::proto::*;
+use assert_cmd::Command;
+use common::asset;
+use predicates::prelude::*;
+use prost::Message;
+use serde_json::Value;
+
+fn aliascope() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
+    // Tests share the machine: libtorch's threads must not spin while others wait for a core.
+    command.env("OMP_WAIT_POLICY", "passive").current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn lee(model: &Path, image: &Path) -> Command {
+    let mut command = aliascope();
+    command.arg("lee").arg(model).arg("--images").arg(image);
+    command
+}
+
+fn chelsea() -> PathBuf {
+    asset("photos/chelsea.png")
+}
+
+fn lite0() -> PathBuf {
+    asset("models/efficientnet-lite0.onnx")
+}
+
+/// One sentence, the status, no backtrace, nothing on standard output.
+fn refuses(mut command: Command, status: i32, words: &[&str]) {
+    let mut assert = command.assert().code(status).stdout("");
+    for word in words {
+        assert = assert.stderr(predicate::str::contains(*word));
+    }
+    let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    let messages: Vec<&str> = stderr.lines().filter(|line| !line.starts_with("note:")).collect();
+    assert_eq!(messages.len(), 1, "one message, not:\n{stderr}");
+    assert!(messages[0].starts_with("aliascope: "), "{stderr}");
+    for trace in ["panicked", "0x", "frame #", ".cpp", "Exception raised"] {
+        assert!(!stderr.contains(trace), "{trace} in:\n{stderr}");
+    }
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn tensor_type(shape: &[Option<i64>]) -> TypeProto {
+    let dimension = |n: &Option<i64>| Dimension {
+        value: Some(n.map_or(DimensionValue::Param("open".to_owned()), DimensionValue::Value)),
+        ..Default::default()
+    };
+    let shape = TensorShapeProto { dim: shape.iter().map(dimension).collect() };
+    let tensor = TensorType { elem_type: Some(1), shape: Some(shape) };
+    TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() }
+}
+
+fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: text(op_type),
+        name: text(&format!("/body/{op_type}")),
+        input: inputs.iter().map(|s| (*s).to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    }
+}
+
+/// A model of the given nodes from `x` to `y`.
+fn model(shape: &[Option<i64>], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+    let value = |name: &str, shape: &[Option<i64>]| ValueInfoProto {
+        name: text(name),
+        r#type: Some(tensor_type(shape)),
+        ..Default::default()
+    };
+    ModelProto {
+        ir_version: Some(8),
+        opset_import: vec![OperatorSetIdProto { domain: text(""), version: Some(17) }],
+        graph: Some(GraphProto {
+            name: text("test"),
+            node: nodes,
+            initializer,
+            input: vec![value("x", shape)],
+            output: vec![value("y", &[])],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+const FIXED: [Option<i64>; 4] = [Some(1), Some(3), Some(16), Some(16)];
+
+fn saved(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn saved_model(folder: &Path, model: &ModelProto) -> PathBuf {
+    saved(folder, "model.onnx", &model.encode_to_vec())
+}
+
+#[test]
+fn results_have_their_schema() {
+    let output = lee(&lite0(), &chelsea()).args(["--json", "-"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).expect("standard output is JSON alone");
+    insta::assert_json_snapshot!(report, {
+        ".model" => "[model]",
+        ".image_names[]" => "[photo]",
+        ".generators.*.lee" => "[number]",
+        ".generators.*.mean_abs" => "[number]",
+        ".generators.*.relative" => "[number]",
+        ".gram.matrix[][]" => "[number]",
+        ".gram.input_energy[]" => "[number]",
+        ".symmetry_spectrum[].eigenvalue" => "[number]",
+        ".symmetry_spectrum[].direction.*" => "[number]",
+        ".timing.*" => "[number]",
+    });
+
+    // What follows by linearity does follow.
+    let lee = |name: &str| report["generators"][name]["lee"].as_f64().unwrap();
+    let gram = |i: usize, j: usize| report["gram"]["matrix"][i][j].as_f64().unwrap();
+    let close = |a: f64, b: f64| assert!((a - b).abs() <= 1e-12 * (a.abs() + b.abs()), "{a} {b}"); // sums in f64
+    close(lee("shear_x"), gram(4, 4));
+    close(lee("rotate"), gram(4, 4) - 2.0 * gram(4, 5) + gram(5, 5));
+    close(lee("scale"), gram(2, 2) + 2.0 * gram(2, 3) + gram(3, 3));
+    let trace: f64 = (0..6).map(|i| gram(i, i) / report["gram"]["input_energy"][i].as_f64().unwrap()).sum();
+    let sum: f64 =
+        report["symmetry_spectrum"].as_array().unwrap().iter().map(|s| s["eigenvalue"].as_f64().unwrap()).sum();
+    assert!((trace - sum).abs() <= 1e-12 * trace, "eigenvalues add up to the trace: {trace} {sum}");
+}
+
+#[test]
+fn outputs_are_written_and_never_replaced_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let run = || {
+        let mut command = lee(&lite0(), &chelsea());
+        command.args(["--generator", "rotate+0.5*saturate"]);
+        for (flag, name) in
+            [("--json", "lee.json"), ("--csv", "lee.csv"), ("--vectors", "lee.safetensors"), ("--plot", "lee.svg")]
+        {
+            command.arg(flag).arg(path(name));
+        }
+        command
+    };
+    run().assert().success().stdout(predicate::str::contains("rotate+0.5*saturate"));
+    let mut names: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["lee-tangents.png", "lee.csv", "lee.json", "lee.safetensors", "lee.svg"]);
+
+    let bytes = fs::read(path("lee.safetensors")).unwrap();
+    let vectors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(vectors.tensor("lie/translate_x").unwrap().shape(), [1, 1000]);
+    let floats = |name: &str| -> Vec<f32> {
+        let tensor = vectors.tensor(&format!("lie/{name}")).unwrap();
+        tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    // LEE is the mean square of the vectors, to single precision.
+    let report: Value = serde_json::from_slice(&fs::read(path("lee.json")).unwrap()).unwrap();
+    for name in ["translate_x", "rotate", "rotate+0.5*saturate"] {
+        let mean = floats(name).iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / 1000.0;
+        let lee = report["generators"][name]["lee"].as_f64().unwrap();
+        assert!((mean - lee).abs() <= 1e-5 * lee, "{name}: {mean} {lee}");
+    }
+
+    refuses(run(), 6, &["exists", "--force"]);
+    run().arg("--force").assert().success();
+    let mut command = lee(&lite0(), &chelsea());
+    command.args(["--json", "/proc/no/such/place.json"]);
+    refuses(command, 6, &["/proc/no/such/place.json"]);
+    let mut command = lee(&lite0(), &chelsea());
+    command.arg("--plot").arg(path("figure.pdf"));
+    refuses(command, 2, &[".svg or .png"]);
+}
+
+#[test]
+fn an_image_to_image_network_moves_its_output() {
+    let output = lee(&asset("models/ppocr-v4-det.onnx"), &chelsea())
+        .args(["--input-shape", "1,3,96,160", "--preprocess", "half", "--json", "-", "--precision", "f64"])
+        .assert()
+        .success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(report["output_action"], "image");
+    assert_eq!(report["output"], "identity");
+    assert_eq!(report["output_shape"], serde_json::json!([1, 1, 96, 160]));
+}
+
+#[test]
+fn models_that_cannot_be_used_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let photo = chelsea();
+
+    refuses(lee(&folder.join("none.onnx"), &photo), 3, &["none.onnx", "cannot be read"]);
+    refuses(lee(folder, &photo), 3, &["folder"]);
+    refuses(lee(&saved(folder, "empty.onnx", b""), &photo), 3, &["empty"]);
+    refuses(lee(&saved(folder, "text.onnx", b"this is no model\n"), &photo), 3, &["not an ONNX model"]);
+    let whole = fs::read(lite0()).unwrap();
+    refuses(lee(&saved(folder, "half.onnx", &whole[..whole.len() / 2]), &photo), 3, &["half.onnx", "cut off"]);
+
+    let unknown = model(&FIXED, vec![node("Frobnicate", &["x"], "y")], vec![]);
+    refuses(
+        lee(&saved_model(folder, &unknown), &photo),
+        4,
+        &["/body/Frobnicate", "opset 17", "not supported", "supported are", "Conv"],
+    );
+    let mut attribute = node("Relu", &["x"], "y");
+    attribute.attribute =
+        vec![AttributeProto { name: text("slope"), r#type: Some(1), f: Some(0.1), ..Default::default() }];
+    let attribute = model(&FIXED, vec![attribute], vec![]);
+    refuses(lee(&saved_model(folder, &attribute), &photo), 4, &["/body/Relu", "'slope'", "opset 17"]);
+
+    let open = model(&[Some(1), Some(3), None, None], vec![node("Relu", &["x"], "y")], vec![]);
+    refuses(lee(&saved_model(folder, &open), &photo), 3, &["[1, 3, ?, ?]", "--input-shape 1,3,224,224"]);
+    let mut fixed = lee(&saved_model(folder, &open), &photo);
+    fixed.args(["--input-shape", "1,3,32,32", "--quiet"]).assert().success();
+
+    let cycle = model(&FIXED, vec![node("Add", &["x", "z"], "y"), node("Relu", &["y"], "z")], vec![]);
+    refuses(lee(&saved_model(folder, &cycle), &photo), 3, &["/body/Add", "'z'", "cycle"]);
+    let constant = TensorProto { name: text("c"), data_type: Some(1), float_data: vec![1.0], ..Default::default() };
+    let still = model(&FIXED, vec![node("Relu", &["c"], "y")], vec![constant]);
+    refuses(lee(&saved_model(folder, &still), &photo), 3, &["does not depend on the input"]);
+    let nan = TensorProto { name: text("c"), data_type: Some(1), float_data: vec![f32::NAN], ..Default::default() };
+    let nan = model(&FIXED, vec![node("Add", &["x", "c"], "y")], vec![nan]);
+    refuses(lee(&saved_model(folder, &nan), &photo), 7, &["'c'", "NaN", "/body/Add"]);
+    let log = model(&FIXED, vec![node("Log", &["x"], "y")], vec![]);
+    refuses(lee(&saved_model(folder, &log), &photo), 7, &["NaN", "chelsea.png"]);
+}
+
+#[test]
+fn images_that_cannot_be_used_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = saved_model(folder, &model(&FIXED, vec![node("Relu", &["x"], "y")], vec![]));
+
+    refuses(lee(&small, &folder.join("none.png")), 5, &["none.png"]);
+    refuses(lee(&small, &saved(folder, "empty.png", b"")), 5, &["empty.png"]);
+    refuses(lee(&small, &saved(folder, "text.png", b"no pixels here, only words")), 5, &["text.png", "PNG or JPEG"]);
+    let whole = fs::read(chelsea()).unwrap();
+    refuses(lee(&small, &saved(folder, "half.png", &whole[..whole.len() / 2])), 5, &["half.png", "cut off"]);
+    let nothing = folder.join("nothing");
+    fs::create_dir(&nothing).unwrap();
+    refuses(lee(&small, &nothing), 5, &["nothing", "no .png"]);
+
+    let tensor = |name: &str, key: &str, shape: Vec<usize>, values: Vec<f32>| {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap();
+        let path = folder.join(name);
+        fs::write(&path, safetensors::serialize([(key, view)], None).unwrap()).unwrap();
+        path
+    };
+    let count = 2 * 3 * 16 * 16;
+    let good = tensor("good.safetensors", "x", vec![2, 3, 16, 16], (0..count).map(|i| i as f32 * 0.01).collect());
+    let mut command = lee(&small, &good);
+    let output = command.args(["--json", "-"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(report["images"], 2);
+    assert_eq!(report["preprocess"], "tensor (taken as it is)");
+    refuses(lee(&small, &tensor("key.safetensors", "z", vec![1, 3, 16, 16], vec![0.0; 768])), 5, &["'x'", "'z'"]);
+    refuses(lee(&small, &tensor("shape.safetensors", "x", vec![3, 16, 16], vec![0.0; 768])), 5, &["[N, 3, 16, 16]"]);
+    let nan = tensor("nan.safetensors", "x", vec![1, 3, 16, 16], vec![f32::NAN; 768]);
+    refuses(lee(&small, &nan), 7, &["nan.safetensors[0]", "NaN"]);
+}
+
+#[test]
+fn photos_of_other_kinds_are_converted_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = saved_model(folder, &model(&FIXED, vec![node("Relu", &["x"], "y")], vec![]));
+    let grey = folder.join("grey.png");
+    image::GrayImage::from_fn(20, 20, |x, y| image::Luma([(x * y) as u8])).save(&grey).unwrap();
+    let deep = folder.join("deep.png");
+    image::ImageBuffer::from_fn(20, 20, |x, y| image::Rgb([(x * 3000) as u16, (y * 3000) as u16, 9]))
+        .save(&deep)
+        .unwrap();
+    let clear = folder.join("clear.png");
+    image::RgbaImage::from_fn(20, 20, |x, y| image::Rgba([x as u8, y as u8, 9, 100])).save(&clear).unwrap();
+    for (path, note) in [(grey, "greyscale"), (deep, "16 bits"), (clear, "alpha")] {
+        lee(&small, &path).assert().success().stderr(predicate::str::contains(note));
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    let with = |arguments: &[&str]| {
+        let mut command = lee(&lite0(), &chelsea());
+        command.args(arguments);
+        command
+    };
+    for (arguments, word) in [
+        (["--generator", "rotat"], "rotate"),
+        (["--derivative", "spectrall"], "spectral"),
+        (["--grid", "middle"], "tracked"),
+        (["--device", "tpu"], "cuda"),
+        (["--threads", "0"], "0"),
+    ] {
+        with(&arguments).assert().code(2).stdout("").stderr(predicate::str::contains(word));
+    }
+    refuses(with(&["--derivative", "authors", "--boundary", "periodic"]), 2, &["authors", "periodic"]);
+    refuses(with(&["--device", "cuda:7"]), 8, &["cuda:7"]);
+    let mut logits = lee(&asset("models/ppocr-v4-det.onnx"), &chelsea());
+    logits.args(["--input-shape", "1,3,32,32", "--output", "softmax"]);
+    refuses(logits, 2, &["softmax", "identity"]);
+}
+
+#[test]
+fn doctor_says_what_is_here() {
+    let words = predicate::str::contains("libtorch").and(predicate::str::contains("2.13.0"));
+    aliascope().arg("doctor").assert().success().stdout(words.and(predicate::str::contains("efficientnet-lite0.onnx")));
+}

@@ -1,0 +1,63 @@
+//! The lee report as a table, as CSV and as vectors.
+
+mod samples;
+
+use aliascope::report::{VectorsError, lee_csv, lee_table, vectors_bytes};
+
+#[test]
+fn the_table_of_a_classifier() {
+    insta::assert_snapshot!(lee_table(&samples::classifier(), 100));
+}
+
+#[test]
+fn the_table_of_a_degenerate_report() {
+    insta::assert_snapshot!(lee_table(&samples::degenerate(), 80));
+}
+
+#[test]
+fn no_line_is_wider_than_asked() {
+    let mut report = samples::classifier();
+    report.output_action = "image".to_owned();
+    report.units = "pixel".to_owned();
+    let asked = report.generators["rotate"].clone();
+    report.generators.insert("rotate+0.5*saturate-1.25*hyperbolic+translate_x".to_owned(), asked);
+    for width in [60, 72, 80, 100, 140] {
+        let table = lee_table(&report, width);
+        assert!(table.contains("saturate scales it") || width < 80);
+        for line in table.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+    assert_eq!(lee_table(&report, 0), lee_table(&report, 60));
+}
+
+#[test]
+fn csv_has_a_row_per_generator() {
+    insta::assert_snapshot!(lee_csv(&samples::classifier()));
+    assert!(lee_csv(&samples::degenerate()).contains("\nrotate,0,,0,\n"));
+}
+
+#[test]
+fn vectors_come_back() {
+    let numbers = vec![1.0f32, -2.0, 3.5, 0.0, 0.25, 1e-30];
+    let vectors = vec![("rotate".to_owned(), vec![2, 3], numbers.clone()), ("scale".to_owned(), vec![0, 3], vec![])];
+    let bytes = vectors_bytes(&vectors, [("derivative".to_owned(), "spectral".to_owned())].into()).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(header.metadata().as_ref().unwrap()["derivative"], "spectral");
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = file.tensor("lie/rotate").unwrap();
+    assert_eq!((tensor.shape(), tensor.dtype()), (&[2, 3][..], safetensors::Dtype::F32));
+    let read: Vec<f32> = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert_eq!(read, numbers);
+    assert_eq!(file.tensor("lie/scale").unwrap().shape(), [0, 3]);
+}
+
+#[test]
+fn vectors_of_another_shape_are_refused() {
+    let wrong = vec![("rotate".to_owned(), vec![2, 2], vec![1.0f32])];
+    assert!(matches!(vectors_bytes(&wrong, Default::default()), Err(VectorsError::Shape { count: 1, .. })));
+    let huge = vec![("rotate".to_owned(), vec![usize::MAX, 2], vec![1.0f32])];
+    assert!(matches!(vectors_bytes(&huge, Default::default()), Err(VectorsError::Shape { .. })));
+    let twice = vec![("rotate".to_owned(), vec![1], vec![1.0f32]); 2];
+    assert!(matches!(vectors_bytes(&twice, Default::default()), Err(VectorsError::Twice { .. })));
+}
