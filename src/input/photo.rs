@@ -1,6 +1,6 @@
 //! One photo as a network's input.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     if !matches!(channels, 1 | 3) {
         return Err(InputError::Channels { channels });
     }
-    let (image, notes) = decode(path)?;
+    let (image, notes) = decode(path, channels)?;
     let (width, height) = (image.width(), image.height());
     if width == 0 || height == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
@@ -59,12 +59,17 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     Ok(Photo { data, notes })
 }
 
+/// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
+const LARGEST: u64 = 1_000_000_000;
+
+const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
+
 /// Reads a photo's luma as it is, uncropped, values from 0 to 1: `[rows, columns]`.
 ///
 /// # Errors
 /// When the file cannot be read or decoded, or has no pixels.
 pub fn read_luma(path: &Path) -> Result<Array2<f64>, InputError> {
-    let (image, _) = decode(path)?;
+    let (image, _) = decode(path, 1)?;
     let (rows, columns) = (image.height() as usize, image.width() as usize);
     if rows == 0 || columns == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
@@ -81,29 +86,47 @@ fn luma([r, g, b]: [f64; 3]) -> f64 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 
-fn decode(path: &Path) -> Result<(DynamicImage, Vec<String>), InputError> {
+/// The pixels, and what is noted of them for a network of `channels` channels.
+fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), InputError> {
     let read = |source| InputError::Read { path: path.to_owned(), source };
     let undecodable = |error: ImageError| {
         let problem = match error {
             ImageError::Unsupported(_) => "this is not a PNG or JPEG image; convert it".to_owned(),
-            ImageError::Limits(_) => "the image is too large to decode; shrink it first".to_owned(),
+            ImageError::Limits(_) => TOO_LARGE.to_owned(),
             other => format!("the image is damaged or cut off ({other}); fetch it again"),
         };
         InputError::Image { path: path.to_owned(), problem }
     };
+    let metadata = fs::metadata(path).map_err(read)?;
+    let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
+    // A device may have no end, and a pipe may wait for ever.
+    if !metadata.is_file() {
+        return Err(wrong("this is not an ordinary file; give a PNG or JPEG image"));
+    }
+    if metadata.len() == 0 {
+        return Err(wrong("the file is empty; fetch it again"));
+    }
     // By content, not by name: a photo with the wrong extension is still a photo.
     let file = BufReader::new(File::open(path).map_err(read)?);
     let reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let color = decoder.color_type();
+    // Decoders limit their own buffers, not the one for the pixels that is allocated from what the header says.
+    if decoder.total_bytes() > LARGEST {
+        return Err(wrong(TOO_LARGE));
+    }
     let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     image.apply_orientation(orientation);
 
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let mut notes = Vec::new();
-    if !color.has_color() {
-        notes.push(format!("{name}: greyscale, repeated over the colour channels"));
+    match (color.has_color(), channels) {
+        (false, 3) => notes.push(format!("{name}: greyscale, repeated over the colour channels")),
+        (true, 1) => {
+            notes.push(format!("{name}: its colours are reduced to brightness, as the network has one channel"))
+        }
+        _ => {}
     }
     if color.has_alpha() {
         notes.push(format!("{name}: its alpha channel is dropped"));

@@ -59,7 +59,7 @@ impl Source {
                     .map_err(read)?
                     .map(|entry| entry.map(|entry| entry.path()).map_err(read))
                     .collect::<Result<Vec<_>, _>>()?;
-                found.retain(|path| has_extension(path, &["png", "jpg", "jpeg"]));
+                found.retain(|path| has_extension(path, &["png", "jpg", "jpeg"]) && !path.is_dir());
                 found.sort();
                 if found.is_empty() {
                     return Err(InputError::EmptyFolder { path: path.clone() });

@@ -5,6 +5,7 @@ mod error;
 pub mod proto;
 mod read;
 mod tensor;
+mod write;
 
 pub use attributes::Attributes;
 pub use error::OnnxError;

@@ -24,8 +24,13 @@ pub struct OnnxFile {
 pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     let read = |source| OnnxError::Read { path: path.to_owned(), problem: "the model cannot be read", source };
     let wrong = |problem: &str| OnnxError::Format { path: path.to_owned(), problem: problem.to_owned() };
-    if fs::metadata(path).map_err(read)?.is_dir() {
+    let metadata = fs::metadata(path).map_err(read)?;
+    if metadata.is_dir() {
         return Err(wrong("this is a folder; give the .onnx file in it"));
+    }
+    // A device may have no end, and a pipe may wait for ever.
+    if !metadata.is_file() {
+        return Err(wrong("this is not an ordinary file; give an .onnx file"));
     }
     let bytes = fs::read(path).map_err(read)?;
     if bytes.is_empty() {

@@ -84,15 +84,10 @@ impl OnnxTensor {
         if tensor.segment.is_some() {
             return Err(wrong("it is stored in segments, which is not supported; save the model again".to_owned()));
         }
-        let entries = tensor
-            .dims
-            .iter()
-            .try_fold(1usize, |product, &n| usize::try_from(n).ok().and_then(|n| product.checked_mul(n)));
-        let bytes = entries.and_then(|n| n.checked_mul(element_type.width()));
-        let (Some(entries), Some(bytes)) = (entries, bytes) else {
+        let Some((entries, bytes)) = size(&tensor.dims, element_type) else {
             return Err(wrong(format!("its shape {:?} is impossible", tensor.dims)));
         };
-        let data = if tensor.data_location == Some(1) {
+        let data = if tensor.data_location == Some(EXTERNAL) {
             external_data(tensor, folder, bytes, &name)?
         } else if let Some(raw) = &tensor.raw_data {
             raw.clone()
@@ -113,6 +108,13 @@ impl OnnxTensor {
         };
         Ok(Self { name, shape: tensor.dims.clone(), element_type, data })
     }
+}
+
+/// Entries and bytes of a tensor; nothing where they are negative or more than can be counted.
+fn size(shape: &[i64], element_type: ElementType) -> Option<(usize, usize)> {
+    let entries =
+        shape.iter().try_fold(1usize, |product, &n| usize::try_from(n).ok().and_then(|n| product.checked_mul(n)))?;
+    Some((entries, entries.checked_mul(element_type.width())?))
 }
 
 fn type_name(code: i32) -> String {
@@ -168,41 +170,105 @@ fn half_to_single(bits: u16) -> f32 {
     }
 }
 
-/// The bytes of a tensor that lies in a file beside the model.
+/// The `bytes` bytes of a tensor that lies in a file beside the model.
 fn external_data(tensor: &TensorProto, folder: &Path, bytes: usize, name: &str) -> Result<Vec<u8>, OnnxError> {
-    let wrong = |problem: String| OnnxError::Tensor { tensor: name.to_owned(), problem };
-    let entry = |key: &str| {
-        let found = tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key));
-        found.and_then(|entry| entry.value.clone())
-    };
-    let location = entry("location").ok_or_else(|| wrong("its data lie in a file that is not named".to_owned()))?;
-    let number = |key: &str| match entry(key) {
-        None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| wrong(format!("its {key} '{text}' is not a number"))),
-    };
-    let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
-    if length.is_some_and(|length| length != bytes as u64) {
-        return Err(wrong(format!("its shape needs {bytes} bytes, its entry says {}", length.unwrap_or(0))));
+    let part = ExternalPart::find(tensor, folder, Some(bytes as u64), name)?;
+    if part.length != bytes as u64 {
+        return Err(OnnxError::Tensor {
+            tensor: name.to_owned(),
+            problem: format!("its shape needs {bytes} bytes, its entry says {}", part.length),
+        });
     }
-    let unreadable = |error: std::io::Error| wrong(format!("its data file '{location}' cannot be read: {error}"));
-    // Symbolic links are resolved first, so that a link cannot lead out of the folder either.
-    let root = fs::canonicalize(folder).map_err(unreadable)?;
-    let path = fs::canonicalize(folder.join(&location)).map_err(unreadable)?;
-    if !path.starts_with(&root) {
-        return Err(wrong(format!("its data file '{location}' lies outside the model's folder, which is refused")));
+    part.read()
+}
+
+/// Moves the data of a tensor that lies in a file beside the model into the tensor; gives their number of bytes, 0
+/// where the tensor has its data already.
+///
+/// # Errors
+/// As for reading it; when there are more than `most` bytes.
+pub(super) fn embed_external_data(tensor: &mut TensorProto, folder: &Path, most: usize) -> Result<usize, OnnxError> {
+    if tensor.data_location != Some(EXTERNAL) {
+        return Ok(0);
     }
-    let mut file = File::open(&path).map_err(unreadable)?;
-    let available = file.metadata().map_err(unreadable)?.len();
-    if offset.checked_add(bytes as u64).is_none_or(|end| end > available) {
-        return Err(wrong(format!(
-            "its data file '{location}' has {available} bytes, and bytes {offset} to {offset} + {bytes} are needed; \
-             fetch it again"
-        )));
+    let name = tensor.name.clone().unwrap_or_default();
+    let element_type = ElementType::try_from(tensor.data_type.unwrap_or(0)).ok();
+    let implied = element_type.and_then(|element_type| size(&tensor.dims, element_type)).map(|(_, bytes)| bytes as u64);
+    let part = ExternalPart::find(tensor, folder, implied, &name)?;
+    let length =
+        usize::try_from(part.length).ok().filter(|&length| length <= most).ok_or_else(|| OnnxError::Tensor {
+            tensor: name,
+            problem: "with its data file the model is too large: one ONNX file holds less than 2 GiB".to_owned(),
+        })?;
+    tensor.raw_data = Some(part.read()?);
+    tensor.data_location = None;
+    tensor.external_data.clear();
+    Ok(length)
+}
+
+/// TensorProto.DataLocation: the data lie in another file.
+const EXTERNAL: i32 = 1;
+
+/// The part of a file beside the model that holds a tensor's data; known to be there.
+struct ExternalPart {
+    file: File,
+    tensor: String,
+    location: String,
+    offset: u64,
+    length: u64,
+}
+
+impl ExternalPart {
+    /// The part that the tensor's entries describe; without a length there, `implied` or else the rest of the file.
+    fn find(tensor: &TensorProto, folder: &Path, implied: Option<u64>, name: &str) -> Result<Self, OnnxError> {
+        let wrong = |problem: String| OnnxError::Tensor { tensor: name.to_owned(), problem };
+        let entry = |key: &str| {
+            let found = tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key));
+            found.and_then(|entry| entry.value.clone())
+        };
+        let number = |key: &str| match entry(key) {
+            None => Ok(None),
+            Some(text) => {
+                text.parse::<u64>().map(Some).map_err(|_| wrong(format!("its {key} '{text}' is not a number")))
+            }
+        };
+        let location = entry("location").ok_or_else(|| wrong("its data lie in a file that is not named".to_owned()))?;
+        let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
+        let unreadable = |error: std::io::Error| wrong(format!("its data file '{location}' cannot be read: {error}"));
+        // Symbolic links are resolved first, so that a link cannot lead out of the folder either.
+        let root = fs::canonicalize(folder).map_err(unreadable)?;
+        let path = fs::canonicalize(folder.join(&location)).map_err(unreadable)?;
+        if !path.starts_with(&root) {
+            return Err(wrong(format!("its data file '{location}' lies outside the model's folder, which is refused")));
+        }
+        let metadata = fs::metadata(&path).map_err(unreadable)?;
+        // Opening a pipe would wait for its other end.
+        if !metadata.is_file() {
+            return Err(wrong(format!("its data file '{location}' is not an ordinary file")));
+        }
+        let available = metadata.len();
+        let length = length.or(implied).unwrap_or_else(|| available.saturating_sub(offset));
+        if offset.checked_add(length).is_none_or(|end| end > available) {
+            return Err(wrong(format!(
+                "its data file '{location}' has {available} bytes, and {length} from byte {offset} on are needed; \
+                 fetch it again"
+            )));
+        }
+        let file = File::open(&path).map_err(unreadable)?;
+        Ok(Self { file, tensor: name.to_owned(), location, offset, length })
     }
-    file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-    let mut data = vec![0; bytes];
-    file.read_exact(&mut data).map_err(unreadable)?;
-    Ok(data)
+
+    fn read(mut self) -> Result<Vec<u8>, OnnxError> {
+        let mut data = Vec::new();
+        self.file
+            .seek(SeekFrom::Start(self.offset))
+            .and_then(|_| self.file.by_ref().take(self.length).read_to_end(&mut data))
+            .map_err(|error| OnnxError::Tensor {
+                tensor: self.tensor,
+                problem: format!("its data file '{}' cannot be read: {error}", self.location),
+            })?;
+        Ok(data)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,269 @@
+//! Photos and tensor files become network input, whatever their kind, and damaged ones end in a sentence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aliascope::input::{InputError, Interpolation, METADATA_KEY, Photo, Preprocessing, Source, read_photo};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
+use ndarray::Array3;
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use tempfile::TempDir;
+
+/// Eight bits hold v to within half a level; resizing rounds once more.
+const ONE_LEVEL: f64 = 1.0 / 255.0;
+
+fn saved(image: impl Into<DynamicImage>, name: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    image.into().save(&path).unwrap();
+    (folder, path)
+}
+
+fn raw(path: &Path, size: [usize; 3]) -> Photo {
+    read_photo(path, &Preprocessing::raw(), size).unwrap()
+}
+
+fn refusal(path: &Path) -> String {
+    let message = read_photo(path, &Preprocessing::raw(), [3, 8, 8]).unwrap_err().to_string();
+    assert!(message.starts_with(&path.display().to_string()), "{message}");
+    message
+}
+
+fn ramp() -> RgbImage {
+    RgbImage::from_fn(8, 8, |x, y| Rgb([16 * x as u8, 16 * y as u8, 100]))
+}
+
+fn close(a: &Array3<f64>, b: &Array3<f64>, tolerance: f64) {
+    assert_eq!(a.dim(), b.dim());
+    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(worst <= tolerance, "differ by {worst}");
+}
+
+#[test]
+fn a_photo_of_the_inputs_size_is_itself() {
+    let (_folder, path) = saved(ramp(), "ramp.png");
+    let photo = raw(&path, [3, 8, 8]);
+    assert!(photo.notes.is_empty(), "{:?}", photo.notes);
+    let expected = Array3::from_shape_fn((3, 8, 8), |(c, y, x)| {
+        f64::from((f64::from(ramp().get_pixel(x as u32, y as u32)[c]) / 255.0) as f32)
+    });
+    close(&photo.data, &expected, 0.0);
+}
+
+#[test]
+fn normalisation_is_scale_mean_std_per_channel() {
+    let (_folder, path) = saved(RgbImage::from_pixel(8, 8, Rgb([255, 127, 0])), "flat.png");
+    let lite =
+        Preprocessing::from_metadata(r#"{"mean": [127, 127, 127], "std": [128, 128, 128], "scale": 255}"#).unwrap();
+    let data = read_photo(&path, &lite, [3, 4, 4]).unwrap().data;
+    for (c, expected) in [1.0, 0.0, -127.0 / 128.0].into_iter().enumerate() {
+        assert_eq!(data[[c, 2, 1]], expected);
+    }
+    let half = read_photo(&path, &Preprocessing::half(), [3, 4, 4]).unwrap().data;
+    assert_eq!((half[[0, 0, 0]], half[[2, 0, 0]]), (1.0, -1.0));
+}
+
+#[test]
+fn the_centre_is_cropped() {
+    // Red left and right of a green square; only the square is inside the crop.
+    let wide = RgbImage::from_fn(24, 8, |x, _| if (8..16).contains(&x) { Rgb([0, 255, 0]) } else { Rgb([255, 0, 0]) });
+    let (_folder, path) = saved(wide, "wide.png");
+    let data = raw(&path, [3, 4, 4]).data;
+    assert!(data.indexed_iter().all(|((c, _, _), &v)| v == f64::from(u8::from(c == 1))));
+}
+
+#[test]
+fn resizing_keeps_what_is_constant_and_what_is_linear() {
+    let (_folder, path) = saved(RgbImage::from_fn(64, 64, |x, _| Rgb([4 * x as u8, 90, 90])), "linear.png");
+    for interpolation in [Interpolation::Bicubic, Interpolation::Bilinear] {
+        let preprocessing = Preprocessing { interpolation, ..Preprocessing::raw() };
+        let data = read_photo(&path, &preprocessing, [3, 16, 16]).unwrap().data;
+        // Pixel x of 16 covers pixels 4x to 4x + 3 of 64, whose centre is 4x + 1.5; edges see the mirror-less border.
+        for x in 2..14 {
+            let expected = 4.0 * (4.0 * x as f64 + 1.5) / 255.0;
+            assert!((data[[0, 7, x]] - expected).abs() <= ONE_LEVEL, "{interpolation:?} {x}");
+            assert!((data[[1, 7, x]] - 90.0 / 255.0).abs() <= 1e-7, "single precision of 90/255");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_pixel_becomes_colour_and_says_so() {
+    let value = 40u8;
+    let deep = u16::from(value) * 257 + 1;
+    let gray = GrayImage::from_pixel(8, 8, Luma([value]));
+    let gray_alpha: ImageBuffer<LumaA<u8>, Vec<u8>> = ImageBuffer::from_pixel(8, 8, LumaA([value, 7]));
+    let rgba: ImageBuffer<Rgba<u8>, Vec<u8>> = ImageBuffer::from_pixel(8, 8, Rgba([value, value, value, 0]));
+    let deep_gray: ImageBuffer<Luma<u16>, Vec<u16>> = ImageBuffer::from_pixel(8, 8, Luma([deep]));
+    let deep_rgb: ImageBuffer<Rgb<u16>, Vec<u16>> = ImageBuffer::from_pixel(8, 8, Rgb([deep; 3]));
+    let cases: [(DynamicImage, f64, &[&str]); 5] = [
+        (gray.into(), f64::from(value) / 255.0, &["greyscale"]),
+        (gray_alpha.into(), f64::from(value) / 255.0, &["greyscale", "alpha"]),
+        (rgba.into(), f64::from(value) / 255.0, &["alpha"]),
+        (deep_gray.into(), f64::from(deep) / 65535.0, &["greyscale", "16 bits"]),
+        (deep_rgb.into(), f64::from(deep) / 65535.0, &["16 bits"]),
+    ];
+    for (image, expected, words) in cases {
+        let (_folder, path) = saved(image, "kind.png");
+        let photo = raw(&path, [3, 8, 8]);
+        // Input is single precision: 2⁻²⁴ relative.
+        assert!(photo.data.iter().all(|v| (v - expected).abs() <= 1e-8), "{words:?}");
+        assert_eq!(photo.notes.len(), words.len(), "{:?}", photo.notes);
+        for (note, word) in photo.notes.iter().zip(words) {
+            assert!(note.starts_with("kind.png: ") && note.contains(word), "{note}");
+        }
+    }
+}
+
+#[test]
+fn a_network_of_one_channel_gets_luma() {
+    let (_folder, path) = saved(RgbImage::from_pixel(8, 8, Rgb([255, 0, 0])), "red.png");
+    let photo = raw(&path, [1, 8, 8]);
+    assert!(photo.data.iter().all(|v| (v - 0.299).abs() <= 1e-7), "the weight of red in BT.601, in single precision");
+    assert!(photo.notes[0].contains("brightness"), "{:?}", photo.notes);
+
+    let (_folder, path) = saved(GrayImage::from_pixel(8, 8, Luma([51])), "gray.png");
+    let photo = raw(&path, [1, 8, 8]);
+    assert!(photo.data.iter().all(|v| (v - 0.2).abs() <= 1e-7), "51/255, in single precision");
+    assert!(photo.notes.is_empty(), "{:?}", photo.notes);
+
+    let error = read_photo(&path, &Preprocessing::raw(), [4, 8, 8]).unwrap_err();
+    assert!(matches!(error, InputError::Channels { channels: 4 }));
+}
+
+#[test]
+fn orientation_tags_are_obeyed() {
+    let upright = RgbImage::from_fn(16, 16, |_, y| if y < 8 { Rgb([250, 250, 250]) } else { Rgb([5, 5, 5]) });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    DynamicImage::from(upright).write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
+    let bytes = bytes.into_inner();
+    // An Exif segment whose only entry is tag 0x0112, orientation, 3: turned by half a turn.
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("turned.jpg");
+    fs::write(&path, [&bytes[..2], exif, &bytes[2..]].concat()).unwrap();
+    let photo = raw(&path, [3, 16, 16]);
+    assert!(photo.data[[0, 2, 8]] < 0.5 && photo.data[[0, 13, 8]] > 0.5);
+    assert!(photo.notes.iter().any(|note| note.contains("orientation")), "{:?}", photo.notes);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (_kept, whole) = saved(ramp(), "whole.png");
+    let whole = fs::read(whole).unwrap();
+    assert!(refusal(&put("cut.png", &whole[..whole.len() / 2])).contains("cut off"));
+    assert!(refusal(&put("empty.png", b"")).contains("empty"));
+    assert!(refusal(&put("words.jpg", b"not an image at all")).contains("not a PNG or JPEG"));
+    assert!(refusal(&folder.path().join("gone.png")).contains("cannot be read"));
+
+    // A header that promises 60,000 × 60,000 pixels, and no pixels: 10 GB if it were believed.
+    let mut bomb = whole.clone();
+    bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let crc = crc32(&bomb[12..29]).to_be_bytes();
+    bomb[29..33].copy_from_slice(&crc);
+    assert!(refusal(&put("bomb.png", &bomb)).contains("too large"));
+
+    let mut none = whole;
+    none[16..24].fill(0);
+    let crc = crc32(&none[12..29]).to_be_bytes();
+    none[29..33].copy_from_slice(&crc);
+    refusal(&put("none.png", &none));
+}
+
+/// PNG's checksum of a chunk.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn folders_are_listed_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b.png", "a.JPG", "c.jpeg"] {
+        fs::write(folder.path().join(name), b"").unwrap();
+    }
+    fs::write(folder.path().join("LICENSES.md"), b"").unwrap();
+    fs::create_dir(folder.path().join("album.png")).unwrap();
+    let source = Source::open(&[folder.path().to_owned()], [3, 8, 8]).unwrap();
+    let names: Vec<_> = source.frames().iter().map(|frame| frame.name()).collect();
+    let expected = ["a.JPG", "b.png", "c.jpeg"].map(|name| folder.path().join(name).display().to_string());
+    assert_eq!(names, expected);
+
+    let bare = tempfile::tempdir().unwrap();
+    let error = Source::open(&[bare.path().to_owned()], [3, 8, 8]).unwrap_err().to_string();
+    assert!(error.contains("no .png"), "{error}");
+}
+
+fn tensor_file(folder: &Path, key: &str, dtype: Dtype, shape: &[usize], data: &[u8]) -> PathBuf {
+    let path = folder.join("x.safetensors");
+    let view = TensorView::new(dtype, shape.to_vec(), data).unwrap();
+    serialize_to_file([(key, view)], None, &path).unwrap();
+    path
+}
+
+#[test]
+fn tensors_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<f32> = (0..24).map(|i| i as f32 / 7.0 - 1.0).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let path = tensor_file(folder.path(), "x", Dtype::F32, &[2, 3, 2, 2], &bytes);
+    let source = Source::open(std::slice::from_ref(&path), [3, 2, 2]).unwrap();
+    assert!(!source.has_photos());
+    let frames = source.frames();
+    assert_eq!(frames.len(), 2);
+    assert_eq!(frames[1].name(), format!("{}[1]", path.display()));
+    let (data, notes) = source.read(&frames[1], &Preprocessing::imagenet()).unwrap();
+    let expected: Vec<f64> = values[12..].iter().map(|&v| f64::from(v)).collect();
+    assert_eq!((data.into_raw_vec_and_offset().0, notes.len()), (expected, 0));
+}
+
+#[test]
+fn other_tensors_are_refused() {
+    let bytes = vec![0; 48];
+    let cases: [(&str, Dtype, &[usize], &str); 5] = [
+        ("images", Dtype::F32, &[1, 3, 2, 2], "'images'"),
+        ("x", Dtype::I32, &[1, 3, 2, 2], "I32"),
+        ("x", Dtype::F32, &[3, 2, 2], "[3, 2, 2]"),
+        ("x", Dtype::F32, &[1, 2, 3, 2], "[1, 2, 3, 2]"),
+        ("x", Dtype::F32, &[0, 3, 2, 2], "[0, 3, 2, 2]"),
+    ];
+    for (key, dtype, shape, word) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let entries: usize = shape.iter().product();
+        let path = tensor_file(folder.path(), key, dtype, shape, &bytes[..4 * entries]);
+        let message = Source::open(&[path], [3, 2, 2]).unwrap_err().to_string();
+        for part in [word, "key 'x'", "[N, 3, 2, 2]"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.safetensors");
+    for bytes in [&b""[..], b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"words"] {
+        fs::write(&path, bytes).unwrap();
+        assert!(Source::open(std::slice::from_ref(&path), [3, 2, 2]).unwrap_err().to_string().contains("safetensors"));
+    }
+}
+
+#[test]
+fn metadata_that_makes_no_sense_is_refused() {
+    for json in [
+        "",
+        "[]",
+        r#"{"mean": [0], "std": [0]}"#,
+        r#"{"mean": [0, 0], "std": [1]}"#,
+        r#"{"mean": [0], "std": [1], "crop": 0}"#,
+        r#"{"mean": [0], "std": [1], "scale": -1}"#,
+        r#"{"mean": [0], "std": [1], "interpolation": "lanczos"}"#,
+        r#"{"mean": [0], "std": [1], "gamma": 2}"#,
+    ] {
+        let message = Preprocessing::from_metadata(json).unwrap_err().to_string();
+        assert!(message.contains(METADATA_KEY) && message.contains("--preprocess"), "{message}");
+    }
+}
