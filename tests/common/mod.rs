@@ -1,6 +1,9 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+#[cfg(feature = "torch")]
+pub mod model;
+
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
