@@ -11,18 +11,21 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models notice build demo test bench docs check clean
+.PHONY: help setup models conformance notice build demo test bench docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-8s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-11s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
 
 setup: ## Install system packages where missing, and libtorch (540 MB, once per user)
 	@$(PYTHON) scripts/setup.py
 
 models: ## Fetch six pretrained networks and fifteen photos (140 MB, once per user)
 	@$(PYTHON) scripts/models.py
+
+conformance: ## Fetch ONNX's own node tests, which the tests run (16 MB, once per user)
+	@$(PYTHON) scripts/onnx_node_tests.py
 
 # Said before a first build alone: where torch-sys has been built, cargo is done in seconds.
 notice: setup
@@ -43,7 +46,7 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
 
 # The pure-Rust part first: it needs no native library and answers in seconds.
-test: notice models ## Run all tests, with and without libtorch
+test: notice models conformance ## Run all tests, with and without libtorch
 	@cargo test --locked --no-default-features
 	@cargo test --locked
 

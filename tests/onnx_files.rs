@@ -139,12 +139,15 @@ fn external_data_stay_in_the_models_folder() {
     }
 }
 
+/// A shape, the entries of its external data, and what the refusal says.
+type Damage<'a> = (&'a [i64], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn damaged_external_data_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("w.bin"), floats(&[1.0, 2.0])).unwrap();
     let huge = u64::MAX.to_string();
-    let cases: [(&[i64], &[(&str, &str)], &str); 8] = [
+    let cases: [Damage<'_>; 8] = [
         (&[3], &[("location", "w.bin")], "has 8 bytes"),
         (&[2], &[("location", "w.bin"), ("offset", "4")], "has 8 bytes"),
         (&[2], &[("location", "w.bin"), ("offset", &huge)], "has 8 bytes"),

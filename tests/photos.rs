@@ -226,7 +226,7 @@ fn tensors_are_taken_as_they_are() {
 
 #[test]
 fn other_tensors_are_refused() {
-    let bytes = vec![0; 48];
+    let bytes = [0; 48];
     let cases: [(&str, Dtype, &[usize], &str); 5] = [
         ("images", Dtype::F32, &[1, 3, 2, 2], "'images'"),
         ("x", Dtype::I32, &[1, 3, 2, 2], "I32"),

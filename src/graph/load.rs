@@ -44,9 +44,24 @@ impl Network {
     /// When the file is damaged, leaves its input's size open, or uses something that is not supported: the message
     /// names node, operator and attribute.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
-        let file = read_model(path)?;
-        tch::no_grad(|| Loader::new(&file, options)?.load())
+        Self::from_file(&read_model(path)?, options)
     }
+
+    /// Loads a model that is already in memory; `file.path` is for messages and for data beside it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_file(file: &OnnxFile, options: &LoadOptions) -> Result<Self, GraphError> {
+        tch::no_grad(|| Loader::new(file, options)?.load())
+    }
+}
+
+/// The outputs of a model that depends on no input, in the model's order: what folding makes of constants.
+///
+/// # Errors
+/// As [`Network::load`], and when an output depends on an input.
+pub fn evaluate(file: &OnnxFile, options: &LoadOptions) -> Result<Vec<Tensor>, GraphError> {
+    tch::no_grad(|| Loader::new(file, options)?.constants())
 }
 
 /// What a name stands for.
@@ -107,7 +122,7 @@ impl<'a> Loader<'a> {
             Some(output) if !output.is_empty() => output,
             _ => return Err(wrong(self.file, "the model has no output; export it again")),
         };
-        let nodes = self.nodes_before(&output)?;
+        let nodes = self.nodes_before(&[&output])?;
 
         let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
         let grid = plane(&shape).map(|(rows, columns)| Grid::image(rows, columns, GridKind::Tracked));
@@ -137,6 +152,20 @@ impl<'a> Loader<'a> {
             kind: self.options.kind,
             device: self.options.device,
         })
+    }
+
+    fn constants(mut self) -> Result<Vec<Tensor>, GraphError> {
+        let outputs: Vec<&str> = self.graph.output.iter().filter_map(|o| o.name.as_deref()).collect();
+        for node in self.nodes_before(&outputs)? {
+            self.visit(node)?;
+        }
+        outputs
+            .iter()
+            .map(|name| match self.slot("", "output", name)? {
+                Some(Slot::Constant(tensor)) => Ok(tensor),
+                _ => Err(wrong(self.file, format!("the output '{name}' depends on an input"))),
+            })
+            .collect()
     }
 
     /// The graph's input; constants that old files list among the inputs are none.
@@ -234,9 +263,9 @@ impl<'a> Loader<'a> {
         Ok(shape)
     }
 
-    /// The nodes on which an output depends, in the file's order; counts readers of every name on the way.
-    fn nodes_before(&mut self, output: &str) -> Result<Vec<&'a NodeProto>, GraphError> {
-        let mut needed: HashSet<&str> = HashSet::from([output]);
+    /// The nodes on which outputs depend, in the file's order; counts readers of every name on the way.
+    fn nodes_before(&mut self, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, GraphError> {
+        let mut needed: HashSet<&str> = outputs.iter().copied().collect();
         let mut nodes = Vec::new();
         let mut made = HashSet::new();
         for node in &self.graph.node {
@@ -259,7 +288,9 @@ impl<'a> Loader<'a> {
                 *self.readers.entry(name.clone()).or_default() += 1;
             }
         }
-        *self.readers.entry(output.to_owned()).or_default() += 1;
+        for output in outputs {
+            *self.readers.entry((*output).to_owned()).or_default() += 1;
+        }
         Ok(nodes)
     }
 

@@ -31,10 +31,10 @@ pub mod window;
 #[cfg(feature = "torch")]
 pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]
-pub use load::LoadOptions;
+pub use load::{LoadOptions, evaluate};
 #[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]
 pub use run::{Lanes, Sweep, Value};
 #[cfg(feature = "torch")]
-pub use tensors::is_finite;
+pub use tensors::{is_finite, tensor_from_onnx};

@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+#[cfg(feature = "torch")]
+pub mod model;
 pub mod onnx;
 
 use std::path::{Path, PathBuf};

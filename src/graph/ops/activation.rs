@@ -73,6 +73,10 @@ impl Elementwise for Function {
             Self::Relu => x.f_relu(),
             Self::LeakyRelu(a) => x.f_where_self(&x.f_ge(0.0)?, &x.f_mul_scalar(a)?),
             Self::ThresholdedRelu(a) => x.f_mul(&x.f_gt(a)?),
+            Self::Clip(low, high) if is_integer(x.kind()) => {
+                // Bounds beyond 64 bits saturate, so an absent bound, an infinity, bounds nothing.
+                x.f_to_kind(Kind::Int64)?.f_clamp(low as i64, high as i64)?.f_to_kind(x.kind())
+            }
             Self::Clip(low, high) => x.f_clamp(low, high),
             Self::Sigmoid => x.f_sigmoid(),
             Self::Tanh => x.f_tanh(),
@@ -96,6 +100,8 @@ impl Elementwise for Function {
             Self::Sin => x.f_sin(),
             Self::Cos => x.f_cos(),
             Self::Tan => x.f_tan(),
+            // A power has the kind of its base.
+            Self::Power(p) if is_integer(x.kind()) => x.f_pow_tensor_scalar(p)?.f_to_kind(x.kind()),
             Self::Power(p) => x.f_pow_tensor_scalar(p),
         }
     }
@@ -156,6 +162,11 @@ impl Elementwise for Function {
             Self::Power(p) => x.f_pow_tensor_scalar(p - 1.0)?.f_mul_scalar(p),
         }
     }
+}
+
+/// Whether values of this kind are whole numbers.
+pub fn is_integer(kind: Kind) -> bool {
+    matches!(kind, Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }
 
 fn one_minus(x: &Tensor) -> Torch<Tensor> {

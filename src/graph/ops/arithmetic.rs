@@ -7,7 +7,7 @@ use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
 
-use super::activation::Function;
+use super::activation::{Function, is_integer};
 
 /// Two or more operands that broadcast against each other.
 #[derive(Debug)]
@@ -67,10 +67,6 @@ pub fn broadcast_shape(shapes: &[Vec<i64>]) -> Option<Vec<i64>> {
 
 fn built(operator: Operator) -> Build {
     Ok(Built { operator, flow: Flow::Pointwise })
-}
-
-fn is_integer(kind: Kind) -> bool {
-    matches!(kind, Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }
 
 /// A tangent of the output's shape: broadcast operands move every entry that they reach.
@@ -281,7 +277,8 @@ struct TensorPower(Operands);
 
 impl Forward for TensorPower {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![self.0.at(0, x)?.f_pow(&self.0.at(1, x)?)?])
+        let base = self.0.at(0, x)?;
+        Ok(vec![base.f_pow(&self.0.at(1, x)?)?.f_to_kind(base.kind())?])
     }
 }
 

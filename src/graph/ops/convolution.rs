@@ -230,8 +230,9 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
         let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
         let target = wanted.as_ref().map(|w| w[axis]).or(same.then(|| shape[2 + axis] * window.strides[axis]));
         let begin = match (target, auto.as_str()) {
-            (Some(target), "SAME_UPPER") => (full - target) / 2,
-            (Some(target), _) => (full - target) - (full - target) / 2,
+            // An output longer than the full one is filled up with zeros behind it.
+            (Some(target), "SAME_UPPER") => (full - target).max(0) / 2,
+            (Some(target), _) => ((full - target).max(0) + 1) / 2,
             (None, "NOTSET") => pads[axis],
             (None, "VALID") => 0,
             (None, _) => return Err(b.unsupported(format!("auto_pad = '{auto}'"), String::new())),

@@ -8,6 +8,7 @@ use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
+use super::activation::is_integer;
 use super::convolution::{read_window, spatial_input};
 use super::pad;
 
@@ -157,8 +158,11 @@ impl MaxPool {
 
 impl Differentiable for MaxPool {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (y, _, lead) = self.pooled(x[0])?;
-        Ok(vec![unfold_lanes(y, lead)?])
+        // libtorch pools floats alone; 8 bits fit them exactly.
+        let kind = x[0].kind();
+        let (y, _, lead) =
+            if is_integer(kind) { self.pooled(&x[0].f_to_kind(Kind::Float)?)? } else { self.pooled(x[0])? };
+        Ok(vec![unfold_lanes(y, lead)?.f_to_kind(kind)?])
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {

@@ -116,6 +116,11 @@ pub fn reduce(b: &mut Builder<'_>) -> Build {
     let Some(axes) = axes else {
         return Ok(Built { operator: Operator::Linear(Box::new(Unchanged)), flow: Flow::Pointwise });
     };
+    let shape = b.shape(0)?;
+    let nothing = axes.iter().any(|&a| shape[(a + rank as i64) as usize] == 0);
+    if nothing && matches!(reduction, Reduction::Max | Reduction::Min) {
+        return Err(b.unsupported("the extremum of no entries", String::new()));
+    }
     // A mean over channels keeps rows and columns.
     let flow = if keep && rank == 4 && axes.iter().all(|&a| a < -2) { Flow::Pointwise } else { Flow::Lost };
     let op = Box::new(Reduce { reduction, axes, keep });

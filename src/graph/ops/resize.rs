@@ -62,7 +62,8 @@ impl AxisRule {
             }
             Coordinates::PytorchHalfPixel if self.output > 1 => (j + 0.5) / self.scale - 0.5,
             Coordinates::PytorchHalfPixel => 0.0,
-            Coordinates::AlignCorners if self.output > 1 => j * (input - 1.0) / (output - 1.0),
+            // The resized length is scale·input, which need not be whole: ONNX's reference keeps its fraction.
+            Coordinates::AlignCorners if self.output > 1 => j * (input - 1.0) / (self.scale * input - 1.0),
             Coordinates::AlignCorners => 0.0,
             Coordinates::Asymmetric => j / self.scale,
         }

@@ -185,9 +185,7 @@ pub fn slice(b: &mut Builder<'_>) -> Build {
             (n - 1 - start, n - 1 - end, true)
         };
         let stride = step.unsigned_abs().min(i64::MAX as u64) as i64;
-        if end <= start {
-            return Err(b.invalid(format!("it leaves nothing of axis {}", axes[i])));
-        }
+        let end = end.max(start);
         if rank == 4 && axis >= -2 {
             let place = (axis + 2) as usize;
             positions[place] = if flip {

@@ -1,0 +1,257 @@
+//! ONNX's own node tests: what a supported operator computes is what the specification says, or it is refused by name.
+//!
+//! Each test runs in three ways, as far as its operator allows: with all float inputs depending on the network's
+//! input, with the first alone, and with constants only (folding). In none may an output be wrong.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use aliascope::graph::onnx::proto::{GraphProto, TensorProto, TypeValue, ValueInfoProto};
+use aliascope::graph::onnx::{OnnxError, OnnxFile, OnnxTensor, read_model};
+use aliascope::graph::{GraphError, LoadOptions, Network, evaluate, ops, tensor_from_onnx};
+use common::model::one_input;
+use prost::Message;
+use tch::{Kind, Tensor};
+
+/// What came of one way of running a test.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    Passed,
+    Refused(String),
+    Failed(String),
+}
+
+/// A test folder, read.
+struct NodeTest {
+    name: String,
+    file: OnnxFile,
+    inputs: Vec<TensorProto>,
+    outputs: Vec<TensorProto>,
+}
+
+impl NodeTest {
+    fn graph(&self) -> &GraphProto {
+        self.file.graph().unwrap()
+    }
+
+    fn operators(&self) -> BTreeSet<String> {
+        self.graph().node.iter().map(|n| n.op_type.clone().unwrap_or_default()).collect()
+    }
+
+    /// Whether all inputs and outputs are tensors; sequences and optional values are not read.
+    fn has_tensors_alone(&self) -> bool {
+        let is_tensor =
+            |v: &ValueInfoProto| matches!(v.r#type.as_ref().and_then(|t| t.value.as_ref()), Some(TypeValue::Tensor(_)));
+        self.graph().input.iter().chain(&self.graph().output).all(is_tensor)
+    }
+
+    /// The model with the named inputs as constants.
+    fn with_constants(&self, vary: &[usize]) -> (OnnxFile, Option<Tensor>) {
+        let mut file = self.file.clone();
+        let graph = file.model.graph.as_mut().unwrap();
+        let mut pieces = Vec::new();
+        let mut x = Vec::new();
+        for (i, (info, tensor)) in self.graph().input.iter().zip(&self.inputs).enumerate() {
+            let name = info.name.clone().unwrap();
+            if vary.contains(&i) {
+                pieces.push((name, tensor.dims.clone()));
+                x.push(read(tensor).unwrap().to_kind(Kind::Float).reshape([-1]));
+            } else {
+                graph.initializer.push(TensorProto { name: Some(name), ..tensor.clone() });
+            }
+        }
+        graph.input.clear();
+        if pieces.is_empty() {
+            return (file, None);
+        }
+        one_input(graph, &pieces);
+        // A lane, and the batch of one in front of the pieces.
+        (file, Some(Tensor::cat(&x, 0).reshape([1, 1, -1])))
+    }
+}
+
+fn read(tensor: &TensorProto) -> Result<Tensor, GraphError> {
+    tensor_from_onnx(&OnnxTensor::from_proto(tensor, Path::new("."), "value")?)
+}
+
+fn load(folder: &Path) -> NodeTest {
+    let file = read_model(&folder.join("model.onnx")).unwrap();
+    let tensors = |what: &str| {
+        (0..)
+            .map(|i| folder.join(format!("test_data_set_0/{what}_{i}.pb")))
+            .take_while(|path| path.exists())
+            .map(|path| TensorProto::decode(std::fs::read(path).unwrap().as_slice()).unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    NodeTest { name, file, inputs: tensors("input"), outputs: tensors("output") }
+}
+
+/// A refusal names what is not supported. That a valid node is called invalid, or left to libtorch, is a failure.
+fn refusal(error: GraphError) -> Outcome {
+    match &error {
+        GraphError::Operator { operator, .. } => Outcome::Refused(format!("the operator {operator}")),
+        GraphError::Unsupported { problem, .. } => Outcome::Refused(problem.clone()),
+        GraphError::File(OnnxError::UnknownAttribute { attribute, .. }) => {
+            Outcome::Refused(format!("the attribute {attribute}"))
+        }
+        GraphError::File(OnnxError::Tensor { .. }) => Outcome::Refused("an element type".to_owned()),
+        GraphError::NotFinite(_) => Outcome::Refused("constants that are not finite".to_owned()),
+        GraphError::Graph { problem, .. } if problem.contains("does not depend on the input") => {
+            Outcome::Refused("an output that does not depend on the input".to_owned())
+        }
+        GraphError::Graph { problem, .. } if problem.contains("depends on an input") => {
+            Outcome::Refused("an output that is not constant".to_owned())
+        }
+        _ => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn compare(actual: &Tensor, expected: &TensorProto) -> Outcome {
+    let expected = match read(expected) {
+        Ok(expected) => expected,
+        Err(_) => return Outcome::Refused("an element type".to_owned()),
+    };
+    if actual.size() != expected.size() {
+        return Outcome::Failed(format!("shape {:?}, expected {:?}", actual.size(), expected.size()));
+    }
+    let is_float = |t: &Tensor| matches!(t.kind(), Kind::Float | Kind::Double);
+    if is_float(actual) != is_float(&expected) {
+        return Outcome::Failed(format!("kind {:?}, expected {:?}", actual.kind(), expected.kind()));
+    }
+    let (a, e) = (actual.to_kind(Kind::Double), expected.to_kind(Kind::Double));
+    // ONNX's own tolerances for its backends: rtol 1e-3, atol 1e-7.
+    if a.allclose(&e, 1e-3, 1e-7, true) {
+        return Outcome::Passed;
+    }
+    let difference = (&a - &e).abs().max();
+    Outcome::Failed(format!("differs by {:.2e}", difference.double_value(&[])))
+}
+
+/// Runs the test with some inputs varying; the worst outcome of its outputs.
+fn run(test: &NodeTest, vary: &[usize]) -> Outcome {
+    let (file, x) = test.with_constants(vary);
+    let options = LoadOptions::default();
+    let results: Vec<Result<Tensor, GraphError>> = match x {
+        None => match evaluate(&file, &options) {
+            Ok(outputs) => outputs.into_iter().map(Ok).collect(),
+            Err(error) => return refusal(error),
+        },
+        Some(x) => (0..test.outputs.len())
+            .map(|i| {
+                let mut file = file.clone();
+                let graph = file.model.graph.as_mut().unwrap();
+                graph.output = vec![graph.output[i].clone()];
+                let network = Network::from_file(&file, &options)?;
+                Ok(network.forward(&x)?.squeeze_dim(0))
+            })
+            .collect(),
+    };
+    let outcomes: Vec<Outcome> = results
+        .into_iter()
+        .zip(&test.outputs)
+        .map(|(result, expected)| match result {
+            Ok(actual) => compare(&actual, expected),
+            Err(error) => refusal(error),
+        })
+        .collect();
+    let worst = |kind: fn(&Outcome) -> bool| outcomes.iter().find(|o| kind(o)).cloned();
+    worst(|o| matches!(o, Outcome::Failed(_)))
+        .or_else(|| worst(|o| matches!(o, Outcome::Refused(_))))
+        .unwrap_or(Outcome::Passed)
+}
+
+/// All ways of running a test: failed if one fails, passed if one passes, refused otherwise.
+fn outcome(test: &NodeTest) -> Outcome {
+    if !test.has_tensors_alone() {
+        return Outcome::Refused("values that are not tensors".to_owned());
+    }
+    let floats: Vec<usize> = (0..test.inputs.len())
+        .filter(|&i| matches!(test.inputs[i].data_type, Some(1 | 10 | 11 | 16)))
+        .filter(|&i| !test.inputs[i].dims.contains(&0))
+        .collect();
+    let mut ways = vec![vec![]];
+    if let Some(&first) = floats.first() {
+        ways.push(vec![first]);
+    }
+    if floats.len() > 1 {
+        ways.push(floats);
+    }
+    let outcomes: Vec<Outcome> = ways
+        .iter()
+        .map(|vary| {
+            catch_unwind(AssertUnwindSafe(|| run(test, vary))).unwrap_or_else(|_| Outcome::Failed("a panic".to_owned()))
+        })
+        .collect();
+    for (vary, outcome) in ways.iter().zip(&outcomes) {
+        if let Outcome::Failed(problem) = outcome {
+            return Outcome::Failed(format!("inputs {vary:?} vary: {problem}"));
+        }
+    }
+    if outcomes.contains(&Outcome::Passed) {
+        return Outcome::Passed;
+    }
+    outcomes[0].clone()
+}
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("onnx-node-tests");
+    assert!(folder.exists(), "{} is not there: run `make conformance` first", folder.display());
+    folder
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    refused: usize,
+    reasons: BTreeSet<String>,
+}
+
+#[test]
+fn supported_operators_compute_what_the_specification_says() {
+    let supported = ops::names();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let (mut others, mut failures) = (0, Vec::new());
+    for folder in folders.iter().filter(|folder| folder.join("model.onnx").exists()) {
+        let test = load(folder);
+        let operators = test.operators();
+        if !operators.iter().all(|operator| supported.contains(&operator.as_str())) {
+            others += 1;
+            let refused = matches!(outcome(&test), Outcome::Refused(_));
+            if !refused {
+                failures.push(format!("{}: an operator is not supported, and the test is not refused", test.name));
+            }
+            continue;
+        }
+        let group = match operators.len() {
+            1 => operators.into_iter().next().unwrap(),
+            _ => "(several operators)".to_owned(),
+        };
+        let tally = tallies.entry(group).or_default();
+        match outcome(&test) {
+            Outcome::Passed => tally.passed += 1,
+            Outcome::Refused(reason) => {
+                tally.refused += 1;
+                tally.reasons.insert(reason);
+            }
+            Outcome::Failed(problem) => {
+                tally.failed += 1;
+                failures.push(format!("{}: {problem}", test.name));
+            }
+        }
+    }
+    let sum = |f: fn(&Tally) -> usize| tallies.values().map(f).sum::<usize>();
+    println!("passed {}, failed {}, refused {}", sum(|t| t.passed), sum(|t| t.failed), sum(|t| t.refused));
+    println!("tests of other operators, all refused: {others}");
+    for (group, t) in tallies.iter().filter(|(_, t)| t.refused > 0) {
+        println!("{group}: {} refused: {}", t.refused, t.reasons.iter().cloned().collect::<Vec<_>>().join("; "));
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
