@@ -12,6 +12,8 @@ mod run;
 mod theorem;
 #[cfg(feature = "torch")]
 mod theorem_model;
+#[cfg(all(feature = "torch", target_os = "linux"))]
+mod threads;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +38,16 @@ enum Command {
 }
 
 impl Command {
+    /// Whether libtorch does most of the work.
+    #[cfg(all(feature = "torch", target_os = "linux"))]
+    fn runs_a_network(&self) -> bool {
+        match self {
+            Self::Lee(_) => true,
+            Self::Theorem(args) => args.is_for_a_network(),
+            Self::Harmonics(_) | Self::Doctor(_) => false,
+        }
+    }
+
     fn run(&self) -> Result<(), Failure> {
         match self {
             #[cfg(feature = "torch")]

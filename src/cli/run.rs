@@ -10,19 +10,34 @@ use super::failure::{Failure, Status};
 /// Parses the command line, runs the subcommand, prints a failure as one message on standard error.
 pub fn main() -> ExitCode {
     let cli = super::Cli::parse();
+    #[cfg(all(feature = "torch", target_os = "linux"))]
+    if cli.command.runs_a_network() {
+        super::threads::wait_briefly();
+    }
     panic::set_hook(Box::new(report_defect));
     // Without a handler Ctrl-C still ends the process, only without a sentence.
     let _ = ctrlc::set_handler(|| {
         // An output file is written whole or not at all: wait for one that is being renamed into place.
         let _written = crate::report::wait_for_writers();
         eprintln!("\naliascope: interrupted; outputs that were not finished are not there");
-        std::process::exit(Status::Interrupted as i32);
+        leave(Status::Interrupted);
     });
     match panic::catch_unwind(|| cli.command.run()) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => failure.report(),
         Err(_) => ExitCode::from(Status::Defect as u8),
     }
+}
+
+/// Ends the process at once: an orderly exit would take libtorch apart under the thread that is computing with it.
+fn leave(status: Status) -> ! {
+    #[cfg(unix)]
+    // SAFETY: _exit has no preconditions; nothing of this process runs after it.
+    unsafe {
+        libc::_exit(status as i32)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(status as i32)
 }
 
 /// A panic is a defect of aliascope; its one sentence says so, without a backtrace.

@@ -82,6 +82,14 @@ struct InputArgs {
     model: Option<PathBuf>,
 }
 
+impl TheoremArgs {
+    /// Whether the nodes of a network are checked.
+    #[cfg(all(feature = "torch", target_os = "linux"))]
+    pub(super) fn is_for_a_network(&self) -> bool {
+        self.input.model.is_some()
+    }
+}
+
 pub(super) fn run(args: &TheoremArgs) -> Result<(), Failure> {
     #[cfg(feature = "torch")]
     if let Some(model) = &args.input.model {
