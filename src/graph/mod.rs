@@ -24,6 +24,8 @@ pub mod ops;
 #[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]
+mod sites;
+#[cfg(feature = "torch")]
 mod tensors;
 #[cfg(feature = "torch")]
 pub mod window;

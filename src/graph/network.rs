@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::symmetry::Grid;
-
+use super::layout::Layout;
 use super::operator::Operator;
 
 /// One node, ready to run.
@@ -36,8 +35,8 @@ pub struct ValueInfo {
     pub shape: Vec<i64>,
     /// Its element kind.
     pub kind: Kind,
-    /// Where rows and columns lie in the input plane, in half-widths; none where that is not certain.
-    pub grid: Option<Grid>,
+    /// Which axes are rows and columns and where they lie in the input plane, in half-widths, where that is certain.
+    pub layout: Layout,
 }
 
 /// A network, loaded for one input shape, precision and device.

@@ -81,6 +81,11 @@ pub trait Linear: Debug {
         self.offset().is_some()
     }
 
+    /// Whether every entry of Λx is an entry of x, or zero: the operator only moves entries.
+    fn selects(&self) -> bool {
+        false
+    }
+
     /// The taps, where Λ is a convolution over rows and columns.
     fn taps(&self) -> Option<Taps<'_>> {
         None

@@ -162,7 +162,7 @@ impl<'a> LeeMeter<'a> {
     /// When input or output do not allow it; so for the other methods.
     pub fn new(network: &'a Network, options: LeeOptions) -> Result<Self, LeeError> {
         let input = network.input();
-        let input_grid = input.grid.ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
+        let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
         // A combination that is asked for by a name that is there already is reported once.
         let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
@@ -404,7 +404,7 @@ fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, Ou
         None if is_class_vector && !ends_in_softmax => Output::Softmax,
         None => Output::Identity,
     };
-    let action = match (image_like, output.grid) {
+    let action = match (image_like, output.layout.plane()) {
         (false, _) => OutputAction::None,
         (true, Some(grid)) => OutputAction::Image(as_image(&grid)),
         (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),

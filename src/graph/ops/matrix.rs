@@ -6,8 +6,8 @@ use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
 
-fn built(operator: Operator) -> Build {
-    Ok(Built { operator, flow: Flow::Lost })
+fn built(operator: Operator, flow: Flow) -> Build {
+    Ok(Built { operator, flow })
 }
 
 /// One side of a matrix product is constant.
@@ -75,15 +75,20 @@ pub fn matmul(b: &mut Builder<'_>) -> Build {
     }
     let wanted = left.len().max(right.len());
     let operands = (b.operand(0)?, b.operand(1)?);
-    built(match operands {
+    match operands {
         (Operand::Varying(_), Operand::Constant(constant)) => {
-            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: true, rank: left.len(), wanted }))
+            let op = MatrixMap { constant, constant_on_right: true, rank: left.len(), wanted };
+            built(Operator::Linear(Box::new(op)), Flow::Mixed { axis: -1 })
         }
         (Operand::Constant(constant), Operand::Varying(_)) => {
-            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: false, rank: right.len(), wanted }))
+            let op = MatrixMap { constant, constant_on_right: false, rank: right.len(), wanted };
+            built(Operator::Linear(Box::new(op)), Flow::Mixed { axis: -2 })
         }
-        _ => Operator::Differentiable(Box::new(MatrixProduct { ranks: [left.len(), right.len()], wanted })),
-    })
+        _ => {
+            let op = MatrixProduct { ranks: [left.len(), right.len()], wanted };
+            built(Operator::Differentiable(Box::new(op)), Flow::Product)
+        }
+    }
 }
 
 /// y = α·x'·W + β·c with x' = x or xᵀ.
@@ -141,7 +146,8 @@ pub fn gemm(b: &mut Builder<'_>) -> Build {
         None
     };
     b.varying_input(0)?;
-    built(Operator::Linear(Box::new(Dense { weight, transposed, offset })))
+    let flow = if transposed { Flow::Lost } else { Flow::Mixed { axis: -1 } };
+    built(Operator::Linear(Box::new(Dense { weight, transposed, offset })), flow)
 }
 
 #[derive(Debug)]
@@ -187,5 +193,5 @@ pub fn einsum(b: &mut Builder<'_>) -> Build {
         })
         .collect();
     let equation = format!("{}->{lane}{output}", laned.join(","));
-    built(Operator::Automatic(Box::new(Contraction { equation, operands })))
+    built(Operator::Automatic(Box::new(Contraction { equation, operands })), Flow::Lost)
 }

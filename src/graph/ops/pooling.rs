@@ -230,8 +230,9 @@ impl Linear for GlobalAverage {
 pub fn global_average_pool(b: &mut Builder<'_>) -> Build {
     let shape = spatial_input(b)?;
     b.varying_input(0)?;
-    let axes = (2 - shape.len() as i64..0).collect();
-    Ok(Built { operator: Operator::Linear(Box::new(GlobalAverage { axes })), flow: Flow::Lost })
+    let axes: Vec<i64> = (2 - shape.len() as i64..0).collect();
+    let flow = Flow::Reduced { axes: axes.clone(), keep: true };
+    Ok(Built { operator: Operator::Linear(Box::new(GlobalAverage { axes })), flow })
 }
 
 #[derive(Debug)]
@@ -264,5 +265,6 @@ pub fn global_max_pool(b: &mut Builder<'_>) -> Build {
         return Err(b.unsupported(format!("an input of {} axes", shape.len()), "[batch, channels, rows, columns] is"));
     }
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax)), flow: Flow::Lost })
+    let flow = Flow::Reduced { axes: vec![-2, -1], keep: true };
+    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax)), flow })
 }
