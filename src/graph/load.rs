@@ -460,6 +460,7 @@ impl<'a> Loader<'a> {
             name: name.clone(),
             op_type: operator.to_owned(),
             operator: built.operator,
+            flow: built.flow,
             inputs,
             outputs: ids,
             frees: Vec::new(),

@@ -37,6 +37,6 @@ pub use load::{LoadOptions, evaluate};
 #[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]
-pub use run::{Lanes, Sweep, Value};
+pub use run::{Sweep, Value};
 #[cfg(feature = "torch")]
 pub use tensors::{is_finite, tensor_from_onnx};

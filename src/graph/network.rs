@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use super::layout::Layout;
+use super::layout::{Flow, Layout};
 use super::operator::Operator;
 
 /// One node, ready to run.
@@ -16,6 +16,8 @@ pub struct Step {
     pub op_type: String,
     /// The operator, with constants and shapes resolved.
     pub operator: Operator,
+    /// What it does to rows and columns.
+    pub flow: Flow,
     /// The values that it reads, in the operator's order.
     pub inputs: Vec<usize>,
     /// The values that it writes; none where nothing reads an output.
