@@ -23,8 +23,6 @@ pub struct LayersReport {
     pub output: String,
     /// What the group does to the output: `none` or `image`.
     pub output_action: String,
-    /// `spectral`, `forward`, `central` or `authors`.
-    pub derivative: String,
     /// `reflect` or `periodic`.
     pub boundary: String,
     /// `tracked` or `align-corners`.
@@ -39,10 +37,46 @@ pub struct LayersReport {
     pub estimator: String,
     /// What one forward of one image takes, in milliseconds.
     pub forward_ms: f64,
-    /// What the attribution of one image took, in milliseconds, for one generator.
+    /// What the attribution of one image took, in milliseconds, for one generator and derivative.
     pub attribution_ms: f64,
-    /// One entry per generator that was asked for.
-    pub generators: Vec<LayerResults>,
+    /// What was found.
+    #[serde(flatten)]
+    pub results: Attributions,
+}
+
+/// One attribution, its fields beside the others of the report, or several in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Attributions {
+    /// One generator under one derivative.
+    One(Box<LayerResults>),
+    /// Several generators or derivatives.
+    Several {
+        /// One entry for each.
+        attributions: Vec<LayerResults>,
+    },
+}
+
+impl Attributions {
+    /// From a list of one or more.
+    pub fn new(mut list: Vec<LayerResults>) -> Self {
+        match list.pop() {
+            Some(one) if list.is_empty() => Self::One(Box::new(one)),
+            Some(last) => {
+                list.push(last);
+                Self::Several { attributions: list }
+            }
+            None => Self::Several { attributions: list },
+        }
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> &[LayerResults] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several { attributions } => attributions,
+        }
+    }
 }
 
 /// The attribution of the error under one generator.
@@ -50,6 +84,8 @@ pub struct LayersReport {
 pub struct LayerResults {
     /// The generator's name.
     pub generator: String,
+    /// How ∇ was taken: `spectral`, `forward`, `central` or `authors`.
+    pub derivative: String,
     /// ‖Σ_v J δ_v − L‖/‖L‖ over all images.
     pub conservation_residual: f64,
     /// E‖L‖², summed over outputs, the mean over images.

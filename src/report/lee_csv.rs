@@ -26,7 +26,7 @@ pub fn lee_csv(report: &LeeReport) -> String {
 }
 
 /// RFC 4180: quotes around fields with separators, quotes doubled.
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

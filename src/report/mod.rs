@@ -2,13 +2,18 @@
 
 mod finite;
 mod json;
+mod layers_csv;
+mod layers_table;
 mod lee_csv;
 mod lee_table;
 mod output;
 mod spectrum_table;
+mod text;
 mod vectors;
 
 pub use json::{JsonError, json_bytes};
+pub use layers_csv::layers_csv;
+pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};

@@ -337,6 +337,7 @@ impl<'a> LayerMeter<'a> {
             .collect();
         LayerResults {
             generator: self.options.generator.name().to_owned(),
+            derivative: self.options.scheme.to_string(),
             conservation_residual: if self.residual[1] > 0.0 {
                 (self.residual[0] / self.residual[1]).sqrt()
             } else {
