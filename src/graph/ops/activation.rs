@@ -181,13 +181,11 @@ fn inside(y: &Tensor, low: f64, high: f64) -> Torch<Tensor> {
 pub fn pointwise(b: &mut Builder<'_>) -> Build {
     let function = match b.operator {
         "Relu" => Function::Relu,
-        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01f32.into())),
+        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01)),
         "ThresholdedRelu" => Function::ThresholdedRelu(b.float("alpha")?.unwrap_or(1.0)),
         "Sigmoid" => Function::Sigmoid,
         "Tanh" => Function::Tanh,
-        "HardSigmoid" => {
-            Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2f32.into()), b.float("beta")?.unwrap_or(0.5))
-        }
+        "HardSigmoid" => Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2), b.float("beta")?.unwrap_or(0.5)),
         "HardSwish" => Function::HardSwish,
         "Elu" => Function::Elu(b.float("alpha")?.unwrap_or(1.0)),
         "Selu" => Function::Selu(

@@ -33,7 +33,7 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
     }
     let _ = b.float("momentum")?;
     let _ = b.int("spatial")?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let shape = b.shape(0)?;
     if shape.len() < 2 {
         return Err(b.invalid("its input has no channels"));
@@ -139,7 +139,7 @@ pub fn layer(b: &mut Builder<'_>) -> Build {
     let shape = b.shape(0)?;
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, shape.len())?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = if b.has(1) { Some(b.parameter(1, "scale")?) } else { None };
     let bias = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
     b.varying_input(0)?;
@@ -164,7 +164,7 @@ pub fn instance(b: &mut Builder<'_>) -> Build {
     if shape.len() < 3 {
         return Err(b.invalid("its input has no spatial axes"));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = Some(per_channel(b, 1, "scale", &shape)?);
     let bias = Some(per_channel(b, 2, "bias", &shape)?);
     b.varying_input(0)?;
@@ -180,7 +180,7 @@ pub fn group(b: &mut Builder<'_>) -> Build {
     if shape.len() < 2 || groups < 1 || shape[1] % groups != 0 {
         return Err(b.invalid(format!("its channels do not fit {groups} groups")));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     if b.opset < 21 {
         // Until opset 20 scale and bias are per group, which no exporter writes for affine channels.
         if b.shape(1)? != [shape[1]] {
