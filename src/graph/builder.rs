@@ -50,6 +50,10 @@ impl Operand {
     }
 }
 
+/// More entries than one value of any vision network has (1 GiB in single precision): the file is damaged, and the
+/// memory is not asked for.
+pub const MAX_ENTRIES: i64 = 1 << 28;
+
 /// The outcome of building a node.
 pub struct Built {
     /// The operator.
@@ -174,7 +178,8 @@ impl<'a> Builder<'a> {
         match self.slot(i)? {
             Slot::Constant(tensor) => Ok(tensor.shallow_clone()),
             Slot::Varying { .. } => {
-                Err(self.unsupported(format!("a {what} that depends on the network's input"), String::new()))
+                let problem = format!("that its {what} (input {i}) depends on the network's input");
+                Err(self.unsupported(problem, "a constant is"))
             }
         }
     }
@@ -245,6 +250,18 @@ impl<'a> Builder<'a> {
     /// Several axes, counted from the end.
     pub fn axes_from_end(&self, axes: &[i64], rank: usize) -> Result<Vec<i64>, GraphError> {
         axes.iter().map(|&axis| self.axis_from_end(axis, rank)).collect()
+    }
+
+    /// Checks the shape of a value that the node makes, before anything is allocated.
+    ///
+    /// # Errors
+    /// When a size is negative, or there are more than [`MAX_ENTRIES`].
+    pub fn check_size(&self, shape: &[i64]) -> Result<(), GraphError> {
+        let entries = shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n) });
+        match entries {
+            Some(entries) if entries <= MAX_ENTRIES => Ok(()),
+            _ => Err(self.invalid(format!("a value of shape {shape:?} is impossible or too large"))),
+        }
     }
 
     /// The error for a node that contradicts itself or its inputs.
