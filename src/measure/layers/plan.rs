@@ -108,7 +108,8 @@ impl Plan {
                 let still =
                     step.inputs.iter().all(|&i| matches!(values[i].layout, Layout::Still) && pending[i].is_empty());
                 let exact = before.is_empty() && (is_exact(network, step, id, options) || still && !options.saturates);
-                roles[id] = if exact && !options.compute_zeros && (known || still) && !(is_output && !still) {
+                let exact = exact && !options.compute_zeros && (still || known && !is_output);
+                roles[id] = if exact {
                     Role::Exact
                 } else if known || is_output {
                     let class = class_of(network, step, &before);
