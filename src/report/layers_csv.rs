@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::measure::layers_report::{LayersReport, Part};
 
-use super::lee_csv::quoted;
+use super::text::quoted;
 
 /// One row per layer, generator and derivative; a field that does not exist is empty.
 ///

@@ -4,7 +4,7 @@ use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, Part};
 
-use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
+use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 80;
@@ -137,13 +137,4 @@ fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> 
             line + GAP + &bar
         })
         .collect()
-}
-
-/// The end of a name that is too long: paths differ there.
-fn tail(name: &str, width: usize) -> String {
-    let length = name.chars().count();
-    if length <= width {
-        return shortened(name, width);
-    }
-    std::iter::once('…').chain(name.chars().skip(length + 1 - width)).collect()
 }

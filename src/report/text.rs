@@ -1,10 +1,10 @@
-//! Lines of text for a terminal.
+//! Text in columns.
 
-/// Between columns.
-pub const GAP: &str = "  ";
+/// Between columns, and before what continues a line.
+pub(super) const GAP: &str = "  ";
 
 /// A bar of `room` columns for the largest value, in eighths of a column.
-pub fn bar(value: f64, largest: f64, room: usize) -> String {
+pub(super) fn bar(value: f64, largest: f64, room: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if largest <= 0.0 || value <= 0.0 {
         return String::new();
@@ -15,18 +15,15 @@ pub fn bar(value: f64, largest: f64, room: usize) -> String {
     "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
-/// `text` at the right of a column.
-pub fn pad_left(text: &str, width: usize) -> String {
+pub(super) fn pad_left(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(text.chars().count())) + text
 }
 
-/// `text` at the left of a column.
-pub fn pad_right(text: &str, width: usize) -> String {
+pub(super) fn pad_right(text: &str, width: usize) -> String {
     text.to_owned() + &" ".repeat(width.saturating_sub(text.chars().count()))
 }
 
-/// `text` cut to a width.
-pub fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -34,7 +31,7 @@ pub fn shortened(text: &str, width: usize) -> String {
 }
 
 /// Broken between words where it is too long; a word longer than a line is left whole.
-pub fn wrapped(line: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(line: &str, width: usize) -> Vec<String> {
     if line.chars().count() <= width {
         return vec![line.to_owned()];
     }
@@ -51,4 +48,23 @@ pub fn wrapped(line: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A path's end, which tells nodes of one network apart, where all of it is too long.
+pub(super) fn tail(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().skip(count + 1 - width.max(1)).collect();
+    format!("…{kept}")
+}
+
+/// RFC 4180: quotes around fields with separators, quotes doubled.
+pub(super) fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
 }
