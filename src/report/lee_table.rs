@@ -1,6 +1,5 @@
 //! A LEE report as text for a terminal.
 
-use super::text::{GAP, pad_left, pad_right, shortened, wrapped};
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
