@@ -2,7 +2,9 @@
 
 #[cfg(feature = "torch")]
 pub mod action;
+pub mod defect_map;
 mod direction;
+pub mod layer_graph;
 #[cfg(feature = "torch")]
 pub mod layers;
 pub mod layers_report;

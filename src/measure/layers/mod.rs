@@ -12,6 +12,7 @@
 //! symmetry on a continuous plane: a kernel of three taps does not turn with the image.
 
 mod class;
+mod graph;
 mod parts;
 mod plan;
 mod sweep;
@@ -25,6 +26,8 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Grid, GridKind, Units};
 
 use super::action::ActionError;
+use super::defect_map::DefectMap;
+use super::layer_graph::LayerGraph;
 use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
 use super::lee::{LeeError, Output, OutputAction, choose_output};
 
@@ -55,6 +58,8 @@ pub struct LayersOptions {
     pub memory: u64,
     /// Whether nodes that make no error by construction are computed all the same.
     pub compute_zeros: bool,
+    /// Whether to keep where in the first image defects sit.
+    pub maps: bool,
 }
 
 impl LayersOptions {
@@ -71,6 +76,7 @@ impl LayersOptions {
             split: true,
             memory: 4 << 30,
             compute_zeros: false,
+            maps: false,
         }
     }
 }
@@ -132,6 +138,7 @@ pub struct LayerMeter<'a> {
     totals: Vec<f64>,
     /// Σ over images of ‖Σ_v J δ_v − L‖² and ‖L‖².
     residual: [f64; 2],
+    maps: Vec<DefectMap>,
 }
 
 /// Sums over images of one layer.
@@ -185,6 +192,7 @@ impl<'a> LayerMeter<'a> {
             classes: BTreeMap::new(),
             totals: Vec::new(),
             residual: [0.0; 2],
+            maps: Vec::new(),
             plan,
             options,
         })
@@ -221,11 +229,12 @@ impl<'a> LayerMeter<'a> {
         if !is_finite(&x)? {
             return Err(not_finite("the input", "check the image or tensor").into());
         }
-        let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
+        let mut outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
         if !is_finite(&outcome.lie)? {
             let mend = "check the model's weights, or try --precision f64";
             return Err(not_finite("the Lie derivative", mend).into());
         }
+        self.maps.append(&mut outcome.maps);
         for image in 0..x.size()[0] {
             self.accumulate(&outcome, image)?;
         }
@@ -275,6 +284,17 @@ impl<'a> LayerMeter<'a> {
         self.residual[1] += total;
         self.totals.push(total);
         Ok(())
+    }
+
+    /// Where the defects of the first image sit, node by node in the network's order, if that was asked for; a node
+    /// whose output has no place in the image has no map.
+    pub fn maps(&self) -> &[DefectMap] {
+        &self.maps
+    }
+
+    /// The network's nodes, with the layers of this attribution that they belong to.
+    pub fn graph(&self) -> LayerGraph {
+        graph::layer_graph(self.network, &self.plan)
     }
 
     /// How many images have been measured.

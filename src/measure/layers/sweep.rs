@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use tch::{Kind, Tensor};
+use ndarray::Array2;
+use tch::{Device, Kind, Tensor};
 
 use crate::graph::layout::Layout;
 use crate::graph::operator::Torch;
@@ -12,6 +13,7 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use super::parts::{Actor, Windowed};
 use super::plan::Role;
 use super::{LayerMeter, LayersError, Output, OutputAction, PARTS};
+use crate::measure::defect_map::DefectMap;
 use crate::measure::lee::softmax_tangent;
 
 /// What one sweep, or several under a memory limit, found.
@@ -24,6 +26,8 @@ pub(super) struct Outcome {
     pub local: Vec<[f64; 2]>,
     /// Per layer: whether a node in it has no torus to be split on.
     pub unsplit: Vec<bool>,
+    /// Where the first image's defects sit, if that is asked for and not known yet.
+    pub maps: Vec<DefectMap>,
 }
 
 /// The lanes that every sweep has, by their place among the tangents.
@@ -57,6 +61,8 @@ struct Sweep<'m, 'n> {
 struct Found {
     local: Vec<[f64; 2]>,
     unsplit: Vec<bool>,
+    /// By the values' places.
+    maps: Vec<(usize, DefectMap)>,
 }
 
 /// Attributes the error on a batch of images.
@@ -72,7 +78,7 @@ pub(super) fn attribute(
     let steps = meter.network.steps().len();
     let mut lie = None;
     let mut pushed = Vec::new();
-    let mut found = Found { local: vec![[0.0; 2]; layers], unsplit: vec![false; layers] };
+    let mut found = Found { local: vec![[0.0; 2]; layers], unsplit: vec![false; layers], maps: Vec::new() };
     for at in 0..sweeps {
         let range = at * together..((at + 1) * together).min(layers);
         let mut sweep = Sweep::new(meter, images, range, at == 0, found);
@@ -83,7 +89,9 @@ pub(super) fn attribute(
     }
     let lie = lie.ok_or_else(|| tch::TchError::Torch("the first sweep has no tangent".into()))?;
     let pushed = Tensor::f_cat(&pushed, 0)?;
-    Ok(Outcome { lie, pushed, local: found.local, unsplit: found.unsplit })
+    found.maps.sort_by_key(|(at, _)| *at);
+    let maps = found.maps.into_iter().map(|(_, map)| map).collect();
+    Ok(Outcome { lie, pushed, local: found.local, unsplit: found.unsplit, maps })
 }
 
 /// How many layers' defects fit into the memory limit beside what every sweep holds.
@@ -243,6 +251,9 @@ impl<'m, 'n> Sweep<'m, 'n> {
             Ok(defect)
         };
         let whole = defect(&mut self.main, ACTION)?;
+        if self.meter.options.maps && self.meter.images() == 0 && self.layers.contains(&layer) {
+            self.outcome.maps.extend(defect_map(&whole, &layout, layer, step)?.map(|map| (id, map)));
+        }
         let mut parts = Vec::new();
         if let Some(lane) = self.fixed.torus {
             let on_torus = match torus {
@@ -313,6 +324,19 @@ impl<'m, 'n> Sweep<'m, 'n> {
         let pushed = tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?.f_reshape(size)?;
         Ok((lie, pushed))
     }
+}
+
+/// Where the first image's defect sits.
+fn defect_map(defect: &Tensor, layout: &Layout, layer: usize, step: &Step) -> Torch<Option<DefectMap>> {
+    let Layout::Map(map) = layout else { return Ok(None) };
+    let sites = map.gather(&defect.f_narrow(0, 0, 1)?)?;
+    let (rows, columns) = (map.grid.rows.samples, map.grid.columns.samples);
+    let channels = sites.f_reshape([-1, rows as i64, columns as i64])?.f_to_kind(Kind::Double)?;
+    let squares = channels.f_square()?.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?;
+    let squares = Vec::try_from(&squares.f_to_device(Device::Cpu)?.f_reshape([-1])?)?;
+    let squares = Array2::from_shape_vec((rows, columns), squares)
+        .map_err(|error| tch::TchError::Torch(format!("a map of '{}' of the wrong size: {error}", step.name)))?;
+    Ok(Some(DefectMap { layer, node: step.name.clone(), grid: map.grid, squares }))
 }
 
 /// The value with lanes for `wanted` tangents at least, in memory that may be written to.
