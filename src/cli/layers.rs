@@ -10,11 +10,13 @@ use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport};
 use crate::measure::lee::Output;
-use crate::report::{OutputFile, Sink, json_bytes, layers_csv, layers_table};
+use crate::report::{Sink, layers_table};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
+use super::layers_outputs::{LayersOutputArgs, LayersOutputs, Pictured};
+use super::lee::picture;
 use super::network::{Console, NetworkArgs};
 
 /// Attribute the equivariance error of a network to its layers, exactly.
@@ -61,15 +63,8 @@ pub struct LayersArgs {
     /// How many layers the table shows, worst first.
     #[arg(long, default_value = "10", value_name = "N")]
     top: usize,
-    /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<PathBuf>,
-    /// Write one row per layer.
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// Replace output files that exist.
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    outputs: LayersOutputArgs,
     /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
@@ -105,25 +100,31 @@ const fn residual_limit(double: bool) -> f64 {
 
 /// Runs the subcommand.
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
-    let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
-    let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, args.force)).transpose()?;
     let generators = combinations(&args.generators)?;
     let schemes = args.compare.as_ref().map_or_else(|| vec![args.derivative], |Comparison(schemes)| schemes.clone());
+    let outputs = LayersOutputs::claim(&args.outputs, generators.len(), schemes.len())?;
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let mut meters = Vec::new();
     for scheme in schemes {
         for generator in &generators {
-            meters.push(LayerMeter::new(network, options(args, generator.clone(), scheme))?);
+            let maps = outputs.has_figures() && meters.is_empty();
+            let options = LayersOptions { maps, ..options(args, generator.clone(), scheme) };
+            meters.push(LayerMeter::new(network, options)?);
         }
     }
     let frames = opened.source.frames();
     let console = Console::new(args.quiet, frames.len() * meters.len(), "attributions");
     opened.note_outputs(&console);
     let (mut names, mut forwards, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
+    let mut image = None;
     for frame in frames {
         let x = opened.read(frame, &console)?.f_unsqueeze(0)?;
         names.push(frame.name());
+        // Inputs of other channels are no pictures.
+        if image.is_none() && matches!(x.size()[2], 1 | 3) {
+            image = Some(picture(&x)?);
+        }
         if forwards.len() < 3 {
             forwards.push(forward_ms(network, &x)?);
         }
@@ -156,16 +157,13 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         attribution_ms: median(attributions),
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
     };
-    if !args.quiet && !matches!(json, Some(Sink::Standard)) {
+    if !args.quiet && !outputs.stdout_is_json() {
         let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
         Sink::Standard.write_bytes(layers_table(&report, args.top, width.clamp(80, 140)).as_bytes())?;
     }
-    if let Some(sink) = json {
-        sink.write_bytes(&json_bytes(&report)?)?;
-    }
-    if let Some(file) = csv {
-        file.write_bytes(layers_csv(&report).as_bytes())?;
-    }
+    let pictured =
+        Pictured { graphs: meters.iter().map(LayerMeter::graph).collect(), maps: first.maps().to_vec(), image };
+    outputs.write(&report, &pictured)?;
     check(report.results.all(), args.network.precision() == "f64")
 }
 

@@ -250,7 +250,7 @@ fn tangents_figure(report: &LeeReport, meter: &mut LeeMeter<'_>, first: &Tensor)
 }
 
 /// `[1, 1, channels, rows, columns]` as an array.
-fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
+pub(super) fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
     let size = x.size();
     let [c, h, w] = [size[size.len() - 3], size[size.len() - 2], size[size.len() - 1]].map(|n| n as usize);
     let values = Vec::<f32>::try_from(&x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_reshape([-1])?)?;

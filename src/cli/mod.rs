@@ -6,6 +6,8 @@ mod harmonics;
 #[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
+mod layers_outputs;
+#[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
 mod network;

@@ -92,6 +92,31 @@ pub fn fit<DB: DrawingBackend>(
     style: &TextStyle<'static>,
     width: i32,
 ) -> Result<String, FigureError> {
+    cut(area, text, style, width, |characters, kept| characters[..kept].iter().chain(&['…']).collect())
+}
+
+/// `text`, cut at its front: the end of a path tells nodes of one network apart.
+///
+/// # Errors
+/// The backend cannot measure text.
+pub fn fit_end<DB: DrawingBackend>(
+    area: &Area<DB>,
+    text: &str,
+    style: &TextStyle<'static>,
+    width: i32,
+) -> Result<String, FigureError> {
+    cut(area, text, style, width, |characters, kept| {
+        ['…'].iter().chain(&characters[characters.len() - kept..]).collect()
+    })
+}
+
+fn cut<DB: DrawingBackend>(
+    area: &Area<DB>,
+    text: &str,
+    style: &TextStyle<'static>,
+    width: i32,
+    shortened: impl Fn(&[char], usize) -> String,
+) -> Result<String, FigureError> {
     let fits = |text: &str| -> Result<bool, FigureError> {
         Ok(i64::from(area.estimate_text_size(text, style)?.0) <= i64::from(width))
     };
@@ -100,7 +125,7 @@ pub fn fit<DB: DrawingBackend>(
     }
     let characters: Vec<char> = text.chars().collect();
     for kept in (0..characters.len()).rev() {
-        let cut: String = characters[..kept].iter().chain(&['…']).collect();
+        let cut = shortened(&characters, kept);
         if fits(&cut)? {
             return Ok(cut);
         }

@@ -77,6 +77,18 @@ impl Attributions {
             Self::Several { attributions } => attributions,
         }
     }
+
+    /// Those of the first derivative: one for each generator.
+    pub fn generators(&self) -> Vec<&LayerResults> {
+        let first = self.all().first().map(|r| &r.derivative);
+        self.all().iter().filter(|r| Some(&r.derivative) == first).collect()
+    }
+
+    /// Those of the first generator: one for each derivative.
+    pub fn derivatives(&self) -> Vec<&LayerResults> {
+        let first = self.all().first().map(|r| &r.generator);
+        self.all().iter().filter(|r| Some(&r.generator) == first).collect()
+    }
 }
 
 /// The attribution of the error under one generator.

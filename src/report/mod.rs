@@ -3,6 +3,7 @@
 mod finite;
 mod json;
 mod layers_csv;
+mod layers_html;
 mod layers_table;
 mod lee_csv;
 mod lee_table;
@@ -15,6 +16,7 @@ mod vectors;
 
 pub use json::{JsonError, json_bytes};
 pub use layers_csv::layers_csv;
+pub use layers_html::{LayersPage, layers_html};
 pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;

@@ -1,0 +1,213 @@
+//! How figures of an attribution show the classes of layers and say what was measured.
+
+use plotters::backend::DrawingBackend;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::canvas::{Area, FigureError};
+use super::number::compact;
+use super::pattern::{Hatch, Pattern};
+use super::style::{self, INK, SERIES, anchored, fit, printable};
+use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport};
+
+/// The margin of these figures.
+pub(super) const MARGIN: i32 = 28;
+
+/// The colour and hatch of a class: the same in every figure.
+pub(super) const fn pattern(class: LayerClass) -> Pattern {
+    use LayerClass as C;
+    let (color, hatch) = match class {
+        C::Convolution => (SERIES[0], Hatch::None),
+        C::StridedConvolution => (SERIES[1], Hatch::Rising),
+        C::Pooling => (SERIES[2], Hatch::Level),
+        C::Nonlinearity => (SERIES[3], Hatch::None),
+        C::Attention => (RGBColor(0x7a, 0x3e, 0x9d), Hatch::Cross),
+        C::TokenMixing => (RGBColor(0x1f, 0x7a, 0x4d), Hatch::Upright),
+        C::Normalisation => (RGBColor(0xb8, 0xb8, 0xb8), Hatch::Falling),
+        C::PatchEmbedding => (RGBColor(0xe2, 0x8f, 0xb8), Hatch::Rising),
+        C::PositionalEmbedding => (RGBColor(0xb9, 0xdc, 0x9e), Hatch::Net),
+        C::Resampling => (RGBColor(0x80, 0x56, 0x2c), Hatch::Falling),
+        C::Head => (RGBColor(0xe4, 0xe4, 0xe4), Hatch::Level),
+        C::Softmax => (WHITE, Hatch::Cross),
+        C::Other => (RGBColor(0x6e, 0x6e, 0x6e), Hatch::None),
+    };
+    Pattern::new(color, hatch)
+}
+
+/// A letter for a class, where there is no room for its name.
+pub(crate) const fn letter(class: LayerClass) -> char {
+    use LayerClass as C;
+    match class {
+        C::Convolution => 'C',
+        C::StridedConvolution => 'S',
+        C::Pooling => 'P',
+        C::Nonlinearity => 'N',
+        C::Attention => 'A',
+        C::TokenMixing => 'T',
+        C::Normalisation => 'M',
+        C::PatchEmbedding => 'E',
+        C::PositionalEmbedding => 'L',
+        C::Resampling => 'R',
+        C::Head => 'H',
+        C::Softmax => 'F',
+        C::Other => 'O',
+    }
+}
+
+/// The patterns of aliasing, boundary and discretisation.
+pub(super) const PARTS: [(&str, Pattern); 3] = [
+    ("aliasing", Pattern::new(SERIES[1], Hatch::Rising)),
+    ("boundary", Pattern::new(SERIES[2], Hatch::None)),
+    ("discretisation", Pattern::new(SERIES[3], Hatch::Upright)),
+];
+
+/// The classes that some of the results have, in the order of classes.
+pub(crate) fn classes<'a>(results: impl IntoIterator<Item = &'a LayerResults>) -> Vec<LayerClass> {
+    let found: std::collections::HashSet<LayerClass> =
+        results.into_iter().flat_map(|r| &r.layers).map(|layer| layer.class).collect();
+    LayerClass::ALL.into_iter().filter(|class| found.contains(class)).collect()
+}
+
+/// Places of the layers that contribute most, worst first.
+pub(super) fn worst(results: &LayerResults, count: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..results.layers.len()).collect();
+    let contribution = |place: usize| results.layers[place].contribution;
+    places.sort_by(|&a, &b| contribution(b).total_cmp(&contribution(a)));
+    places.truncate(count);
+    places
+}
+
+/// The sum of all layers' contributions.
+pub(crate) fn sum(results: &LayerResults) -> f64 {
+    results.layers.iter().map(|layer| layer.contribution).sum()
+}
+
+/// A model's file name.
+pub(crate) fn short_name(model: &str) -> String {
+    printable(model.rsplit(['/', '\\']).next().unwrap_or(model))
+}
+
+/// `12 images`.
+pub(crate) fn images(report: &LayersReport) -> String {
+    if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) }
+}
+
+/// What a layer is, in words.
+pub(crate) fn group(report: &LayersReport) -> &str {
+    match report.group.as_str() {
+        "type" => "a layer is all nodes of a class",
+        "node" => "a layer is a node",
+        _ => "a layer is a module",
+    }
+}
+
+/// `208 ± 12`.
+pub(crate) fn with_error(value: f64, sem: Option<f64>) -> String {
+    sem.map_or_else(|| compact(value), |sem| format!("{} ± {}", compact(value), compact(sem)))
+}
+
+/// What was attributed, and the proof.
+pub(crate) fn what(results: &LayerResults) -> String {
+    format!(
+        "{}, {} derivative: E‖L‖² = {}; the layers add up to L with a residual of {:.1e}",
+        results.generator,
+        results.derivative,
+        with_error(results.total, results.total_sem),
+        results.conservation_residual
+    )
+}
+
+/// `12.3 %`, with a minus sign that is one.
+pub(crate) fn percent(share: f64) -> String {
+    let text = format!("{:.1} %", 100.0 * share);
+    if text == "-0.0 %" { "0.0 %".to_owned() } else { text.replace('-', "−") }
+}
+
+/// Numbers that have a place on an axis.
+///
+/// # Errors
+/// NaN or infinity.
+pub(super) fn check(results: &LayerResults) -> Result<(), FigureError> {
+    let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
+    let layer = |l: &LayerReport| {
+        [Some(l.contribution), l.sem, l.signed_share].into_iter().all(finite)
+            && [l.aliasing, l.boundary, l.discretisation].iter().flatten().all(|p| p.contribution.is_finite())
+    };
+    let class = |sum: &crate::measure::layers_report::ClassSum| sum.contribution.is_finite() && finite(sum.share);
+    if results.total.is_finite() && results.layers.iter().all(layer) && results.by_type.values().all(class) {
+        Ok(())
+    } else {
+        Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() })
+    }
+}
+
+/// Title and notes at the top; the place of what comes next.
+pub(super) fn header<DB: DrawingBackend>(
+    root: &Area<DB>,
+    title: &str,
+    notes: &[String],
+    width: i32,
+) -> Result<i32, FigureError> {
+    root.draw_text(&fit(root, &printable(title), &style::title(), width)?, &style::title(), (MARGIN, 16))?;
+    for (line, note) in notes.iter().enumerate() {
+        let text = fit(root, &printable(note), &style::note(), width)?;
+        root.draw_text(&text, &style::note(), (MARGIN, 48 + 20 * line as i32))?;
+    }
+    Ok(48 + 20 * notes.len() as i32)
+}
+
+/// Swatches with words, as many to a line as there is room for; the place below them.
+pub(super) fn legend<DB: DrawingBackend>(
+    root: &Area<DB>,
+    entries: &[(String, Pattern)],
+    (left, top): (i32, i32),
+    width: i32,
+) -> Result<i32, FigureError> {
+    let (mut x, mut y) = (left, top);
+    for (text, pattern) in entries {
+        let text = fit(root, &printable(text), &style::label(), width - 40)?;
+        let room = 26 + root.estimate_text_size(&text, &style::label())?.0 as i32 + 26;
+        if x > left && x + room > left + width {
+            (x, y) = (left, y + 24);
+        }
+        pattern.fill(root, [(x, y), (x + 20, y + 14)])?;
+        root.draw_text(&text, &anchored(style::label(), HPos::Left, VPos::Center), (x + 26, y + 8))?;
+        x += room;
+    }
+    Ok(y + 24)
+}
+
+/// The legend's entries for classes: letter and name.
+pub(super) fn entries(classes: &[LayerClass]) -> Vec<(String, Pattern)> {
+    classes.iter().map(|&class| (format!("{} {}", letter(class), class.name()), pattern(class))).collect()
+}
+
+/// A letter or number on a plate that hides what is below.
+pub(super) fn plate<DB: DrawingBackend>(root: &Area<DB>, text: &str, (x, y): (i32, i32)) -> Result<(), FigureError> {
+    let (width, _) = root.estimate_text_size(text, &style::note())?;
+    let half = width as i32 / 2 + 3;
+    let corners = [(x - half, y - 9), (x + half, y + 9)];
+    root.draw(&plotters::element::Rectangle::new(corners, WHITE.mix(0.9).filled()))?;
+    root.draw_text(text, &anchored(style::note().color(&INK), HPos::Center, VPos::Center), (x, y))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_differ_by_letter_and_look() {
+        let all = LayerClass::ALL;
+        for (i, a) in all.into_iter().enumerate() {
+            for b in &all[..i] {
+                assert!(letter(a) != letter(*b) && pattern(a) != pattern(*b), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn percents_have_no_negative_zero() {
+        assert_eq!([percent(-1e-5), percent(-0.142), percent(1.0)], ["0.0 %", "−14.2 %", "100.0 %"]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Which classes of layers make the error, generator by generator.
+
+use plotters::backend::DrawingBackend;
+use plotters::element::Rectangle;
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, WHITE};
+
+use super::canvas::{Area, Figure, FigureError};
+use super::layer_looks::{
+    MARGIN, check, classes, entries, header, images, legend, letter, pattern, plate, short_name, with_error,
+};
+use super::style::{self, INK, anchored, fit, printable};
+use crate::measure::layers_report::{LayerClass, LayerResults, LayersReport};
+
+/// A bar per attribution, cut into the classes' shares of the sum of contributions.
+#[derive(Clone, Debug)]
+pub struct ClassSharesFigure<'a> {
+    /// The report.
+    pub report: &'a LayersReport,
+    /// The attributions in it that are drawn.
+    pub results: Vec<&'a LayerResults>,
+}
+
+const NAMES: i32 = 190;
+const BARS: i32 = 700;
+const TOTALS: i32 = 230;
+const WIDTH: i32 = 2 * MARGIN + NAMES + BARS + TOTALS;
+const TOP: i32 = 122;
+const ROW: i32 = 44;
+const BAR: i32 = 30;
+/// The least width of a piece with its letter, and with its percentage too.
+const LETTER: i32 = 22;
+const PERCENTAGE: i32 = 66;
+
+impl Figure for ClassSharesFigure<'_> {
+    fn size(&self) -> (u32, u32) {
+        (WIDTH as u32, (TOP + ROW * self.results.len().max(1) as i32 + 130) as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let title = format!("Which classes of layers make the error of {}", short_name(&self.report.model));
+        let note = format!(
+            "shares of the sum of all layers' ‖J δ‖²; mean over {}; output: {}",
+            images(self.report),
+            self.report.output
+        );
+        header(root, &title, &[note], WIDTH - 2 * MARGIN)?;
+        let right = anchored(style::axis(), HPos::Left, VPos::Bottom);
+        root.draw_text("E‖L‖² of the network", &right, (MARGIN + NAMES + BARS + 18, TOP - 10))?;
+        let derivative = self.results.first().map(|r| &r.derivative);
+        let same = self.results.iter().all(|r| Some(&r.derivative) == derivative);
+        for (row, results) in self.results.iter().enumerate() {
+            check(results)?;
+            let top = TOP + ROW * row as i32;
+            let name =
+                if same { results.generator.clone() } else { format!("{}, {}", results.generator, results.derivative) };
+            let name = fit(root, &printable(&name), &style::label(), NAMES - 14)?;
+            let left = MARGIN + NAMES;
+            let middle = top + BAR / 2;
+            root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 12, middle))?;
+            stack(root, results, left, top)?;
+            let total = with_error(results.total, results.total_sem);
+            root.draw_text(&total, &anchored(style::label(), HPos::Left, VPos::Center), (left + BARS + 18, middle))?;
+        }
+        let bottom = TOP + ROW * self.results.len() as i32;
+        for percent in [0, 25, 50, 75, 100] {
+            let text = format!("{percent} %");
+            let x = MARGIN + NAMES + BARS * percent / 100;
+            root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom - 6))?;
+        }
+        let shown = classes(self.results.iter().copied());
+        legend(root, &entries(&shown), (MARGIN, bottom + 34), WIDTH - 2 * MARGIN)?;
+        Ok(())
+    }
+}
+
+/// One bar.
+fn stack<DB: DrawingBackend>(root: &Area<DB>, results: &LayerResults, left: i32, top: i32) -> Result<(), FigureError> {
+    let corners = [(left, top), (left + BARS, top + BAR)];
+    root.draw(&Rectangle::new(corners, WHITE.filled()))?;
+    root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
+    let mut before = 0.0;
+    for class in LayerClass::ALL {
+        let Some(share) = results.by_type.get(class.name()).and_then(|sum| sum.share) else { continue };
+        let x = |share: f64| left + (share.clamp(0.0, 1.0) * f64::from(BARS)).round() as i32;
+        let (from, to) = (x(before), x(before + share));
+        before += share;
+        if to == from {
+            continue;
+        }
+        pattern(class).fill(root, [(from, top), (to, top + BAR)])?;
+        let at = (i32::midpoint(from, to), top + BAR / 2);
+        if to - from >= PERCENTAGE {
+            plate(root, &format!("{} {:.0} %", letter(class), 100.0 * share), at)?;
+        } else if to - from >= LETTER {
+            plate(root, &letter(class).to_string(), at)?;
+        }
+    }
+    if before == 0.0 {
+        let text = anchored(style::note(), HPos::Left, VPos::Center);
+        root.draw_text("no layer makes an error", &text, (left + 12, top + BAR / 2))?;
+    }
+    Ok(())
+}
