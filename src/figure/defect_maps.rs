@@ -1,5 +1,6 @@
 //! Where in the photo the worst layers' own errors sit.
 
+use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use ndarray::{Array2, Array3};
 use plotters::backend::DrawingBackend;
@@ -9,7 +10,7 @@ use plotters::style::{Color, RGBColor};
 use super::canvas::{Area, Figure, FigureError};
 use super::layer_looks::{MARGIN, header, letter, percent, worst};
 use super::style::{self, GRID, fit, fit_end, printable};
-use super::tangents::{fitted, photo};
+use super::tangents::photo;
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layers_report::{LayerResults, LayersReport};
 use crate::symmetry::{Axis, GridKind};
@@ -188,6 +189,15 @@ fn over(photo: &RgbImage, density: &Array2<f64>) -> RgbImage {
     })
 }
 
+/// As large as the panel: pixels stay square blocks where they are few.
+fn sized(picture: &RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longest = width.max(height);
+    let filter = if 2 * longest <= SIDE { FilterType::Nearest } else { FilterType::Triangle };
+    let side = |length: u32| (u64::from(length) * u64::from(SIDE) / u64::from(longest)).max(1) as u32;
+    imageops::resize(picture, side(width), side(height), filter)
+}
+
 fn panel<DB: DrawingBackend>(
     root: &Area<DB>,
     index: i32,
@@ -197,7 +207,7 @@ fn panel<DB: DrawingBackend>(
 ) -> Result<(), FigureError> {
     let left = MARGIN + index % COLUMNS * (SIDE as i32 + GAP);
     let top = TOP + index / COLUMNS * (CAPTION + SIDE as i32 + FOOT);
-    let picture = fitted(picture, SIDE);
+    let picture = sized(&picture);
     let (width, height) = (picture.width() as i32, picture.height() as i32);
     let y = top + CAPTION;
     root.draw_text(&fit_end(root, title, &style::panel(), SIDE as i32)?, &style::panel(), (left, top))?;

@@ -29,7 +29,7 @@ const BARS: i32 = 250;
 const SUMS: i32 = 170;
 const GAP: i32 = 42;
 const LANE: i32 = 18;
-const NAMES: i32 = 190;
+const MOST_FOR_NAMES: i32 = 200;
 /// More layers have no room for names.
 const MOST_NAMED: usize = 130;
 /// The numbers of the worst.
@@ -89,7 +89,7 @@ impl Figure for LayersDepthFigure<'_> {
     fn size(&self) -> (u32, u32) {
         let depth = Depth::of(self.results);
         let lanes = LANE * self.classes().len() as i32;
-        let foot = if depth.named() { NAMES } else { 0 } + 54;
+        let foot = names_height(self.results) + 54;
         ((depth.right() + MARGIN) as u32, (Self::lanes_top() + lanes + foot) as u32)
     }
 
@@ -113,6 +113,16 @@ impl Figure for LayersDepthFigure<'_> {
         sums(root, self.results, depth, TOP + BARS + GAP)?;
         lanes(root, self.results, depth, &self.classes())
     }
+}
+
+/// The room for upright names, none where there are too many.
+fn names_height(results: &LayerResults) -> i32 {
+    if !Depth::of(results).named() {
+        return 0;
+    }
+    // The face's widest letters are rare in names; what does not fit is cut.
+    let longest = results.layers.iter().map(|layer| layer.name.chars().count()).max().unwrap_or(0);
+    (longest as i32 * 8 + 8).min(MOST_FOR_NAMES)
 }
 
 fn grid_line<DB: DrawingBackend>(root: &Area<DB>, depth: Depth, y: i32, text: &str) -> Result<(), FigureError> {
@@ -284,15 +294,16 @@ fn lanes<DB: DrawingBackend>(
         }
     }
     let bottom = top + LANE * classes.len() as i32;
+    let room = names_height(results);
     let mut y = bottom + 8;
-    if depth.named() {
+    if room > 0 {
         let small = style::note().color(&INK).transform(FontTransform::Rotate270);
         let upright = anchored(small, HPos::Right, VPos::Center);
         for (place, layer) in results.layers.iter().enumerate() {
-            let name = fit_end(root, &printable(&layer.name), &style::note(), NAMES)?;
+            let name = fit_end(root, &printable(&layer.name), &style::note(), room)?;
             root.draw_text(&name, &upright, (depth.middle(place), bottom + 8))?;
         }
-        y += NAMES;
+        y += room;
     }
     let text = format!("{} layers that can make an error, from the input to the output", depth.count);
     root.draw_text(&text, &anchored(style::axis(), HPos::Left, VPos::Top), (LEFT, y + 12))?;

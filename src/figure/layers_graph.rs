@@ -99,7 +99,7 @@ impl LayersGraphFigure<'_> {
         if self.graph.nodes.iter().any(|node| node.role == NodeRole::Later) {
             letters.push("dotted: error shows at a later node".to_owned());
         }
-        text(svg, (MARGIN, 76.0), 13, " fill=\"#5C5C5C\"", &letters.join("   "));
+        text(svg, (MARGIN, 76.0), 13, " fill=\"#5C5C5C\"", &letters.join("; "));
         let most = self.results.layers.iter().map(|l| self.share(l)).fold(0.0, f64::max);
         text(svg, (MARGIN, 104.0), 13, "", "share of the sum of ‖J δ‖²");
         for (i, part) in [0.0, 0.0625, 0.25, 0.5625, 1.0].into_iter().enumerate() {
@@ -142,7 +142,7 @@ impl LayersGraphFigure<'_> {
             letter(layer.class),
             cut_end(&node.op, 14),
             y + 14.0,
-            percent(self.share(layer)),
+            short_percent(self.share(layer)),
             y + 27.0,
             cut_front(&layer.name, CHARACTERS)
         );
@@ -184,6 +184,11 @@ impl LayersGraphFigure<'_> {
         }
         text
     }
+}
+
+/// What is not zero is not shown as zero.
+fn short_percent(share: f64) -> String {
+    if share > 0.0 && share < 0.001 { "&lt;0.1 %".to_owned() } else { percent(share) }
 }
 
 /// Lines stay lines.

@@ -96,7 +96,7 @@ fn draw_panel<DB: DrawingBackend>(
 ) -> Result<(), FigureError> {
     let left = (MARGIN + index % COLUMNS * (SIDE + GAP)) as i32;
     let top = (TOP + index / COLUMNS * (CAPTION + SIDE + FOOT)) as i32;
-    let picture = fitted(picture, SIDE);
+    let picture = fitted(picture);
     let (width, height) = picture.dimensions();
     let y = top + CAPTION as i32;
     root.draw_text(caption, &style::panel(), (left, top + 4))?;
@@ -109,14 +109,14 @@ fn draw_panel<DB: DrawingBackend>(
 }
 
 /// Pixels stay square blocks where the picture is small; larger ones are averaged.
-pub(super) fn fitted(picture: RgbImage, side: u32) -> RgbImage {
+fn fitted(picture: RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
     let longest = width.max(height);
-    if longest <= side {
-        let zoom = side / longest;
+    if longest <= SIDE {
+        let zoom = SIDE / longest;
         return imageops::resize(&picture, width * zoom, height * zoom, imageops::FilterType::Nearest);
     }
-    let shrunk = |length: u32| (u64::from(length) * u64::from(side) / u64::from(longest)).max(1) as u32;
+    let shrunk = |side: u32| (u64::from(side) * u64::from(SIDE) / u64::from(longest)).max(1) as u32;
     imageops::resize(&picture, shrunk(width), shrunk(height), imageops::FilterType::Triangle)
 }
 
