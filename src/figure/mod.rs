@@ -10,10 +10,12 @@ mod dots;
 #[cfg(feature = "torch")]
 mod downsampled;
 mod field;
+mod fold_map;
 mod folding_map;
 mod harmonics;
 mod image_spectrum;
 mod lee;
+mod node_theorem;
 pub mod number;
 mod scale;
 mod scaled;
@@ -29,10 +31,12 @@ pub use canvas::{Area, Figure, FigureError, Format, render};
 pub use departures::DeparturesFigure;
 #[cfg(feature = "torch")]
 pub use downsampled::DownsampledFigure;
+pub use fold_map::FoldMapFigure;
 pub use folding_map::FoldingMapFigure;
 pub use harmonics::HarmonicsFigure;
 pub use image_spectrum::ImageSpectrumFigure;
 pub use lee::LeeFigure;
+pub use node_theorem::NodeTheoremFigure;
 pub use schemes::SchemesFigure;
 pub use tangents::TangentsFigure;
 pub use theorem::TheoremFigure;

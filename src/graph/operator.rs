@@ -29,15 +29,49 @@ pub enum Operator {
     LocallyConstant(Box<dyn Forward>),
 }
 
+/// How tangents are carried, for tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// [`Operator::Linear`]
+    Linear,
+    /// [`Operator::Elementwise`]
+    Elementwise,
+    /// [`Operator::Differentiable`]
+    Differentiable,
+    /// [`Operator::Automatic`]
+    Automatic,
+    /// [`Operator::LocallyConstant`]
+    LocallyConstant,
+    /// The output is a constant, and there is nothing to carry.
+    Constant,
+    /// Nodes of other operators stand in its place.
+    Nodes,
+}
+
+impl Rule {
+    /// The rule's name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Elementwise => "elementwise",
+            Self::Differentiable => "rule",
+            Self::Automatic => "automatic",
+            Self::LocallyConstant => "locally constant",
+            Self::Constant => "constant",
+            Self::Nodes => "other operators",
+        }
+    }
+}
+
 impl Operator {
     /// How tangents are carried, for tables.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::Linear(_) => "linear",
-            Self::Elementwise(_) => "elementwise",
-            Self::Differentiable(_) => "rule",
-            Self::Automatic(_) => "automatic",
-            Self::LocallyConstant(_) => "locally constant",
+            Self::Linear(_) => Rule::Linear,
+            Self::Elementwise(_) => Rule::Elementwise,
+            Self::Differentiable(_) => Rule::Differentiable,
+            Self::Automatic(_) => Rule::Automatic,
+            Self::LocallyConstant(_) => Rule::LocallyConstant,
         }
     }
 
@@ -79,6 +113,16 @@ pub trait Linear: Debug {
     /// Whether `apply` returns memory of its own.
     fn is_fresh(&self) -> bool {
         self.offset().is_some()
+    }
+
+    /// The constants that Λ and c broadcast against the output entry by entry: factors and the offset.
+    fn constants(&self) -> Vec<&Tensor> {
+        self.offset().into_iter().collect()
+    }
+
+    /// Whether every entry of Λx is an entry of x, or zero: the operator only moves entries.
+    fn selects(&self) -> bool {
+        false
     }
 
     /// The taps, where Λ is a convolution over rows and columns.

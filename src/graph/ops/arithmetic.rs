@@ -22,7 +22,8 @@ impl Operands {
         let count = b.inputs();
         let ranks = (0..count).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, GraphError>>()?;
         let shapes = (0..count).map(|i| b.shape(i)).collect::<Result<Vec<_>, GraphError>>()?;
-        broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+        let shape = broadcast_shape(&shapes);
+        b.check_size(&shape.ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?)?;
         let operands = (0..count).map(|i| b.operand(i)).collect::<Result<Vec<_>, GraphError>>()?;
         let rank = ranks.iter().copied().max().unwrap_or(0);
         Ok(Self { operands, ranks, rank })
@@ -150,6 +151,10 @@ impl Linear for Scaling {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_mul(&self.factor)?])
     }
 
+    fn constants(&self) -> Vec<&Tensor> {
+        vec![&self.factor]
+    }
+
     fn is_fresh(&self) -> bool {
         true
     }
@@ -245,6 +250,10 @@ struct Division {
 impl Linear for Division {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_div(&self.divisor)?])
+    }
+
+    fn constants(&self) -> Vec<&Tensor> {
+        vec![&self.divisor]
     }
 
     fn is_fresh(&self) -> bool {
