@@ -343,9 +343,9 @@ fn onnx_forms_compute_the_same() {
             assert!(relative(&y, &expected) < rounding, "{name} {padding}: {}", relative(&y, &expected));
             // Where output samples lie, the loaded graph agrees, unless it cannot tell.
             if let (Resampling::Down { stride, first }, Some(grid), true) =
-                (design.resampling(), network.output().grid, padding == Padding::Zero)
+                (design.resampling(), network.output().layout.plane(), padding == Padding::Zero)
             {
-                let input = network.input().grid.unwrap();
+                let input = network.input().layout.plane().unwrap();
                 assert!((grid.rows.pitch / input.rows.pitch - stride as f64).abs() < 1e-12, "{name}");
                 let at = (grid.rows.origin - input.rows.origin) / input.rows.pitch;
                 // A window has its middle where symmetric taps have their centre of gravity; wavelets are not symmetric.
