@@ -1,9 +1,15 @@
 //! Figures, one file per figure, drawn from result structs only.
 
 mod aliased_fraction;
+#[cfg(feature = "torch")]
+mod antialias;
 mod canvas;
 mod defect_maps;
 mod departures;
+#[cfg(feature = "torch")]
+mod dots;
+#[cfg(feature = "torch")]
+mod downsampled;
 mod field;
 mod fold_map;
 mod folding_map;
@@ -29,9 +35,13 @@ mod tangents;
 mod theorem;
 
 pub use aliased_fraction::AliasedFractionFigure;
+#[cfg(feature = "torch")]
+pub use antialias::AntialiasFigure;
 pub use canvas::{Area, Figure, FigureError, Format, render};
 pub use defect_maps::DefectMapsFigure;
 pub use departures::DeparturesFigure;
+#[cfg(feature = "torch")]
+pub use downsampled::DownsampledFigure;
 pub use fold_map::FoldMapFigure;
 pub use folding_map::FoldingMapFigure;
 pub use harmonics::HarmonicsFigure;
