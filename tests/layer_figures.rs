@@ -307,7 +307,8 @@ fn the_page_is_whole_and_needs_nothing_else() {
     let html = page(&report);
     let document = parsed(&html);
     for node in document.descendants() {
-        for attribute in node.attributes().filter(|a| matches!(a.name(), "src" | "href" | "srcset" | "data" | "action")) {
+        for attribute in node.attributes().filter(|a| matches!(a.name(), "src" | "href" | "srcset" | "data" | "action"))
+        {
             assert!(attribute.value().starts_with("data:"), "{attribute:?}");
         }
         assert!(!matches!(node.tag_name().name(), "link" | "iframe" | "object" | "embed" | "base"), "{node:?}");
@@ -322,7 +323,9 @@ fn the_page_is_whole_and_needs_nothing_else() {
         let rows = section.descendants().filter(|node| node.attribute("data-place").is_some()).count();
         assert_eq!(rows, 30);
         // Along the depth, worst, graph.
-        assert!(section.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "svg"))).count() >= 3);
+        assert!(
+            section.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "svg"))).count() >= 3
+        );
     }
     // Every row has a cell for every heading, with the number that it is sorted by.
     for row in document.descendants().filter(|node| node.attribute("data-place").is_some()) {

@@ -19,11 +19,7 @@ use tch::{Kind, Tensor};
 /// x → Relu → Conv 3×3, stride 2 → y, with the Relu's output added to itself on the way.
 fn network(folder: &Path) -> Network {
     let mut convolution = node("Conv", &["s", "w"], "y");
-    convolution.attribute = vec![
-        ints("kernel_shape", &[3; 2]),
-        ints("strides", &[2; 2]),
-        ints("pads", &[1; 4]),
-    ];
+    convolution.attribute = vec![ints("kernel_shape", &[3; 2]), ints("strides", &[2; 2]), ints("pads", &[1; 4])];
     let weight = aliascope::graph::onnx::proto::TensorProto {
         name: text("w"),
         dims: vec![2, 3, 3, 3],
@@ -44,7 +40,8 @@ fn meter(network: &Network, maps: bool, memory: u64) -> LayerMeter<'_> {
 }
 
 fn images(count: i64) -> Tensor {
-    let entries: Vec<f64> = (0..count * 3 * 16 * 24).map(|i| (i as f64 * 0.37).sin() + (i as f64 * 0.011).cos()).collect();
+    let entries: Vec<f64> =
+        (0..count * 3 * 16 * 24).map(|i| (i as f64 * 0.37).sin() + (i as f64 * 0.011).cos()).collect();
     Tensor::from_slice(&entries).view([count, 1, 3, 16, 24])
 }
 
@@ -56,7 +53,10 @@ fn a_map_holds_the_defect_of_the_first_image() {
     let mut first = meter(&network, true, 1 << 30);
     first.measure(&x.narrow(0, 0, 1), &["a".to_owned()], &mut |_, _| {}).unwrap();
     let maps = first.maps().to_vec();
-    assert_eq!(maps.iter().map(|map| (map.layer, map.squares.dim())).collect::<Vec<_>>(), [(0, (16, 24)), (1, (8, 12))]);
+    assert_eq!(
+        maps.iter().map(|map| (map.layer, map.squares.dim())).collect::<Vec<_>>(),
+        [(0, (16, 24)), (1, (8, 12))]
+    );
     assert_eq!(maps[1].grid, network.output().layout.plane().unwrap());
     // The last node's defect is what it contributes: nothing lies behind it. Sums of 96 squares in double precision.
     let contribution = first.results().layers[1].contribution;

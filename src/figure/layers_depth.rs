@@ -26,6 +26,8 @@ pub struct LayersDepthFigure<'a> {
 const LEFT: i32 = 214;
 const TOP: i32 = 128;
 const BARS: i32 = 250;
+/// Above the longest bar, for its number.
+const HEADROOM: i32 = 20;
 const SUMS: i32 = 170;
 const GAP: i32 = 42;
 const LANE: i32 = 18;
@@ -145,12 +147,13 @@ fn bars<DB: DrawingBackend>(root: &Area<DB>, results: &LayerResults, depth: Dept
     let seen = |value: f64| value > FLOOR * largest;
     let reach = results.layers.iter().map(|l| l.contribution + l.sem.unwrap_or(0.0)).fold(0.0, f64::max);
     let scale = Scale::of(results.layers.iter().map(|l| l.contribution).filter(|v| seen(*v)), reach);
-    let y = |value: f64| bottom - (scale.place(value) * f64::from(BARS)).round() as i32;
+    let up = |place: f64| bottom - (place * f64::from(BARS - HEADROOM)).round() as i32;
+    let y = |value: f64| up(scale.place(value));
     let log = if scale.is_log() { "logarithmic axis; " } else { "" };
     let errors = if results.layers.iter().any(|l| l.sem.is_some()) { "± standard error; " } else { "" };
     heading(root, "Contribution ‖J δ‖²", &format!("{log}{errors}numbers: the ten largest"), top - 4)?;
     for (place, text) in scale.ticks() {
-        grid_line(root, depth, bottom - (place * f64::from(BARS)).round() as i32, &text)?;
+        grid_line(root, depth, up(place), &text)?;
     }
     for (place, layer) in results.layers.iter().enumerate().filter(|(_, l)| seen(l.contribution)) {
         let (left, right) = depth.cell(place);
@@ -305,7 +308,8 @@ fn lanes<DB: DrawingBackend>(
         }
         y += room;
     }
-    let text = format!("{} layers that can make an error, from the input to the output", depth.count);
+    let layers = if depth.count == 1 { "layer" } else { "layers" };
+    let text = format!("{} {layers} that can make an error, from the input to the output", depth.count);
     root.draw_text(&text, &anchored(style::axis(), HPos::Left, VPos::Top), (LEFT, y + 12))?;
     Ok(())
 }

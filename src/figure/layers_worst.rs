@@ -63,6 +63,7 @@ impl Figure for WorstLayersFigure<'_> {
         check(self.results)?;
         let rows = self.rows();
         let title = match rows.len() {
+            0 => format!("No layer of {} can make an error", short_name(&self.report.model)),
             1 => format!("The one layer of {} that can make an error", short_name(&self.report.model)),
             n => format!("The {n} layers of {} that contribute most", short_name(&self.report.model)),
         };

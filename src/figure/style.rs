@@ -54,9 +54,11 @@ pub fn anchored(style: TextStyle<'static>, horizontal: HPos, vertical: VPos) -> 
     style.pos(Pos::new(horizontal, vertical))
 }
 
-/// Text without what SVG and PNG cannot show: control characters, as a file's name may hold them.
+/// Text without what SVG and PNG cannot show, as a file's name may hold it: control characters, and the two that are
+/// none to XML.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let shown = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
 }
 
 fn text(size: f64, weight: FontStyle, color: &RGBColor) -> TextStyle<'static> {
