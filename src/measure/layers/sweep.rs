@@ -207,7 +207,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
         if input.tangents == 0 || !self.layers.contains(&layer) {
             return Ok(None);
         }
-        let layout = &network.values()[step.inputs[0]].layout;
+        let layout = (&network.values()[step.inputs[0]].layout, self.meter.plan.padded[step.inputs[0]]);
         let shape = &network.values()[id].shape;
         Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, lane), layout, shape)?))
     }
