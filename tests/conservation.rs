@@ -303,6 +303,44 @@ fn the_layers_of_every_family_add_up_under_every_generator_and_derivative() {
     }
 }
 
+#[test]
+fn probes_agree_with_the_exact_contributions() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/resnet.onnx");
+    let network = Network::load(&path, &single(Kind::Double)).unwrap();
+    let shape = network.input().shape.clone();
+    let x = noise(&[&[1], shape.as_slice()].concat(), 8);
+    let generators = ["translate_x", "rotate"];
+    let exact: Vec<LayerResults> = generators
+        .iter()
+        .map(|g| attribute_error(&network, &x, LayersOptions { split: false, ..options(g) }))
+        .collect();
+    let mut outside = 0;
+    let mut compared = 0;
+    for seed in 0..5 {
+        let mut meters: Vec<LayerMeter<'_>> = generators
+            .iter()
+            .map(|g| LayerMeter::new(&network, LayersOptions { split: false, ..options(g) }).unwrap())
+            .collect();
+        tch::manual_seed(seed);
+        aliascope::measure::layers::probes::measure(&mut meters, &x, "x", 200, &mut |_, _| {}).unwrap();
+        for (meter, exact) in meters.iter().zip(&exact) {
+            let found = meter.results();
+            assert!((found.total / exact.total - 1.0).abs() < 1e-9, "{} against {}", found.total, exact.total);
+            // The law holds for every single probe.
+            assert!(found.conservation_residual <= 1e-10, "residual {}", found.conservation_residual);
+            for (a, b) in found.layers.iter().zip(&exact.layers) {
+                assert_eq!(a.name, b.name);
+                assert!((a.local_error - b.local_error).abs() <= 1e-9 * b.local_error.max(1e-12));
+                let sem = a.sem.unwrap_or(0.0);
+                compared += 1;
+                outside += usize::from((a.contribution - b.contribution).abs() > 3.0 * sem + 1e-15 * exact.total);
+            }
+        }
+    }
+    // Three standard errors hold 99.7 % of a normal estimate; squares have longer tails, and their errors are estimated.
+    assert!(outside * 50 <= compared, "{outside} of {compared} lie outside three standard errors");
+}
+
 /// A band-limited image on the torus, `[1, 1, channels, n, n]`.
 fn smooth(channels: i64, n: i64, band: i64) -> Tensor {
     let angle = Tensor::arange(n, (Kind::Double, Device::Cpu)) * (2.0 * std::f64::consts::PI / n as f64);

@@ -1,6 +1,8 @@
 //! Results as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 
 mod finite;
+#[cfg(feature = "torch")]
+mod inspect_table;
 mod json;
 mod layers_csv;
 mod layers_table;
@@ -13,6 +15,8 @@ mod spectrum_table;
 mod text;
 mod vectors;
 
+#[cfg(feature = "torch")]
+pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
 pub use layers_csv::layers_csv;
 pub use layers_table::layers_table;

@@ -244,7 +244,7 @@ fn is_pointwise_convolution(op: &dyn Linear, window: &crate::graph::window::Wind
 
 /// `/blocks/blocks.1/blocks.1.0/bn1/act/Clip` as `blocks.1.0.bn1.act`: the module path without the operator; empty
 /// where the name holds no path.
-pub(super) fn module_of(name: &str) -> String {
+pub fn module_of(name: &str) -> String {
     let mut parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
     parts.pop();
     let mut path: Vec<&str> = Vec::new();
