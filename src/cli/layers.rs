@@ -8,11 +8,13 @@ use tch::Tensor;
 
 use crate::graph::Network;
 use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
-use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport};
+use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::lee::Output;
+use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use crate::report::{OutputFile, Sink, json_bytes, layers_csv, layers_table};
+use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, GridKind, MEASURED, Units};
+use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
@@ -54,6 +56,12 @@ pub struct LayersArgs {
     /// probes with the derivative and grid of the code released with the paper).
     #[arg(long, default_value = "exact", value_name = "exact|probes=N|auto|authors", value_parser = read_estimator)]
     estimator: Estimator,
+    /// Which harmonics of its input make this node's defect: adds the aliasing theorem at the node, for translations.
+    #[arg(long, value_name = "NODE")]
+    spectrum: Option<String>,
+    /// Images per sweep.
+    #[arg(long, default_value = "1")]
+    batch: std::num::NonZeroU16,
     /// Leave out the split into aliasing, boundary and discretisation: half the time.
     #[arg(long)]
     no_split: bool,
@@ -144,6 +152,15 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
+    let spectrum = match &args.spectrum {
+        Some(node) => {
+            let [generator] = &generators[..] else {
+                return Err(Failure::new(Status::Usage, "--spectrum takes one generator; give one --generator"));
+            };
+            Some((node, velocity(generator, args.units, network)?))
+        }
+        None => None,
+    };
     let mut meters = Vec::new();
     for scheme in schemes {
         for generator in &generators {
@@ -158,26 +175,39 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         tch::manual_seed(args.network.seed().unwrap_or(0) as i64);
     }
     let (mut names, mut forwards, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
-    for frame in frames {
-        let x = opened.read(frame, &console)?.f_unsqueeze(0)?;
-        names.push(frame.name());
-        if forwards.len() < 3 {
-            forwards.push(forward_ms(network, &x)?);
+    let mut resolved = None;
+    for frames in frames.chunks(usize::from(args.batch.get())) {
+        let mut images = Vec::new();
+        let start = names.len();
+        for frame in frames {
+            images.push(opened.read(frame, &console)?);
+            names.push(frame.name());
         }
-        if let Some(count) = probes {
-            let start = Instant::now();
-            layers::probes::measure(&mut meters, &x, &names[names.len() - 1], count, &mut |done, of| {
-                console.part(done, of);
-            })?;
-            attributions.push(start.elapsed().as_secs_f64() * 1e3 / meters.len().max(1) as f64);
-            console.advance(meters.len() as u64);
+        let x = Tensor::f_stack(&images, 0)?;
+        let count = frames.len();
+        if let (Some((node, velocity)), None) = (spectrum, &resolved) {
+            resolved = Some(node_spectrum(network, &x.f_narrow(0, 0, 1)?, node, velocity)?);
+        }
+        if forwards.len() < 3 {
+            forwards.push(forward_ms(network, &x.f_narrow(0, 0, 1)?)?);
+        }
+        if let Some(probes) = probes {
+            for image in 0..count {
+                let begin = Instant::now();
+                let x = x.f_narrow(0, image as i64, 1)?;
+                layers::probes::measure(&mut meters, &x, &names[start + image], probes, &mut |done, of| {
+                    console.part(done, of);
+                })?;
+                attributions.push(begin.elapsed().as_secs_f64() * 1e3 / meters.len().max(1) as f64);
+                console.advance(meters.len() as u64);
+            }
             continue;
         }
         for meter in &mut meters {
-            let start = Instant::now();
-            meter.measure(&x, &names[names.len() - 1..], &mut |done, of| console.part(done, of))?;
-            attributions.push(start.elapsed().as_secs_f64() * 1e3);
-            console.advance(1);
+            let begin = Instant::now();
+            meter.measure(&x, &names[start..], &mut |done, of| console.part(done, of))?;
+            attributions.push(begin.elapsed().as_secs_f64() * 1e3 / count as f64);
+            console.advance(count as u64);
         }
     }
     console.finish();
@@ -200,6 +230,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         estimator: probes.map_or_else(|| "exact".to_owned(), |count| format!("probes={count}")),
         forward_ms: median(forwards),
         attribution_ms: median(attributions),
+        spectrum: resolved,
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
     };
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
@@ -232,6 +263,37 @@ fn probes(estimator: Estimator, meters: &[LayerMeter<'_>], console: &Console) ->
             ));
             (exact > by_probes).then_some(PROBES)
         }
+    }
+}
+
+/// A translation in lengths of the torus per unit of t.
+fn velocity(generator: &Combination, units: Units, network: &Network) -> Result<Velocity, Failure> {
+    let translations = [Generator::TranslateX, Generator::TranslateY];
+    if MEASURED.iter().any(|g| !translations.contains(g) && generator.coefficient(*g) != 0.0) {
+        return Err(Failure::new(
+            Status::Usage,
+            format!("--spectrum needs a translation, and {} is none; use translate_x or translate_y", generator.name()),
+        ));
+    }
+    let length = |axis: usize| match units {
+        // The torus is two half-widths long.
+        Units::HalfWidth => 0.5,
+        Units::Pixel => 1.0 / network.input().shape[axis].max(1) as f64,
+    };
+    let [x, y] = translations.map(|g| generator.coefficient(g));
+    Ok(Velocity { x: x * length(3), y: y * length(2) })
+}
+
+fn node_spectrum(network: &Network, x: &Tensor, node: &str, velocity: Velocity) -> Result<NodeSpectrum, Failure> {
+    let options = NodeTheoremOptions { velocity, oversample: 4, pattern: Some(node.to_owned()) };
+    let found = node_theorems(network, &network.place(x)?, &options, &mut |_, _| {})?;
+    match (found.nodes.into_iter().next(), found.map, found.skipped.first()) {
+        (Some(node), Some(map), _) => Ok(NodeSpectrum { node, map }),
+        (_, _, Some(skipped)) => Err(Failure::new(
+            Status::Unsupported,
+            format!("--spectrum {}: the node cannot be resolved by frequency, as {}", skipped.name, skipped.reason),
+        )),
+        _ => Err(Failure::new(Status::Usage, format!("--spectrum {node} fits several nodes; give a whole name"))),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Results as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 
+#[cfg(feature = "torch")]
+mod antialias_table;
 mod finite;
 #[cfg(feature = "torch")]
 mod inspect_table;
@@ -15,6 +17,8 @@ mod spectrum_table;
 mod text;
 mod vectors;
 
+#[cfg(feature = "torch")]
+pub use antialias_table::{antialias_list, antialias_table};
 #[cfg(feature = "torch")]
 pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
