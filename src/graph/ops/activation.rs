@@ -220,13 +220,11 @@ fn inside(y: &Tensor, low: f64, high: f64) -> Torch<Tensor> {
 pub fn pointwise(b: &mut Builder<'_>) -> Build {
     let function = match b.operator {
         "Relu" => Function::Relu,
-        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01f32.into())),
+        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01)),
         "ThresholdedRelu" => Function::ThresholdedRelu(b.float("alpha")?.unwrap_or(1.0)),
         "Sigmoid" => Function::Sigmoid,
         "Tanh" => Function::Tanh,
-        "HardSigmoid" => {
-            Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2f32.into()), b.float("beta")?.unwrap_or(0.5))
-        }
+        "HardSigmoid" => Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2), b.float("beta")?.unwrap_or(0.5)),
         "HardSwish" => Function::HardSwish,
         "Elu" => Function::Elu(b.float("alpha")?.unwrap_or(1.0)),
         "Selu" => Function::Selu(
@@ -261,7 +259,7 @@ pub fn pointwise(b: &mut Builder<'_>) -> Build {
         "Acosh" => Function::Acosh,
         "Atanh" => Function::Atanh,
         "Shrink" => Function::Shrink(b.float("lambd")?.unwrap_or(0.5), b.float("bias")?.unwrap_or(0.0)),
-        "QuickGelu" => Function::Swish(b.float("alpha")?.unwrap_or(1.702f32.into())),
+        "QuickGelu" => Function::Swish(b.float("alpha")?.unwrap_or(1.702)),
         other => return Err(b.invalid(format!("{other} is not a pointwise function"))),
     };
     build(b, function)

@@ -109,7 +109,7 @@ pub fn fused_conv(b: &mut Builder<'_>, node: &NodeProto) -> Result<Vec<NodeProto
 
 /// SkipLayerNormalization: LayerNormalization(x + skip + bias), where the bias may be missing.
 pub fn skip_layer_normalization(b: &mut Builder<'_>, node: &NodeProto) -> Result<Vec<NodeProto>, GraphError> {
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-12f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-12);
     if (1..3).any(|i| node.output.get(i).is_some_and(|name| !name.is_empty())) {
         return Err(b.unsupported("mean or inv_std_var as an output", "the normalised value and the sum are"));
     }

@@ -53,7 +53,7 @@ impl Differentiable for LocalResponse {
 /// LRN.
 pub fn lrn(b: &mut Builder<'_>) -> Build {
     let size = b.int("size")?.ok_or_else(|| b.invalid("it has no size"))?;
-    let alpha = b.float("alpha")?.unwrap_or(1e-4f32.into());
+    let alpha = b.float("alpha")?.unwrap_or(1e-4);
     let beta = b.float("beta")?.unwrap_or(0.75);
     let bias = b.float("bias")?.unwrap_or(1.0);
     let shape = b.shape(0)?;

@@ -34,7 +34,7 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
     }
     let _ = b.float("momentum")?;
     let _ = b.int("spatial")?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let shape = b.shape(0)?;
     if shape.len() < 2 {
         return Err(b.invalid("its input has no channels"));
@@ -143,7 +143,7 @@ pub fn layer(b: &mut Builder<'_>) -> Build {
     let shape = b.shape(0)?;
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, shape.len())?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = if b.has(1) { Some(b.parameter(1, "scale")?) } else { None };
     let bias = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
     b.varying_input(0)?;
@@ -176,7 +176,7 @@ pub fn instance(b: &mut Builder<'_>) -> Build {
     if shape.len() < 3 {
         return Err(b.invalid("its input has no spatial axes"));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = Some(per_channel(b, 1, "scale", &shape)?);
     let bias = Some(per_channel(b, 2, "bias", &shape)?);
     b.varying_input(0)?;
@@ -193,7 +193,7 @@ pub fn group(b: &mut Builder<'_>) -> Build {
     if shape.len() < 2 || groups < 1 || shape[1] % groups != 0 {
         return Err(b.invalid(format!("its channels do not fit {groups} groups")));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     // Until opset 20 there is one scale and bias per group, then one per channel.
     let per_group = b.opset < 21 && b.shape(1)? == [groups];
     let parameter = |b: &Builder<'_>, i: usize, what: &str| -> Result<Tensor, crate::graph::GraphError> {
@@ -305,7 +305,7 @@ pub fn root_mean_square(b: &mut Builder<'_>) -> Build {
     let rank = b.shape(0)?.len();
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, rank)?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = b.parameter(1, "scale")?;
     b.varying_input(0)?;
     let op = RootMeanSquare { over: -axis as usize, scale, epsilon };
