@@ -7,6 +7,8 @@ mod harmonics;
 mod lee;
 #[cfg(feature = "torch")]
 mod network;
+#[cfg(feature = "torch")]
+mod ops;
 mod outputs;
 mod run;
 mod theorem;
@@ -34,6 +36,8 @@ enum Command {
     Lee(Box<lee::LeeArgs>),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
+    #[cfg(feature = "torch")]
+    Ops(ops::OpsArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -44,7 +48,7 @@ impl Command {
         match self {
             Self::Lee(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
-            Self::Harmonics(_) | Self::Doctor(_) => false,
+            Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
     }
 
@@ -54,6 +58,8 @@ impl Command {
             Self::Lee(args) => lee::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Ops(args) => ops::run(args),
             Self::Doctor(args) => doctor::run(args),
         }
     }

@@ -34,6 +34,8 @@ impl Dims {
 pub enum In {
     /// Depends on the network's input; shape and range.
     Varying(Vec<i64>, f64, f64),
+    /// Depends on the network's input, and is this.
+    Values(Vec<i64>, Vec<f64>),
     /// Constant; shape and range.
     Constant(Vec<i64>, f64, f64),
     /// Constants as they are.

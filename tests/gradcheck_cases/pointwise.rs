@@ -100,9 +100,10 @@ pub fn cases(d: &Dims) -> Vec<Case> {
     }
     for fmod in [0, 1] {
         let attributes = || vec![i("fmod", fmod)];
-        all.push(case("Mod", 13, vec![v(x), vr(x, 0.9, 1.1)], attributes()));
-        all.push(case("Mod", 13, vec![v(x), cr(channel, 0.9, 1.1)], attributes()));
-        all.push(case("Mod", 13, vec![cr(x, 1.3, 1.7), vr(row, 0.6, 0.8)], attributes()));
+        // No quotient is near a whole number, where the remainder jumps.
+        all.push(case("Mod", 13, vec![vr(x, 2.2, 2.8), vr(x, 0.98, 1.02)], attributes()));
+        all.push(case("Mod", 13, vec![vr(x, -2.8, -2.2), cr(channel, 0.98, 1.02)], attributes()));
+        all.push(case("Mod", 13, vec![cr(x, 2.2, 2.8), vr(row, -1.02, -0.98)], attributes()));
     }
     all.extend([
         case("Pow", 13, vec![v(x), In::Constant(vec![], 2.0, 2.0)], vec![]),

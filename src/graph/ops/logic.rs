@@ -49,6 +49,10 @@ impl Forward for Predicate {
 
 /// Equal, Greater, Less (and their OrEqual forms), And, Or, Xor, Not, IsNaN, IsInf.
 pub fn predicate(b: &mut Builder<'_>) -> Build {
+    let wanted = if matches!(b.operator, "Not" | "IsNaN" | "IsInf") { 1 } else { 2 };
+    if b.inputs() != wanted {
+        return Err(b.invalid(format!("it has {} inputs, not {wanted}", b.inputs())));
+    }
     let ranks = (0..b.inputs()).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, crate::graph::GraphError>>()?;
     let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
     let shape = super::arithmetic::broadcast_shape(&shapes);

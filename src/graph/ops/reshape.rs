@@ -155,7 +155,7 @@ impl Linear for Identity {
 /// Identity, and Dropout at test time.
 pub fn identity(b: &mut Builder<'_>) -> Build {
     if b.operator == "Dropout" {
-        let _ = (b.float("ratio")?, b.int("seed")?);
+        let _ = (b.float("ratio")?, b.int("seed")?, b.has(1));
         let training = b.parameter_ints(2, "training_mode")?.is_some_and(|mode| mode != [0]);
         if training {
             return Err(b.unsupported("training_mode", "export the network in evaluation mode"));
