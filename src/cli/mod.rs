@@ -4,6 +4,8 @@ mod doctor;
 mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
+mod layers;
+#[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
 mod network;
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     #[cfg(feature = "torch")]
     Lee(Box<lee::LeeArgs>),
+    #[cfg(feature = "torch")]
+    Layers(Box<layers::LayersArgs>),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
@@ -46,7 +50,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) => true,
+            Self::Lee(_) | Self::Layers(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
@@ -56,6 +60,8 @@ impl Command {
         match self {
             #[cfg(feature = "torch")]
             Self::Lee(args) => lee::run(args),
+            #[cfg(feature = "torch")]
+            Self::Layers(args) => layers::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
             #[cfg(feature = "torch")]

@@ -11,7 +11,7 @@ use tch::{CModule, IValue, Kind, TchError, Tensor, jit};
 use crate::symmetry::{Grid, GridKind};
 
 use super::error::{GraphError, first_line};
-use super::layout::plane;
+use super::layout::{Flow, Layout, plane};
 use super::load::LoadOptions;
 use super::network::{Network, Step, ValueInfo};
 use super::operator::{Forward, Operator, Torch};
@@ -105,8 +105,9 @@ impl Network {
             return Err(wrong("the module's output is not made of floats".to_owned()));
         }
         let probabilities = gives_probabilities(&y[0])?;
-        let grid = plane(&shape).map(|(rows, columns)| Grid::image(rows, columns, GridKind::Tracked));
-        let value = |name: &str, shape, grid| ValueInfo { name: name.to_owned(), shape, kind: options.kind, grid };
+        let layout = plane(&shape)
+            .map_or(Layout::Unknown, |(rows, columns)| Layout::planar(Grid::image(rows, columns, GridKind::Tracked)));
+        let value = |name: &str, shape, layout| ValueInfo { name: name.to_owned(), shape, kind: options.kind, layout };
         let step = Step {
             name: "forward".to_owned(),
             op_type: TORCHSCRIPT.to_owned(),
@@ -115,11 +116,12 @@ impl Network {
             outputs: vec![Some(1)],
             frees: vec![0],
             may_overwrite: false,
+            flow: Flow::Lost,
         };
         Ok(Self {
             path: path.to_owned(),
             steps: vec![step],
-            values: vec![value("input", shape, grid), value("output", output_shape, None)],
+            values: vec![value("input", shape, layout), value("output", output_shape, Layout::Unknown)],
             output: 1,
             metadata: Vec::new(),
             other_outputs: Vec::new(),

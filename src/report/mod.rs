@@ -2,6 +2,8 @@
 
 mod finite;
 mod json;
+mod layers_csv;
+mod layers_table;
 mod lee_csv;
 mod lee_table;
 mod node_theorem_csv;
@@ -14,6 +16,8 @@ mod text;
 mod vectors;
 
 pub use json::{JsonError, json_bytes};
+pub use layers_csv::layers_csv;
+pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use node_theorem_csv::node_theorem_csv;

@@ -21,6 +21,10 @@ impl Linear for View {
         wanted.extend(&self.shape);
         Ok(vec![x[0].f_reshape(wanted)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 fn view(b: &mut Builder<'_>, shape: Vec<i64>) -> Build {
@@ -127,6 +131,10 @@ impl Linear for Permutation {
         order.extend(self.axes.iter().map(|a| a + lead as i64));
         Ok(vec![x[0].f_permute(order)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Transpose: reverses the axes unless `perm` says otherwise.
@@ -149,6 +157,10 @@ struct Identity;
 impl Linear for Identity {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![x[0].shallow_clone()])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 
@@ -199,6 +211,10 @@ impl Linear for Blocks {
         wanted.extend(shape);
         Ok(vec![y.f_reshape(wanted)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// DepthToSpace and SpaceToDepth.
@@ -244,7 +260,7 @@ impl Forward for Conversion {
 /// Cast: among floats it changes nothing, as the whole run has one precision.
 pub fn cast(b: &mut Builder<'_>) -> Build {
     // What becomes of values too large for eight-bit floats, which are refused.
-    let _ = b.int("saturate")?;
+    let _ = (b.int("saturate")?, b.string("round_mode")?);
     if b.operator == "CastLike" {
         let (from, to) = (b.kind(0)?, b.kind(1)?);
         b.varying_input(0)?;
