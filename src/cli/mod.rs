@@ -1,5 +1,7 @@
 //! The command line. One file per subcommand; no numerics here.
 
+#[cfg(feature = "torch")]
+mod antialias;
 mod doctor;
 mod failure;
 mod harmonics;
@@ -42,6 +44,8 @@ enum Command {
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
     Ops(ops::OpsArgs),
+    #[cfg(feature = "torch")]
+    Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -50,7 +54,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
@@ -66,6 +70,8 @@ impl Command {
             Self::Harmonics(args) => harmonics::run(args),
             #[cfg(feature = "torch")]
             Self::Ops(args) => ops::run(args),
+            #[cfg(feature = "torch")]
+            Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),
         }
     }
