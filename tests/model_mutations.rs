@@ -16,7 +16,7 @@ use prost::Message;
 
 /// How many damaged models are loaded.
 fn runs() -> usize {
-    std::env::var("ALIASCOPE_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000)
+    std::env::var("ALIASCOPE_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000)
 }
 
 struct Random(u64);
