@@ -172,7 +172,7 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
 }
 
 fn mean_square(x: &Tensor) -> Torch<f64> {
-    Ok(x.f_square()?.f_mean(Kind::Double)?.f_double_value(&[])?)
+    x.f_square()?.f_mean(Kind::Double)?.f_double_value(&[])
 }
 
 /// The output, softmax included, and every source's value, recorded for reverse mode.
