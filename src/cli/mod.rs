@@ -11,6 +11,8 @@ mod layers;
 mod lee;
 #[cfg(feature = "torch")]
 mod network;
+#[cfg(feature = "torch")]
+mod ops;
 mod outputs;
 mod run;
 mod theorem;
@@ -41,6 +43,8 @@ enum Command {
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
+    Ops(ops::OpsArgs),
+    #[cfg(feature = "torch")]
     Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
 }
@@ -52,7 +56,7 @@ impl Command {
         match self {
             Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
-            Self::Harmonics(_) | Self::Doctor(_) => false,
+            Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
     }
 
@@ -64,6 +68,8 @@ impl Command {
             Self::Layers(args) => layers::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Ops(args) => ops::run(args),
             #[cfg(feature = "torch")]
             Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -10,6 +10,8 @@ mod lee_csv;
 mod lee_table;
 mod node_theorem_csv;
 mod node_theorem_table;
+#[cfg(feature = "torch")]
+mod operator_table;
 mod output;
 mod spectrum_table;
 mod text;
@@ -24,6 +26,8 @@ pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use node_theorem_csv::node_theorem_csv;
 pub use node_theorem_table::node_theorem_table;
+#[cfg(feature = "torch")]
+pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 pub use vectors::{Vectors, VectorsError, vectors_bytes};
