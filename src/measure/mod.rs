@@ -2,6 +2,8 @@
 
 #[cfg(feature = "torch")]
 pub mod action;
+#[cfg(feature = "torch")]
+mod composite;
 mod direction;
 #[cfg(feature = "torch")]
 pub mod inspect;
