@@ -79,6 +79,7 @@ fn report(list: Vec<LayerResults>) -> LayersReport {
         estimator: "exact".to_owned(),
         forward_ms: 80.0,
         attribution_ms: 6800.0,
+        spectrum: None,
         results: Attributions::new(list),
     }
 }

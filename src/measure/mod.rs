@@ -2,8 +2,12 @@
 
 #[cfg(feature = "torch")]
 pub mod action;
+#[cfg(feature = "torch")]
+mod composite;
 pub mod defect_map;
 mod direction;
+#[cfg(feature = "torch")]
+pub mod inspect;
 pub mod layer_graph;
 #[cfg(feature = "torch")]
 pub mod layers;
