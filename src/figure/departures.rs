@@ -4,8 +4,8 @@ use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement};
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, VPos};
 
+use super::key::{Dot, key};
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::departures::Departures;
 
@@ -57,6 +57,7 @@ impl DeparturesFigure<'_> {
         let start = cases.iter().map(&place).fold(f64::MAX, f64::min).min(reach) - 0.04 * reach;
         let mut chart = ChartBuilder::on(area)
             .margin_top(30)
+            .margin_left(12)
             .margin_right(20)
             .margin_bottom(10)
             .x_label_area_size(54)
@@ -84,9 +85,8 @@ impl DeparturesFigure<'_> {
             chart.draw_series([Circle::new(paper, 3, style::SERIES[1].stroke_width(1))])?;
         }
         let (width, _) = area.dim_in_pixel();
-        let text = style::anchored(style::label(), HPos::Right, VPos::Top);
-        area.draw_text("● diagonal", &text.clone().color(&style::SERIES[0]), (width as i32 - 120, 6))?;
-        area.draw_text("○ paper", &text.color(&style::SERIES[1]), (width as i32 - 24, 6))?;
+        let entries = [(Dot::Filled(style::SERIES[0]), "diagonal"), (Dot::Hollow(style::SERIES[1]), "paper")];
+        key(area, &entries, (width as i32 / 2 + 30, 16))?;
         chart.draw_series([PathElement::new(vec![(start, 0.0), (reach, 0.0)], style::INK.stroke_width(1))])?;
         Ok(())
     }

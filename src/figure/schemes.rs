@@ -51,6 +51,7 @@ impl SchemesFigure {
     fn sizes<DB: DrawingBackend>(&self, area: &Area<DB>) -> Result<(), FigureError> {
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
+            .margin_left(12)
             .margin_right(20)
             .margin_bottom(10)
             .x_label_area_size(54)
@@ -85,6 +86,7 @@ impl SchemesFigure {
         let first = frequency(8);
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
+            .margin_left(12)
             .margin_right(24)
             .margin_bottom(10)
             .x_label_area_size(54)

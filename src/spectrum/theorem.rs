@@ -373,15 +373,8 @@ fn interpolated(series: &FourierSeries, samples: Option<GridSize>) -> FourierSer
     let Some(samples) = samples else { return series.clone() };
     let mut terms: BTreeMap<Wave, Vec<Complex64>> = BTreeMap::new();
     for (wave, values) in series.fold(samples).terms() {
-        let split = |n: i64, side: usize| {
-            if super::alias::is_nyquist(n, side) { vec![n, -n] } else { vec![n] }
-        };
-        let (columns, rows) = (split(wave.x, samples.x), split(wave.y, samples.y));
-        let share = 1.0 / (columns.len() * rows.len()) as f64;
-        for &y in &rows {
-            for &x in &columns {
-                terms.insert(Wave::new(x, y), values.iter().map(|value| value * share).collect());
-            }
+        for (wave, share) in samples.interpolant(wave) {
+            terms.insert(wave, values.iter().map(|value| value * share).collect());
         }
     }
     // Its terms are those of a series already checked.
@@ -394,12 +387,23 @@ fn measured_on_samples(
     stride: GridSize,
     velocity: Velocity,
 ) -> Result<f64, TheoremError> {
-    let defect = if response.is_identity() {
-        measured_strided_defect(fields, stride, velocity)?
+    if response.is_identity() {
+        let defect = measured_strided_defect(fields, stride, velocity)?;
+        return Ok(mean_square(defect.view()).iter().sum());
+    }
+    let spectrum = HalfSpectrum::from_samples(fields)?.differentiate(velocity);
+    // What is filtered is kept on the coarse grid only, so that three fields' worth of memory is enough.
+    let (slopes, kept) = if response.has_taps() {
+        let slopes = spectrum.into_samples()?;
+        (response.apply_strided(slopes.view(), stride)?, response.apply_strided(fields, stride)?)
     } else {
-        let slopes = HalfSpectrum::from_samples(fields)?.differentiate(velocity).into_samples()?;
-        subtract_on_coarse(response.apply(slopes.view())?, response.apply(fields)?, stride, velocity)?
+        let through = |mut spectrum: HalfSpectrum| -> Result<_, TransformError> {
+            spectrum.multiply(|wave| response.gain(wave));
+            Ok(spectrum.into_samples()?.slice(s![.., ..;stride.y as isize, ..;stride.x as isize]).to_owned())
+        };
+        (through(spectrum)?, through(HalfSpectrum::from_samples(fields)?)?)
     };
+    let defect = subtract_on_coarse(slopes, kept, GridSize::square(1), velocity)?;
     Ok(mean_square(defect.view()).iter().sum())
 }
 
