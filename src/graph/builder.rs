@@ -50,6 +50,10 @@ impl Operand {
     }
 }
 
+/// More entries than one value of any vision network has (1 GiB in single precision): the file is damaged, and the
+/// memory is not asked for.
+pub const MAX_ENTRIES: i64 = 1 << 28;
+
 /// The outcome of building a node.
 pub struct Built {
     /// The operator.
@@ -174,7 +178,8 @@ impl<'a> Builder<'a> {
         match self.slot(i)? {
             Slot::Constant(tensor) => Ok(tensor.shallow_clone()),
             Slot::Varying { .. } => {
-                Err(self.unsupported(format!("a {what} that depends on the network's input"), String::new()))
+                let problem = format!("that its {what} (input {i}) depends on the network's input");
+                Err(self.unsupported(problem, "a constant is"))
             }
         }
     }
@@ -211,9 +216,9 @@ impl<'a> Builder<'a> {
         Ok(self.attributes.int(name)?)
     }
 
-    /// A float attribute.
+    /// A float attribute, as the number that was meant.
     pub fn float(&mut self, name: &str) -> Result<Option<f64>, GraphError> {
-        Ok(self.attributes.float(name)?.map(f64::from))
+        Ok(self.attributes.float(name)?.map(meant))
     }
 
     /// A list of integers.
@@ -247,6 +252,18 @@ impl<'a> Builder<'a> {
         axes.iter().map(|&axis| self.axis_from_end(axis, rank)).collect()
     }
 
+    /// Checks the shape of a value that the node makes, before anything is allocated.
+    ///
+    /// # Errors
+    /// When a size is negative, or there are more than [`MAX_ENTRIES`].
+    pub fn check_size(&self, shape: &[i64]) -> Result<(), GraphError> {
+        let entries = shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n) });
+        match entries {
+            Some(entries) if entries <= MAX_ENTRIES => Ok(()),
+            _ => Err(self.invalid(format!("a value of shape {shape:?} is impossible or too large"))),
+        }
+    }
+
     /// The error for a node that contradicts itself or its inputs.
     pub fn invalid(&self, problem: impl Into<String>) -> GraphError {
         GraphError::Node {
@@ -269,6 +286,14 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// The number behind an attribute, which ONNX can only store in single precision: the shortest decimal that rounds to
+/// it, so that a slope of 0.01 or an epsilon of 1e-5 is just that in a run of double precision too. A sixth, the slope of
+/// hard sigmoid, is no short decimal. A run of single precision sees what is stored.
+fn meant(stored: f32) -> f64 {
+    const SIXTH: f64 = 1.0 / 6.0;
+    if stored == SIXTH as f32 { SIXTH } else { stored.to_string().parse().unwrap_or(f64::from(stored)) }
+}
+
 /// The inputs' shapes, for messages.
 pub fn shapes_of(slots: &[Option<Slot>]) -> String {
     let shapes: Vec<String> = slots
@@ -276,4 +301,20 @@ pub fn shapes_of(slots: &[Option<Slot>]) -> String {
         .map(|slot| slot.as_ref().map_or("absent".to_owned(), |slot| format!("{:?}", slot.shape())))
         .collect();
     shapes.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn attributes_mean_decimals() {
+        assert_eq!([1e-5, 0.01, -3.0, 0.0].map(|v: f32| meant(v)), [1e-5, 0.01, -3.0, 0.0]);
+        assert_eq!(meant(1.0 / 6.0), 1.0 / 6.0);
+        assert!(meant(f32::NAN).is_nan() && meant(f32::INFINITY) == f64::INFINITY);
+        // Nothing changes in single precision.
+        for stored in [0.1f32, 1.702, 0.797_884_6, f32::MIN_POSITIVE, f32::MAX] {
+            assert_eq!(meant(stored) as f32, stored);
+        }
+    }
 }

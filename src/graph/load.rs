@@ -13,11 +13,14 @@ use crate::symmetry::{Grid, GridKind};
 
 use super::builder::{Builder, Slot, shapes_of};
 use super::error::{GraphError, first_line};
+use super::inline;
 use super::layout::plane;
 use super::network::{Network, Step, ValueInfo};
-use super::onnx::proto::{DimensionValue, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto};
+use super::onnx::proto::{
+    DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto,
+};
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
-use super::ops;
+use super::ops::{self, Make};
 use super::tensors::{is_finite, tensor_from_onnx};
 
 /// How to load a network.
@@ -75,6 +78,13 @@ struct Loader<'a> {
     graph: &'a GraphProto,
     options: &'a LoadOptions,
     initializers: HashMap<&'a str, &'a TensorProto>,
+    /// By domain and name.
+    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    /// Every name that stands for a value somewhere in the graph.
+    made: HashSet<String>,
+    /// Nodes that stand in other nodes' places, so far; and how deep the loader is in them.
+    written: usize,
+    depth: usize,
     known: HashMap<String, Known>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
@@ -100,11 +110,26 @@ impl<'a> Loader<'a> {
             let name = sparse.values.as_ref().and_then(|v| v.name.as_deref()).unwrap_or("");
             return Err(wrong(file, format!("the sparse constant '{name}' is not supported; save it as a dense one")));
         }
+        let opset = file.opset("");
+        if opset > ops::NEWEST_OPSET {
+            return Err(wrong(
+                file,
+                format!(
+                    "the model uses opset {opset}, and operators are known up to opset {}; export it with an older one",
+                    ops::NEWEST_OPSET
+                ),
+            ));
+        }
+        let key = |f: &'a FunctionProto| (f.domain.as_deref().unwrap_or(""), f.name.as_deref().unwrap_or(""));
         Ok(Self {
             file,
             graph,
             options,
             initializers,
+            functions: file.model.functions.iter().map(|f| (key(f), f)).collect(),
+            made: HashSet::new(),
+            written: 0,
+            depth: 0,
             known: HashMap::new(),
             readers: HashMap::new(),
             steps: Vec::new(),
@@ -250,10 +275,11 @@ impl<'a> Loader<'a> {
                 }
             }
         };
-        if shape[0] != 1 {
+        if shape.first() != Some(&1) {
+            let batch = shape.first().copied().unwrap_or(0);
             return Err(wrong(
                 self.file,
-                format!("the input '{name}' takes batches of {}; export the model for a batch of one", shape[0]),
+                format!("the input '{name}' takes batches of {batch}; export the model for a batch of one"),
             ));
         }
         let entries = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
@@ -265,33 +291,35 @@ impl<'a> Loader<'a> {
 
     /// The nodes on which outputs depend, in the file's order; counts readers of every name on the way.
     fn nodes_before(&mut self, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, GraphError> {
-        let mut needed: HashSet<&str> = outputs.iter().copied().collect();
-        let mut nodes = Vec::new();
-        let mut made = HashSet::new();
+        for input in &self.graph.input {
+            self.made.extend(input.name.clone());
+        }
+        self.made.extend(self.initializers.keys().map(|name| (*name).to_owned()));
         for node in &self.graph.node {
-            for name in node.output.iter().filter(|name| !name.is_empty()) {
-                if !made.insert(name.as_str()) || self.initializers.contains_key(name.as_str()) {
-                    return Err(wrong(self.file, format!("the value '{name}' is made twice; export the model again")));
-                }
-            }
+            self.claim(&node.output)?;
         }
-        for node in self.graph.node.iter().rev() {
-            if node.output.iter().any(|name| needed.contains(name.as_str())) {
-                needed.extend(node.input.iter().map(String::as_str));
-                needed.extend(subgraph_inputs(node));
-                nodes.push(node);
-            }
-        }
-        nodes.reverse();
-        for node in &nodes {
-            for name in node.input.iter().filter(|name| !name.is_empty()) {
-                *self.readers.entry(name.clone()).or_default() += 1;
-            }
-        }
+        let nodes = needed(&self.graph.node, outputs);
+        nodes.iter().for_each(|node| self.count_reads(node));
         for output in outputs {
             *self.readers.entry((*output).to_owned()).or_default() += 1;
         }
         Ok(nodes)
+    }
+
+    /// Takes names for the values that a node makes.
+    fn claim(&mut self, names: &[String]) -> Result<(), GraphError> {
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            if !self.made.insert(name.clone()) {
+                return Err(wrong(self.file, format!("the value '{name}' is made twice; export the model again")));
+            }
+        }
+        Ok(())
+    }
+
+    fn count_reads(&mut self, node: &NodeProto) {
+        for name in reads(node) {
+            *self.readers.entry(name.to_owned()).or_default() += 1;
+        }
     }
 
     fn define(&mut self, name: String, lane: Tensor, shape: Vec<i64>, grid: Option<Grid>, fresh: bool) {
@@ -336,14 +364,43 @@ impl<'a> Loader<'a> {
             }
             None => Err(wrong(
                 self.file,
-                format!(
-                    "node '{node}' ({operator}) reads '{name}', which no node before it makes: the graph has a cycle, is not sorted, or lacks a constant"
-                ),
+                if self.made.contains(name) {
+                    format!(
+                        "node '{node}' ({operator}) reads '{name}', which is made behind it: the graph has a cycle, or its nodes are not in order; export the model again"
+                    )
+                } else {
+                    format!(
+                        "node '{node}' ({operator}) reads '{name}', which nothing makes: a constant is missing; export the model again"
+                    )
+                },
             )),
         }
     }
 
-    fn visit(&mut self, node: &'a NodeProto) -> Result<(), GraphError> {
+    /// Visits nodes that stand in the place of `node`.
+    fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
+        self.written += nodes.len();
+        if self.depth >= MAX_DEPTH || self.written > MAX_WRITTEN {
+            return Err(wrong(
+                self.file,
+                format!("node '{name}': its functions or branches are nested without end; export the model again"),
+            ));
+        }
+        let outputs: Vec<&str> = node.output.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        for inner in nodes {
+            let own: Vec<String> = inner.output.iter().filter(|o| !outputs.contains(&o.as_str())).cloned().collect();
+            self.claim(&own)?;
+        }
+        let nodes = needed(nodes, &outputs);
+        nodes.iter().for_each(|inner| self.count_reads(inner));
+        self.depth += 1;
+        nodes.iter().try_for_each(|inner| self.visit(inner))?;
+        self.depth -= 1;
+        self.release(node);
+        Ok(())
+    }
+
+    fn visit(&mut self, node: &NodeProto) -> Result<(), GraphError> {
         let operator = node.op_type.as_deref().unwrap_or("");
         let domain = node.domain.as_deref().unwrap_or("");
         let name = match node.name.as_deref() {
@@ -352,16 +409,26 @@ impl<'a> Loader<'a> {
             _ => node.output.first().cloned().unwrap_or_default(),
         };
         let opset = self.file.opset(domain);
-        let unknown = || GraphError::Operator {
-            node: name.clone(),
-            operator: operator.to_owned(),
-            domain: domain.to_owned(),
-            opset,
-            supported: ops::names().join(", "),
-        };
-        if !matches!(domain, "" | "ai.onnx") {
-            return Err(unknown());
+        if let Some(function) = self.functions.get(&(domain, operator)).copied() {
+            return self.call(node, &name, function);
         }
+        let known_domain = if domain == ops::MICROSOFT { domain } else { "" };
+        let entry = ops::find(domain, operator).ok_or_else(|| match ops::refusal(operator) {
+            Some(reason) => GraphError::Unsupported {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                opset,
+                problem: format!("the operator {operator}"),
+                mend: reason.to_owned(),
+            },
+            None => GraphError::Operator {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                domain: domain.to_owned(),
+                opset,
+                supported: ops::names(known_domain).join(", "),
+            },
+        })?;
         let slots =
             node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
@@ -378,16 +445,37 @@ impl<'a> Loader<'a> {
             },
             other => other,
         };
-        if let Some(tensor) = ops::create(&mut builder).map_err(failed)? {
-            attributes.finish(opset)?;
-            let tensor = self.constant(tensor)?;
-            if let Some(output) = node.output.first() {
-                self.known.insert(output.clone(), Known::Constant(tensor));
+        let build = match entry.make {
+            Make::Operator(build) => build,
+            Make::Constant => {
+                let tensor = ops::create(&mut builder).map_err(failed)?;
+                attributes.finish(opset)?;
+                let tensor = self.constant(tensor)?;
+                if let Some(output) = node.output.first() {
+                    self.known.insert(output.clone(), Known::Constant(tensor));
+                }
+                self.release(node);
+                return Ok(());
             }
-            self.release(node);
-            return Ok(());
-        }
-        let build = ops::find(operator).ok_or_else(unknown)?;
+            Make::Nodes(expand) => {
+                let nodes = expand(&mut builder, node).map_err(failed)?;
+                attributes.finish(opset)?;
+                return self.write_out(node, &name, &nodes);
+            }
+            Make::Branch => {
+                let holds = builder.parameter(0, "condition").map_err(failed)?;
+                let holds =
+                    holds.numel() == 1 && holds.f_to_kind(Kind::Int64)?.f_reshape([-1])?.f_int64_value(&[0])? != 0;
+                let (chosen, other) =
+                    if holds { ("then_branch", "else_branch") } else { ("else_branch", "then_branch") };
+                let graph = builder.attributes().graph(chosen)?;
+                let _ = builder.attributes().graph(other)?;
+                let graph = graph.ok_or_else(|| builder.invalid(format!("it has no {chosen}")))?;
+                let nodes = inline::branch(node, &name, &graph).map_err(|problem| builder.invalid(problem))?;
+                attributes.finish(opset)?;
+                return self.write_out(node, &name, &nodes);
+            }
+        };
         let built = build(&mut builder).map_err(failed)?;
         let varying: Vec<usize> = builder.varying().to_vec();
         attributes.finish(opset)?;
@@ -450,9 +538,31 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// The nodes of a function in the place of its call.
+    fn call(&mut self, node: &NodeProto, name: &str, function: &FunctionProto) -> Result<(), GraphError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let failed = |problem: String| GraphError::Node {
+            node: name.to_owned(),
+            operator: operator.to_owned(),
+            shapes: node.input.join(", "),
+            problem,
+        };
+        for import in &function.opset_import {
+            let (domain, version) = (import.domain.as_deref().unwrap_or(""), import.version.unwrap_or(1));
+            if version != self.file.opset(domain) {
+                return Err(failed(format!(
+                    "its function uses opset {version} of the domain '{domain}', the model opset {}; export the model again",
+                    self.file.opset(domain)
+                )));
+            }
+        }
+        let nodes = inline::call(node, name, function).map_err(failed)?;
+        self.write_out(node, name, &nodes)
+    }
+
     /// Forgets trace values and constants that no later node reads.
     fn release(&mut self, node: &NodeProto) {
-        for name in node.input.iter().filter(|name| !name.is_empty()) {
+        for name in reads(node) {
             let Some(readers) = self.readers.get_mut(name) else { continue };
             *readers -= 1;
             if *readers == 0 {
@@ -495,14 +605,31 @@ fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {
     GraphError::Graph { path: file.path.display().to_string(), problem: problem.into() }
 }
 
-/// Names that a node's subgraphs may read.
-fn subgraph_inputs(node: &NodeProto) -> impl Iterator<Item = &str> {
-    node.attribute
-        .iter()
-        .flat_map(|a| a.g.iter().map(|g| &**g).chain(&a.graphs))
-        .flat_map(|g| &g.node)
-        .flat_map(|n| n.input.iter().map(String::as_str))
+/// All names that a node and its subgraphs read.
+fn reads(node: &NodeProto) -> impl Iterator<Item = &str> {
+    let own = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
+    own.chain(inline::subgraph_reads(node))
 }
+
+/// The nodes on which outputs depend, in order.
+fn needed<'n>(nodes: &'n [NodeProto], outputs: &[&str]) -> Vec<&'n NodeProto> {
+    let mut wanted: HashSet<&str> = outputs.iter().copied().collect();
+    let mut chosen = Vec::new();
+    for node in nodes.iter().rev() {
+        if node.output.iter().any(|name| wanted.contains(name.as_str())) {
+            wanted.extend(reads(node));
+            chosen.push(node);
+        }
+    }
+    chosen.reverse();
+    chosen
+}
+
+/// Functions in functions, or branches in branches.
+const MAX_DEPTH: usize = 64;
+
+/// Nodes that stand in other nodes' places.
+const MAX_WRITTEN: usize = 1_000_000;
 
 fn list(shape: &[i64]) -> String {
     shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",")

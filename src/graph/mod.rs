@@ -12,6 +12,8 @@ mod error;
 #[cfg(feature = "torch")]
 pub mod forward_ad;
 #[cfg(feature = "torch")]
+mod inline;
+#[cfg(feature = "torch")]
 pub mod layout;
 #[cfg(feature = "torch")]
 mod load;

@@ -29,15 +29,49 @@ pub enum Operator {
     LocallyConstant(Box<dyn Forward>),
 }
 
+/// How tangents are carried, for tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// [`Operator::Linear`]
+    Linear,
+    /// [`Operator::Elementwise`]
+    Elementwise,
+    /// [`Operator::Differentiable`]
+    Differentiable,
+    /// [`Operator::Automatic`]
+    Automatic,
+    /// [`Operator::LocallyConstant`]
+    LocallyConstant,
+    /// The output is a constant, and there is nothing to carry.
+    Constant,
+    /// Nodes of other operators stand in its place.
+    Nodes,
+}
+
+impl Rule {
+    /// The rule's name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Elementwise => "elementwise",
+            Self::Differentiable => "rule",
+            Self::Automatic => "automatic",
+            Self::LocallyConstant => "locally constant",
+            Self::Constant => "constant",
+            Self::Nodes => "other operators",
+        }
+    }
+}
+
 impl Operator {
     /// How tangents are carried, for tables.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::Linear(_) => "linear",
-            Self::Elementwise(_) => "elementwise",
-            Self::Differentiable(_) => "rule",
-            Self::Automatic(_) => "automatic",
-            Self::LocallyConstant(_) => "locally constant",
+            Self::Linear(_) => Rule::Linear,
+            Self::Elementwise(_) => Rule::Elementwise,
+            Self::Differentiable(_) => Rule::Differentiable,
+            Self::Automatic(_) => Rule::Automatic,
+            Self::LocallyConstant(_) => Rule::LocallyConstant,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A LEE report as text for a terminal.
 
+use super::text::{GAP, pad_left, pad_right, shortened, wrapped};
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
@@ -8,7 +9,6 @@ use crate::measure::lee_report::{GeneratorLee, LeeReport};
 const LEAST_WIDTH: usize = 60;
 /// The bars end here even on a wide terminal: longer ones say no more.
 const LONGEST_BAR: usize = 30;
-const GAP: &str = "  ";
 
 /// The report as lines of at most `width` columns (taken as 60 where it is less), without colours.
 ///
@@ -127,39 +127,4 @@ fn cost(report: &LeeReport) -> String {
         line += &format!(", {} × a forward of 8 images of {} ms", times(batch), compact(batch));
     }
     line + "."
-}
-
-fn pad_left(text: &str, width: usize) -> String {
-    " ".repeat(width.saturating_sub(text.chars().count())) + text
-}
-
-fn pad_right(text: &str, width: usize) -> String {
-    text.to_owned() + &" ".repeat(width.saturating_sub(text.chars().count()))
-}
-
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Broken between words where it is too long; a word longer than a line is left whole.
-fn wrapped(line: &str, width: usize) -> Vec<String> {
-    if line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let mut lines = vec![String::new()];
-    for word in line.split(' ') {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
-            lines.push(format!("{GAP}{word}"));
-        } else {
-            if !lines[last].is_empty() {
-                lines[last].push(' ');
-            }
-            lines[last].push_str(word);
-        }
-    }
-    lines
 }

@@ -1,6 +1,7 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+pub mod docs;
 #[cfg(feature = "torch")]
 pub mod model;
 pub mod onnx;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::error::OnnxError;
-use super::proto::{AttributeProto, NodeProto};
+use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::tensor::OnnxTensor;
 
 /// The attributes of one node.
@@ -47,6 +47,14 @@ impl Attributes {
         self.asked.insert(name.to_owned());
         match self.values.get(name) {
             None => Ok(None),
+            Some(value) if value.ref_attr_name.as_deref().is_some_and(|name| !name.is_empty()) => {
+                Err(OnnxError::Attribute {
+                    node: self.node.clone(),
+                    operator: self.operator.clone(),
+                    attribute: name.to_owned(),
+                    wanted: "a value but refers to a function's attribute, outside of a function",
+                })
+            }
             // Files of the first IR versions leave the type out.
             Some(value) if matches!(value.r#type, None | Some(0)) || value.r#type == Some(code) => Ok(Some(value)),
             Some(_) => Err(OnnxError::Attribute {
@@ -106,9 +114,14 @@ impl Attributes {
         Ok(self.typed(name, 7, "a list of integers")?.map(|a| a.ints.clone()))
     }
 
-    /// The subgraphs' names, for refusals.
-    pub fn has_graph(&self) -> bool {
-        self.values.values().any(|a| a.g.is_some() || !a.graphs.is_empty())
+    /// A subgraph.
+    pub fn graph(&mut self, name: &str) -> Result<Option<GraphProto>, OnnxError> {
+        Ok(self.typed(name, 5, "a graph")?.and_then(|a| a.g.as_deref().cloned()))
+    }
+
+    /// Counts all attributes as asked for: another node takes them.
+    pub fn pass_on(&mut self) {
+        self.asked.extend(self.values.keys().cloned());
     }
 
     /// Checks that every attribute in the file was asked for.

@@ -63,6 +63,24 @@ pub enum Function {
     Cos,
     /// tan x
     Tan,
+    /// arcsin x
+    Asin,
+    /// arccos x
+    Acos,
+    /// arctan x
+    Atan,
+    /// sinh x
+    Sinh,
+    /// cosh x
+    Cosh,
+    /// arsinh x
+    Asinh,
+    /// arcosh x
+    Acosh,
+    /// artanh x
+    Atanh,
+    /// x − b for x > λ, x + b for x < −λ, else 0: λ, b.
+    Shrink(f64, f64),
     /// x^p
     Power(f64),
 }
@@ -100,6 +118,18 @@ impl Elementwise for Function {
             Self::Sin => x.f_sin(),
             Self::Cos => x.f_cos(),
             Self::Tan => x.f_tan(),
+            Self::Asin => x.f_asin(),
+            Self::Acos => x.f_acos(),
+            Self::Atan => x.f_atan(),
+            Self::Sinh => x.f_sinh(),
+            Self::Cosh => x.f_cosh(),
+            Self::Asinh => x.f_asinh(),
+            Self::Acosh => x.f_acosh(),
+            Self::Atanh => x.f_atanh(),
+            Self::Shrink(threshold, bias) => {
+                let kept = x.f_abs()?.f_gt(threshold)?;
+                x.f_sub(&x.f_sign()?.f_mul_scalar(bias)?)?.f_mul(&kept)?.f_to_kind(x.kind())
+            }
             // A power has the kind of its base.
             Self::Power(p) if is_integer(x.kind()) => x.f_pow_tensor_scalar(p)?.f_to_kind(x.kind()),
             Self::Power(p) => x.f_pow_tensor_scalar(p),
@@ -158,6 +188,15 @@ impl Elementwise for Function {
             Self::Sin => x.f_cos(),
             Self::Cos => x.f_sin()?.f_neg(),
             Self::Tan => y.f_square()?.f_add_scalar(1.0),
+            Self::Asin => one_minus(&x.f_square()?)?.f_rsqrt(),
+            Self::Acos => one_minus(&x.f_square()?)?.f_rsqrt()?.f_neg(),
+            Self::Atan => x.f_square()?.f_add_scalar(1.0)?.f_reciprocal(),
+            Self::Sinh => x.f_cosh(),
+            Self::Cosh => x.f_sinh(),
+            Self::Asinh => x.f_square()?.f_add_scalar(1.0)?.f_rsqrt(),
+            Self::Acosh => x.f_square()?.f_sub_scalar(1.0)?.f_rsqrt(),
+            Self::Atanh => one_minus(&x.f_square()?)?.f_reciprocal(),
+            Self::Shrink(threshold, _) => x.f_abs()?.f_gt(threshold),
             Self::Power(2.0) => x.f_mul_scalar(2.0),
             Self::Power(p) => x.f_pow_tensor_scalar(p - 1.0)?.f_mul_scalar(p),
         }
@@ -181,13 +220,11 @@ fn inside(y: &Tensor, low: f64, high: f64) -> Torch<Tensor> {
 pub fn pointwise(b: &mut Builder<'_>) -> Build {
     let function = match b.operator {
         "Relu" => Function::Relu,
-        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01f32.into())),
+        "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01)),
         "ThresholdedRelu" => Function::ThresholdedRelu(b.float("alpha")?.unwrap_or(1.0)),
         "Sigmoid" => Function::Sigmoid,
         "Tanh" => Function::Tanh,
-        "HardSigmoid" => {
-            Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2f32.into()), b.float("beta")?.unwrap_or(0.5))
-        }
+        "HardSigmoid" => Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2), b.float("beta")?.unwrap_or(0.5)),
         "HardSwish" => Function::HardSwish,
         "Elu" => Function::Elu(b.float("alpha")?.unwrap_or(1.0)),
         "Selu" => Function::Selu(
@@ -213,6 +250,16 @@ pub fn pointwise(b: &mut Builder<'_>) -> Build {
         "Sin" => Function::Sin,
         "Cos" => Function::Cos,
         "Tan" => Function::Tan,
+        "Asin" => Function::Asin,
+        "Acos" => Function::Acos,
+        "Atan" => Function::Atan,
+        "Sinh" => Function::Sinh,
+        "Cosh" => Function::Cosh,
+        "Asinh" => Function::Asinh,
+        "Acosh" => Function::Acosh,
+        "Atanh" => Function::Atanh,
+        "Shrink" => Function::Shrink(b.float("lambd")?.unwrap_or(0.5), b.float("bias")?.unwrap_or(0.0)),
+        "QuickGelu" => Function::Swish(b.float("alpha")?.unwrap_or(1.702)),
         other => return Err(b.invalid(format!("{other} is not a pointwise function"))),
     };
     build(b, function)

@@ -22,7 +22,8 @@ impl Operands {
         let count = b.inputs();
         let ranks = (0..count).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, GraphError>>()?;
         let shapes = (0..count).map(|i| b.shape(i)).collect::<Result<Vec<_>, GraphError>>()?;
-        broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+        let shape = broadcast_shape(&shapes);
+        b.check_size(&shape.ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?)?;
         let operands = (0..count).map(|i| b.operand(i)).collect::<Result<Vec<_>, GraphError>>()?;
         let rank = ranks.iter().copied().max().unwrap_or(0);
         Ok(Self { operands, ranks, rank })

@@ -148,6 +148,17 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("its attribute kernel_shape = {stated:?} contradicts its weight {weights:?}")));
     }
     let window = read_window(b, &shape[2..], kernel)?;
+    let (mut padded, mut out) = (shape[..2].to_vec(), vec![shape[0], weights[0]]);
+    for (axis, &samples) in shape[2..].iter().enumerate() {
+        let length = samples + window.begin[axis] + window.end[axis];
+        if length < window.reach(axis) {
+            return Err(b.invalid(format!("its kernel is longer than the padded axis of {length} samples")));
+        }
+        padded.push(length);
+        out.push((length - window.reach(axis)) / window.strides[axis] + 1);
+    }
+    b.check_size(&padded)?;
+    b.check_size(&out)?;
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
     let flow = window.flow();
@@ -225,6 +236,7 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
     }
     let mut window = Window { kernel, strides, dilations, begin: vec![0; axes], end: vec![0; axes] };
     let mut crop = Vec::with_capacity(axes);
+    let mut whole = vec![shape[0], weights[1].saturating_mul(groups)];
     for axis in 0..axes {
         let full = window.strides[axis] * (shape[2 + axis] - 1) + extra[axis] + window.reach(axis);
         let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
@@ -243,7 +255,9 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
         }
         window.begin[axis] = begin;
         crop.push((begin, length));
+        whole.push(full.max(begin + length));
     }
+    b.check_size(&whole)?;
     let flow = match axes {
         2 => {
             let step = |a: usize| {

@@ -1,28 +1,25 @@
-//! Operators whose outputs are constants once shapes are known: Constant, ConstantOfShape, Shape, Size, Range, EyeLike.
+//! Operators whose outputs are constants once shapes and constants are known: Constant, ConstantOfShape, Shape, Size,
+//! Range, EyeLike, NonZero and OneHot.
 
 use tch::{Device, Kind, Tensor};
 
-use crate::graph::builder::Builder;
+use crate::graph::builder::{Builder, MAX_ENTRIES};
 use crate::graph::error::GraphError;
 use crate::graph::tensors::{kind_of, tensor_from_onnx};
 
-/// The operators of this family.
-pub const NAMES: &[&str] = &["Constant", "ConstantOfShape", "EyeLike", "Range", "Shape", "Size"];
-
-/// A constant of more bytes than this is a damaged file.
-const MAX_ENTRIES: i64 = 1 << 28;
-
-/// The constant that a node of this family stands for; none for an operator outside it.
-pub fn create(b: &mut Builder<'_>) -> Result<Option<Tensor>, GraphError> {
-    Ok(Some(match b.operator {
+/// The constant that a node of this family stands for.
+pub fn create(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
+    Ok(match b.operator {
         "Constant" => constant(b)?,
         "ConstantOfShape" => constant_of_shape(b)?,
         "EyeLike" => eye_like(b)?,
+        "NonZero" => non_zero(b)?,
+        "OneHot" => one_hot(b)?,
         "Range" => range(b)?,
         "Shape" => shape(b)?,
         "Size" => Tensor::f_from_slice(&[b.shape(0)?.iter().product::<i64>()])?.f_reshape([0i64; 0])?,
-        _ => return Ok(None),
-    }))
+        other => return Err(b.invalid(format!("{other} makes no constant"))),
+    })
 }
 
 fn constant(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
@@ -46,10 +43,7 @@ fn constant(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
 
 fn constant_of_shape(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     let shape = b.parameter_ints(0, "shape")?.unwrap_or_default();
-    let entries = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
-    if shape.iter().any(|&n| n < 0) || entries.is_none_or(|n| n > MAX_ENTRIES) {
-        return Err(b.invalid(format!("a constant of shape {shape:?} is too large")));
-    }
+    b.check_size(&shape)?;
     let value = match b.attributes().tensor("value")? {
         Some(tensor) => tensor_from_onnx(&tensor)?.f_reshape([-1])?,
         None => Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?,
@@ -68,9 +62,7 @@ fn eye_like(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
         None => b.kind(0)?,
     };
     let [rows, columns] = shape[..] else { return Err(b.invalid("its input is not a matrix")) };
-    if rows.saturating_mul(columns) > MAX_ENTRIES {
-        return Err(b.invalid(format!("a constant of shape {shape:?} is too large")));
-    }
+    b.check_size(&shape)?;
     let row = Tensor::f_arange(rows, (Kind::Int64, Device::Cpu))?.f_reshape([rows, 1])?;
     let column = Tensor::f_arange(columns, (Kind::Int64, Device::Cpu))?;
     Ok(column.f_sub(&row)?.f_eq(diagonal)?.f_to_kind(kind)?)
@@ -85,7 +77,7 @@ fn range(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     let [start, limit, step] = bounds;
     let count = ((limit - start) / step).ceil();
     if !count.is_finite() || count > MAX_ENTRIES as f64 {
-        return Err(b.invalid(format!("a range from {start} to {limit} by {step} is too large")));
+        return Err(b.invalid(format!("a range from {start} to {limit} by {step} is impossible or too large")));
     }
     let values: Vec<f64> = (0..count.max(0.0) as i64).map(|i| start + i as f64 * step).collect();
     Ok(Tensor::f_from_slice(&values)?.f_to_kind(kind)?)
@@ -98,4 +90,32 @@ fn shape(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     let start = wrap(b.int("start")?.unwrap_or(0));
     let end = wrap(b.int("end")?.unwrap_or(rank)).max(start);
     Ok(Tensor::f_from_slice(&shape[start as usize..end as usize])?)
+}
+
+fn non_zero(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
+    Ok(b.parameter(0, "value")?.f_nonzero()?.f_transpose(0, 1)?.f_contiguous()?)
+}
+
+fn one_hot(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
+    let indices = b.parameter(0, "indices")?.f_to_kind(Kind::Int64)?;
+    let depth = b.parameter_ints(1, "depth")?.and_then(|depth| depth.first().copied()).unwrap_or(0);
+    let values = b.parameter(2, "values")?;
+    if values.size() != [2] || depth < 1 {
+        return Err(b.invalid("it needs a positive depth, and an off and an on value"));
+    }
+    let rank = indices.dim() + 1;
+    let axis = b.int("axis")?.unwrap_or(-1);
+    let axis = b.axis_from_end(axis, rank)?;
+    let mut size = indices.size();
+    let place = (axis + rank as i64) as usize;
+    size.insert(place, depth);
+    b.check_size(&size)?;
+    // Indices wrap once, and those outside −depth ‥ depth − 1 are off everywhere.
+    let wrapped = indices.f_where_self(&indices.f_ge(0)?, &indices.f_add_scalar(depth)?)?.f_unsqueeze(place as i64)?;
+    let mut lined = vec![1; rank];
+    lined[place] = depth;
+    let places = Tensor::f_arange(depth, (Kind::Int64, indices.device()))?.f_reshape(lined)?;
+    let is_on = wrapped.f_eq_tensor(&places)?;
+    let (off, on) = (values.f_narrow(0, 0, 1)?, values.f_narrow(0, 1, 1)?);
+    Ok(on.f_where_self(&is_on, &off)?)
 }

@@ -44,7 +44,8 @@ impl Forward for Predicate {
 pub fn predicate(b: &mut Builder<'_>) -> Build {
     let ranks = (0..b.inputs()).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, crate::graph::GraphError>>()?;
     let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
-    super::arithmetic::broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+    let shape = super::arithmetic::broadcast_shape(&shapes);
+    b.check_size(&shape.ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?)?;
     let operands = (0..b.inputs()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
     let op = Predicate { name: b.operator.to_owned(), operands, ranks };
     Ok(Built { operator: Operator::LocallyConstant(Box::new(op)), flow: Flow::Pointwise })

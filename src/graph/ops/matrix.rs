@@ -10,19 +10,52 @@ fn built(operator: Operator) -> Build {
     Ok(Built { operator, flow: Flow::Lost })
 }
 
+/// How the operands of a matrix product are seen.
+#[derive(Clone, Copy, Debug)]
+struct Sides {
+    ranks: [usize; 2],
+    /// The axes behind the lanes of the product: those of the larger operand, two at least.
+    wanted: usize,
+    transposed: [bool; 2],
+    factor: f64,
+}
+
+impl Sides {
+    /// Operand `side` of [`ranks`](Self::ranks) with all axes of the product; a vector becomes a row on the left and a
+    /// column on the right.
+    fn view(&self, x: &Tensor, side: usize) -> Torch<Tensor> {
+        let x = if self.ranks[side] == 1 { x.f_unsqueeze(if side == 0 { -2 } else { -1 })? } else { x.shallow_clone() };
+        let x = if self.transposed[side] { x.f_transpose(-1, -2)? } else { x };
+        with_rank(&x, self.ranks[side].max(2), self.wanted)
+    }
+
+    /// A product without the axes that vectors were given.
+    fn result(&self, product: Tensor) -> Torch<Tensor> {
+        let product = if self.factor == 1.0 { product } else { product.f_mul_scalar(self.factor)? };
+        match self.ranks.map(|rank| rank == 1) {
+            [false, false] => Ok(product),
+            [true, false] => product.f_squeeze_dim(-2),
+            [false, true] => product.f_squeeze_dim(-1),
+            [true, true] => product.f_squeeze_dim(-1)?.f_squeeze_dim(-1),
+        }
+    }
+}
+
 /// One side of a matrix product is constant.
 #[derive(Debug)]
 struct MatrixMap {
+    sides: Sides,
+    /// As [`Sides::view`] has it.
     constant: Tensor,
-    constant_on_right: bool,
-    rank: usize,
-    wanted: usize,
+    /// The side that varies.
+    side: usize,
 }
 
 impl Linear for MatrixMap {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let x = with_rank(x[0], self.rank, self.wanted)?;
-        Ok(vec![if self.constant_on_right { x.f_matmul(&self.constant)? } else { self.constant.f_matmul(&x)? }])
+        let x = self.sides.view(x[0], self.side)?;
+        let product = if self.side == 0 { x.f_matmul(&self.constant)? } else { self.constant.f_matmul(&x)? };
+        Ok(vec![self.sides.result(product)?])
     }
 
     fn is_fresh(&self) -> bool {
@@ -30,59 +63,73 @@ impl Linear for MatrixMap {
     }
 }
 
+/// Both sides vary.
 #[derive(Debug)]
 struct MatrixProduct {
-    ranks: [usize; 2],
-    wanted: usize,
+    sides: Sides,
 }
 
 impl Differentiable for MatrixProduct {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (a, b) = (self.operand(x, 0)?, self.operand(x, x.len() - 1)?);
-        Ok(vec![a.f_matmul(&b)?])
+        // A matrix times itself is one varying input seen twice.
+        let (a, b) = (self.sides.view(x[0], 0)?, self.sides.view(x[x.len() - 1], 1)?);
+        Ok(vec![self.sides.result(a.f_matmul(&b)?)?])
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
         let last = at.x.len() - 1;
-        let (a, b) = (self.operand(at.x, 0)?, self.operand(at.x, last)?);
-        let left = at.dx[0].as_ref().map(|da| with_rank(da, self.ranks[0], self.wanted)?.f_matmul(&b)).transpose()?;
-        let right =
-            at.dx[last].as_ref().map(|db| a.f_matmul(&with_rank(db, self.ranks[1], self.wanted)?)).transpose()?;
-        Ok(vec![match (left, right) {
+        let (a, b) = (self.sides.view(at.x[0], 0)?, self.sides.view(at.x[last], 1)?);
+        let left = at.dx[0].as_ref().map(|da| self.sides.view(da, 0)?.f_matmul(&b)).transpose()?;
+        let right = at.dx[last].as_ref().map(|db| a.f_matmul(&self.sides.view(db, 1)?)).transpose()?;
+        let product = match (left, right) {
             (Some(left), Some(right)) => left.f_add(&right)?,
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return Err(TchError::Torch("a tangent was asked for, and no input moves".into())),
-        }])
+        };
+        Ok(vec![self.sides.result(product)?])
     }
 }
 
-impl MatrixProduct {
-    fn operand(&self, x: &[&Tensor], i: usize) -> Torch<Tensor> {
-        // A matrix times itself is one varying input seen twice.
-        let side = usize::from(i > 0);
-        with_rank(x[i], self.ranks[side], self.wanted)
-    }
-}
-
-/// MatMul: as NumPy's matmul, for operands of two axes or more.
+/// MatMul: as NumPy's matmul. FusedMatMul: with transposed operands and a factor.
 pub fn matmul(b: &mut Builder<'_>) -> Build {
-    let (left, right) = (b.shape(0)?, b.shape(1)?);
-    if left.len() < 2 || right.len() < 2 {
-        return Err(b.unsupported("a vector as an operand", "matrices are"));
+    let shapes = [b.shape(0)?, b.shape(1)?];
+    let (mut transposed, mut factor) = ([false; 2], 1.0);
+    if b.operator == "FusedMatMul" {
+        transposed = [b.int("transA")?.unwrap_or(0) != 0, b.int("transB")?.unwrap_or(0) != 0];
+        factor = b.float("alpha")?.unwrap_or(1.0);
+        for name in ["transBatchA", "transBatchB"] {
+            if b.int(name)?.unwrap_or(0) != 0 {
+                return Err(b.unsupported(format!("{name} = 1"), "0 is"));
+            }
+        }
     }
-    if left[left.len() - 1] != right[right.len() - 2] {
-        return Err(b.invalid("the inner sizes of its operands differ"));
-    }
-    let wanted = left.len().max(right.len());
-    let operands = (b.operand(0)?, b.operand(1)?);
-    built(match operands {
+    let ranks = [shapes[0].len(), shapes[1].len()];
+    let sides = Sides { ranks, wanted: ranks[0].max(ranks[1]).max(2), transposed, factor };
+    // Rows and columns of each operand as the product sees them.
+    let matrix = |side: usize| match (&shapes[side][..], side) {
+        ([], _) => None,
+        ([n], 0) => Some([1, *n]),
+        ([n], _) => Some([*n, 1]),
+        ([.., rows, columns], _) if transposed[side] => Some([*columns, *rows]),
+        ([.., rows, columns], _) => Some([*rows, *columns]),
+    };
+    let (Some([rows, inner]), Some([other, columns])) = (matrix(0), matrix(1)) else {
+        return Err(b.invalid("one of its operands is a single number"));
+    };
+    let stacked = |side: usize| shapes[side][..ranks[side].saturating_sub(2)].to_vec();
+    let mut out = super::arithmetic::broadcast_shape(&[stacked(0), stacked(1)])
+        .filter(|_| inner == other)
+        .ok_or_else(|| b.invalid("the inner sizes, or the stacks, of its operands do not fit each other"))?;
+    out.extend([rows, columns]);
+    b.check_size(&out)?;
+    built(match (b.operand(0)?, b.operand(1)?) {
         (Operand::Varying(_), Operand::Constant(constant)) => {
-            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: true, rank: left.len(), wanted }))
+            Operator::Linear(Box::new(MatrixMap { constant: sides.view(&constant, 1)?, side: 0, sides }))
         }
         (Operand::Constant(constant), Operand::Varying(_)) => {
-            Operator::Linear(Box::new(MatrixMap { constant, constant_on_right: false, rank: right.len(), wanted }))
+            Operator::Linear(Box::new(MatrixMap { constant: sides.view(&constant, 0)?, side: 1, sides }))
         }
-        _ => Operator::Differentiable(Box::new(MatrixProduct { ranks: [left.len(), right.len()], wanted })),
+        _ => Operator::Differentiable(Box::new(MatrixProduct { sides })),
     })
 }
 
@@ -109,58 +156,133 @@ impl Linear for Dense {
     }
 }
 
-/// Gemm with a constant second operand.
+/// α·A'·B' + β·C where more than A varies.
+#[derive(Debug)]
+struct GeneralProduct {
+    operands: [Option<Operand>; 3],
+    ranks: [usize; 3],
+    transposed: [bool; 2],
+    factors: [f64; 2],
+}
+
+impl Forward for GeneralProduct {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let matrix = |i: usize| -> Torch<Tensor> {
+            let operand = self.operands[i].as_ref().ok_or_else(|| TchError::Torch("Gemm lacks a matrix".into()))?;
+            let matrix = operand.at(x, 2, 2)?;
+            if self.transposed[i] { matrix.f_transpose(-1, -2) } else { Ok(matrix) }
+        };
+        let product = matrix(0)?.f_matmul(&matrix(1)?)?.f_mul_scalar(self.factors[0])?;
+        Ok(vec![match &self.operands[2] {
+            None => product,
+            Some(c) => product.f_add(&c.at(x, self.ranks[2], 2)?.f_mul_scalar(self.factors[1])?)?,
+        }])
+    }
+}
+
+/// Gemm.
 pub fn gemm(b: &mut Builder<'_>) -> Build {
-    let (alpha, beta) = (b.float("alpha")?.unwrap_or(1.0), b.float("beta")?.unwrap_or(1.0));
-    let transposed = b.int("transA")?.unwrap_or(0) != 0;
-    let weight_transposed = b.int("transB")?.unwrap_or(0) != 0;
-    let shape = b.shape(0)?;
-    let mut weight = b.parameter(1, "second matrix")?;
-    if shape.len() != 2 || weight.dim() != 2 {
+    let factors = [b.float("alpha")?.unwrap_or(1.0), b.float("beta")?.unwrap_or(1.0)];
+    let transposed = [b.int("transA")?.unwrap_or(0) != 0, b.int("transB")?.unwrap_or(0) != 0];
+    let (left, right) = (b.shape(0)?, b.shape(1)?);
+    let ([a0, a1], [b0, b1]) = (&left[..], &right[..]) else {
         return Err(b.invalid("its operands are not matrices"));
-    }
-    if weight_transposed {
-        weight = weight.f_transpose(0, 1)?;
-    }
-    if alpha != 1.0 {
-        weight = weight.f_mul_scalar(alpha)?;
-    }
-    let inner = if transposed { shape[0] } else { shape[1] };
-    if weight.size()[0] != inner {
+    };
+    let (rows, inner) = if transposed[0] { (*a1, *a0) } else { (*a0, *a1) };
+    let (other, columns) = if transposed[1] { (*b1, *b0) } else { (*b0, *b1) };
+    if inner != other {
         return Err(b.invalid("the inner sizes of its operands differ"));
     }
-    let offset = if b.has(2) {
-        let c = b.parameter(2, "bias")?;
-        let rows = if transposed { shape[1] } else { shape[0] };
-        let fits = super::arithmetic::broadcast_shape(&[c.size(), vec![rows, weight.size()[1]]]);
-        if fits != Some(vec![rows, weight.size()[1]]) {
-            return Err(b.invalid(format!("its bias has the shape {:?}", c.size())));
+    let out = vec![rows, columns];
+    if b.has(2) && super::arithmetic::broadcast_shape(&[b.shape(2)?, out.clone()]) != Some(out.clone()) {
+        return Err(b.invalid(format!("its bias has the shape {:?}", b.shape(2)?)));
+    }
+    b.check_size(&out)?;
+    let bias = if b.has(2) { Some(b.operand(2)?) } else { None };
+    let bias_rank = if b.has(2) { b.shape(2)?.len() } else { 0 };
+    // Numbered anew: the operator sees its varying inputs in the order in which they were asked for.
+    let (a, w) = (b.operand(0)?, b.operand(1)?);
+    built(match (a, w, bias) {
+        (Operand::Varying(0), Operand::Constant(weight), None | Some(Operand::Constant(_))) => {
+            let weight = if transposed[1] { weight.f_transpose(0, 1)? } else { weight };
+            let weight = if factors[0] == 1.0 { weight } else { weight.f_mul_scalar(factors[0])? };
+            let offset = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
+            let offset =
+                offset.map(|c| if factors[1] == 1.0 { Ok(c) } else { c.f_mul_scalar(factors[1]) }).transpose()?;
+            Operator::Linear(Box::new(Dense { weight, transposed: transposed[0], offset }))
         }
-        Some(if beta == 1.0 { c } else { c.f_mul_scalar(beta)? })
-    } else {
-        None
-    };
-    b.varying_input(0)?;
-    built(Operator::Linear(Box::new(Dense { weight, transposed, offset })))
+        (a, w, bias) => {
+            let op =
+                GeneralProduct { operands: [Some(a), Some(w), bias], ranks: [2, 2, bias_rank], transposed, factors };
+            Operator::Automatic(Box::new(op))
+        }
+    })
 }
 
+/// A sum over letters: Σ Π x_i.
 #[derive(Debug)]
 struct Contraction {
-    equation: String,
     operands: Vec<Operand>,
+    terms: Vec<String>,
+    output: String,
+    /// A letter for lanes, and one for tangents.
+    letters: [char; 2],
 }
 
-impl Forward for Contraction {
+impl Contraction {
+    /// The sum with operand `moved` replaced by its tangents; with none replaced, the value.
+    fn sum(&self, x: &[&Tensor], moved: Option<(usize, &Tensor)>) -> Torch<Tensor> {
+        let [lane, tangent] = self.letters;
+        let mut terms = Vec::with_capacity(self.terms.len());
+        let mut tensors = Vec::with_capacity(self.terms.len());
+        for (i, (operand, term)) in self.operands.iter().zip(&self.terms).enumerate() {
+            match (operand, moved) {
+                (Operand::Varying(_), Some((place, dx))) if place == i => {
+                    terms.push(format!("{tangent}{lane}{term}"));
+                    tensors.push(dx.shallow_clone());
+                }
+                (Operand::Varying(place), _) => {
+                    terms.push(format!("{lane}{term}"));
+                    tensors.push(x[*place].shallow_clone());
+                }
+                (Operand::Constant(constant), _) => {
+                    terms.push(term.clone());
+                    tensors.push(constant.shallow_clone());
+                }
+            }
+        }
+        let lead = if moved.is_some() { format!("{tangent}{lane}") } else { lane.to_string() };
+        let equation = format!("{}->{lead}{}", terms.join(","), self.output);
+        Tensor::f_einsum(&equation, &tensors, None::<&[i64]>)
+    }
+}
+
+impl Linear for Contraction {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.sum(x, None)?])
+    }
+}
+
+impl Differentiable for Contraction {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let tensors = self
-            .operands
-            .iter()
-            .map(|operand| match operand {
-                Operand::Varying(i) => x[*i].shallow_clone(),
-                Operand::Constant(constant) => constant.shallow_clone(),
-            })
-            .collect::<Vec<_>>();
-        Ok(vec![Tensor::f_einsum(&self.equation, &tensors, None::<&[i64]>)?])
+        // einsum may return a view of a lone operand.
+        Ok(vec![self.sum(x, None)?.copy()])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let mut total: Option<Tensor> = None;
+        for (i, operand) in self.operands.iter().enumerate() {
+            if let Operand::Varying(place) = operand
+                && let Some(dx) = &at.dx[*place]
+            {
+                let term = self.sum(at.x, Some((i, dx)))?;
+                total = Some(match total {
+                    Some(sum) => sum.f_add(&term)?,
+                    None => term,
+                });
+            }
+        }
+        Ok(vec![total.ok_or_else(|| TchError::Torch("a tangent was asked for, and no input moves".into()))?])
     }
 }
 
@@ -168,24 +290,54 @@ impl Forward for Contraction {
 pub fn einsum(b: &mut Builder<'_>) -> Build {
     let written = b.string("equation")?.ok_or_else(|| b.invalid("it has no equation"))?;
     let equation: String = written.chars().filter(|c| !c.is_whitespace()).collect();
-    let Some((inputs, output)) = equation.split_once("->") else {
-        return Err(b.unsupported(format!("the implicit output of '{written}'"), "an explicit '->' is"));
+    let (inputs, output) = match equation.split_once("->") {
+        Some((inputs, output)) => (inputs.to_owned(), output.to_owned()),
+        None => (equation.clone(), implicit_output(&equation)),
     };
-    let lane = ('A'..='Z').find(|letter| !equation.contains(*letter));
-    let lane = lane.ok_or_else(|| b.unsupported(format!("the equation '{written}'"), String::new()))?;
-    let terms: Vec<&str> = inputs.split(',').collect();
+    let free: Vec<char> = ('A'..='Z').filter(|letter| !equation.contains(*letter)).take(2).collect();
+    let &[lane, tangent] = &free[..] else {
+        return Err(b.unsupported(format!("an equation of so many letters as '{written}'"), String::new()));
+    };
+    let terms: Vec<String> = inputs.split(',').map(str::to_owned).collect();
     if terms.len() != b.inputs() {
         return Err(b.invalid(format!("its equation '{written}' does not fit {} inputs", b.inputs())));
     }
+    b.check_size(&contracted_shape(b, &terms, &output)?)?;
     let operands = (0..terms.len()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
-    let laned: Vec<String> = terms
-        .iter()
-        .zip(&operands)
-        .map(|(term, operand)| match operand {
-            Operand::Varying(_) => format!("{lane}{term}"),
-            Operand::Constant(_) => (*term).to_owned(),
-        })
-        .collect();
-    let equation = format!("{}->{lane}{output}", laned.join(","));
-    built(Operator::Automatic(Box::new(Contraction { equation, operands })))
+    let moving = operands.iter().filter(|operand| matches!(operand, Operand::Varying(_))).count();
+    let op = Contraction { operands, terms, output, letters: [lane, tangent] };
+    built(if moving == 1 { Operator::Linear(Box::new(op)) } else { Operator::Differentiable(Box::new(op)) })
+}
+
+/// NumPy's rule for an equation without an arrow: the letters that come once, in order, behind the ellipsis.
+fn implicit_output(equation: &str) -> String {
+    let mut letters: Vec<char> = equation.chars().filter(char::is_ascii_alphabetic).collect();
+    letters.sort_unstable();
+    let once = letters.iter().filter(|c| equation.matches(**c).count() == 1);
+    let ellipsis = if equation.contains("...") { "..." } else { "" };
+    format!("{ellipsis}{}", once.collect::<String>())
+}
+
+/// The shape of a contraction, the axes of an ellipsis as one.
+fn contracted_shape(b: &Builder<'_>, terms: &[String], output: &str) -> Result<Vec<i64>, crate::graph::GraphError> {
+    let mut sizes = std::collections::HashMap::new();
+    for (i, term) in terms.iter().enumerate() {
+        let shape = b.shape(i)?;
+        let letters = term.replace("...", "").chars().count();
+        let hidden = shape.len().checked_sub(letters).filter(|&n| n == 0 || term.contains("..."));
+        let hidden = hidden.ok_or_else(|| b.invalid(format!("its term '{term}' does not fit {shape:?}")))?;
+        let mut at = 0;
+        for letter in term.replace("...", ".").chars() {
+            let wide = if letter == '.' { hidden } else { 1 };
+            let size: i64 = shape[at..at + wide].iter().product();
+            let known = sizes.entry(letter).or_insert(size);
+            if letter != '.' && *known != size && *known != 1 && size != 1 {
+                return Err(b.invalid(format!("the letter {letter} of its equation has two sizes")));
+            }
+            *known = (*known).max(size);
+            at += wide;
+        }
+    }
+    let letters = output.replace("...", ".");
+    Ok(letters.chars().map(|letter| sizes.get(&letter).copied().unwrap_or(1)).collect())
 }

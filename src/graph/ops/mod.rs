@@ -2,141 +2,398 @@
 
 mod activation;
 mod arithmetic;
+mod attention;
 mod convolution;
 mod creation;
+mod cumulative;
+mod expansion;
+mod grid_sample;
+mod local_response;
 mod logic;
 mod matrix;
 mod normalization;
 mod pad;
 mod pooling;
+mod power_pooling;
 mod reduction;
 mod reshape;
 mod resize;
+mod scatter;
 mod selection;
 mod softmax;
 
 pub use creation::create;
+pub use expansion::Expand;
 pub use pooling::MaxPool;
 pub use softmax::Softmax;
 
 use super::builder::{Build, Builder};
+use super::operator::Rule::{self, Automatic, Constant, Differentiable, Elementwise, Linear, LocallyConstant, Nodes};
+use Make::{Branch, Operator};
+
+/// The newest opset whose operators are the ones that the table describes; ONNX Runtime's domain has no numbers.
+pub const NEWEST_OPSET: i64 = 25;
 
 type BuildFunction = fn(&mut Builder<'_>) -> Build;
 
-/// Every operator that depends on its inputs' values, with the function that builds it.
-const OPERATORS: &[(&str, BuildFunction)] = &[
-    ("Abs", activation::pointwise),
-    ("Add", arithmetic::sum),
-    ("And", logic::predicate),
-    ("ArgMax", reduction::arg_extremum),
-    ("ArgMin", reduction::arg_extremum),
-    ("AveragePool", pooling::average_pool),
-    ("BatchNormalization", normalization::batch),
-    ("Cast", reshape::cast),
-    ("Ceil", activation::step),
-    ("Celu", activation::pointwise),
-    ("Clip", activation::clip),
-    ("Concat", selection::concat),
-    ("Conv", convolution::conv),
-    ("ConvTranspose", convolution::conv_transpose),
-    ("Cos", activation::pointwise),
-    ("DepthToSpace", reshape::blocks),
-    ("Div", arithmetic::div),
-    ("Dropout", reshape::identity),
-    ("Einsum", matrix::einsum),
-    ("Elu", activation::pointwise),
-    ("Equal", logic::predicate),
-    ("Erf", activation::pointwise),
-    ("Exp", activation::pointwise),
-    ("Expand", selection::expand),
-    ("Flatten", reshape::flatten),
-    ("Floor", activation::step),
-    ("Gather", selection::gather),
-    ("GatherElements", selection::gather_elements),
-    ("Gelu", activation::pointwise),
-    ("Gemm", matrix::gemm),
-    ("GlobalAveragePool", pooling::global_average_pool),
-    ("GlobalMaxPool", pooling::global_max_pool),
-    ("Greater", logic::predicate),
-    ("GreaterOrEqual", logic::predicate),
-    ("GroupNormalization", normalization::group),
-    ("HardSigmoid", activation::pointwise),
-    ("HardSwish", activation::pointwise),
-    ("Identity", reshape::identity),
-    ("InstanceNormalization", normalization::instance),
-    ("IsInf", logic::predicate),
-    ("IsNaN", logic::predicate),
-    ("LayerNormalization", normalization::layer),
-    ("LeakyRelu", activation::pointwise),
-    ("Less", logic::predicate),
-    ("LessOrEqual", logic::predicate),
-    ("Log", activation::pointwise),
-    ("LogSoftmax", softmax::softmax),
-    ("LpNormalization", normalization::lp),
-    ("MatMul", matrix::matmul),
-    ("Max", arithmetic::extremum),
-    ("MaxPool", pooling::max_pool),
-    ("Mean", arithmetic::mean),
-    ("Min", arithmetic::extremum),
-    ("Mish", activation::pointwise),
-    ("Mod", arithmetic::modulo),
-    ("Mul", arithmetic::mul),
-    ("Neg", arithmetic::neg),
-    ("Not", logic::predicate),
-    ("Or", logic::predicate),
-    ("PRelu", activation::prelu),
-    ("Pad", pad::pad),
-    ("Pow", arithmetic::pow),
-    ("Reciprocal", activation::pointwise),
-    ("ReduceL1", reduction::reduce),
-    ("ReduceL2", reduction::reduce),
-    ("ReduceLogSum", reduction::reduce),
-    ("ReduceLogSumExp", reduction::reduce),
-    ("ReduceMax", reduction::reduce),
-    ("ReduceMean", reduction::reduce),
-    ("ReduceMin", reduction::reduce),
-    ("ReduceProd", reduction::reduce),
-    ("ReduceSum", reduction::reduce),
-    ("ReduceSumSquare", reduction::reduce),
-    ("Relu", activation::pointwise),
-    ("Reshape", reshape::reshape),
-    ("Resize", resize::resize),
-    ("Round", activation::step),
-    ("Selu", activation::pointwise),
-    ("Sigmoid", activation::pointwise),
-    ("Sign", activation::step),
-    ("Sin", activation::pointwise),
-    ("Slice", selection::slice),
-    ("Softmax", softmax::softmax),
-    ("Softplus", activation::pointwise),
-    ("Softsign", activation::pointwise),
-    ("SpaceToDepth", reshape::blocks),
-    ("Split", selection::split),
-    ("Sqrt", activation::pointwise),
-    ("Squeeze", reshape::squeeze),
-    ("Sub", arithmetic::sum),
-    ("Sum", arithmetic::sum),
-    ("Swish", activation::pointwise),
-    ("Tan", activation::pointwise),
-    ("Tanh", activation::pointwise),
-    ("ThresholdedRelu", activation::pointwise),
-    ("Tile", selection::tile),
-    ("TopK", selection::top_k),
-    ("Transpose", reshape::transpose),
-    ("Unsqueeze", reshape::unsqueeze),
-    ("Upsample", resize::resize),
-    ("Where", selection::choose),
-    ("Xor", logic::predicate),
-];
-
-/// The build function of an operator, if it is supported.
-pub fn find(operator: &str) -> Option<BuildFunction> {
-    OPERATORS.iter().find(|(name, _)| *name == operator).map(|(_, build)| *build)
+/// What becomes of a node.
+#[derive(Clone, Copy, Debug)]
+pub enum Make {
+    /// An operator of the running network.
+    Operator(BuildFunction),
+    /// A constant, once shapes are known.
+    Constant,
+    /// Nodes of other operators in its place.
+    Nodes(Expand),
+    /// The nodes of one of its subgraphs.
+    Branch,
 }
 
-/// The names of all supported operators, in order.
-pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = OPERATORS.iter().map(|(name, _)| *name).chain(creation::NAMES.iter().copied()).collect();
-    names.sort_unstable();
-    names
+/// An operator that is supported.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The operator's name.
+    pub name: &'static str,
+    /// Its domain: empty for ONNX's own.
+    pub domain: &'static str,
+    /// The first opset of the domain that has it.
+    pub since: i64,
+    /// How it carries tangents; several where that depends on which of its inputs are constant.
+    pub rules: &'static [Rule],
+    /// Limits and conventions; may be empty.
+    pub notes: &'static str,
+    /// What becomes of it.
+    pub make: Make,
+}
+
+/// An operator that is refused for a reason worth saying.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// The operators' names.
+    pub names: &'static [&'static str],
+    /// Why, and what to do.
+    pub reason: &'static str,
+}
+
+const fn entry(
+    name: &'static str,
+    domain: &'static str,
+    since: i64,
+    make: Make,
+    rules: &'static [Rule],
+    notes: &'static str,
+) -> Entry {
+    Entry { name, domain, since, rules, notes, make }
+}
+
+const fn onnx(name: &'static str, since: i64, make: Make, rules: &'static [Rule], notes: &'static str) -> Entry {
+    entry(name, "", since, make, rules, notes)
+}
+
+const fn microsoft(name: &'static str, since: i64, make: Make, rules: &'static [Rule], notes: &'static str) -> Entry {
+    entry(name, MICROSOFT, since, make, rules, notes)
+}
+
+/// ONNX Runtime's domain: what its optimiser writes into files.
+pub const MICROSOFT: &str = "com.microsoft";
+
+/// Every supported operator, by domain and name.
+pub const OPERATORS: &[Entry] = &[
+    onnx("Abs", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Acos", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Acosh", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Add", 1, Operator(arithmetic::sum), &[Linear], ""),
+    onnx("And", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("ArgMax", 1, Operator(reduction::arg_extremum), &[LocallyConstant], ""),
+    onnx("ArgMin", 1, Operator(reduction::arg_extremum), &[LocallyConstant], ""),
+    onnx("Asin", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Asinh", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Atan", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Atanh", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Attention", 23, Operator(attention::attention), &[Automatic], "without nonpad_kv_seqlen"),
+    onnx("AveragePool", 1, Operator(pooling::average_pool), &[Linear], "one or two spatial axes"),
+    onnx(
+        "BatchNormalization",
+        1,
+        Operator(normalization::batch),
+        &[Linear],
+        "at test time, folded to a scale and an offset",
+    ),
+    onnx(
+        "Cast",
+        1,
+        Operator(reshape::cast),
+        &[Linear, LocallyConstant],
+        "among floats nothing changes, as a run has one precision; else locally constant",
+    ),
+    onnx(
+        "CastLike",
+        15,
+        Operator(reshape::cast),
+        &[Linear, LocallyConstant],
+        "among floats nothing changes, as a run has one precision; else locally constant",
+    ),
+    onnx("Ceil", 1, Operator(activation::step), &[LocallyConstant], ""),
+    onnx("Celu", 12, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Clip", 1, Operator(activation::clip), &[Elementwise], "constant bounds"),
+    onnx("Concat", 1, Operator(selection::concat), &[Linear], ""),
+    onnx("Constant", 1, Make::Constant, &[Constant], ""),
+    onnx("ConstantOfShape", 9, Make::Constant, &[Constant], "constant shape"),
+    onnx("Conv", 1, Operator(convolution::conv), &[Linear], "one or two spatial axes; constant weight"),
+    onnx(
+        "ConvTranspose",
+        1,
+        Operator(convolution::conv_transpose),
+        &[Linear],
+        "one or two spatial axes; constant weight",
+    ),
+    onnx("Cos", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Cosh", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("CumSum", 11, Operator(cumulative::cum_sum), &[Linear], "constant axis"),
+    onnx("DepthToSpace", 1, Operator(reshape::blocks), &[Linear], ""),
+    onnx("Div", 1, Operator(arithmetic::div), &[Linear, Differentiable], "linear where the divisor is constant"),
+    onnx("Dropout", 1, Operator(reshape::identity), &[Linear], "at test time: nothing changes"),
+    onnx("Einsum", 12, Operator(matrix::einsum), &[Linear, Differentiable], "linear where one operand varies"),
+    onnx("Elu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Equal", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("Erf", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Exp", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Expand", 8, Operator(selection::expand), &[Linear], "constant shape"),
+    onnx("EyeLike", 9, Make::Constant, &[Constant], ""),
+    onnx("Flatten", 1, Operator(reshape::flatten), &[Linear], ""),
+    onnx("Floor", 1, Operator(activation::step), &[LocallyConstant], ""),
+    onnx("Gather", 1, Operator(selection::gather), &[Linear], "constant indices"),
+    onnx("GatherElements", 11, Operator(selection::gather_elements), &[Linear], "constant indices"),
+    onnx("GatherND", 11, Operator(scatter::gather_nd), &[Linear], "constant indices"),
+    onnx("Gelu", 20, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx(
+        "Gemm",
+        1,
+        Operator(matrix::gemm),
+        &[Linear, Automatic],
+        "linear where the second and third operands are constant",
+    ),
+    onnx("GlobalAveragePool", 1, Operator(pooling::global_average_pool), &[Linear], "one or two spatial axes"),
+    onnx(
+        "GlobalLpPool",
+        1,
+        Operator(power_pooling::global_lp_pool),
+        &[Differentiable],
+        "one or two spatial axes; tangent 0 where the norm is 0",
+    ),
+    onnx(
+        "GlobalMaxPool",
+        1,
+        Operator(pooling::global_max_pool),
+        &[Differentiable],
+        "one or two spatial axes; the tangent of the largest sample",
+    ),
+    onnx("Greater", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("GreaterOrEqual", 12, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx(
+        "GridSample",
+        16,
+        Operator(grid_sample::grid_sample),
+        &[Linear, Automatic],
+        "two spatial axes; linear where the grid is constant",
+    ),
+    onnx("GroupNormalization", 18, Operator(normalization::group), &[Differentiable], "constant scale and bias"),
+    onnx("HardSigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("HardSwish", 14, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Identity", 1, Operator(reshape::identity), &[Linear], ""),
+    onnx("If", 1, Branch, &[Nodes], "constant condition: the chosen branch is written out"),
+    onnx("InstanceNormalization", 1, Operator(normalization::instance), &[Differentiable], "constant scale and bias"),
+    onnx("IsInf", 10, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("IsNaN", 9, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("LRN", 1, Operator(local_response::lrn), &[Differentiable], ""),
+    onnx("LayerNormalization", 17, Operator(normalization::layer), &[Differentiable], "constant scale and bias"),
+    onnx("LeakyRelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Less", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("LessOrEqual", 12, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("Log", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("LogSoftmax", 1, Operator(softmax::softmax), &[Differentiable], ""),
+    onnx("LpNormalization", 1, Operator(normalization::lp), &[Differentiable], "tangent 0 where the norm is 0"),
+    onnx(
+        "LpPool",
+        1,
+        Operator(power_pooling::lp_pool),
+        &[Differentiable],
+        "one or two spatial axes; tangent 0 where the norm is 0",
+    ),
+    onnx("MatMul", 1, Operator(matrix::matmul), &[Linear, Differentiable], "linear where one operand is constant"),
+    onnx("Max", 1, Operator(arithmetic::extremum), &[Differentiable], "operands that tie share the tangent"),
+    onnx(
+        "MaxPool",
+        1,
+        Operator(pooling::max_pool),
+        &[Differentiable],
+        "one or two spatial axes; the tangent of the largest sample, the first of those that tie",
+    ),
+    onnx("Mean", 1, Operator(arithmetic::mean), &[Linear], ""),
+    onnx("Min", 1, Operator(arithmetic::extremum), &[Differentiable], "operands that tie share the tangent"),
+    onnx("Mish", 18, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Mod", 10, Operator(arithmetic::modulo), &[Automatic], ""),
+    onnx("Mul", 1, Operator(arithmetic::mul), &[Linear, Differentiable], "linear where one factor is constant"),
+    onnx("Neg", 1, Operator(arithmetic::neg), &[Linear], ""),
+    onnx("NonZero", 9, Make::Constant, &[Constant], "constant input"),
+    onnx("Not", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("OneHot", 9, Make::Constant, &[Constant], "constant input"),
+    onnx("Or", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    onnx("PRelu", 1, Operator(activation::prelu), &[Elementwise], "constant slope"),
+    onnx("Pad", 1, Operator(pad::pad), &[Linear], "constant pads"),
+    onnx(
+        "Pow",
+        1,
+        Operator(arithmetic::pow),
+        &[Elementwise, Automatic],
+        "elementwise where the exponent is one constant",
+    ),
+    onnx("RMSNormalization", 23, Operator(normalization::root_mean_square), &[Differentiable], "constant scale"),
+    onnx("Range", 11, Make::Constant, &[Constant], "constant bounds"),
+    onnx("Reciprocal", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("ReduceL1", 1, Operator(reduction::reduce), &[Differentiable], ""),
+    onnx("ReduceL2", 1, Operator(reduction::reduce), &[Differentiable], ""),
+    onnx("ReduceLogSum", 1, Operator(reduction::reduce), &[Differentiable], ""),
+    onnx("ReduceLogSumExp", 1, Operator(reduction::reduce), &[Differentiable], ""),
+    onnx("ReduceMax", 1, Operator(reduction::reduce), &[Differentiable], "entries that tie share the tangent"),
+    onnx("ReduceMean", 1, Operator(reduction::reduce), &[Linear], ""),
+    onnx("ReduceMin", 1, Operator(reduction::reduce), &[Differentiable], "entries that tie share the tangent"),
+    onnx("ReduceProd", 1, Operator(reduction::reduce), &[Automatic], ""),
+    onnx("ReduceSum", 1, Operator(reduction::reduce), &[Linear], ""),
+    onnx("ReduceSumSquare", 1, Operator(reduction::reduce), &[Differentiable], ""),
+    onnx("Relu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Reshape", 1, Operator(reshape::reshape), &[Linear], "constant shape"),
+    onnx("Resize", 10, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
+    onnx("RotaryEmbedding", 23, Operator(attention::rotary_embedding), &[Linear], "constant angles and positions"),
+    onnx("Round", 11, Operator(activation::step), &[LocallyConstant], ""),
+    onnx(
+        "Scatter",
+        9,
+        Operator(scatter::scatter_elements),
+        &[Linear, Automatic],
+        "constant indices; linear for reduction none and add",
+    ),
+    onnx(
+        "ScatterElements",
+        11,
+        Operator(scatter::scatter_elements),
+        &[Linear, Automatic],
+        "constant indices; linear for reduction none and add",
+    ),
+    onnx(
+        "ScatterND",
+        11,
+        Operator(scatter::scatter_nd),
+        &[Linear, Automatic],
+        "constant indices; linear for reduction none and add",
+    ),
+    onnx("Selu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Shape", 1, Make::Constant, &[Constant], ""),
+    onnx("Shrink", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Sigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Sign", 9, Operator(activation::step), &[LocallyConstant], ""),
+    onnx("Sin", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Sinh", 9, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Size", 1, Make::Constant, &[Constant], ""),
+    onnx("Slice", 1, Operator(selection::slice), &[Linear], "constant bounds"),
+    onnx("Softmax", 1, Operator(softmax::softmax), &[Differentiable], ""),
+    onnx("Softplus", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Softsign", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("SpaceToDepth", 1, Operator(reshape::blocks), &[Linear], ""),
+    onnx("Split", 1, Operator(selection::split), &[Linear], ""),
+    onnx("Sqrt", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Squeeze", 1, Operator(reshape::squeeze), &[Linear], ""),
+    onnx("Sub", 1, Operator(arithmetic::sum), &[Linear], ""),
+    onnx("Sum", 1, Operator(arithmetic::sum), &[Linear], ""),
+    onnx("Swish", 24, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Tan", 7, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Tanh", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("ThresholdedRelu", 10, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Tile", 1, Operator(selection::tile), &[Linear], "constant repeats"),
+    onnx("TopK", 1, Operator(selection::top_k), &[Automatic], "constant k; indices do not move"),
+    onnx("Transpose", 1, Operator(reshape::transpose), &[Linear], ""),
+    onnx("Trilu", 14, Operator(cumulative::trilu), &[Linear], "constant k"),
+    onnx("Unsqueeze", 1, Operator(reshape::unsqueeze), &[Linear], ""),
+    onnx("Upsample", 1, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
+    onnx("Where", 9, Operator(selection::choose), &[Differentiable], ""),
+    onnx("Xor", 1, Operator(logic::predicate), &[LocallyConstant], ""),
+    microsoft("BiasGelu", 1, Make::Nodes(expansion::bias_gelu), &[Nodes], "Add, Gelu"),
+    microsoft("FastGelu", 1, Make::Nodes(expansion::bias_gelu), &[Nodes], "Add, Gelu"),
+    microsoft("FusedConv", 1, Make::Nodes(expansion::fused_conv), &[Nodes], "Conv, Add, its activation"),
+    microsoft(
+        "FusedMatMul",
+        1,
+        Operator(matrix::matmul),
+        &[Linear, Differentiable],
+        "linear where one operand is constant",
+    ),
+    microsoft("Gelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    microsoft("LayerNormalization", 1, Operator(normalization::layer), &[Differentiable], "constant scale and bias"),
+    microsoft("QuickGelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    microsoft(
+        "SkipLayerNormalization",
+        1,
+        Make::Nodes(expansion::skip_layer_normalization),
+        &[Nodes],
+        "Add, LayerNormalization",
+    ),
+];
+
+/// Operators of any domain that are refused for a reason worth saying; all others are refused by name alone.
+pub const REFUSED: &[Refusal] = &[
+    Refusal {
+        names: &[
+            "ConvInteger",
+            "DequantizeLinear",
+            "DynamicQuantizeLinear",
+            "DynamicQuantizeMatMul",
+            "MatMulInteger",
+            "MatMulIntegerToFloat",
+            "MatMulNBits",
+            "QAttention",
+            "QGemm",
+            "QLinearAdd",
+            "QLinearAveragePool",
+            "QLinearConcat",
+            "QLinearConv",
+            "QLinearGlobalAveragePool",
+            "QLinearLeakyRelu",
+            "QLinearMatMul",
+            "QLinearMul",
+            "QLinearSigmoid",
+            "QLinearSoftmax",
+            "QuantizeLinear",
+        ],
+        reason: "quantised numbers have the derivative zero almost everywhere, so no tangent passes; \
+                 measure the network from before its quantisation",
+    },
+    Refusal {
+        names: &["Loop", "Scan"],
+        reason: "loops are not unrolled; export the network for a fixed input size, so that the exporter unrolls them",
+    },
+    Refusal { names: &["GRU", "LSTM", "RNN"], reason: "recurrent layers have no rule yet; cut the model before them" },
+    Refusal {
+        names: &["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
+        reason: "a random output has no derivative; export the network in evaluation mode",
+    },
+    Refusal {
+        names: &["NonMaxSuppression"],
+        reason: "which boxes it keeps has no derivative, and their number changes; cut the model before it",
+    },
+];
+
+/// The entry of an operator, if it is supported.
+pub fn find(domain: &str, operator: &str) -> Option<&'static Entry> {
+    let domain = if domain == "ai.onnx" { "" } else { domain };
+    OPERATORS.iter().find(|entry| entry.name == operator && entry.domain == domain)
+}
+
+/// Why an operator is refused, where there is more to say than that it is not supported.
+pub fn refusal(operator: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|refusal| refusal.names.contains(&operator)).map(|refusal| refusal.reason)
+}
+
+/// The names of the supported operators of a domain, in order.
+pub fn names(domain: &str) -> Vec<&'static str> {
+    OPERATORS.iter().filter(|entry| entry.domain == domain).map(|entry| entry.name).collect()
 }

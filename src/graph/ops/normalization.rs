@@ -1,10 +1,11 @@
-//! BatchNormalization, LayerNormalization, InstanceNormalization, GroupNormalization, LpNormalization and LRN.
+//! BatchNormalization, LayerNormalization, RMSNormalization, InstanceNormalization, GroupNormalization and
+//! LpNormalization.
 
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch};
+use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
 
 /// y = s_c·x + o_c: batch normalisation with fixed statistics.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
     }
     let _ = b.float("momentum")?;
     let _ = b.int("spatial")?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let shape = b.shape(0)?;
     if shape.len() < 2 {
         return Err(b.invalid("its input has no channels"));
@@ -69,6 +70,8 @@ struct Standardize {
     scale: Option<Tensor>,
     bias: Option<Tensor>,
     epsilon: f64,
+    /// Whether the mean and 1/√(var + ε) are outputs too.
+    statistics: bool,
 }
 
 impl Standardize {
@@ -88,12 +91,15 @@ impl Standardize {
         (-(self.over as i64)..0).collect()
     }
 
+    fn mean(&self, x: &Tensor) -> Torch<Tensor> {
+        x.f_mean_dim(self.axes().as_slice(), true, None::<Kind>)
+    }
+
     /// x̂ and 1/√(var + ε).
     fn standardized(&self, x: &Tensor) -> Torch<(Tensor, Tensor)> {
-        let (x, axes) = (self.viewed(x)?, self.axes());
-        let centred = x.f_sub(&x.f_mean_dim(axes.as_slice(), true, None::<Kind>)?)?;
-        let variance = centred.f_square()?.f_mean_dim(axes.as_slice(), true, None::<Kind>)?;
-        let inverse = variance.f_add_scalar(self.epsilon)?.f_rsqrt()?;
+        let x = self.viewed(x)?;
+        let centred = x.f_sub(&self.mean(&x)?)?;
+        let inverse = self.mean(&centred.f_square()?)?.f_add_scalar(self.epsilon)?.f_rsqrt()?;
         Ok((centred.f_mul(&inverse)?, inverse))
     }
 
@@ -108,42 +114,48 @@ impl Standardize {
 
 impl Differentiable for Standardize {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (normalized, _) = self.standardized(x[0])?;
+        let (normalized, inverse) = self.standardized(x[0])?;
         let y = self.scaled(normalized, x[0])?;
-        Ok(vec![match &self.bias {
+        let y = match &self.bias {
             Some(bias) => y.f_add(bias)?,
             None => y,
-        }])
+        };
+        Ok(if self.statistics { vec![y, self.mean(x[0])?, inverse] } else { vec![y] })
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
-        // With x̂ = (x − μ)/σ:  dx̂ = (dx − mean(dx) − x̂·mean(x̂·dx))/σ.
+        // With x̂ = (x − μ)/σ:  dx̂ = (dx − mean(dx) − x̂·mean(x̂·dx))/σ,  d(1/σ) = −mean(x̂·dx)/σ².
         let (normalized, inverse) = self.standardized(at.x[0])?;
-        let axes = self.axes();
-        let dy = at.sum(|_, dx| {
-            let moved = self.viewed(dx)?;
-            let along = moved.f_mul(&normalized)?.f_mean_dim(axes.as_slice(), true, None::<Kind>)?;
-            let centred = moved.f_sub(&moved.f_mean_dim(axes.as_slice(), true, None::<Kind>)?)?;
-            self.scaled(centred.f_sub(&normalized.f_mul(&along)?)?.f_mul(&inverse)?, dx)
-        })?;
-        Ok(vec![dy])
+        let dx = at.sum(|_, dx| Ok(dx.shallow_clone()))?;
+        let moved = self.viewed(&dx)?;
+        let along = self.mean(&moved.f_mul(&normalized)?)?;
+        let mean = self.mean(&moved)?;
+        let dy = moved.f_sub(&mean)?.f_sub(&normalized.f_mul(&along)?)?.f_mul(&inverse)?;
+        let dy = self.scaled(dy, &dx)?;
+        Ok(if self.statistics { vec![dy, mean, along.f_mul(&inverse.f_square()?)?.f_neg()?] } else { vec![dy] })
     }
 }
 
 /// LayerNormalization over the axes from `axis` to the last.
 pub fn layer(b: &mut Builder<'_>) -> Build {
-    if b.outputs() > 1 {
-        return Err(b.unsupported("Mean and InvStdDev as outputs", "the first output is"));
-    }
+    // The precision of the statistics; the whole run has one.
     let _ = b.int("stash_type")?;
     let shape = b.shape(0)?;
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, shape.len())?;
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = if b.has(1) { Some(b.parameter(1, "scale")?) } else { None };
     let bias = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
     b.varying_input(0)?;
-    let op = Standardize { rank: shape.len(), view: None, over: -axis as usize, scale, bias, epsilon };
+    let op = Standardize {
+        rank: shape.len(),
+        view: None,
+        over: -axis as usize,
+        scale,
+        bias,
+        epsilon,
+        statistics: b.outputs() > 1,
+    };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Pointwise })
 }
 
@@ -164,11 +176,12 @@ pub fn instance(b: &mut Builder<'_>) -> Build {
     if shape.len() < 3 {
         return Err(b.invalid("its input has no spatial axes"));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let scale = Some(per_channel(b, 1, "scale", &shape)?);
     let bias = Some(per_channel(b, 2, "bias", &shape)?);
     b.varying_input(0)?;
-    let op = Standardize { rank: shape.len(), view: None, over: shape.len() - 2, scale, bias, epsilon };
+    let op =
+        Standardize { rank: shape.len(), view: None, over: shape.len() - 2, scale, bias, epsilon, statistics: false };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Pointwise })
 }
 
@@ -180,33 +193,61 @@ pub fn group(b: &mut Builder<'_>) -> Build {
     if shape.len() < 2 || groups < 1 || shape[1] % groups != 0 {
         return Err(b.invalid(format!("its channels do not fit {groups} groups")));
     }
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-5f32.into());
-    if b.opset < 21 {
-        // Until opset 20 scale and bias are per group, which no exporter writes for affine channels.
-        if b.shape(1)? != [shape[1]] {
-            return Err(b.unsupported("a scale per group", "a scale per channel (opset 21) is"));
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
+    // Until opset 20 there is one scale and bias per group, then one per channel.
+    let per_group = b.opset < 21 && b.shape(1)? == [groups];
+    let parameter = |b: &Builder<'_>, i: usize, what: &str| -> Result<Tensor, crate::graph::GraphError> {
+        if !per_group {
+            return per_channel(b, i, what, &shape);
         }
-    }
-    let scale = Some(per_channel(b, 1, "scale", &shape)?);
-    let bias = Some(per_channel(b, 2, "bias", &shape)?);
+        let each = b.parameter(i, what)?;
+        if each.size() != [groups] {
+            return Err(b.invalid(format!("its {what} has the shape {:?}", each.size())));
+        }
+        let mut view = vec![shape[1]];
+        view.extend(std::iter::repeat_n(1, shape.len() - 2));
+        Ok(each.f_repeat_interleave_self_int(shape[1] / groups, 0, None)?.f_reshape(view)?)
+    };
+    let scale = Some(parameter(b, 1, "scale")?);
+    let bias = Some(parameter(b, 2, "bias")?);
     b.varying_input(0)?;
     let rest: i64 = shape[2..].iter().product();
     let view = Some(vec![shape[0], groups, shape[1] / groups * rest]);
-    let op = Standardize { rank: shape.len(), view, over: 1, scale, bias, epsilon };
+    let op = Standardize { rank: shape.len(), view, over: 1, scale, bias, epsilon, statistics: false };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Pointwise })
 }
 
-/// x/‖x‖_p along an axis.
+/// x/‖x‖_p along an axis, p = 1 or 2; 0 where the norm is 0.
 #[derive(Debug)]
 struct LpNormalize {
     axis: i64,
     p: i64,
 }
 
-impl Forward for LpNormalize {
+impl LpNormalize {
+    fn sum(&self, x: &Tensor) -> Torch<Tensor> {
+        x.f_sum_dim_intlist([self.axis].as_slice(), true, None::<Kind>)
+    }
+
+    /// The norm, 1 where it is 0.
+    fn norm(&self, x: &Tensor) -> Torch<Tensor> {
+        let norm = if self.p == 1 { self.sum(&x.f_abs()?)? } else { self.sum(&x.f_square()?)?.f_sqrt()? };
+        norm.f_masked_fill(&norm.f_eq(0.0)?, 1.0)
+    }
+}
+
+impl Differentiable for LpNormalize {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let norm = x[0].f_norm_scalaropt_dim(self.p as f64, [self.axis], true)?;
-        Ok(vec![x[0].f_div(&norm)?])
+        Ok(vec![x[0].f_div(&self.norm(x[0])?)?])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        // y = x/n:  dy = (dx − y·dn)/n,  dn = Σ x·dx/n, or Σ sign(x)·dx.
+        let (x, y) = (at.x[0], &at.y[0]);
+        let norm = self.norm(x)?;
+        let slope = if self.p == 1 { x.f_sign()? } else { y.shallow_clone() };
+        let dy = at.sum(|_, dx| dx.f_sub(&self.sum(&dx.f_mul(&slope)?)?.f_mul(y)?)?.f_div(&norm))?;
+        Ok(vec![dy])
     }
 }
 
@@ -216,6 +257,57 @@ pub fn lp(b: &mut Builder<'_>) -> Build {
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, rank)?;
     let p = b.int("p")?.unwrap_or(2);
+    if !matches!(p, 1 | 2) {
+        return Err(b.unsupported(format!("p = {p}"), "1 and 2 are"));
+    }
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Automatic(Box::new(LpNormalize { axis, p })), flow: Flow::Pointwise })
+    Ok(Built { operator: Operator::Differentiable(Box::new(LpNormalize { axis, p })), flow: Flow::Pointwise })
+}
+
+/// γ·x/√(mean(x²) + ε) over the last axes.
+#[derive(Debug)]
+struct RootMeanSquare {
+    over: usize,
+    scale: Tensor,
+    epsilon: f64,
+}
+
+impl RootMeanSquare {
+    fn mean(&self, x: &Tensor) -> Torch<Tensor> {
+        x.f_mean_dim((-(self.over as i64)..0).collect::<Vec<_>>(), true, None::<Kind>)
+    }
+
+    fn inverse(&self, x: &Tensor) -> Torch<Tensor> {
+        self.mean(&x.f_square()?)?.f_add_scalar(self.epsilon)?.f_rsqrt()
+    }
+}
+
+impl Differentiable for RootMeanSquare {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![x[0].f_mul(&self.inverse(x[0])?)?.f_mul(&self.scale)?])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        // With x̂ = x·r:  dx̂ = r·(dx − x̂·mean(x̂·dx)).
+        let inverse = self.inverse(at.x[0])?;
+        let normalized = at.x[0].f_mul(&inverse)?;
+        let dy = at.sum(|_, dx| {
+            let along = self.mean(&dx.f_mul(&normalized)?)?;
+            dx.f_sub(&normalized.f_mul(&along)?)?.f_mul(&inverse)?.f_mul(&self.scale)
+        })?;
+        Ok(vec![dy])
+    }
+}
+
+/// RMSNormalization over the axes from `axis` to the last.
+pub fn root_mean_square(b: &mut Builder<'_>) -> Build {
+    let _ = b.int("stash_type")?;
+    let rank = b.shape(0)?.len();
+    let axis = b.int("axis")?.unwrap_or(-1);
+    let axis = b.axis_from_end(axis, rank)?;
+    let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
+    let scale = b.parameter(1, "scale")?;
+    b.varying_input(0)?;
+    let op = RootMeanSquare { over: -axis as usize, scale, epsilon };
+    Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Pointwise })
 }

@@ -90,6 +90,8 @@ pub fn pad(b: &mut Builder<'_>) -> Build {
             return Err(b.invalid(format!("its pads {pads:?} leave nothing of axis {axis}")));
         }
     }
+    let padded: Vec<i64> = (0..rank).map(|axis| shape[axis] + begin[axis] + end[axis]).collect();
+    b.check_size(&padded)?;
     b.varying_input(0)?;
     let flow = match rank {
         4 => {

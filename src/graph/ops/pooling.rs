@@ -13,22 +13,30 @@ use super::convolution::{read_window, spatial_input};
 use super::pad;
 
 /// A pooling window, with `ceil_mode` turned into padding at the end.
-struct PoolWindow {
-    window: Window,
-    /// Padding at the end that `ceil_mode` adds; it never counts as padding in an average.
-    ceiling: Vec<i64>,
+#[derive(Debug)]
+pub struct PoolWindow {
+    /// Over rows and columns; rows of one where the input has one spatial axis.
+    pub window: Window,
+    /// Padding at the end, with what `ceil_mode` adds; that never counts as padding in an average.
+    end: Vec<i64>,
+    /// Whether the rows were put in.
+    lifted: bool,
+    /// `[batch, channels, rows, columns]`.
+    shape: [i64; 4],
 }
 
-fn pool_window(b: &mut Builder<'_>, shape: &[i64]) -> Result<PoolWindow, GraphError> {
+/// Reads a pooling node's window.
+///
+/// # Errors
+/// When attributes contradict each other or the input.
+pub fn pool_window(b: &mut Builder<'_>) -> Result<PoolWindow, GraphError> {
+    let shape = spatial_input(b)?;
     let axes = shape.len() - 2;
-    if axes != 2 {
-        return Err(b.unsupported(format!("an input of {} axes", shape.len()), "[batch, channels, rows, columns] is"));
-    }
     let kernel =
         super::convolution::positive(b, "kernel_shape", axes)?.ok_or_else(|| b.invalid("it has no kernel_shape"))?;
-    let window = read_window(b, &shape[2..], kernel)?;
+    let mut window = read_window(b, &shape[2..], kernel)?;
     let ceil = b.int("ceil_mode")?.unwrap_or(0) != 0;
-    let mut ceiling = vec![0; axes];
+    let mut end = window.end.clone();
     for axis in 0..axes {
         let (stride, padded) = (window.strides[axis], shape[2 + axis] + window.begin[axis] + window.end[axis]);
         let over = padded - window.reach(axis);
@@ -39,29 +47,73 @@ fn pool_window(b: &mut Builder<'_>, shape: &[i64]) -> Result<PoolWindow, GraphEr
             // The last window must start inside the input or its leading padding, not in the padding behind it.
             let outputs = over / stride + 2;
             if (outputs - 1) * stride < shape[2 + axis] + window.begin[axis] {
-                ceiling[axis] = stride - over % stride;
+                end[axis] += stride - over % stride;
             }
         }
     }
-    Ok(PoolWindow { window, ceiling })
+    let lifted = axes == 1;
+    if lifted {
+        for (list, one) in [
+            (&mut window.kernel, 1),
+            (&mut window.strides, 1),
+            (&mut window.dilations, 1),
+            (&mut window.begin, 0),
+            (&mut window.end, 0),
+            (&mut end, 0),
+        ] {
+            list.insert(0, one);
+        }
+    }
+    let rows = if lifted { 1 } else { shape[2] };
+    let shape = [shape[0], shape[1], rows, shape[shape.len() - 1]];
+    let padded = |axis: usize| shape[2 + axis] + window.begin[axis] + end[axis];
+    b.check_size(&[shape[0], shape[1], padded(0), padded(1)])?;
+    Ok(PoolWindow { window, end, lifted, shape })
 }
 
 impl PoolWindow {
-    fn end(&self) -> Vec<i64> {
-        self.window.end.iter().zip(&self.ceiling).map(|(e, c)| e + c).collect()
+    fn needs_padding(&self) -> bool {
+        self.window.begin.iter().chain(&self.end).any(|&p| p > 0)
     }
 
-    fn needs_padding(&self) -> bool {
-        self.window.begin.iter().chain(&self.end()).any(|&p| p > 0)
+    fn is_dilated(&self) -> bool {
+        self.window.dilations.iter().any(|&d| d != 1)
+    }
+
+    /// Where output samples lie.
+    pub fn flow(&self) -> Flow {
+        if self.lifted { Flow::Lost } else { self.window.flow() }
+    }
+
+    /// `[lanes, …]` as `[lanes·batch, channels, rows, columns]`, padded with `value`; and the leading sizes.
+    pub fn folded(&self, x: &Tensor, value: f64) -> Torch<(Tensor, [i64; 2])> {
+        let (x, lead) = fold_lanes(x)?;
+        let x = if self.lifted { x.f_unsqueeze(-2)? } else { x };
+        Ok((if self.needs_padding() { pad::constant(&x, &self.window.begin, &self.end, value)? } else { x }, lead))
+    }
+
+    /// The inverse of [`folded`](Self::folded) for an output.
+    pub fn unfolded(&self, y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
+        unfold_lanes(if self.lifted { y.f_squeeze_dim(-2)? } else { y }, lead)
+    }
+
+    /// The sums under each window of `x`, `[any, channels, rows, columns]`, padded already.
+    pub fn sums(&self, x: &Tensor) -> Torch<Tensor> {
+        let w = &self.window;
+        if !self.is_dilated() {
+            return x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, 1);
+        }
+        let size = x.size();
+        let ones = Tensor::f_ones([1, 1, w.kernel[0], w.kernel[1]], (x.kind(), x.device()))?;
+        let flat = x.f_reshape([size[0] * size[1], 1, size[2], size[3]])?;
+        let y = flat.f_conv2d(&ones, None::<&Tensor>, &w.strides, [0, 0], &w.dilations, 1)?;
+        y.f_view([size[0], size[1], y.size()[2], y.size()[3]])
     }
 }
 
 #[derive(Debug)]
 struct AveragePool {
-    window: Window,
-    begin: Vec<i64>,
-    end: Vec<i64>,
-    padded: bool,
+    pool: PoolWindow,
     /// 1/(samples under each window), or none where that is the kernel's size everywhere.
     weight: Option<Tensor>,
     /// The window inside the image as a convolution, one group per channel.
@@ -70,17 +122,13 @@ struct AveragePool {
 
 impl Linear for AveragePool {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (mut x, lead) = fold_lanes(x[0])?;
-        if self.padded {
-            x = pad::zeros(&x, &self.begin, &self.end)?;
-        }
-        let w = &self.window;
-        let divisor = self.weight.as_ref().map(|_| 1);
-        let mut y = x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, divisor)?;
-        if let Some(weight) = &self.weight {
-            y = y.f_mul_(weight)?;
-        }
-        Ok(vec![unfold_lanes(y, lead)?])
+        let (x, lead) = self.pool.folded(x[0], 0.0)?;
+        let w = &self.pool.window;
+        let y = match &self.weight {
+            Some(weight) => self.pool.sums(&x)?.f_mul_(weight)?,
+            None => x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, None)?,
+        };
+        Ok(vec![self.pool.unfolded(y, lead)?])
     }
 
     fn is_fresh(&self) -> bool {
@@ -88,32 +136,26 @@ impl Linear for AveragePool {
     }
 
     fn taps(&self) -> Option<Taps<'_>> {
-        Some(Taps { weight: &self.taps, window: &self.window, groups: self.taps.size()[0] })
+        let taps = Taps { weight: &self.taps, window: &self.pool.window, groups: self.taps.size()[0] };
+        (!self.pool.lifted).then_some(taps)
     }
 }
 
 /// AveragePool: the mean under each window, over the samples that count.
 pub fn average_pool(b: &mut Builder<'_>) -> Build {
-    let shape = spatial_input(b)?;
-    let pool = pool_window(b, &shape)?;
-    if pool.window.dilations.iter().any(|&d| d != 1) {
-        return Err(b.unsupported(format!("dilations = {:?}", pool.window.dilations), "dilation 1 is"));
-    }
+    let pool = pool_window(b)?;
+    let kind = b.kind(0)?;
     let count_padding = b.int("count_include_pad")?.unwrap_or(0) != 0;
-    let (begin, end, padded) = (pool.window.begin.clone(), pool.end(), pool.needs_padding());
-    let weight = if padded {
-        let kind = b.kind(0)?;
-        let ones = Tensor::f_ones([1, 1, shape[2], shape[3]], (kind, b.device()))?;
-        let (inner, outer) = if count_padding {
-            (
-                pad::constant(&ones, &pool.window.begin, &pool.window.end, 1.0)?,
-                pad::zeros(&ones, &[0, 0], &pool.ceiling)?,
-            )
+    let weight = if pool.needs_padding() || pool.is_dilated() {
+        let w = &pool.window;
+        let counted = Tensor::f_ones([1, 1, pool.shape[2], pool.shape[3]], (kind, b.device()))?;
+        let counted = if count_padding {
+            let beyond: Vec<i64> = pool.end.iter().zip(&w.end).map(|(all, stated)| all - stated).collect();
+            pad::zeros(&pad::constant(&counted, &w.begin, &w.end, 1.0)?, &[0, 0], &beyond)?
         } else {
-            (ones.shallow_clone(), pad::zeros(&ones, &begin, &end)?)
+            pad::zeros(&counted, &w.begin, &pool.end)?
         };
-        let counted = if count_padding { pad::zeros(&inner, &[0, 0], &pool.ceiling)? } else { outer };
-        let counts = counted.f_avg_pool2d(&pool.window.kernel, &pool.window.strides, [0, 0], false, true, 1)?;
+        let counts = pool.sums(&counted)?;
         if counts.f_min()?.f_double_value(&[])? < 0.5 {
             return Err(b.invalid("one of its windows lies in the padding alone"));
         }
@@ -122,37 +164,53 @@ pub fn average_pool(b: &mut Builder<'_>) -> Build {
         None
     };
     b.varying_input(0)?;
-    let flow = pool.window.flow();
+    let flow = pool.flow();
     let (rows, columns) = (pool.window.kernel[0], pool.window.kernel[1]);
-    let taps = Tensor::f_full([shape[1], 1, rows, columns], 1.0 / (rows * columns) as f64, (b.kind(0)?, b.device()))?;
-    let op = AveragePool { window: pool.window, begin, end, padded, weight, taps };
+    let taps = Tensor::f_full([pool.shape[1], 1, rows, columns], 1.0 / (rows * columns) as f64, (kind, b.device()))?;
+    let op = AveragePool { pool, weight, taps };
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow })
 }
 
 /// The largest sample under each window.
 #[derive(Debug)]
 pub struct MaxPool {
-    window: Window,
-    begin: Vec<i64>,
-    end: Vec<i64>,
-    padded: bool,
+    pool: PoolWindow,
+    /// Whether the winners' places are an output; then whether columns come before rows in them.
+    indices: Option<bool>,
 }
 
 impl MaxPool {
     /// Max-pooling without padding.
     pub fn unpadded(window: &Window) -> Self {
-        let none = vec![0; window.kernel.len()];
-        Self { window: window.unpadded(), begin: none.clone(), end: none, padded: false }
+        let pool = PoolWindow { window: window.unpadded(), end: vec![0; 2], lifted: false, shape: [0; 4] };
+        Self { pool, indices: None }
     }
 
     fn pooled(&self, x: &Tensor) -> Torch<(Tensor, Tensor, [i64; 2])> {
-        let (mut x, lead) = fold_lanes(x)?;
-        if self.padded {
-            x = pad::constant(&x, &self.begin, &self.end, f64::NEG_INFINITY)?;
-        }
-        let w = &self.window;
+        let (x, lead) = self.pool.folded(x, f64::NEG_INFINITY)?;
+        let w = &self.pool.window;
         let (y, index) = x.f_max_pool2d_with_indices(&w.kernel, &w.strides, [0, 0], &w.dilations, false)?;
         Ok((y, index, lead))
+    }
+
+    /// libtorch's places in the padded plane as ONNX's in the whole input, padding left out.
+    fn places(&self, index: &Tensor, lead: [i64; 2], columns_first: bool) -> Torch<Tensor> {
+        let ([batch, channels, rows, columns], begin) = (self.pool.shape, &self.pool.window.begin);
+        let width = columns + begin[1] + self.pool.end[1];
+        let row = index.f_div_scalar_mode(width, "floor")?.f_sub_scalar(begin[0])?;
+        let column = index.f_remainder(width)?.f_sub_scalar(begin[1])?;
+        let place = if columns_first {
+            column.f_mul_scalar(rows)?.f_add(&row)?
+        } else {
+            row.f_mul_scalar(columns)?.f_add(&column)?
+        };
+        let planes = Tensor::f_arange(batch * channels, (Kind::Int64, index.device()))?.f_mul_scalar(rows * columns)?;
+        let planes = if self.pool.lifted {
+            planes.f_view([batch, channels, 1])?
+        } else {
+            planes.f_view([batch, channels, 1, 1])?
+        };
+        self.pool.unfolded(place, lead)?.f_add(&planes)
     }
 }
 
@@ -160,9 +218,13 @@ impl Differentiable for MaxPool {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         // libtorch pools floats alone; 8 bits fit them exactly.
         let kind = x[0].kind();
-        let (y, _, lead) =
+        let (y, index, lead) =
             if is_integer(kind) { self.pooled(&x[0].f_to_kind(Kind::Float)?)? } else { self.pooled(x[0])? };
-        Ok(vec![unfold_lanes(y, lead)?.f_to_kind(kind)?])
+        let mut outputs = vec![self.pool.unfolded(y, lead)?.f_to_kind(kind)?];
+        if let Some(columns_first) = self.indices {
+            outputs.push(self.places(&index, lead, columns_first)?);
+        }
+        Ok(outputs)
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
@@ -170,44 +232,35 @@ impl Differentiable for MaxPool {
         // which keeps operators without state; pooling the primals costs an eighth of the sweep's pooling.
         let (_, index, lead) = self.pooled(at.x[0])?;
         let dx = at.dx[0].as_ref().ok_or_else(|| tch::TchError::Torch("MaxPool's input does not move".into()))?;
-        let size = dx.size();
-        let (tangents, plane) = (size[0], self.padded_plane(&size));
-        let flat = dx.f_flatten(0, 2)?;
-        let flat = if self.padded { pad::zeros(&flat, &self.begin, &self.end)? } else { flat };
-        let channels = size[3];
-        let flat = flat.f_reshape([tangents, lead[0] * lead[1], channels, plane])?;
-        let out = index.size();
+        let tangents = dx.size()[0];
+        let (flat, _) = self.pool.folded(&dx.f_flatten(0, 1)?, 0.0)?;
+        let (channels, out) = (flat.size()[1], index.size());
+        let flat = flat.f_reshape([tangents, lead[0] * lead[1], channels, -1])?;
         let index = index.f_reshape([1, lead[0] * lead[1], channels, out[2] * out[3]])?;
         let picked = flat.f_gather(-1, &index.f_expand([tangents, -1, -1, -1], false)?, false)?;
-        Ok(vec![picked.f_view([tangents, lead[0], lead[1], channels, out[2], out[3]])?])
+        let mut outputs = vec![picked.f_view([&[tangents], at.y[0].size().as_slice()].concat().as_slice())?];
+        if let Some(places) = at.y.get(1) {
+            outputs.push(places.f_zeros_like()?.f_expand([&[tangents], places.size().as_slice()].concat(), false)?);
+        }
+        Ok(outputs)
     }
 
     fn max_window(&self) -> Option<&Window> {
-        Some(&self.window)
+        (!self.pool.lifted).then_some(&self.pool.window)
     }
 }
 
-impl MaxPool {
-    fn padded_plane(&self, size: &[i64]) -> i64 {
-        let n = size.len();
-        (size[n - 2] + self.begin[0] + self.end[0]) * (size[n - 1] + self.begin[1] + self.end[1])
-    }
-}
-
-/// MaxPool: the largest sample under each window; its tangent is that sample's.
+/// MaxPool: the largest sample under each window; its tangent is that sample's. Its places do not move.
 pub fn max_pool(b: &mut Builder<'_>) -> Build {
-    let shape = spatial_input(b)?;
-    if b.outputs() > 1 {
-        return Err(b.unsupported("the output Indices", "the first output is"));
-    }
-    if b.int("storage_order")?.unwrap_or(0) != 0 {
-        return Err(b.unsupported("storage_order = 1", "0 is"));
-    }
-    let pool = pool_window(b, &shape)?;
+    let columns_first = match b.int("storage_order")?.unwrap_or(0) {
+        0 => false,
+        1 => true,
+        other => return Err(b.unsupported(format!("storage_order = {other}"), "0 and 1 are")),
+    };
+    let pool = pool_window(b)?;
     b.varying_input(0)?;
-    let (begin, end, padded) = (pool.window.begin.clone(), pool.end(), pool.needs_padding());
-    let flow = pool.window.flow();
-    let op = MaxPool { window: pool.window, begin, end, padded };
+    let flow = pool.flow();
+    let op = MaxPool { pool, indices: (b.outputs() > 1).then_some(columns_first) };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow })
 }
 
@@ -235,23 +288,29 @@ pub fn global_average_pool(b: &mut Builder<'_>) -> Build {
 }
 
 #[derive(Debug)]
-struct GlobalMax;
+struct GlobalMax {
+    /// Spatial axes.
+    axes: i64,
+}
+
+impl GlobalMax {
+    fn flat(&self, x: &Tensor) -> Torch<Tensor> {
+        x.f_flatten(-self.axes, -1)
+    }
+}
 
 impl Differentiable for GlobalMax {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![x[0].f_amax([-2, -1], true)?])
+        Ok(vec![x[0].f_amax((-self.axes..0).collect::<Vec<_>>(), true)?])
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
-        let x = at.x[0].f_flatten(-2, -1)?;
-        let index = x.f_argmax(-1, true)?;
+        let index = self.flat(at.x[0])?.f_argmax(-1, true)?.f_unsqueeze(0)?;
         let dy = at.sum(|_, dx| {
-            let tangents = dx.size()[0];
-            let mut expanded = vec![tangents];
-            expanded.extend(std::iter::repeat_n(-1, index.dim()));
-            dx.f_flatten(-2, -1)?
-                .f_gather(-1, &index.f_unsqueeze(0)?.f_expand(expanded, false)?, false)?
-                .f_unsqueeze(-1)
+            let size = [&[dx.size()[0]], at.y[0].size().as_slice()].concat();
+            let mut expanded = index.size();
+            expanded[0] = size[0];
+            self.flat(dx)?.f_gather(-1, &index.f_expand(expanded, false)?, false)?.f_view(size.as_slice())
         })?;
         Ok(vec![dy])
     }
@@ -259,10 +318,7 @@ impl Differentiable for GlobalMax {
 
 /// GlobalMaxPool: the largest sample of each channel.
 pub fn global_max_pool(b: &mut Builder<'_>) -> Build {
-    let shape = spatial_input(b)?;
-    if shape.len() != 4 {
-        return Err(b.unsupported(format!("an input of {} axes", shape.len()), "[batch, channels, rows, columns] is"));
-    }
+    let axes = spatial_input(b)?.len() as i64 - 2;
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax { axes })), flow: Flow::Lost })
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Forward, Linear, Operator, Torch};
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reduction {
@@ -72,6 +72,55 @@ impl Forward for Reduce {
     }
 }
 
+impl Differentiable for Reduce {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.value(x[0])?])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let (x, y) = (at.x[0], &at.y[0]);
+        // dy = Σ w·dx with the weight w = ∂y/∂x, of x's shape.
+        let weight = match self.reduction {
+            Reduction::L1 => x.f_sign()?,
+            // Where the norm is 0 it has no derivative; 0 is its least subgradient, which libtorch takes as well.
+            Reduction::L2 => {
+                let y = self.kept(y)?;
+                x.f_div(&y)?.f_masked_fill(&y.f_eq(0.0)?, 0.0)?
+            }
+            Reduction::SumSquare => x.f_mul_scalar(2.0)?,
+            Reduction::LogSum => self.kept(y)?.f_neg()?.f_exp()?.f_expand_as(x)?,
+            Reduction::LogSumExp => x.f_sub(&self.kept(y)?)?.f_exp()?,
+            // Entries that tie share the tangent equally, as libtorch has it.
+            Reduction::Max | Reduction::Min => {
+                let best = x.f_eq_tensor(&self.kept(y)?)?.f_to_kind(x.kind())?;
+                best.f_div(&best.f_sum_dim_intlist(self.axes.as_slice(), true, None::<Kind>)?)?
+            }
+            Reduction::Mean | Reduction::Sum | Reduction::Product => {
+                return Err(tch::TchError::Torch(format!("{:?} has no rule here", self.reduction)));
+            }
+        };
+        let dy = at.sum(|_, dx| dx.f_mul(&weight)?.f_sum_dim_intlist(self.axes.as_slice(), self.keep, None::<Kind>))?;
+        Ok(vec![dy])
+    }
+}
+
+impl Reduce {
+    /// A result of `value` with the reduced axes kept.
+    fn kept(&self, y: &Tensor) -> Torch<Tensor> {
+        if self.keep {
+            return Ok(y.shallow_clone());
+        }
+        // From the end, the first axis last: each finds its place again when those behind it are back.
+        let mut axes = self.axes.clone();
+        axes.sort_unstable();
+        let mut y = y.shallow_clone();
+        for axis in axes.into_iter().rev() {
+            y = y.f_unsqueeze(axis)?;
+        }
+        Ok(y)
+    }
+}
+
 #[derive(Debug)]
 struct Unchanged;
 
@@ -114,6 +163,10 @@ pub fn reduce(b: &mut Builder<'_>) -> Build {
     let axes = axes(b, rank)?;
     b.varying_input(0)?;
     let Some(axes) = axes else {
+        if !matches!(reduction, Reduction::Mean | Reduction::Sum | Reduction::Max | Reduction::Min | Reduction::Product)
+        {
+            return Err(b.unsupported("noop_with_empty_axes = 1 without axes", "name the axes"));
+        }
         return Ok(Built { operator: Operator::Linear(Box::new(Unchanged)), flow: Flow::Pointwise });
     };
     let shape = b.shape(0)?;
@@ -126,7 +179,8 @@ pub fn reduce(b: &mut Builder<'_>) -> Build {
     let op = Box::new(Reduce { reduction, axes, keep });
     let operator = match reduction {
         Reduction::Mean | Reduction::Sum => Operator::Linear(op),
-        _ => Operator::Automatic(op),
+        Reduction::Product => Operator::Automatic(op),
+        _ => Operator::Differentiable(op),
     };
     Ok(Built { operator, flow })
 }
@@ -136,24 +190,36 @@ struct ArgExtremum {
     axis: i64,
     keep: bool,
     largest: bool,
+    /// Whether the last of entries that tie is taken, not the first.
+    last: bool,
+}
+
+impl ArgExtremum {
+    fn place(&self, x: &Tensor) -> usize {
+        (x.dim() as i64 + self.axis) as usize
+    }
 }
 
 impl Forward for ArgExtremum {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![if self.largest { x[0].f_argmax(self.axis, self.keep)? } else { x[0].f_argmin(self.axis, self.keep)? }])
+        let x = if self.last { x[0].f_flip([self.axis])? } else { x[0].shallow_clone() };
+        let index = if self.largest { x.f_argmax(self.axis, self.keep)? } else { x.f_argmin(self.axis, self.keep)? };
+        let index = if self.last { index.f_neg()?.f_add_scalar(x.size()[self.place(&x)] - 1)? } else { index };
+        Ok(vec![index])
     }
 }
 
 /// ArgMax and ArgMin: locally constant.
 pub fn arg_extremum(b: &mut Builder<'_>) -> Build {
     let rank = b.shape(0)?.len();
-    if b.int("select_last_index")?.unwrap_or(0) != 0 {
-        return Err(b.unsupported("select_last_index = 1", "0 is"));
-    }
+    let last = b.int("select_last_index")?.unwrap_or(0) != 0;
     let axis = b.int("axis")?.unwrap_or(0);
     let axis = b.axis_from_end(axis, rank)?;
     let keep = b.int("keepdims")?.unwrap_or(1) != 0;
     let largest = b.operator == "ArgMax";
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::LocallyConstant(Box::new(ArgExtremum { axis, keep, largest })), flow: Flow::Lost })
+    Ok(Built {
+        operator: Operator::LocallyConstant(Box::new(ArgExtremum { axis, keep, largest, last })),
+        flow: Flow::Lost,
+    })
 }

@@ -243,8 +243,20 @@ impl Forward for Conversion {
 
 /// Cast: among floats it changes nothing, as the whole run has one precision.
 pub fn cast(b: &mut Builder<'_>) -> Build {
-    let to = b.int("to")?.ok_or_else(|| b.invalid("it does not say to what"))?;
+    // What becomes of values too large for eight-bit floats, which are refused.
     let _ = b.int("saturate")?;
+    if b.operator == "CastLike" {
+        let (from, to) = (b.kind(0)?, b.kind(1)?);
+        b.varying_input(0)?;
+        let float = |kind: Kind| matches!(kind, Kind::Float | Kind::Double);
+        let operator = if float(from) && float(to) {
+            Operator::Linear(Box::new(Identity))
+        } else {
+            Operator::LocallyConstant(Box::new(Conversion(to)))
+        };
+        return Ok(Built { operator, flow: Flow::Pointwise });
+    }
+    let to = b.int("to")?.ok_or_else(|| b.invalid("it does not say to what"))?;
     let from = b.kind(0)?;
     let float = matches!(from, Kind::Float | Kind::Double);
     b.varying_input(0)?;

@@ -25,6 +25,11 @@ enum Coordinates {
     PytorchHalfPixel,
     AlignCorners,
     Asymmetric,
+    /// The part of the axis between two fractions of it.
+    Crop {
+        start: f64,
+        end: f64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,6 +71,10 @@ impl AxisRule {
             Coordinates::AlignCorners if self.output > 1 => j * (input - 1.0) / (self.scale * input - 1.0),
             Coordinates::AlignCorners => 0.0,
             Coordinates::Asymmetric => j / self.scale,
+            Coordinates::Crop { start, end } if self.output > 1 => {
+                start * (input - 1.0) + j * (end - start) * (input - 1.0) / (output - 1.0)
+            }
+            Coordinates::Crop { start, end } => 0.5 * (start + end) * (input - 1.0),
         }
     }
 
@@ -97,10 +106,19 @@ impl AxisRule {
         }
     }
 
+    /// Whether output sample j reads what lies beyond a crop's image, which has a value of its own.
+    fn is_outside(&self, j: i64) -> bool {
+        let position = self.position(j);
+        matches!(self.coordinates, Coordinates::Crop { .. }) && !(0.0..=(self.input - 1) as f64).contains(&position)
+    }
+
     /// Row j: the weights of the input samples.
     fn row(&self, j: i64) -> Vec<f64> {
         let mut row = vec![0.0; self.input as usize];
         let position = self.position(j);
+        if self.is_outside(j) {
+            return row;
+        }
         if self.mode == Mode::Nearest {
             row[self.nearest(position) as usize] = 1.0;
             return row;
@@ -145,6 +163,8 @@ enum AxisMap {
 #[derive(Debug)]
 struct Resampling {
     axes: Vec<(i64, AxisMap)>,
+    /// What a crop reads beyond the image.
+    offset: Option<Tensor>,
 }
 
 impl Linear for Resampling {
@@ -161,6 +181,10 @@ impl Linear for Resampling {
             };
         }
         Ok(vec![y])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        self.offset.as_ref()
     }
 }
 
@@ -182,10 +206,12 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
         Some("pytorch_half_pixel") => Coordinates::PytorchHalfPixel,
         Some("align_corners") => Coordinates::AlignCorners,
         Some("asymmetric") => Coordinates::Asymmetric,
+        // The fractions follow, axis by axis.
+        Some("tf_crop_and_resize") => Coordinates::Crop { start: 0.0, end: 1.0 },
         Some(other) => {
             return Err(b.unsupported(
                 format!("coordinate_transformation_mode = '{other}'"),
-                "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners and asymmetric are",
+                "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric and tf_crop_and_resize are",
             ));
         }
     };
@@ -200,11 +226,7 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
     let cubic_coefficient = b.float("cubic_coeff_a")?.unwrap_or(-0.75);
     let exclude_outside = b.int("exclude_outside")?.unwrap_or(0) != 0;
     let antialias = b.int("antialias")?.unwrap_or(0) != 0;
-    let _ = b.float("extrapolation_value")?; // used by tf_crop_and_resize alone, which is refused
-    let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
-    if policy != "stretch" {
-        return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), "stretch is"));
-    }
+    let extrapolation = b.float("extrapolation_value")?.unwrap_or(0.0);
     let axes = match b.ints("axes")? {
         Some(axes) => b.axes_from_end(&axes, rank)?,
         None => (-(rank as i64)..0).collect(),
@@ -214,14 +236,50 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
         Some(scales) => Some(scales.into_iter().map(f64::from).collect()),
         None => b.parameter_floats(scales_at, "scales")?.filter(|scales| !scales.is_empty()),
     };
-    let sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
-    let mut maps = Vec::new();
+    let mut sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
+    let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
+    let inputs: Vec<i64> = axes.iter().map(|axis| shape[(axis + rank as i64) as usize]).collect();
+    if let Some(sizes) = &mut sizes
+        && policy != "stretch"
+        && sizes.len() == inputs.len()
+    {
+        let scales = sizes.iter().zip(&inputs).map(|(&size, &n)| size as f64 / n as f64);
+        let scale = match policy.as_str() {
+            "not_larger" => scales.fold(f64::INFINITY, f64::min),
+            "not_smaller" => scales.fold(0.0, f64::max),
+            _ => {
+                let mend = "stretch, not_larger and not_smaller are";
+                return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), mend));
+            }
+        };
+        // Halves are rounded up.
+        *sizes = inputs.iter().map(|&n| (n as f64 * scale + 0.5).floor() as i64).collect();
+    }
+    let roi = match coordinates {
+        Coordinates::Crop { .. } => {
+            let roi = b.parameter_floats(1, "roi")?.unwrap_or_default();
+            if roi.len() != 2 * axes.len() {
+                return Err(b.invalid(format!("its roi {roi:?} does not fit {} axes", axes.len())));
+            }
+            roi
+        }
+        _ => Vec::new(),
+    };
+    let (mut rules, mut out) = (Vec::new(), shape.clone());
     let mut steps = [Step { first: 0.0, step: 1.0 }; 2];
     let mut spatial_only = rank == 4;
     for (i, &axis) in axes.iter().enumerate() {
-        let input = shape[(axis + rank as i64) as usize];
+        let input = inputs[i];
+        let coordinates = match coordinates {
+            Coordinates::Crop { .. } => Coordinates::Crop { start: roi[i], end: roi[axes.len() + i] },
+            other => other,
+        };
+        let whole = match coordinates {
+            Coordinates::Crop { start, end } => start == 0.0 && end == 1.0,
+            _ => true,
+        };
         let (output, scale) = output_size(b, input, i, axes.len(), scales.as_deref(), sizes.as_deref())?;
-        if input == output && scale == 1.0 {
+        if input == output && scale == 1.0 && whole {
             continue;
         }
         spatial_only &= axis >= -2;
@@ -239,11 +297,18 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
         if (-2..0).contains(&axis) {
             steps[(axis + 2) as usize] = rule.step();
         }
-        maps.push((axis, axis_map(b, &rule)?));
+        out[(axis + rank as i64) as usize] = output;
+        b.check_size(&out)?;
+        rules.push((axis, rule));
     }
+    let mut maps = Vec::with_capacity(rules.len());
+    for (axis, rule) in &rules {
+        maps.push((*axis, axis_map(b, rule)?));
+    }
+    let offset = beyond(b, &rules, &out, extrapolation)?;
     b.varying_input(0)?;
     let flow = if spatial_only { Flow::Resampled { rows: steps[0], columns: steps[1] } } else { Flow::Lost };
-    Ok(Built { operator: Operator::Linear(Box::new(Resampling { axes: maps })), flow })
+    Ok(Built { operator: Operator::Linear(Box::new(Resampling { axes: maps, offset })), flow })
 }
 
 fn output_size(
@@ -266,9 +331,24 @@ fn output_size(
     Ok((output, scale))
 }
 
+/// `value` where an output sample lies beyond a crop's image along some axis, 0 elsewhere; none where no sample does.
+fn beyond(b: &Builder<'_>, rules: &[(i64, AxisRule)], out: &[i64], value: f64) -> Result<Option<Tensor>, GraphError> {
+    if value == 0.0 || !rules.iter().any(|(_, rule)| (0..rule.output).any(|j| rule.is_outside(j))) {
+        return Ok(None);
+    }
+    let mut inside = Tensor::f_ones(out, (b.kind(0)?, b.device()))?;
+    for (axis, rule) in rules {
+        let along: Vec<f64> = (0..rule.output).map(|j| if rule.is_outside(j) { 0.0 } else { 1.0 }).collect();
+        let mut lined = vec![1; out.len()];
+        lined[(axis + out.len() as i64) as usize] = rule.output;
+        inside = inside.f_mul(&Tensor::f_from_slice(&along)?.f_reshape(lined)?.f_to_kind(inside.kind())?)?;
+    }
+    Ok(Some(inside.f_neg()?.f_add_scalar(1.0)?.f_mul_scalar(value)?))
+}
+
 fn axis_map(b: &Builder<'_>, rule: &AxisRule) -> Result<AxisMap, GraphError> {
     let device = b.device();
-    if rule.mode == Mode::Nearest {
+    if rule.mode == Mode::Nearest && !(0..rule.output).any(|j| rule.is_outside(j)) {
         let index: Vec<i64> = (0..rule.output).map(|j| rule.nearest(rule.position(j))).collect();
         return Ok(AxisMap::Index(Tensor::f_from_slice(&index)?.f_to_device(device)?));
     }

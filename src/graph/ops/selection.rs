@@ -1,4 +1,4 @@
-//! Operators that pick, join and repeat entries: Concat, Split, Slice, Gather, Expand, Tile, Where, ScatterND,
+//! Operators that pick, join and repeat entries: Concat, Split, Slice, Gather, Expand, Tile, Where,
 //! GatherElements, TopK.
 
 use tch::{Kind, Tensor};
@@ -244,6 +244,7 @@ pub fn gather(b: &mut Builder<'_>) -> Build {
     let mut out = shape[..place].to_vec();
     out.extend(&index_shape);
     out.extend(&shape[place + 1..]);
+    b.check_size(&out)?;
     b.varying_input(0)?;
     let index = Tensor::f_from_slice(&indices)?.f_to_device(b.device())?;
     linear(Take { axis, index, shape: out, rank: shape.len() }, Flow::Lost)
@@ -265,24 +266,13 @@ impl Linear for Spread {
     }
 }
 
-/// More entries than any feature map: a damaged file, which would ask for the memory.
-const MAX_ENTRIES: i64 = 1 << 31;
-
-fn sane(b: &Builder<'_>, shape: &[i64]) -> Result<(), crate::graph::GraphError> {
-    let entries = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
-    match entries {
-        Some(entries) if (0..=MAX_ENTRIES).contains(&entries) => Ok(()),
-        _ => Err(b.invalid(format!("an output of shape {shape:?} is too large"))),
-    }
-}
-
 /// Expand: broadcasts to a shape, both ways.
 pub fn expand(b: &mut Builder<'_>) -> Build {
     let from = b.shape(0)?;
     let wanted = b.parameter_ints(1, "shape")?.unwrap_or_default();
     let shape = super::arithmetic::broadcast_shape(&[from.clone(), wanted.clone()])
         .ok_or_else(|| b.invalid(format!("{from:?} does not broadcast to {wanted:?}")))?;
-    sane(b, &shape)?;
+    b.check_size(&shape)?;
     b.varying_input(0)?;
     let flow = if from == shape { Flow::Pointwise } else { Flow::Lost };
     linear(Spread { rank: from.len(), shape }, flow)
@@ -313,7 +303,7 @@ pub fn tile(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("repeats = {repeats:?} do not fit its input")));
     }
     let out: Vec<i64> = shape.iter().zip(&repeats).map(|(n, r)| n.saturating_mul(*r)).collect();
-    sane(b, &out)?;
+    b.check_size(&out)?;
     b.varying_input(0)?;
     linear(Tiled { repeats }, Flow::Lost)
 }
@@ -362,7 +352,8 @@ impl Differentiable for Choice {
 pub fn choose(b: &mut Builder<'_>) -> Build {
     let ranks = [b.shape(0)?.len(), b.shape(1)?.len(), b.shape(2)?.len()];
     let shapes = [b.shape(0)?, b.shape(1)?, b.shape(2)?];
-    super::arithmetic::broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
+    let shape = super::arithmetic::broadcast_shape(&shapes);
+    b.check_size(&shape.ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?)?;
     let rank = ranks.iter().copied().max().unwrap_or(0);
     let operands = [b.operand(0)?, b.operand(1)?, b.operand(2)?];
     let op = Choice { operands, ranks, rank };
@@ -411,16 +402,17 @@ struct TopK {
     axis: i64,
     largest: bool,
     sorted: bool,
+    indices: bool,
 }
 
 impl Forward for TopK {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (values, _) = x[0].f_topk(self.k, self.axis, self.largest, self.sorted)?;
-        Ok(vec![values])
+        let (values, indices) = x[0].f_topk(self.k, self.axis, self.largest, self.sorted)?;
+        Ok(if self.indices { vec![values, indices] } else { vec![values] })
     }
 }
 
-/// TopK's values; its indices are refused, as nothing that depends on them has a derivative.
+/// TopK: its values move as the entries they are; its indices do not move.
 pub fn top_k(b: &mut Builder<'_>) -> Build {
     let shape = b.shape(0)?;
     let k = b.parameter_ints(1, "k")?.and_then(|k| k.first().copied()).unwrap_or(0);
@@ -429,10 +421,9 @@ pub fn top_k(b: &mut Builder<'_>) -> Build {
     if k < 1 || k > shape[(axis + shape.len() as i64) as usize] {
         return Err(b.invalid(format!("k = {k} does not fit its axis")));
     }
-    if b.outputs() > 1 {
-        return Err(b.unsupported("the output Indices", "the first output is"));
-    }
+    let indices = b.outputs() > 1;
     let (largest, sorted) = (b.int("largest")?.unwrap_or(1) != 0, b.int("sorted")?.unwrap_or(1) != 0);
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Automatic(Box::new(TopK { k, axis, largest, sorted })), flow: Flow::Lost })
+    let op = TopK { k, axis, largest, sorted, indices };
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
 }
