@@ -159,14 +159,14 @@ fn quality_is_what_integrals_say() {
         let taps = filter(name).taps(ratio);
         quality(|f| response(&taps, f).norm(), ratio)
     };
-    // The trapezoidal rule over 4096 steps of |G|², whose second derivative is below 100.
-    const TRAPEZOIDAL: f64 = 1e-7;
+    // The midpoint rule over 4096 steps of |G|², whose second derivative is below 100.
+    const MIDPOINT: f64 = 1e-7;
     let two = of("binomial-2", 2.0);
-    assert!((two.stop_band - (0.5 - 1.0 / PI)).abs() < TRAPEZOIDAL);
-    assert!((two.pass_band - (0.5 + 1.0 / PI)).abs() < TRAPEZOIDAL);
+    assert!((two.stop_band - (0.5 - 1.0 / PI)).abs() < MIDPOINT);
+    assert!((two.pass_band - (0.5 + 1.0 / PI)).abs() < MIDPOINT);
     let three = of("binomial-3", 2.0);
-    assert!((three.stop_band - (0.375 - 1.0 / PI)).abs() < TRAPEZOIDAL);
-    assert!((three.pass_band - (0.375 + 1.0 / PI)).abs() < TRAPEZOIDAL);
+    assert!((three.stop_band - (0.375 - 1.0 / PI)).abs() < MIDPOINT);
+    assert!((three.pass_band - (0.375 + 1.0 / PI)).abs() < MIDPOINT);
     for (found, level) in three.transition.into_iter().zip([0.9_f64, 0.1]) {
         // To one of 4096 points.
         assert!((found - level.sqrt().acos() / PI).abs() < 0.5 / 4096.0);

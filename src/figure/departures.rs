@@ -41,7 +41,7 @@ impl Figure for DeparturesFigure<'_> {
         self.panel(&left, "band over the grid's Nyquist frequency, 2K/M", |case| {
             2.0 * case.band as f64 / case.grid as f64
         })?;
-        self.panel(&right, "share of bins that hold more than one harmonic", |case| case.collision_share)
+        self.panel(&right, "share of occupied bins that hold more than one harmonic", |case| case.collision_share)
     }
 }
 
@@ -73,7 +73,7 @@ impl DeparturesFigure<'_> {
             .axis_desc_style(style::axis())
             .label_style(style::label())
             .x_label_formatter(&|x| format!("{x:.1}"))
-            .y_label_formatter(&|y| format!("{:+.0} %", 100.0 * y))
+            .y_label_formatter(&|y| if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y) })
             .draw()?;
         for case in cases {
             // Side by side, so that neither hides the other.

@@ -21,7 +21,8 @@ pub struct FiltersFigure {
 
 /// A grid fine enough to stand for any.
 const COARSE: usize = 64;
-const POINTS: usize = 300;
+/// A few pixels apart: closer ones would show the pixels that they are rounded to.
+const POINTS: usize = 81;
 const COLUMNS: usize = 4;
 
 impl Figure for FiltersFigure {

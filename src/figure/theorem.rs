@@ -46,7 +46,10 @@ impl Figure for TheoremFigure<'_> {
 fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<(), FigureError> {
     let values = [report.exact, report.measured, report.diagonal, report.paper];
     let names = ["exact", "measured", "diagonal", "paper"];
-    let top = 1.2 * values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    // Rounding errors are shown against the slopes that they are errors of.
+    let nothing = values.iter().all(|value| *value <= report.rounding());
+    let tallest = if nothing { report.slope_energy } else { values.iter().copied().fold(0.0, f64::max) };
+    let top = 1.2 * tallest.max(f64::MIN_POSITIVE);
     let (width, _) = area.dim_in_pixel();
     area.draw_text(
         "mean square of the defect δ",
@@ -74,6 +77,13 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         .y_label_formatter(&|y| if *y == 0.0 { "0".to_owned() } else { format!("{y:.2e}") })
         .draw()?;
     let (base_x, base_y) = area.get_base_pixel();
+    if nothing {
+        area.draw_text(
+            "all 0 to rounding; the axis is that of the slopes, mean of (v·∇h)²",
+            &style::anchored(style::note(), HPos::Center, VPos::Top),
+            (width as i32 / 2 + 40, 44),
+        )?;
+    }
     for (index, (name, value)) in names.iter().zip(values).enumerate() {
         let at = index as f64;
         let color = if index < 2 { style::SERIES[0] } else { style::SERIES[1] };
@@ -83,6 +93,7 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         )])?;
         let (x, y) = chart.backend_coord(&(at, value));
         let above = match (index, report.exact > report.rounding()) {
+            (_, _) if value == 0.0 => "0".to_owned(),
             (0, _) => format!("{value:.3e}"),
             (1, true) if value == report.exact => "no digit differs".to_owned(),
             (1, true) => format!("differs by {:.0e}", (value / report.exact - 1.0).abs()),
@@ -117,7 +128,7 @@ fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
             (Dot::Filled(style::SERIES[1]), "a harmonic, sized by its term of diagonal"),
             (Dot::Hollow(style::SERIES[0]), "where the grid (shaded) sees it"),
         ],
-        (width as i32 / 2 + 20, 38),
+        (width as i32 / 2 + 12, 38),
     )?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(54)

@@ -282,11 +282,10 @@ pub struct Quality {
 pub fn quality(gain: impl Fn(f64) -> f64, ratio: f64) -> Quality {
     const POINTS: usize = 4096;
     let nyquist = 0.5 / ratio;
-    // By the trapezoidal rule; |G|² of at most some dozens of taps turns slowly.
+    // By the midpoint rule; |G|² of at most some dozens of taps turns slowly.
     let mean = |from: f64, to: f64| {
         let step = (to - from) / POINTS as f64;
-        let power = |i: usize| gain(from + step * i as f64).powi(2);
-        (0.5 * (power(0) + power(POINTS)) + (1..POINTS).map(power).sum::<f64>()) / POINTS as f64
+        (0..POINTS).map(|i| gain(from + step * (i as f64 + 0.5)).powi(2)).sum::<f64>() / POINTS as f64
     };
     let frequency = |i: usize| 0.5 * i as f64 / POINTS as f64;
     let gains: Vec<f64> = (0..=POINTS).map(|i| gain(frequency(i))).collect();
