@@ -1,9 +1,10 @@
 //! A LEE report as text for a terminal.
 
-use super::text::{GAP, pad_left, pad_right, shortened, wrapped};
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
+
+use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
@@ -68,18 +69,6 @@ fn cells(name: &str, lee: &GeneratorLee) -> [String; 5] {
     let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), compact);
     let sem = lee.sem.map_or_else(|| "–".to_owned(), |sem| format!("± {}", compact(sem)));
     [name.to_owned(), compact(lee.lee), sem, compact(lee.mean_abs), optional(lee.relative)]
-}
-
-/// In eighths of a column.
-fn bar(value: f64, largest: f64, room: usize) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    if largest <= 0.0 || value <= 0.0 {
-        return String::new();
-    }
-    let eighths = (value / largest * room as f64 * 8.0).round() as usize;
-    // What is not zero is seen.
-    let eighths = if room > 0 { eighths.max(1) } else { 0 };
-    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
 fn spectrum(report: &LeeReport) -> Vec<String> {

@@ -1,7 +1,11 @@
 //! Results as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 
+#[cfg(feature = "torch")]
+mod antialias_table;
 mod finite;
 mod json;
+mod layers_csv;
+mod layers_table;
 mod lee_csv;
 mod lee_table;
 mod node_theorem_csv;
@@ -11,7 +15,11 @@ mod spectrum_table;
 mod text;
 mod vectors;
 
+#[cfg(feature = "torch")]
+pub use antialias_table::{antialias_list, antialias_table};
 pub use json::{JsonError, json_bytes};
+pub use layers_csv::layers_csv;
+pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use node_theorem_csv::node_theorem_csv;

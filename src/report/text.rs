@@ -3,6 +3,18 @@
 /// Between columns, and before what continues a line.
 pub(super) const GAP: &str = "  ";
 
+/// A bar of `room` columns for the largest value, in eighths of a column.
+pub(super) fn bar(value: f64, largest: f64, room: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if largest <= 0.0 || value <= 0.0 {
+        return String::new();
+    }
+    let eighths = (value / largest * room as f64 * 8.0).round() as usize;
+    // What is not zero is seen.
+    let eighths = if room > 0 { eighths.max(1) } else { 0 };
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}
+
 pub(super) fn pad_left(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(text.chars().count())) + text
 }
