@@ -232,7 +232,7 @@ impl Response {
             Shape::All => fields.slice(keep).to_owned(),
             Shape::Ideal(_) => {
                 let mut spectrum = HalfSpectrum::from_samples(fields)?;
-                spectrum.multiply(|wave| self.gain(wave));
+                spectrum.par_multiply(|wave| self.gain(wave));
                 let samples = spectrum.into_samples()?;
                 if stride == GridSize::square(1) { samples } else { samples.slice(keep).to_owned() }
             }

@@ -134,7 +134,17 @@ impl HalfSpectrum {
 
     /// Each coefficient times a factor that depends on its wave; the factors must be those of a real operator,
     /// conjugate at opposite waves.
-    pub fn multiply(&mut self, factor: impl Fn(Wave) -> Complex64 + Sync) {
+    pub fn multiply(&mut self, factor: impl Fn(Wave) -> Complex64) {
+        let grid = self.grid;
+        for mut channel in self.bins.outer_iter_mut() {
+            for ((row, column), bin) in channel.indexed_iter_mut() {
+                *bin *= factor(grid.alias(Wave::new(column as i64, row as i64)));
+            }
+        }
+    }
+
+    /// [`Self::multiply`] with rows in parallel.
+    pub fn par_multiply(&mut self, factor: impl Fn(Wave) -> Complex64 + Sync) {
         let grid = self.grid;
         for mut channel in self.bins.outer_iter_mut() {
             channel.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut bins)| {

@@ -142,7 +142,7 @@ pub fn image_spectrum(
         return Err(ImageSpectrumError::NotFinite(activation.clone()));
     }
     let mut after = HalfSpectrum::from_samples(values.view())?;
-    after.multiply(|wave| response.gain(wave));
+    after.par_multiply(|wave| response.gain(wave));
     let share = |spectrum: &HalfSpectrum| {
         let moving = spectrum.energy_where(|wave| wave.band() > 0).sum();
         if moving > 0.0 { spectrum.energy_above(grid).sum() / moving } else { 0.0 }

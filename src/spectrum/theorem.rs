@@ -294,7 +294,7 @@ pub fn check_field(field: ArrayView3<'_, f64>, setup: &Setup) -> Result<TheoremR
     let mut spectrum = HalfSpectrum::from_samples(field)?;
     let energy = spectrum.energy().sum();
     if !response.is_identity() {
-        spectrum.multiply(|wave| response.gain(wave));
+        spectrum.par_multiply(|wave| response.gain(wave));
     }
     let mut report = from_spectrum(&spectrum, &setup, stride)?;
     report.measured = measured;
@@ -398,7 +398,7 @@ fn measured_on_samples(
         (response.apply_strided(slopes.view(), stride)?, response.apply_strided(fields, stride)?)
     } else {
         let through = |mut spectrum: HalfSpectrum| -> Result<_, TransformError> {
-            spectrum.multiply(|wave| response.gain(wave));
+            spectrum.par_multiply(|wave| response.gain(wave));
             Ok(spectrum.into_samples()?.slice(s![.., ..;stride.y as isize, ..;stride.x as isize]).to_owned())
         };
         (through(spectrum)?, through(HalfSpectrum::from_samples(fields)?)?)
@@ -650,7 +650,7 @@ fn check_activation(
         let over = GridSize::new(fine.x / setup.grid.x, fine.y / setup.grid.y);
         let values = field.sample(fine).mapv(|h| activation.value(h.re));
         let mut spectrum = HalfSpectrum::from_samples(values.view())?;
-        spectrum.multiply(|wave| response.gain(wave));
+        spectrum.par_multiply(|wave| response.gain(wave));
         let exact = strided_defect(&spectrum, over, setup.velocity)?.forms.first().map_or(0.0, |forms| forms.exact);
         let change = last.map(|(before, _)| if exact > 0.0 { (exact - before).abs() / exact } else { 0.0 });
         let slopes = spectrum.clone().differentiate(setup.velocity).energy()[0];
