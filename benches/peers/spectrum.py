@@ -3,8 +3,9 @@
     make bench-peers
 
 Both libraries read the same file, plan beforehand, allocate their results and are held to the same number of threads;
-repetitions take turns, so that a drift of the machine's speed falls on both alike. A ratio is the median over turns of
-aliascope's time over SciPy's. What both compute is compared first: a fast wrong transform would not be worth a ratio.
+repetitions take turns, so that a drift of the machine's speed falls on both alike. Times are those of the fastest turn,
+which other programs disturbed least, and `ratio` is that of them; `median` is the median over turns of the ratio within
+each, which agrees on a quiet machine. What both compute is compared first: a fast wrong transform would not be worth a ratio.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def measure(ours: Ours, field: np.ndarray, threads: int, turns: int, folder: Pat
     results = []
     for direction in ("forward", "inverse"):
         once = peer(direction, field, bins, threads, 1)
-        # Turns of a few milliseconds at least, so that the clock and the pipe do not matter.
-        count = max(1, round(0.01 / once))
+        # Turns long enough for the clock, and shorter than the slices in which a busy machine takes a core away.
+        count = max(1, round(0.002 / once))
         peer(direction, field, bins, threads, 1), ours.ask(f"time {direction} 1")
         pairs = []
         for turn in range(turns):
@@ -94,7 +95,7 @@ def measure(ours: Ours, field: np.ndarray, threads: int, turns: int, folder: Pat
                 mine = float(ours.ask(f"time {direction} {count}")) / count
                 theirs = peer(direction, field, bins, threads, count) / count
             pairs.append((mine, theirs))
-        mine, theirs = (statistics.median(values) for values in zip(*pairs))
+        mine, theirs = (min(values) for values in zip(*pairs))
         results.append((direction, mine, theirs, statistics.median(m / t for m, t in pairs)))
     return results
 
@@ -102,14 +103,14 @@ def measure(ours: Ours, field: np.ndarray, threads: int, turns: int, folder: Pat
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare transforms with SciPy.")
     parser.add_argument("program", type=Path, help="the built bench `spectrum`")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=31)
     parser.add_argument("--only", type=int, help="the side of the one size to time")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     arguments = parser.parse_args()
     ours = Ours(arguments.program)
     rng = np.random.default_rng(1)
     print(f"SciPy {scipy.__version__}, NumPy {np.__version__}, Python {sys.version.split()[0]}; {arguments.turns} turns")
-    print(f"{'size':<18} {'':<24} {'type':<4} {'threads':>7} {'':<8} {'ours ms':>9} {'SciPy ms':>9} {'ratio':>6}")
+    print(f"{'size':<18} {'':<24} {'type':<4} {'threads':>7} {'':<8} {'ours ms':>9} {'SciPy ms':>9} {'ratio':>6} {'median':>6}")
     beyond = 0
     with tempfile.TemporaryDirectory() as folder:
         for batch, rows, columns, kind in CASES:
@@ -119,13 +120,14 @@ def main() -> None:
                 field = rng.standard_normal((batch, rows, columns)).astype(dtype)
                 turns = arguments.turns if field.size < 1 << 22 else max(5, arguments.turns // 3)
                 for threads in arguments.threads:
-                    for direction, mine, theirs, ratio in measure(ours, field, threads, turns, Path(folder)):
+                    for direction, mine, theirs, median in measure(ours, field, threads, turns, Path(folder)):
+                        ratio = mine / theirs
                         over = ratio > (PRIME_LIMIT if kind == "prime" else LIMIT)
                         beyond += over
                         size = f"{batch} x {rows} x {columns}" if batch > 1 else f"{rows} x {columns}"
                         print(
                             f"{size:<18} {kind:<24} {field.dtype.str[1:]:<4} {threads:>7} {direction:<8} "
-                            f"{1e3 * mine:>9.3f} {1e3 * theirs:>9.3f} {ratio:>6.2f}{' *' if over else ''}",
+                            f"{1e3 * mine:>9.3f} {1e3 * theirs:>9.3f} {ratio:>6.2f} {median:>6.2f}{' *' if over else ''}",
                             flush=True,
                         )
     print(f"{beyond} of these beyond {LIMIT} times SciPy's time ({PRIME_LIMIT} for primes), marked *")
