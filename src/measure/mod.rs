@@ -6,6 +6,8 @@ pub mod action;
 mod composite;
 mod direction;
 #[cfg(feature = "torch")]
+pub mod inspect;
+#[cfg(feature = "torch")]
 pub mod layers;
 pub mod layers_report;
 #[cfg(feature = "torch")]
