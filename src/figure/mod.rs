@@ -11,11 +11,13 @@ mod dots;
 #[cfg(feature = "torch")]
 mod downsampled;
 mod field;
+mod filters;
 mod fold_map;
 mod folding_map;
 mod graph_layout;
 mod harmonics;
 mod image_spectrum;
+mod key;
 pub(crate) mod layer_looks;
 mod layers_depth;
 mod layers_derivatives;
@@ -42,6 +44,7 @@ pub use defect_maps::DefectMapsFigure;
 pub use departures::DeparturesFigure;
 #[cfg(feature = "torch")]
 pub use downsampled::DownsampledFigure;
+pub use filters::FiltersFigure;
 pub use fold_map::FoldMapFigure;
 pub use folding_map::FoldingMapFigure;
 pub use harmonics::HarmonicsFigure;

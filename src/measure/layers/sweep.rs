@@ -235,7 +235,11 @@ impl<'m, 'n> Sweep<'m, 'n> {
         };
         let whole = defect(&mut self.main, ACTION)?;
         if meter.options.maps && meter.images() == 0 && self.layers.contains(&layer) {
-            let layout = meter.own_layout(id);
+            // An output that is moved as an image of its own may yet lie elsewhere in the input's plane.
+            let layout = match &meter.network.values()[id].layout {
+                known @ Layout::Map(_) => known.clone(),
+                _ => meter.own_layout(id),
+            };
             self.outcome.maps.extend(defect_map(&whole, &layout, layer, step)?.map(|map| (id, map)));
         }
         let mut parts = Vec::new();
