@@ -32,7 +32,7 @@ const TOP: i32 = 112;
 const SIDE: u32 = 320;
 const GAP: i32 = 24;
 const CAPTION: i32 = 46;
-const FOOT: i32 = 30;
+const FOOT: i32 = 44;
 const COLUMNS: i32 = 3;
 /// Layers shown, beside the photo.
 const MOST: usize = 5;
