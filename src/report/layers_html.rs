@@ -151,7 +151,7 @@ fn attribution(
     if let Some(graph) = page.graphs.get(place) {
         html.push_str("<h3>The network</h3>\n");
         let caption = format!(
-            "Every node, darker with its layer's share; point at one for its numbers, click for its row. {}.",
+            "Every node in the shade of its layer's share; point at one for its numbers, click for its row. {}.",
             what(results)
         );
         framed(html, &LayersGraphFigure { report, results, graph }.svg(), "picture", &caption);
