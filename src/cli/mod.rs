@@ -10,6 +10,8 @@ mod layers;
 #[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
+mod metrics;
+#[cfg(feature = "torch")]
 mod network;
 mod outputs;
 mod run;
@@ -41,6 +43,8 @@ enum Command {
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
+    Metrics(Box<metrics::MetricsArgs>),
+    #[cfg(feature = "torch")]
     Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
 }
@@ -50,7 +54,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) | Self::Metrics(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Doctor(_) => false,
         }
@@ -64,6 +68,8 @@ impl Command {
             Self::Layers(args) => layers::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Metrics(args) => metrics::run(args),
             #[cfg(feature = "torch")]
             Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),
