@@ -13,6 +13,8 @@ mod lee;
 mod metrics;
 #[cfg(feature = "torch")]
 mod network;
+#[cfg(feature = "torch")]
+mod ops;
 mod outputs;
 mod run;
 mod theorem;
@@ -45,6 +47,8 @@ enum Command {
     #[cfg(feature = "torch")]
     Metrics(Box<metrics::MetricsArgs>),
     #[cfg(feature = "torch")]
+    Ops(ops::OpsArgs),
+    #[cfg(feature = "torch")]
     Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
 }
@@ -56,7 +60,7 @@ impl Command {
         match self {
             Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) | Self::Metrics(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
-            Self::Harmonics(_) | Self::Doctor(_) => false,
+            Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
     }
 
@@ -70,6 +74,8 @@ impl Command {
             Self::Harmonics(args) => harmonics::run(args),
             #[cfg(feature = "torch")]
             Self::Metrics(args) => metrics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Ops(args) => ops::run(args),
             #[cfg(feature = "torch")]
             Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -11,6 +11,8 @@ mod lee_table;
 mod metrics_table;
 mod node_theorem_csv;
 mod node_theorem_table;
+#[cfg(feature = "torch")]
+mod operator_table;
 mod output;
 mod spectrum_table;
 mod text;
@@ -26,6 +28,8 @@ pub use lee_table::lee_table;
 pub use metrics_table::metrics_table;
 pub use node_theorem_csv::node_theorem_csv;
 pub use node_theorem_table::node_theorem_table;
+#[cfg(feature = "torch")]
+pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 pub use vectors::{Vectors, VectorsError, vectors_bytes};
