@@ -101,10 +101,11 @@ fn fractional_shifts_are_six_taps() {
             }
         }
     }
-    // And a smooth field arrives where it was sent: Lanczos's kernel passes it to a part in a thousand.
+    // And a smooth field arrives where it was sent: at these frequencies (up to 0.35 radians a sample) the six taps are off
+    // by up to 0.31 % per axis, and the amplitudes add up to 1.9.
     let field = Array2::from_shape_fn((24, 24), |(j, i)| smooth(i as f64, j as f64));
     let (y, _) = shift_lanczos(&tensor(&field), [1.4, -0.7]).unwrap();
-    assert!((at(&y, 12, 12) - smooth(12.0 - 1.4, 12.0 + 0.7)).abs() < 3e-3);
+    assert!((at(&y, 12, 12) - smooth(12.0 - 1.4, 12.0 + 0.7)).abs() < 1.9 * 2.0 * 0.0031);
 }
 
 /// The rotation's definition, summed without separating, transposing or gathering anything.
