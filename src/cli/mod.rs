@@ -6,6 +6,8 @@ mod doctor;
 mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
+mod inspect;
+#[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
 mod lee;
@@ -42,6 +44,8 @@ enum Command {
     Lee(Box<lee::LeeArgs>),
     #[cfg(feature = "torch")]
     Layers(Box<layers::LayersArgs>),
+    #[cfg(feature = "torch")]
+    Inspect(inspect::InspectArgs),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
@@ -58,7 +62,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) | Self::Metrics(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Inspect(_) | Self::Antialias(_) | Self::Metrics(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
@@ -70,6 +74,8 @@ impl Command {
             Self::Lee(args) => lee::run(args),
             #[cfg(feature = "torch")]
             Self::Layers(args) => layers::run(args),
+            #[cfg(feature = "torch")]
+            Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
             #[cfg(feature = "torch")]

@@ -34,7 +34,7 @@ pub(super) struct NetworkArgs {
     /// Threads for libtorch [default: all cores].
     #[arg(long)]
     threads: Option<NonZeroU16>,
-    /// The seed of what is drawn at random: the transforms of `metrics`; other commands draw nothing.
+    /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -155,6 +155,11 @@ impl NetworkArgs {
             "tensor (taken as it is)".to_owned()
         };
         Ok(Opened { network, source, preprocess, preprocessing })
+    }
+
+    /// The seed, if one was given.
+    pub(super) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// `f32` or `f64`.

@@ -117,6 +117,13 @@ pub enum LeeError {
     Torch(#[from] tch::TchError),
 }
 
+impl LeeError {
+    /// NaN or infinity in `what` of an image.
+    pub(super) fn not_finite(what: &'static str, image: &str, mend: &'static str) -> Self {
+        Self::NotFinite { what, image: image.to_owned(), mend }
+    }
+}
+
 /// What the group does to the output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OutputAction {

@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 mod antialias_table;
 mod finite;
+#[cfg(feature = "torch")]
+mod inspect_table;
 mod json;
 mod layers_csv;
 mod layers_table;
@@ -20,6 +22,8 @@ mod vectors;
 
 #[cfg(feature = "torch")]
 pub use antialias_table::{antialias_list, antialias_table};
+#[cfg(feature = "torch")]
+pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
 pub use layers_csv::layers_csv;
 pub use layers_table::layers_table;
