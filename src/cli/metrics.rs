@@ -45,7 +45,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     }
     let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
     let opened = args.network.open(&args.model, &args.images)?;
-    let seed = args.network.seed();
+    let seed = args.network.seed().unwrap_or(0);
     let options = MetricsOptions { draws: usize::from(args.draws), seed, range: args.range };
     let mut meter = MetricsMeter::new(&opened.network, options)?;
     let console = Console::new(args.quiet, opened.source.frames().len(), "images");

@@ -167,11 +167,6 @@ impl NetworkArgs {
         if self.precision == Precision::F64 { "f64" } else { "f32" }
     }
 
-    /// The seed, 0 unless given.
-    pub(super) fn seed(&self) -> u64 {
-        self.seed.unwrap_or(0)
-    }
-
     /// `cpu` or `cuda:N`.
     pub(super) fn device(&self) -> String {
         match self.device.0 {
