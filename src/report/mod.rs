@@ -13,4 +13,4 @@ pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
-pub use vectors::{Vectors, VectorsError, vectors_bytes};
+pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};
