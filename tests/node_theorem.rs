@@ -65,6 +65,26 @@ fn a_stride_that_does_not_close_on_the_torus_is_said() {
     assert!(theorems.skipped[0].reason.contains("15 columns"), "{}", theorems.skipped[0].reason);
 }
 
+#[test]
+fn activations_of_a_pretrained_network_differ_by_what_oversampling_leaves_out() {
+    let network = Network::load(&asset("models/efficientnet-lite0.onnx"), &LoadOptions::default()).unwrap();
+    let x = photo(&network, "chelsea.png");
+    // Small maps, so that a grid eight times as fine is quick.
+    let at = |oversample: usize| check(&network, &x, Some("/blocks/blocks.5/blocks.5.1"), oversample).nodes;
+    let (coarse, fine) = (at(2), at(8));
+    assert_eq!(fine.len(), 2, "ReLU6 after expansion and after the depthwise convolution");
+    for (coarse, fine) in coarse.iter().zip(&fine) {
+        assert_eq!(fine.kind, "activation");
+        let (before, after) = (coarse.relative_difference.unwrap(), fine.relative_difference.unwrap());
+        let left = fine.truncation.unwrap().field_change;
+        // The missing field falls as the root of the grid: by 2 from twice to eight times as fine.
+        assert!((before / after - 2.0).abs() < 0.5, "{}: {before} {after}", fine.name);
+        assert!(after < left && after > 0.4 * left, "{}: {after} {left}", fine.name);
+        // Energies converge faster than fields, from either side.
+        assert!((fine.predicted / fine.measured - 1.0).abs() < after, "{}", fine.name);
+    }
+}
+
 fn pooling(folder: &Path, op: &str, kernel: i64, stride: i64, pad: i64) -> Network {
     let mut pool = node(op, &["x"], "y");
     pool.attribute = vec![ints("kernel_shape", &[kernel; 2]), ints("strides", &[stride; 2]), ints("pads", &[pad; 4])];
@@ -104,12 +124,16 @@ fn predictions_of_nonlinear_nodes_converge_as_oversampling_grows() {
         let at = |oversample: usize| {
             let theorems = check(network, &x, None, oversample);
             assert_eq!(theorems.nodes[0].kind, *kind);
-            (theorems.nodes[0].relative_difference.unwrap(), theorems.nodes[0].truncation.unwrap().last_change)
+            let node = &theorems.nodes[0];
+            (node.relative_difference.unwrap(), node.truncation.unwrap().field_change)
         };
         let (coarse, fine) = (at(2), at(16));
         // Kinks make harmonics that fall off as 1/k² and differentiate to 1/k: the missing ones' field goes down as
         // the square root of the oversampling, by √8 here; 0.6 leaves room for a finite sum.
         assert!(fine.0 < 0.6 * coarse.0, "{kind}: {coarse:?} {fine:?}");
+        // The last doubling tells how much is missing: as much again for a random error, √2 less where errors of both
+        // grids are alike; a field that converged to something else would change far less than it is off.
+        assert!(fine.0 < 1.2 * fine.1 && fine.0 > 0.4 * fine.1, "{kind}: {fine:?}");
     }
 }
 

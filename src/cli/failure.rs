@@ -110,6 +110,7 @@ mod torch {
     use super::{Failure, Status};
     use crate::graph::{GraphError, first_line};
     use crate::measure::action::ActionError;
+    use crate::measure::layers::LayersError;
     use crate::measure::lee::LeeError;
 
     impl From<GraphError> for Failure {
@@ -138,6 +139,16 @@ mod torch {
                 }
                 LeeError::NotAnImage(_) | LeeError::UnknownGrid(_) => Self::new(Status::Unsupported, message),
                 LeeError::NotFinite { .. } => Self::new(Status::NotFinite, message),
+            }
+        }
+    }
+
+    impl From<LayersError> for Failure {
+        fn from(error: LayersError) -> Self {
+            let message = error.to_string();
+            match error {
+                LayersError::Lee(error) => error.into(),
+                LayersError::Memory { .. } => Self::new(Status::Usage, message),
             }
         }
     }

@@ -4,6 +4,8 @@ mod doctor;
 mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
+mod layers;
+#[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
 mod network;
@@ -32,6 +34,8 @@ struct Cli {
 enum Command {
     #[cfg(feature = "torch")]
     Lee(Box<lee::LeeArgs>),
+    #[cfg(feature = "torch")]
+    Layers(Box<layers::LayersArgs>),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     Doctor(doctor::DoctorArgs),
@@ -42,7 +46,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) => true,
+            Self::Lee(_) | Self::Layers(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Doctor(_) => false,
         }
@@ -52,6 +56,8 @@ impl Command {
         match self {
             #[cfg(feature = "torch")]
             Self::Lee(args) => lee::run(args),
+            #[cfg(feature = "torch")]
+            Self::Layers(args) => layers::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -20,7 +20,7 @@ pub(super) struct OutputArgs {
     plot: Option<PathBuf>,
     /// Replace output files that exist.
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
 }
 
 /// The claimed files.
@@ -64,18 +64,6 @@ impl Outputs {
         }
         if let (Some(sink), Some(bytes)) = (self.json, json) {
             sink.write_bytes(&bytes)?;
-        }
-        Ok(())
-    }
-
-    /// JSON for now.
-    #[cfg(feature = "torch")]
-    pub(super) fn write_nodes(
-        self,
-        report: &crate::measure::node_theorem_report::NodeTheoremReport,
-    ) -> Result<(), Failure> {
-        if let Some(sink) = self.json {
-            sink.write_bytes(&json_bytes(report)?)?;
         }
         Ok(())
     }

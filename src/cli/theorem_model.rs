@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use plotters::backend::DrawingBackend;
 
 use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
 use super::outputs::{OutputArgs, Outputs};
+use crate::figure::{Area, Figure, FigureError, FoldMapFigure, NodeTheoremFigure};
 use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
+use crate::report::{OutputFile, node_theorem_csv, node_theorem_table};
 use crate::spectrum::Velocity;
 
 /// Options that go with `--model`.
@@ -24,7 +27,10 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "F", default_value = "4", requires = "model", help_heading = "Networks",
         value_parser = clap::value_parser!(u8).range(2..=16))]
     oversample: u8,
-    /// No progress bar, no notes.
+    /// Write one row per node.
+    #[arg(long, value_name = "FILE", requires = "model", help_heading = "Networks")]
+    csv: Option<PathBuf>,
+    /// No progress bar, no notes, no table.
     #[arg(long, requires = "model", help_heading = "Networks")]
     quiet: bool,
     #[command(flatten, next_help_heading = "Networks")]
@@ -33,6 +39,7 @@ pub(super) struct NodeArgs {
 
 pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &OutputArgs) -> Result<(), Failure> {
     let outputs = Outputs::claim(output)?;
+    let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, output.force)).transpose()?;
     let opened = args.network.open(model, &args.images)?;
     let options = NodeTheoremOptions { velocity, oversample: usize::from(args.oversample), pattern: args.node.clone() };
     let frames = opened.source.frames();
@@ -61,7 +68,44 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
         skipped,
         map,
     };
-    outputs.write_nodes(&report)
+    let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
+    let table = || if args.quiet { String::new() } else { node_theorem_table(&report, width.clamp(60, 160)) };
+    outputs.write(&report, &Drawn::of(&report), table)?;
+    if let Some(file) = csv {
+        file.write_bytes(node_theorem_csv(&report).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The figure: of one node the map of its harmonics, of several their predictions against their measurements.
+enum Drawn<'a> {
+    Nodes(NodeTheoremFigure<'a>),
+    Map(FoldMapFigure<'a>),
+}
+
+impl<'a> Drawn<'a> {
+    fn of(report: &'a NodeTheoremReport) -> Self {
+        match (&report.nodes[..], &report.map) {
+            ([node], Some(map)) => Self::Map(FoldMapFigure { report, node, map }),
+            _ => Self::Nodes(NodeTheoremFigure(report)),
+        }
+    }
+}
+
+impl Figure for Drawn<'_> {
+    fn size(&self) -> (u32, u32) {
+        match self {
+            Self::Nodes(figure) => figure.size(),
+            Self::Map(figure) => figure.size(),
+        }
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        match self {
+            Self::Nodes(figure) => figure.draw(root),
+            Self::Map(figure) => figure.draw(root),
+        }
+    }
 }
 
 impl From<NodeTheoremError> for Failure {

@@ -1,9 +1,132 @@
-//! Which values are images, and where their samples lie in the input plane.
+//! Which values are maps over the input plane, and where their samples lie.
 //!
-//! A value has a grid when its last two axes are rows and columns whose sampling positions are known for certain:
-//! `[batch, channels, rows, columns]`. Anything else counts as a value without a grid.
+//! A value has a layout when it is certain which of its axes carry rows and columns and where each of their entries
+//! lies in the input plane: channels first or last, tokens with leading class tokens, windows, whatever
+//! [`sites`](super::sites) can follow entry by entry. Anything else counts as a value without a layout.
+
+use std::sync::Arc;
+
+use tch::Tensor;
 
 use crate::symmetry::Grid;
+
+use super::operator::Torch;
+
+/// What is known of where a value's entries lie in the input plane.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layout {
+    /// Nothing that is certain.
+    Unknown,
+    /// No entry has a place (pooled values, class tokens): transforms of the plane do not move it.
+    Still,
+    /// Maps over rows and columns, one per channel.
+    Map(SiteMap),
+}
+
+/// Maps over rows and columns, wherever the value keeps them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SiteMap {
+    /// Where the sites lie in the input plane.
+    pub grid: Grid,
+    /// The axes that carry the sites, counted from the end, first axis first.
+    pub axes: Vec<i64>,
+    /// The place of every site, row by row, on those axes taken as one; none where they are the sites in order.
+    /// Places that are no site's (class tokens, padding) do not move.
+    pub places: Option<Arc<Vec<i64>>>,
+}
+
+impl Layout {
+    /// `[batch, channels, rows, columns]` sampled on `grid`.
+    pub fn planar(grid: Grid) -> Self {
+        Self::Map(SiteMap { grid, axes: vec![-2, -1], places: None })
+    }
+
+    /// The grid of `[batch, channels, rows, columns]`, if that is what the value is.
+    pub fn plane(&self) -> Option<Grid> {
+        match self {
+            Self::Map(map) if map.is_planar() => Some(map.grid),
+            _ => None,
+        }
+    }
+
+    /// For tables: `rows, columns`, `rows, columns, channels`, `1 + 14×14 tokens`, `windows`, `still`, or a dash.
+    pub fn describe(&self) -> String {
+        let map = match self {
+            Self::Unknown => return "–".to_owned(),
+            Self::Still => return "still".to_owned(),
+            Self::Map(map) => map,
+        };
+        let (rows, columns) = (map.grid.rows.samples, map.grid.columns.samples);
+        match (map.axes.as_slice(), &map.places) {
+            ([-2, -1], None) => format!("{rows}×{columns} plane"),
+            ([-3, -2], None) => format!("{rows}×{columns} channels last"),
+            ([_], None) => format!("{rows}×{columns} tokens"),
+            ([_], Some(places)) if is_shift(places) => format!("{} + {rows}×{columns} tokens", places[0]),
+            _ => format!("{rows}×{columns} in windows"),
+        }
+    }
+}
+
+fn is_shift(places: &[i64]) -> bool {
+    places.windows(2).all(|pair| pair[1] == pair[0] + 1)
+}
+
+impl SiteMap {
+    /// Whether the last two axes are rows and columns.
+    pub fn is_planar(&self) -> bool {
+        self.axes == [-2, -1] && self.places.is_none()
+    }
+
+    /// `x`, whose last axes are the value's own, with rows and columns brought to the end: `[…, rows, columns]`.
+    ///
+    /// # Errors
+    /// When libtorch refuses; so for the next.
+    pub fn gather(&self, x: &Tensor) -> Torch<Tensor> {
+        if self.is_planar() {
+            return Ok(x.shallow_clone());
+        }
+        let flat = x.f_movedim(self.axes.as_slice(), self.ends())?.f_flatten(-(self.axes.len() as i64), -1)?;
+        let sites = match &self.places {
+            Some(places) => flat.f_index_select(-1, &Tensor::f_from_slice(places)?.f_to_device(x.device())?)?,
+            None => flat,
+        };
+        let mut size = sites.size();
+        size.pop();
+        size.extend([self.grid.rows.samples as i64, self.grid.columns.samples as i64]);
+        sites.f_reshape(size)
+    }
+
+    /// The inverse of [`gather`](Self::gather) for a value whose own last axes are `shape`: places without a site
+    /// become zero.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn scatter(&self, y: &Tensor, shape: &[i64]) -> Torch<Tensor> {
+        if self.is_planar() {
+            return Ok(y.shallow_clone());
+        }
+        let lengths: Vec<i64> = self.axes.iter().map(|a| shape[(shape.len() as i64 + a) as usize]).collect();
+        let sites = y.f_flatten(-2, -1)?;
+        let flat = match &self.places {
+            Some(places) => {
+                let mut size = sites.size();
+                size.pop();
+                size.push(lengths.iter().product());
+                let index = Tensor::f_from_slice(places)?.f_to_device(y.device())?;
+                Tensor::f_zeros(size, (y.kind(), y.device()))?.f_index_copy(-1, &index, &sites)?
+            }
+            None => sites,
+        };
+        let mut size = flat.size();
+        size.pop();
+        size.extend(&lengths);
+        flat.f_reshape(size)?.f_movedim(self.ends(), self.axes.as_slice())
+    }
+
+    fn ends(&self) -> Vec<i64> {
+        (-(self.axes.len() as i64)..0).collect()
+    }
+}
 
 /// What an operator does to rows and columns.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +139,20 @@ pub enum Flow {
         rows: Step,
         /// Columns.
         columns: Step,
+    },
+    /// Every output is a sum over one axis, which becomes the channels: a dense layer along the other axes.
+    Mixed {
+        /// The axis, counted from the end.
+        axis: i64,
+    },
+    /// A matrix product of two varying values: rows from the first, columns from the second.
+    Product,
+    /// A reduction over axes, counted from the end.
+    Reduced {
+        /// The axes.
+        axes: Vec<i64>,
+        /// Whether they stay as axes of one entry.
+        keep: bool,
     },
     /// No output has rows and columns that are known.
     Lost,
@@ -44,29 +181,25 @@ impl Step {
 }
 
 impl Flow {
-    /// The grid of an output of shape `shape`, given the grids and shapes of the varying inputs.
+    /// The grid of a planar output of shape `shape`, given the shapes and, where they are planar, grids of the varying
+    /// inputs.
     ///
-    /// Inputs that are broadcast along rows or columns carry no positions and are passed over. Where positions
-    /// contradict each other the output has none.
+    /// Inputs that are broadcast along rows or columns carry no positions and are passed over, and so are inputs whose
+    /// positions are not known, where another of the same shape has them. Where positions contradict each other the
+    /// output has none.
     pub fn grid(&self, inputs: &[(&[i64], Option<Grid>)], shape: &[i64]) -> Option<Grid> {
         let (rows, columns) = plane(shape)?;
         let mut found: Option<Grid> = None;
         for (input_shape, grid) in inputs {
+            let Some(grid) = grid else { continue };
             let resampled = match self {
-                Self::Lost => return None,
-                Self::Pointwise => {
-                    if plane(input_shape) != Some((rows, columns)) {
-                        continue;
-                    }
-                    (*grid)?
-                }
-                Self::Resampled { rows: r, columns: c } => {
-                    let grid = (*grid)?;
-                    Grid {
-                        rows: grid.rows.resampled(r.first, r.step, rows),
-                        columns: grid.columns.resampled(c.first, c.step, columns),
-                    }
-                }
+                Self::Pointwise if plane(input_shape) != Some((rows, columns)) => continue,
+                Self::Pointwise => *grid,
+                Self::Resampled { rows: r, columns: c } => Grid {
+                    rows: grid.rows.resampled(r.first, r.step, rows),
+                    columns: grid.columns.resampled(c.first, c.step, columns),
+                },
+                _ => return None,
             };
             match found {
                 None => found = Some(resampled),

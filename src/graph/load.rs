@@ -14,13 +14,14 @@ use crate::symmetry::{Grid, GridKind};
 use super::builder::{Builder, Slot, shapes_of};
 use super::error::{GraphError, first_line};
 use super::inline;
-use super::layout::plane;
+use super::layout::{Layout, plane};
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{
     DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto,
 };
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
 use super::ops::{self, Make};
+use super::sites::{self, Known as KnownSites, Labels};
 use super::tensors::{is_finite, tensor_from_onnx};
 
 /// How to load a network.
@@ -92,6 +93,8 @@ struct Loader<'a> {
     values: Vec<ValueInfo>,
     /// The zero image's values, one lane each, while something still reads them.
     trace: Vec<Option<Tensor>>,
+    /// Sites of the values' entries, where a layout does not say as much, while something still reads them.
+    labels: Vec<Option<Labels>>,
     /// Whether a value owns its memory.
     fresh: Vec<bool>,
 }
@@ -135,6 +138,7 @@ impl<'a> Loader<'a> {
             steps: Vec::new(),
             values: Vec::new(),
             trace: Vec::new(),
+            labels: Vec::new(),
             fresh: Vec::new(),
         })
     }
@@ -150,8 +154,11 @@ impl<'a> Loader<'a> {
         let nodes = self.nodes_before(&[&output])?;
 
         let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
-        let grid = plane(&shape).map(|(rows, columns)| Grid::image(rows, columns, GridKind::Tracked));
-        self.define(name.clone(), x, shape, grid, false);
+        let layout = match plane(&shape) {
+            Some((rows, columns)) => Layout::planar(Grid::image(rows, columns, GridKind::Tracked)),
+            None => Layout::Unknown,
+        };
+        self.define(name.clone(), x, shape, (layout, None), false);
         for node in nodes {
             self.visit(node)?;
         }
@@ -322,10 +329,18 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn define(&mut self, name: String, lane: Tensor, shape: Vec<i64>, grid: Option<Grid>, fresh: bool) {
+    fn define(
+        &mut self,
+        name: String,
+        lane: Tensor,
+        shape: Vec<i64>,
+        (layout, labels): (Layout, Option<Labels>),
+        fresh: bool,
+    ) {
         let id = self.values.len();
-        self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), grid });
+        self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), layout });
         self.trace.push(Some(lane));
+        self.labels.push(labels);
         self.fresh.push(fresh);
         self.known.insert(name, Known::Varying(id));
     }
@@ -511,24 +526,29 @@ impl<'a> Loader<'a> {
                 .collect::<Result<Vec<_>, GraphError>>()?;
             built.operator.forward(&lanes).map_err(|e| failed(e.into()))?
         };
-        let grids: Vec<(Vec<i64>, Option<Grid>)> =
-            inputs.iter().map(|&id| (self.values[id].shape.clone(), self.values[id].grid)).collect();
-        let grids: Vec<(&[i64], Option<Grid>)> = grids.iter().map(|(shape, grid)| (shape.as_slice(), *grid)).collect();
+        let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
+        let known: Vec<KnownSites<'_>> = inputs
+            .iter()
+            .map(|&id| {
+                let value = &self.values[id];
+                KnownSites { shape: &value.shape, layout: &value.layout, labels: self.labels[id].as_ref(), device }
+            })
+            .collect();
+        let found = sites::outputs(&built.operator, &built.flow, &known, &shapes)?;
         let fresh = built.operator.is_fresh();
         let mut ids = Vec::with_capacity(node.output.len());
-        for (output, lane) in node.output.iter().zip(outputs) {
+        for (((output, lane), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
             let read = !output.is_empty() && self.readers.contains_key(output);
             ids.push(read.then_some(self.values.len()));
             if read {
-                let shape = lane.size()[1..].to_vec();
-                let grid = built.flow.grid(&grids, &shape);
-                self.define(output.clone(), lane, shape, grid, fresh);
+                self.define(output.clone(), lane, shape, sites, fresh);
             }
         }
         self.steps.push(Step {
             name: name.clone(),
             op_type: operator.to_owned(),
             operator: built.operator,
+            flow: built.flow,
             inputs,
             outputs: ids,
             frees: Vec::new(),
@@ -567,7 +587,10 @@ impl<'a> Loader<'a> {
             *readers -= 1;
             if *readers == 0 {
                 match self.known.get(name) {
-                    Some(Known::Varying(id)) => self.trace[*id] = None,
+                    Some(Known::Varying(id)) => {
+                        self.trace[*id] = None;
+                        self.labels[*id] = None;
+                    }
                     Some(Known::Constant(_)) => {
                         self.known.remove(name);
                     }

@@ -26,6 +26,8 @@ pub mod ops;
 #[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]
+mod sites;
+#[cfg(feature = "torch")]
 mod tensors;
 #[cfg(feature = "torch")]
 pub mod window;
@@ -37,6 +39,6 @@ pub use load::{LoadOptions, evaluate};
 #[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]
-pub use run::{Lanes, Sweep, Value};
+pub use run::{Sweep, Value};
 #[cfg(feature = "torch")]
 pub use tensors::{is_finite, tensor_from_onnx};

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::symmetry::Grid;
-
+use super::layout::{Flow, Layout};
 use super::operator::Operator;
 
 /// One node, ready to run.
@@ -17,6 +16,8 @@ pub struct Step {
     pub op_type: String,
     /// The operator, with constants and shapes resolved.
     pub operator: Operator,
+    /// What it does to rows and columns.
+    pub flow: Flow,
     /// The values that it reads, in the operator's order.
     pub inputs: Vec<usize>,
     /// The values that it writes; none where nothing reads an output.
@@ -36,8 +37,8 @@ pub struct ValueInfo {
     pub shape: Vec<i64>,
     /// Its element kind.
     pub kind: Kind,
-    /// Where rows and columns lie in the input plane, in half-widths; none where that is not certain.
-    pub grid: Option<Grid>,
+    /// Which axes are rows and columns and where they lie in the input plane, in half-widths, where that is certain.
+    pub layout: Layout,
 }
 
 /// A network, loaded for one input shape, precision and device.

@@ -115,6 +115,16 @@ pub trait Linear: Debug {
         self.offset().is_some()
     }
 
+    /// The constants that Λ and c broadcast against the output entry by entry: factors and the offset.
+    fn constants(&self) -> Vec<&Tensor> {
+        self.offset().into_iter().collect()
+    }
+
+    /// Whether every entry of Λx is an entry of x, or zero: the operator only moves entries.
+    fn selects(&self) -> bool {
+        false
+    }
+
     /// The taps, where Λ is a convolution over rows and columns.
     fn taps(&self) -> Option<Taps<'_>> {
         None

@@ -7,29 +7,13 @@ use super::forward_ad;
 use super::network::{Network, Step};
 use super::operator::{Operator, Point, Torch};
 
-/// How many lanes a run has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lanes {
-    /// Images.
-    pub images: i64,
-    /// Tangents of each image.
-    pub tangents: i64,
-}
-
-impl Lanes {
-    /// All lanes of a moving value.
-    pub fn total(self) -> i64 {
-        self.images * (1 + self.tangents)
-    }
-}
-
 /// A value while the network runs.
 #[derive(Debug)]
 pub struct Value {
     /// `[lanes, shape…]`: first the images, then tangent by tangent the images' tangents.
     pub stack: Tensor,
-    /// Whether it has tangents; without them only the images' lanes are there.
-    pub moves: bool,
+    /// How many tangents each image has; tangents that other values have beyond these are zero here.
+    pub tangents: i64,
 }
 
 impl Value {
@@ -37,19 +21,50 @@ impl Value {
     ///
     /// # Errors
     /// When libtorch refuses; so for the next.
-    pub fn primal(&self, lanes: Lanes) -> Torch<Tensor> {
-        self.stack.f_narrow(0, 0, lanes.images)
+    pub fn primal(&self, images: i64) -> Torch<Tensor> {
+        self.stack.f_narrow(0, 0, images)
     }
 
     /// The tangents, `[tangents, images, shape…]`: a view; none where the value does not move.
-    pub fn tangent(&self, lanes: Lanes) -> Torch<Option<Tensor>> {
-        if !self.moves {
+    pub fn tangent(&self, images: i64) -> Torch<Option<Tensor>> {
+        if self.tangents == 0 {
             return Ok(None);
         }
-        let rest = self.stack.f_narrow(0, lanes.images, lanes.images * lanes.tangents)?;
-        let mut size = vec![lanes.tangents, lanes.images];
+        let rest = self.stack.f_narrow(0, images, images * self.tangents)?;
+        let mut size = vec![self.tangents, images];
         size.extend(&self.stack.size()[1..]);
         Ok(Some(rest.f_view(size.as_slice())?))
+    }
+
+    /// Tangents `from`, and `count` of them in all, as lanes `[count·images, shape…]`: a view.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn lanes(&self, images: i64, from: i64, count: i64) -> Torch<Tensor> {
+        self.stack.f_narrow(0, images * (1 + from), images * count)
+    }
+
+    /// The stack with lanes for `tangents` tangents: zeros where there were none.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate it.
+    pub fn widened(&self, images: i64, tangents: i64) -> Torch<Tensor> {
+        if self.tangents >= tangents {
+            return Ok(self.stack.shallow_clone());
+        }
+        let (mut size, strides) = (self.stack.size(), self.stack.stride());
+        let (had, lane) = (size[0], size[1..].iter().product::<i64>());
+        size[0] = images * (1 + tangents);
+        let options = (self.stack.kind(), self.stack.device());
+        // Lanes in the order of memory that they have, channels last or not, where each lane lies in one piece.
+        let wide = if strides[0] == lane && self.stack.numel() > 0 {
+            Tensor::f_empty_strided(size.as_slice(), strides.as_slice(), options)?
+        } else {
+            Tensor::f_empty(size.as_slice(), options)?
+        };
+        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
+        let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        Ok(wide)
     }
 }
 
@@ -81,9 +96,8 @@ impl Network {
         x: &Tensor,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Tensor, GraphError> {
-        let lanes = Lanes { images: x.size()[0], tangents: 0 };
-        let value = Value { stack: self.prepared(x)?, moves: false };
-        Ok(self.run(value, lanes, observe)?.stack)
+        let value = Value { stack: self.prepared(x)?, tangents: 0 };
+        Ok(self.run(value, x.size()[0], observe)?.stack)
     }
 
     /// f(x) and Df\[ẋ\] for `x` of shape `[images, input shape…]` and `dx` of shape `[tangents, images, input shape…]`.
@@ -104,14 +118,14 @@ impl Network {
         dx: &Tensor,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Sweep, GraphError> {
-        let lanes = Lanes { images: x.size()[0], tangents: dx.size()[0] };
+        let (images, tangents) = (x.size()[0], dx.size()[0]);
         let stack = self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?)?;
-        let output = self.run(Value { stack, moves: true }, lanes, observe)?;
-        let value = output.primal(lanes)?;
-        let tangent = match output.tangent(lanes)? {
+        let output = self.run(Value { stack, tangents }, images, observe)?;
+        let value = output.primal(images)?;
+        let tangent = match output.tangent(images)? {
             Some(tangent) => tangent,
             None => {
-                let mut size = vec![lanes.tangents, lanes.images];
+                let mut size = vec![tangents, images];
                 size.extend(&value.size()[1..]);
                 Tensor::f_zeros(size, (value.kind(), value.device()))?
             }
@@ -120,7 +134,7 @@ impl Network {
     }
 
     /// The stack in channels-last memory, in which convolutions on a CPU run fastest.
-    fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
+    pub(crate) fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
         match stack.dim() {
             5 if self.kind == Kind::Float => {
                 stack.f_permute([0, 1, 3, 4, 2])?.f_contiguous()?.f_permute([0, 1, 4, 2, 3])
@@ -132,7 +146,7 @@ impl Network {
     fn run(
         &self,
         input: Value,
-        lanes: Lanes,
+        images: i64,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Value, GraphError> {
         tch::no_grad(|| {
@@ -146,7 +160,7 @@ impl Network {
                     .map(|&id| values[id].as_ref())
                     .collect::<Option<Vec<&Value>>>()
                     .ok_or_else(|| self.failed(step, "it reads a value that was freed"))?;
-                let outputs = apply(step, &inputs, lanes).map_err(|error| self.failed(step, &first_line(&error)))?;
+                let outputs = self.apply(step, &inputs, images)?;
                 for &id in &step.frees {
                     values[id] = None;
                 }
@@ -164,6 +178,14 @@ impl Network {
         })
     }
 
+    /// One step, for all lanes at once.
+    ///
+    /// # Errors
+    /// When libtorch refuses; the message names the node.
+    pub(crate) fn apply(&self, step: &Step, inputs: &[&Value], images: i64) -> Result<Vec<Value>, GraphError> {
+        apply(step, inputs, images).map_err(|error| self.failed(step, &first_line(&error)))
+    }
+
     fn failed(&self, step: &Step, problem: &str) -> GraphError {
         let shapes: Vec<String> = step.inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect();
         GraphError::Node {
@@ -175,12 +197,11 @@ impl Network {
     }
 }
 
-/// One step, for all lanes at once.
-fn apply(step: &Step, inputs: &[&Value], lanes: Lanes) -> Torch<Vec<Value>> {
-    let moves = inputs.iter().any(|value| value.moves);
-    let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, moves: false }).collect();
-    let primals = || inputs.iter().map(|value| value.primal(lanes)).collect::<Torch<Vec<_>>>();
-    if !moves {
+fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
+    let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
+    let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
+    let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
+    if tangents == 0 {
         let stacks: Vec<&Tensor> = inputs.iter().map(|value| &value.stack).collect();
         return Ok(still(step.operator.forward(&stacks)?));
     }
@@ -190,40 +211,38 @@ fn apply(step: &Step, inputs: &[&Value], lanes: Lanes) -> Torch<Vec<Value>> {
             Ok(still(op.forward(&x.iter().collect::<Vec<_>>())?))
         }
         Operator::Linear(op) => {
-            let stacks = inputs.iter().map(|value| with_tangents(value, lanes)).collect::<Torch<Vec<_>>>()?;
+            let stacks = inputs.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
             let outputs = op.apply(&stacks.iter().collect::<Vec<_>>())?;
             if let (Some(offset), Some(first)) = (op.offset(), outputs.first()) {
-                let _ = first.f_narrow(0, 0, lanes.images)?.f_add_(offset)?;
+                let _ = first.f_narrow(0, 0, images)?.f_add_(offset)?;
             }
-            Ok(outputs.into_iter().map(|stack| Value { stack, moves: true }).collect())
+            Ok(outputs.into_iter().map(|stack| Value { stack, tangents }).collect())
         }
         Operator::Elementwise(op) => {
             let input = inputs[0];
-            let x = input.primal(lanes)?;
+            let x = input.primal(images)?;
             let y = op.value(&x)?;
             let slope = op.derivative(&x, &y)?;
-            let output = Value {
-                stack: if step.may_overwrite { input.stack.shallow_clone() } else { input.stack.f_empty_like()? },
-                moves: true,
-            };
-            if let (Some(dx), Some(dy)) = (input.tangent(lanes)?, output.tangent(lanes)?) {
+            let stack = if step.may_overwrite { input.stack.shallow_clone() } else { input.stack.f_empty_like()? };
+            let output = Value { stack, tangents };
+            if let (Some(dx), Some(dy)) = (input.tangent(images)?, output.tangent(images)?) {
                 let _ = dx.f_mul_out(&dy, &slope)?;
             }
-            output.primal(lanes)?.f_copy_(&y)?;
+            output.primal(images)?.f_copy_(&y)?;
             Ok(vec![output])
         }
         Operator::Differentiable(op) => {
-            let (x, dx) = (primals()?, tangents(inputs, lanes)?);
+            let (x, dx) = (primals()?, moving(inputs, images, tangents)?);
             let x: Vec<&Tensor> = x.iter().collect();
             let y = op.forward(&x)?;
             let dy = op.tangent(&Point { x: &x, y: &y, dx: &dx })?;
             y.iter().zip(&dy).map(|(y, dy)| joined(y, dy)).collect()
         }
         Operator::Automatic(op) => {
-            let (x, dx) = (primals()?, tangents(inputs, lanes)?);
+            let (x, dx) = (primals()?, moving(inputs, images, tangents)?);
             let x: Vec<&Tensor> = x.iter().collect();
             let mut stacks: Vec<Vec<Tensor>> = Vec::new();
-            for t in 0..lanes.tangents {
+            for t in 0..tangents {
                 let now = dx.iter().map(|dx| dx.as_ref().map(|dx| dx.f_select(0, t)).transpose());
                 let now = now.collect::<Torch<Vec<_>>>()?;
                 let now: Vec<Option<&Tensor>> = now.iter().map(Option::as_ref).collect();
@@ -235,26 +254,20 @@ fn apply(step: &Step, inputs: &[&Value], lanes: Lanes) -> Torch<Vec<Value>> {
                     stack.push(dy);
                 }
             }
-            stacks.into_iter().map(|stack| Ok(Value { stack: Tensor::f_cat(&stack, 0)?, moves: true })).collect()
+            stacks.into_iter().map(|stack| Ok(Value { stack: Tensor::f_cat(&stack, 0)?, tangents })).collect()
         }
     }
 }
 
-/// A value's stack with tangent lanes: zeros where it does not move.
-fn with_tangents(value: &Value, lanes: Lanes) -> Torch<Tensor> {
-    if value.moves {
-        return Ok(value.stack.shallow_clone());
-    }
-    let mut size = value.stack.size();
-    size[0] = lanes.images * lanes.tangents;
-    let zeros = Tensor::f_zeros(size, (value.stack.kind(), value.stack.device()))?;
-    Tensor::f_cat(&[&value.stack, &zeros], 0)
-}
-
-fn tangents(inputs: &[&Value], lanes: Lanes) -> Torch<Vec<Option<Tensor>>> {
-    inputs.iter().map(|value| value.tangent(lanes)).collect()
+/// The tangents of the inputs that move, all of the same number.
+fn moving(inputs: &[&Value], images: i64, tangents: i64) -> Torch<Vec<Option<Tensor>>> {
+    let widened = |value: &&Value| match value.tangents {
+        0 => Ok(None),
+        _ => Value { stack: value.widened(images, tangents)?, tangents }.tangent(images),
+    };
+    inputs.iter().map(widened).collect()
 }
 
 fn joined(y: &Tensor, dy: &Tensor) -> Torch<Value> {
-    Ok(Value { stack: Tensor::f_cat(&[y, &dy.f_flatten(0, 1)?], 0)?, moves: true })
+    Ok(Value { stack: Tensor::f_cat(&[y, &dy.f_flatten(0, 1)?], 0)?, tangents: dy.size()[0] })
 }

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::graph::operator::Torch;
 use crate::spectrum::differentiation::{Boundary, DifferentiationError, Scheme, differentiation_matrix};
-use crate::symmetry::{Axis, Generator, Grid, MEASURED};
+use crate::symmetry::{Axis, Combination, Generator, Grid, MEASURED};
 
 /// A h = v·∇h for every measured generator, on one grid.
 ///
@@ -50,6 +50,39 @@ impl Action {
             x: positions(&grid.columns)?,
             y: positions(&grid.rows)?.f_unsqueeze(-1)?,
         })
+    }
+
+    /// Σ a_i A_i h for `h` of shape `[…, rows, columns]`.
+    ///
+    /// # Errors
+    /// When `h` does not end in the grid's rows and columns.
+    pub fn along(&self, combination: &Combination, h: &Tensor) -> Torch<Tensor> {
+        let a = |generator: Generator| combination.coefficient(generator);
+        let field = |constant: f64, along_x: f64, along_y: f64| -> Torch<Option<Tensor>> {
+            if constant == 0.0 && along_x == 0.0 && along_y == 0.0 {
+                return Ok(None);
+            }
+            let moved = self.x.f_mul_scalar(along_x)?.f_add(&self.y.f_mul_scalar(along_y)?)?;
+            Ok(Some(moved.f_add_scalar(constant)?))
+        };
+        let vx = field(a(Generator::TranslateX), a(Generator::StretchX), a(Generator::ShearX))?;
+        let vy = field(a(Generator::TranslateY), a(Generator::ShearY), a(Generator::StretchY))?;
+        let saturation = a(Generator::Saturate);
+        let mut terms = Vec::new();
+        if let Some(vx) = vx {
+            terms.push(h.f_matmul(&self.dx)?.f_mul(&vx)?);
+        }
+        if let Some(vy) = vy {
+            terms.push(self.dy.f_matmul(h)?.f_mul(&vy)?);
+        }
+        if saturation != 0.0 {
+            terms.push(h.f_mul_scalar(saturation)?);
+        }
+        let mut terms = terms.into_iter();
+        match terms.next() {
+            Some(first) => terms.try_fold(first, |sum, term| sum.f_add(&term)),
+            None => h.f_zeros_like(),
+        }
     }
 
     /// A_i h for all of [`MEASURED`], stacked in front: `[…, rows, columns]` becomes `[7, …, rows, columns]`.

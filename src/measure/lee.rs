@@ -163,7 +163,7 @@ impl<'a> LeeMeter<'a> {
     /// When input or output do not allow it; so for the other methods.
     pub fn new(network: &'a Network, options: LeeOptions) -> Result<Self, LeeError> {
         let input = network.input();
-        let input_grid = input.grid.ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
+        let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
         // A combination that is asked for by a name that is there already is reported once.
         let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
@@ -203,11 +203,7 @@ impl<'a> LeeMeter<'a> {
 
     /// A grid in the options' kind and units.
     fn placed(&self, grid: &Grid) -> Grid {
-        let of_kind = |g: &Grid| match self.options.grid {
-            GridKind::Tracked => *g,
-            GridKind::AlignCorners => Grid::image(g.rows.samples, g.columns.samples, GridKind::AlignCorners),
-        };
-        of_kind(grid).in_units(self.options.units, &of_kind(&self.input_grid))
+        grid.placed(self.options.grid, self.options.units, &self.input_grid)
     }
 
     /// A_i x for all measured generators: `[7, …]` in front of `x`'s own shape.
@@ -385,7 +381,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Softmax over the last axis, with its tangent.
-fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor, Tensor)> {
+pub(super) fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor, Tensor)> {
     let softmax = Softmax::along(-1);
     let y = softmax.forward(&[value])?;
     let dy = softmax.tangent(&Point { x: &[value], y: &y, dx: &[Some(tangent.shallow_clone())] })?;
@@ -396,7 +392,7 @@ fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor, Tensor)> 
 }
 
 /// What to measure behind the output, and what the group does to it.
-fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
+pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
     let output = network.output();
     let shape = &output.shape;
     let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
@@ -411,7 +407,7 @@ fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, Ou
         None if is_class_vector && !ends_in_softmax => Output::Softmax,
         None => Output::Identity,
     };
-    let action = match (image_like, output.grid) {
+    let action = match (image_like, output.layout.plane()) {
         (false, _) => OutputAction::None,
         (true, Some(grid)) => OutputAction::Image(as_image(&grid)),
         (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),

@@ -4,6 +4,9 @@
 pub mod action;
 mod direction;
 #[cfg(feature = "torch")]
+pub mod layers;
+pub mod layers_report;
+#[cfg(feature = "torch")]
 pub mod lee;
 pub mod lee_report;
 #[cfg(feature = "torch")]

@@ -6,7 +6,7 @@
 //! operators. *Predicted* never runs the operator on its grid: for convolutions and average pooling it comes from the
 //! weights and the transform of h; for activations and max-pooling from the harmonics of σ(h) on a finer grid.
 
-use ndarray::{Array3, Array4};
+use ndarray::{Array2, Array3, Array4};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Elementwise, Operator, Point, Torch};
@@ -111,7 +111,7 @@ pub fn node_theorems(
             match check(step, source, &value.stack, options) {
                 Ok(Ok((node, fold_map))) => {
                     if alone {
-                        map = Some(FoldMap { node: step.name.clone(), ..fold_map });
+                        map = Some(fold_map);
                     }
                     found.push((*at, Ok(node)));
                 }
@@ -212,6 +212,7 @@ fn check(
         Source::Maximum(_) => "max pooling",
         Source::Pointwise(_) => "activation",
     };
+    let map = fold_map(&step.name, &prediction.power, coarse, options.velocity);
     let node = NodeTheorem {
         name: step.name.clone(),
         op: step.op_type.clone(),
@@ -224,17 +225,35 @@ fn check(
         relative_difference: (energy > 0.0).then(|| (difference / energy).sqrt()),
         truncation,
         input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },
-        worst: prediction.worst,
+        worst: worst_folds(&map),
+        damage_at: damage_at(&map),
     };
-    Ok(Ok((node, prediction.map)))
+    Ok(Ok((node, map)))
 }
 
-/// A predicted defect, summed over channels.
+/// A predicted defect.
 struct Prediction {
     spectrum: HalfSpectrum,
+    /// Summed over channels.
     exact: f64,
-    worst: Vec<Fold>,
-    map: FoldMap,
+    power: HalfPower,
+}
+
+/// |H_n|² of the harmonics before the sampling, summed over channels: `[rows, half the columns]`.
+struct HalfPower {
+    fine: GridSize,
+    bins: Array2<f64>,
+}
+
+impl HalfPower {
+    fn of(spectrum: &HalfSpectrum) -> Self {
+        let (_, rows, half) = spectrum.bins().dim();
+        let mut bins = Array2::zeros((rows, half));
+        for channel in spectrum.bins().outer_iter() {
+            bins.zip_mut_with(&channel, |sum, h| *sum += h.norm_sqr());
+        }
+        Self { fine: spectrum.grid(), bins }
+    }
 }
 
 fn predict_convolution(
@@ -256,37 +275,28 @@ fn predict_convolution(
 fn predict(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> Result<Prediction, NodeTheoremError> {
     let defect = strided_defect(spectrum, stride, velocity)?;
     let exact = defect.forms.iter().map(|forms| forms.exact).sum();
-    let map = fold_map(spectrum, stride, velocity);
-    Ok(Prediction { worst: worst_folds(&map), map, spectrum: defect.spectrum, exact })
+    Ok(Prediction { spectrum: defect.spectrum, exact, power: HalfPower::of(spectrum) })
 }
 
-/// Power and damage of every harmonic, summed over channels, the constant in the middle.
-fn fold_map(spectrum: &HalfSpectrum, stride: GridSize, velocity: Velocity) -> FoldMap {
-    let fine = spectrum.grid();
-    let coarse = fine.strided(stride).unwrap_or(fine);
+/// Power and damage of every harmonic, the constant in the middle.
+fn fold_map(name: &str, half_power: &HalfPower, coarse: GridSize, velocity: Velocity) -> FoldMap {
+    let fine = half_power.fine;
     let mut power = vec![vec![0.0; fine.x]; fine.y];
     let mut damage = power.clone();
-    let bins = spectrum.bins();
-    let (_, rows, half) = bins.dim();
     let place = |n: i64, side: usize| (n + side as i64 / 2).rem_euclid(side as i64) as usize;
-    for row in 0..rows {
-        for column in 0..half {
-            let wave = spectrum.wave(row, column);
-            let (from, to) = (fine.derivative_symbol(wave), coarse.derivative_symbol(wave));
-            let rate = velocity.rate(Wave::new(from.x - to.x, from.y - to.y));
-            let here: f64 = bins.slice(ndarray::s![.., row, column]).iter().map(|h| h.norm_sqr()).sum();
-            let mut put = |x: i64, y: i64| {
-                let (y, x) = (place(y, fine.y), place(x, fine.x));
-                power[y][x] = here;
-                damage[y][x] = rate * rate * here;
-            };
-            put(wave.x, wave.y);
-            if spectrum.multiplicity(column) > 1.0 {
-                put(-wave.x, -wave.y);
-            }
+    for ((row, column), &here) in half_power.bins.indexed_iter() {
+        let y = if row > (fine.y - 1) / 2 { row as i64 - fine.y as i64 } else { row as i64 };
+        let wave = Wave::new(column as i64, y);
+        let (from, to) = (fine.derivative_symbol(wave), coarse.derivative_symbol(wave));
+        let rate = velocity.rate(Wave::new(from.x - to.x, from.y - to.y));
+        // The half that is not stored holds the conjugates; a column of its own conjugates finds them at their places.
+        for (x, y) in [(wave.x, wave.y), (-wave.x, -wave.y)] {
+            let (y, x) = (place(y, fine.y), place(x, fine.x));
+            power[y][x] = here;
+            damage[y][x] = rate * rate * here;
         }
     }
-    FoldMap { node: String::new(), fine: fine.into(), coarse: coarse.into(), power, damage }
+    FoldMap { node: name.to_owned(), fine: fine.into(), coarse: coarse.into(), power, damage }
 }
 
 /// How many harmonics are listed.
@@ -312,6 +322,33 @@ fn worst_folds(map: &FoldMap) -> Vec<Fold> {
     folds
 }
 
+/// Where, in multiples of the coarse grid's Nyquist frequency, a tenth, half and nine tenths of the damage are reached.
+fn damage_at(map: &FoldMap) -> [f64; 3] {
+    let [columns, rows] = map.fine;
+    let reach = |at: usize, fine: usize, coarse: usize| {
+        (at as f64 - (fine / 2) as f64).abs() / (coarse as f64 / 2.0).max(f64::MIN_POSITIVE)
+    };
+    let mut damages: Vec<(f64, f64)> = Vec::with_capacity(columns * rows);
+    for (y, row) in map.damage.iter().enumerate() {
+        for (x, &damage) in row.iter().enumerate().filter(|(_, damage)| **damage > 0.0) {
+            damages.push((reach(x, columns, map.coarse[0]).max(reach(y, rows, map.coarse[1])), damage));
+        }
+    }
+    damages.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = damages.iter().map(|(_, damage)| damage).sum();
+    let mut reached = 0.0;
+    let mut places = [0.0; 3];
+    for (place, damage) in damages {
+        reached += damage;
+        for (at, share) in places.iter_mut().zip([0.1, 0.5, 0.9]) {
+            if *at == 0.0 && reached >= share * total {
+                *at = place;
+            }
+        }
+    }
+    places
+}
+
 /// The defect of sampling σ(h), with σ applied on a grid half as fine as the options allow and on the finest.
 fn predict_nonlinear(
     input: &HalfSpectrum,
@@ -320,11 +357,16 @@ fn predict_nonlinear(
     apply: &dyn Fn(&Tensor, i64) -> Torch<Tensor>,
 ) -> Result<(Prediction, Option<Truncation>), NodeTheoremError> {
     let finest = options.oversample.max(2);
-    let before = predict_at(input, stride, options.velocity, finest / 2, apply)?.exact;
+    let before = predict_at(input, stride, options.velocity, finest / 2, apply)?;
     let prediction = predict_at(input, stride, options.velocity, finest, apply)?;
-    let change = (prediction.exact - before).abs();
-    let last_change = if prediction.exact > 0.0 { change / prediction.exact } else { 0.0 };
-    Ok((prediction, Some(Truncation { oversample: finest, last_change })))
+    let (energy, difference) = compare(&before.spectrum, &prediction.spectrum);
+    let over = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+    let truncation = Truncation {
+        oversample: finest,
+        last_change: over((prediction.exact - before.exact).abs(), prediction.exact),
+        field_change: over(difference, energy).sqrt(),
+    };
+    Ok((prediction, Some(truncation)))
 }
 
 fn predict_at(
@@ -337,7 +379,7 @@ fn predict_at(
     let fine_stride = GridSize::new(stride.x * finer, stride.y * finer);
     let mut spectra = Vec::with_capacity(input.channels());
     let mut exact = 0.0;
-    let mut map: Option<FoldMap> = None;
+    let mut power: Option<HalfPower> = None;
     // Channel by channel: the finer grid of all channels at once would not fit into memory.
     for channel in 0..input.channels() {
         let empty = || TransformError::Empty { x: input.grid().x, y: input.grid().y };
@@ -349,23 +391,14 @@ fn predict_at(
         let made = HalfSpectrum::from_samples(array3(&apply(&h, finer as i64)?)?.view())?;
         let one = predict(&made, fine_stride, velocity)?;
         exact += one.exact;
-        map = Some(match map {
-            Some(sum) => added(sum, &one.map),
-            None => one.map,
-        });
+        match &mut power {
+            Some(sum) => sum.bins += &one.power.bins,
+            None => power = Some(one.power),
+        }
         spectra.push(one.spectrum);
     }
-    let map = map.ok_or(TransformError::Empty { x: input.grid().x, y: input.grid().y })?;
-    Ok(Prediction { spectrum: stacked(&spectra)?, exact, worst: worst_folds(&map), map })
-}
-
-fn added(mut sum: FoldMap, other: &FoldMap) -> FoldMap {
-    let add = |sum: &mut Vec<Vec<f64>>, other: &Vec<Vec<f64>>| {
-        sum.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(a, b)| *a += b);
-    };
-    add(&mut sum.power, &other.power);
-    add(&mut sum.damage, &other.damage);
-    sum
+    let power = power.ok_or(TransformError::Empty { x: input.grid().x, y: input.grid().y })?;
+    Ok(Prediction { spectrum: stacked(&spectra)?, exact, power })
 }
 
 fn stacked(spectra: &[HalfSpectrum]) -> Result<HalfSpectrum, NodeTheoremError> {

@@ -72,6 +72,9 @@ pub struct NodeTheorem {
     pub input_above_nyquist: f64,
     /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage.
     pub worst: Vec<Fold>,
+    /// How far out the harmonics lie that do the damage, as multiples of the output grid's Nyquist frequency (the
+    /// larger of the two axes'): a tenth, half and nine tenths of the damage lie at or below.
+    pub damage_at: [f64; 3],
 }
 
 /// How far oversampling went.
@@ -81,6 +84,9 @@ pub struct Truncation {
     pub oversample: usize,
     /// |predicted − predicted on half that grid| / predicted.
     pub last_change: f64,
+    /// ‖δ predicted − δ predicted on half that grid‖/‖δ predicted‖, as fields: for a σ with kinks about the share that
+    /// is still missing, since its harmonics fall off as 1/k² and the missing ones' field as the root of the grid.
+    pub field_change: f64,
 }
 
 /// A harmonic and where it lands.
@@ -117,8 +123,8 @@ pub struct NodeTheorems {
 }
 
 impl NodeTheorems {
-    /// The mean over images of the same network's results: energies and shares averaged, differences at their largest,
-    /// the worst folds of the first image.
+    /// The mean over images of the same network's results: energies, shares and places averaged, differences at their
+    /// largest, the worst folds of the first image.
     pub fn mean(mut images: Vec<Self>) -> Self {
         let count = images.len().max(1) as f64;
         let Some(mut mean) = images.pop() else { return Self::default() };
@@ -137,12 +143,15 @@ impl NodeTheorems {
                 };
                 if let (Some(a), Some(b)) = (&mut node.truncation, &other.truncation) {
                     a.last_change = a.last_change.max(b.last_change);
+                    a.field_change = a.field_change.max(b.field_change);
                 }
                 node.worst.clone_from(&other.worst);
+                node.damage_at.iter_mut().zip(other.damage_at).for_each(|(a, b)| *a += b);
             }
             node.predicted /= count;
             node.measured /= count;
             node.input_above_nyquist /= count;
+            node.damage_at.iter_mut().for_each(|at| *at /= count);
         }
         mean
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::text::quoted;
 use crate::measure::lee_report::LeeReport;
 
 /// One row per generator under the header `name,lee,sem,mean_abs,relative`; a field that does not exist is empty.
@@ -23,13 +24,4 @@ pub fn lee_csv(report: &LeeReport) -> String {
         );
     }
     text
-}
-
-/// RFC 4180: quotes around fields with separators, quotes doubled.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }

@@ -4,11 +4,12 @@ use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
 
+use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
+
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
 /// The bars end here even on a wide terminal: longer ones say no more.
 const LONGEST_BAR: usize = 30;
-const GAP: &str = "  ";
 
 /// The report as lines of at most `width` columns (taken as 60 where it is less), without colours.
 ///
@@ -70,18 +71,6 @@ fn cells(name: &str, lee: &GeneratorLee) -> [String; 5] {
     [name.to_owned(), compact(lee.lee), sem, compact(lee.mean_abs), optional(lee.relative)]
 }
 
-/// In eighths of a column.
-fn bar(value: f64, largest: f64, room: usize) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    if largest <= 0.0 || value <= 0.0 {
-        return String::new();
-    }
-    let eighths = (value / largest * room as f64 * 8.0).round() as usize;
-    // What is not zero is seen.
-    let eighths = if room > 0 { eighths.max(1) } else { 0 };
-    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
-}
-
 fn spectrum(report: &LeeReport) -> Vec<String> {
     if report.symmetry_spectrum.is_empty() {
         return Vec::new();
@@ -127,39 +116,4 @@ fn cost(report: &LeeReport) -> String {
         line += &format!(", {} × a forward of 8 images of {} ms", times(batch), compact(batch));
     }
     line + "."
-}
-
-fn pad_left(text: &str, width: usize) -> String {
-    " ".repeat(width.saturating_sub(text.chars().count())) + text
-}
-
-fn pad_right(text: &str, width: usize) -> String {
-    text.to_owned() + &" ".repeat(width.saturating_sub(text.chars().count()))
-}
-
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Broken between words where it is too long; a word longer than a line is left whole.
-fn wrapped(line: &str, width: usize) -> Vec<String> {
-    if line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let mut lines = vec![String::new()];
-    for word in line.split(' ') {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
-            lines.push(format!("{GAP}{word}"));
-        } else {
-            if !lines[last].is_empty() {
-                lines[last].push(' ');
-            }
-            lines[last].push_str(word);
-        }
-    }
-    lines
 }

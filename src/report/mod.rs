@@ -2,15 +2,24 @@
 
 mod finite;
 mod json;
+mod layers_csv;
+mod layers_table;
 mod lee_csv;
 mod lee_table;
+mod node_theorem_csv;
+mod node_theorem_table;
 mod output;
 mod spectrum_table;
+mod text;
 mod vectors;
 
 pub use json::{JsonError, json_bytes};
+pub use layers_csv::layers_csv;
+pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
+pub use node_theorem_csv::node_theorem_csv;
+pub use node_theorem_table::node_theorem_table;
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};

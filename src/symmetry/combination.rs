@@ -87,6 +87,13 @@ impl Combination {
         &self.coefficients
     }
 
+    /// The combination without one of its generators; none where nothing is left.
+    pub fn without(&self, generator: Generator) -> Option<Self> {
+        let mut rest = self.clone();
+        rest.coefficients[generator.index()] = 0.0;
+        rest.coefficients.iter().any(|&a| a != 0.0).then_some(rest)
+    }
+
     /// The vector field Σ a_i v_i(u).
     pub fn field(&self, u: [f64; 2]) -> [f64; 2] {
         MEASURED.iter().zip(&self.coefficients).fold([0.0; 2], |[x, y], (g, a)| {

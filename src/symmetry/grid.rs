@@ -162,6 +162,15 @@ impl Grid {
         }
     }
 
+    /// These samples, tracked from `input`, with positions of the given kind and in the given units.
+    pub fn placed(&self, kind: GridKind, units: Units, input: &Self) -> Self {
+        let of_kind = |g: &Self| match kind {
+            GridKind::Tracked => *g,
+            GridKind::AlignCorners => Self::image(g.rows.samples, g.columns.samples, GridKind::AlignCorners),
+        };
+        of_kind(self).in_units(units, &of_kind(input))
+    }
+
     /// Whether both grids have the same samples, to rounding.
     pub fn agrees_with(&self, other: &Self) -> bool {
         self.rows.agrees_with(&other.rows) && self.columns.agrees_with(&other.columns)

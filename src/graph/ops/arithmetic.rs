@@ -151,6 +151,10 @@ impl Linear for Scaling {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_mul(&self.factor)?])
     }
 
+    fn constants(&self) -> Vec<&Tensor> {
+        vec![&self.factor]
+    }
+
     fn is_fresh(&self) -> bool {
         true
     }
@@ -246,6 +250,10 @@ struct Division {
 impl Linear for Division {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_div(&self.divisor)?])
+    }
+
+    fn constants(&self) -> Vec<&Tensor> {
+        vec![&self.divisor]
     }
 
     fn is_fresh(&self) -> bool {

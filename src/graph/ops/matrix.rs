@@ -6,8 +6,8 @@ use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
 
-fn built(operator: Operator) -> Build {
-    Ok(Built { operator, flow: Flow::Lost })
+fn built(operator: Operator, flow: Flow) -> Build {
+    Ok(Built { operator, flow })
 }
 
 /// How the operands of a matrix product are seen.
@@ -122,15 +122,20 @@ pub fn matmul(b: &mut Builder<'_>) -> Build {
         .ok_or_else(|| b.invalid("the inner sizes, or the stacks, of its operands do not fit each other"))?;
     out.extend([rows, columns]);
     b.check_size(&out)?;
-    built(match (b.operand(0)?, b.operand(1)?) {
+    // Sites are followed through plain products of matrices.
+    let plain = |side: usize| ranks[side] >= 2 && !transposed[side];
+    let flow = |sides: &[usize], flow: Flow| if sides.iter().all(|&side| plain(side)) { flow } else { Flow::Lost };
+    match (b.operand(0)?, b.operand(1)?) {
         (Operand::Varying(_), Operand::Constant(constant)) => {
-            Operator::Linear(Box::new(MatrixMap { constant: sides.view(&constant, 1)?, side: 0, sides }))
+            let op = MatrixMap { constant: sides.view(&constant, 1)?, side: 0, sides };
+            built(Operator::Linear(Box::new(op)), flow(&[0], Flow::Mixed { axis: -1 }))
         }
         (Operand::Constant(constant), Operand::Varying(_)) => {
-            Operator::Linear(Box::new(MatrixMap { constant: sides.view(&constant, 0)?, side: 1, sides }))
+            let op = MatrixMap { constant: sides.view(&constant, 0)?, side: 1, sides };
+            built(Operator::Linear(Box::new(op)), flow(&[1], Flow::Mixed { axis: -2 }))
         }
-        _ => Operator::Differentiable(Box::new(MatrixProduct { sides })),
-    })
+        _ => built(Operator::Differentiable(Box::new(MatrixProduct { sides })), flow(&[0, 1], Flow::Product)),
+    }
 }
 
 /// y = α·x'·W + β·c with x' = x or xᵀ.
@@ -202,21 +207,22 @@ pub fn gemm(b: &mut Builder<'_>) -> Build {
     let bias_rank = if b.has(2) { b.shape(2)?.len() } else { 0 };
     // Numbered anew: the operator sees its varying inputs in the order in which they were asked for.
     let (a, w) = (b.operand(0)?, b.operand(1)?);
-    built(match (a, w, bias) {
+    match (a, w, bias) {
         (Operand::Varying(0), Operand::Constant(weight), None | Some(Operand::Constant(_))) => {
             let weight = if transposed[1] { weight.f_transpose(0, 1)? } else { weight };
             let weight = if factors[0] == 1.0 { weight } else { weight.f_mul_scalar(factors[0])? };
             let offset = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
             let offset =
                 offset.map(|c| if factors[1] == 1.0 { Ok(c) } else { c.f_mul_scalar(factors[1]) }).transpose()?;
-            Operator::Linear(Box::new(Dense { weight, transposed: transposed[0], offset }))
+            let flow = if transposed[0] { Flow::Lost } else { Flow::Mixed { axis: -1 } };
+            built(Operator::Linear(Box::new(Dense { weight, transposed: transposed[0], offset })), flow)
         }
         (a, w, bias) => {
             let op =
                 GeneralProduct { operands: [Some(a), Some(w), bias], ranks: [2, 2, bias_rank], transposed, factors };
-            Operator::Automatic(Box::new(op))
+            built(Operator::Automatic(Box::new(op)), Flow::Lost)
         }
-    })
+    }
 }
 
 /// A sum over letters: Σ Π x_i.
@@ -306,7 +312,8 @@ pub fn einsum(b: &mut Builder<'_>) -> Build {
     let operands = (0..terms.len()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
     let moving = operands.iter().filter(|operand| matches!(operand, Operand::Varying(_))).count();
     let op = Contraction { operands, terms, output, letters: [lane, tangent] };
-    built(if moving == 1 { Operator::Linear(Box::new(op)) } else { Operator::Differentiable(Box::new(op)) })
+    let operator = if moving == 1 { Operator::Linear(Box::new(op)) } else { Operator::Differentiable(Box::new(op)) };
+    built(operator, Flow::Lost)
 }
 
 /// NumPy's rule for an equation without an arrow: the letters that come once, in order, behind the ellipsis.

@@ -22,6 +22,10 @@ impl Linear for ChannelAffine {
     fn offset(&self) -> Option<&Tensor> {
         Some(&self.offset)
     }
+
+    fn constants(&self) -> Vec<&Tensor> {
+        vec![&self.scale, &self.offset]
+    }
 }
 
 /// BatchNormalization at test time.

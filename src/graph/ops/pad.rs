@@ -40,6 +40,10 @@ impl Linear for ConstantPad {
     fn is_fresh(&self) -> bool {
         self.begin.iter().chain(&self.end).any(|&p| p != 0)
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Padding by copies of the input's own samples: an index per axis.
@@ -56,6 +60,10 @@ impl Linear for IndexPad {
             y = y.f_index_select(*axis, index)?;
         }
         Ok(vec![y])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 

@@ -283,8 +283,9 @@ impl Linear for GlobalAverage {
 pub fn global_average_pool(b: &mut Builder<'_>) -> Build {
     let shape = spatial_input(b)?;
     b.varying_input(0)?;
-    let axes = (2 - shape.len() as i64..0).collect();
-    Ok(Built { operator: Operator::Linear(Box::new(GlobalAverage { axes })), flow: Flow::Lost })
+    let axes: Vec<i64> = (2 - shape.len() as i64..0).collect();
+    let flow = Flow::Reduced { axes: axes.clone(), keep: true };
+    Ok(Built { operator: Operator::Linear(Box::new(GlobalAverage { axes })), flow })
 }
 
 #[derive(Debug)]
@@ -320,5 +321,6 @@ impl Differentiable for GlobalMax {
 pub fn global_max_pool(b: &mut Builder<'_>) -> Build {
     let axes = spatial_input(b)?.len() as i64 - 2;
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax { axes })), flow: Flow::Lost })
+    let flow = Flow::Reduced { axes: (-axes..0).collect(), keep: true };
+    Ok(Built { operator: Operator::Differentiable(Box::new(GlobalMax { axes })), flow })
 }

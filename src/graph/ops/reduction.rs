@@ -128,6 +128,10 @@ impl Linear for Unchanged {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![x[0].shallow_clone()])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// The axes of a reduction: an attribute, or an input in later opsets.
@@ -174,8 +178,7 @@ pub fn reduce(b: &mut Builder<'_>) -> Build {
     if nothing && matches!(reduction, Reduction::Max | Reduction::Min) {
         return Err(b.unsupported("the extremum of no entries", String::new()));
     }
-    // A mean over channels keeps rows and columns.
-    let flow = if keep && rank == 4 && axes.iter().all(|&a| a < -2) { Flow::Pointwise } else { Flow::Lost };
+    let flow = Flow::Reduced { axes: axes.clone(), keep };
     let op = Box::new(Reduce { reduction, axes, keep });
     let operator = match reduction {
         Reduction::Mean | Reduction::Sum => Operator::Linear(op),

@@ -21,6 +21,10 @@ impl Linear for View {
         wanted.extend(&self.shape);
         Ok(vec![x[0].f_reshape(wanted)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 fn view(b: &mut Builder<'_>, shape: Vec<i64>) -> Build {
@@ -127,6 +131,10 @@ impl Linear for Permutation {
         order.extend(self.axes.iter().map(|a| a + lead as i64));
         Ok(vec![x[0].f_permute(order)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Transpose: reverses the axes unless `perm` says otherwise.
@@ -149,6 +157,10 @@ struct Identity;
 impl Linear for Identity {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![x[0].shallow_clone()])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 
@@ -198,6 +210,10 @@ impl Linear for Blocks {
         let mut wanted = size[..size.len() - 4].to_vec();
         wanted.extend(shape);
         Ok(vec![y.f_reshape(wanted)?])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 

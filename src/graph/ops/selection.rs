@@ -55,6 +55,10 @@ impl Linear for Join {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Concat.
@@ -95,6 +99,10 @@ struct Parts {
 impl Linear for Parts {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         x[0].f_split_with_sizes(self.sizes.as_slice(), self.axis)
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 
@@ -149,6 +157,10 @@ impl Linear for Cuts {
             y = y.f_slice(cut.axis, cut.start, cut.end, cut.step)?;
         }
         Ok(vec![y])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 }
 
@@ -226,6 +238,10 @@ impl Linear for Take {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Gather with constant indices.
@@ -264,6 +280,10 @@ impl Linear for Spread {
         wanted.extend(&self.shape);
         Ok(vec![x.f_expand(wanted, false)?])
     }
+
+    fn selects(&self) -> bool {
+        true
+    }
 }
 
 /// Expand: broadcasts to a shape, both ways.
@@ -291,6 +311,10 @@ impl Linear for Tiled {
     }
 
     fn is_fresh(&self) -> bool {
+        true
+    }
+
+    fn selects(&self) -> bool {
         true
     }
 }
@@ -376,6 +400,10 @@ impl Linear for TakeElements {
     }
 
     fn is_fresh(&self) -> bool {
+        true
+    }
+
+    fn selects(&self) -> bool {
         true
     }
 }

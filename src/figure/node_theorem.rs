@@ -1,0 +1,275 @@
+//! The theorem on the nodes of a network: prediction against measurement.
+
+use plotters::backend::DrawingBackend;
+use plotters::chart::ChartBuilder;
+use plotters::element::{Circle, PathElement, Polygon};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::canvas::{Area, Figure, FigureError};
+use super::number::power_of_ten;
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
+use crate::measure::node_theorem_report::{NodeTheorem, NodeTheoremReport};
+
+/// Left: predicted against measured defect, one mark per node. Right: how far the two fields are apart, node by node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeTheoremFigure<'a>(pub &'a NodeTheoremReport);
+
+const WIDTH: u32 = 1180;
+const HEIGHT: u32 = 620;
+const MARGIN: i32 = 28;
+/// Where panels begin, below title, note and legend.
+const TOP: u32 = 104;
+const LEFT_PANEL: u32 = 560;
+/// From its middle to its edge.
+const MARK: i32 = 6;
+
+/// Shape and colour of a kind; shapes differ, so that grey print loses nothing.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Convolution,
+    Average,
+    Maximum,
+    Activation,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Convolution, Self::Average, Self::Maximum, Self::Activation];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Convolution => "strided convolution",
+            Self::Average => "average pooling",
+            Self::Maximum => "max pooling",
+            Self::Activation => "activation",
+        }
+    }
+
+    fn of(node: &NodeTheorem) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.name() == node.kind).unwrap_or(Self::Activation)
+    }
+
+    fn color(self) -> RGBColor {
+        match self {
+            Self::Convolution => SERIES[0],
+            Self::Average => SERIES[2],
+            Self::Maximum => SERIES[3],
+            Self::Activation => SERIES[1],
+        }
+    }
+
+    /// The corners of its mark around `at`; a circle has none.
+    fn outline(self, (x, y): (i32, i32)) -> Vec<(i32, i32)> {
+        let around = |points: &[(i32, i32)]| points.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+        match self {
+            Self::Convolution => Vec::new(),
+            Self::Average => around(&[(-5, -5), (5, -5), (5, 5), (-5, 5)]),
+            Self::Maximum => around(&[(-6, 5), (6, 5), (0, -7)]),
+            Self::Activation => around(&[(-7, 0), (0, -7), (7, 0), (0, 7)]),
+        }
+    }
+
+    fn mark<DB: DrawingBackend>(self, area: &Area<DB>, at: (i32, i32)) -> Result<(), FigureError> {
+        if self == Self::Convolution {
+            area.draw(&Circle::new(at, MARK, self.color().mix(0.9).filled()))?;
+            area.draw(&Circle::new(at, MARK, INK.stroke_width(1)))?;
+            return Ok(());
+        }
+        let mut outline = self.outline(at);
+        area.draw(&Polygon::new(outline.clone(), self.color().mix(0.9).filled()))?;
+        outline.extend(outline.first().copied());
+        area.draw(&PathElement::new(outline, INK.stroke_width(1)))?;
+        Ok(())
+    }
+}
+
+impl Figure for NodeTheoremFigure<'_> {
+    fn size(&self) -> (u32, u32) {
+        (WIDTH, HEIGHT)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let report = self.0;
+        let numbers =
+            report.nodes.iter().flat_map(|node| [Some(node.predicted), Some(node.measured), node.relative_difference]);
+        if numbers.flatten().any(|number| !number.is_finite()) {
+            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+        }
+        self.header(root)?;
+        let (_, panels) = root.split_vertically(TOP);
+        let (left, right) = panels.split_horizontally(LEFT_PANEL);
+        scatter(&left, &report.nodes)?;
+        differences(&right, &report.nodes)
+    }
+}
+
+impl NodeTheoremFigure<'_> {
+    fn header<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let report = self.0;
+        let width = WIDTH as i32 - 2 * MARGIN;
+        let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+        let title = format!("The aliasing theorem on the nodes of {}", printable(model));
+        root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
+        let images = match &report.image_names[..] {
+            [name] => name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(),
+            names => format!("{} images", names.len()),
+        };
+        let velocity = report.velocity.map(|v| v.to_string().replace('-', "−"));
+        let mut note = format!(
+            "mean square of the defect on {images}, v = ({}, {}) lengths of the torus, {}",
+            velocity[0], velocity[1], report.precision
+        );
+        if let Some(truncation) = report.nodes.iter().find_map(|node| node.truncation) {
+            note += &format!("; nonlinear nodes are predicted on a grid {} × finer", truncation.oversample);
+        }
+        root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
+        let mut x = MARGIN + 8;
+        for kind in Kind::ALL {
+            let count = report.nodes.iter().filter(|node| Kind::of(node) == kind).count();
+            if count == 0 {
+                continue;
+            }
+            let text = format!("{} ({count})", kind.name());
+            kind.mark(root, (x, 82))?;
+            root.draw_text(&text, &anchored(style::label(), HPos::Left, VPos::Center), (x + 14, 82))?;
+            x += 44 + root.estimate_text_size(&text, &style::label())?.0 as i32;
+        }
+        if report.nodes.iter().any(|node| node.truncation.is_some()) {
+            dash(root, (x, 82))?;
+            let text = "change when that grid was last doubled";
+            root.draw_text(text, &anchored(style::label(), HPos::Left, VPos::Center), (x + 16, 82))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a grid twice as coarse left out.
+fn dash<DB: DrawingBackend>(area: &Area<DB>, (x, y): (i32, i32)) -> Result<(), FigureError> {
+    area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], WHITE.stroke_width(4)))?;
+    area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], INK.stroke_width(2)))?;
+    Ok(())
+}
+
+/// Whole decades around positive values, as exponents.
+fn decades(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let logs = values.filter(|value| *value > 0.0).map(f64::log10);
+    let (least, most) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), log| (low.min(log), high.max(log)));
+    let (first, last) = ((least - 0.05).floor(), (most + 0.05).ceil());
+    first.is_finite().then_some((first, last.max(first + 1.0)))
+}
+
+fn decade_label(exponent: &f64) -> String {
+    if exponent.fract().abs() < 1e-9 { power_of_ten(exponent.round() as i32) } else { String::new() }
+}
+
+/// Labels of an axis over so many decades, so that they fall on whole ones.
+fn labels((first, last): (f64, f64)) -> usize {
+    (last - first) as usize + 1
+}
+
+fn nothing<DB: DrawingBackend>(area: &Area<DB>, text: &str) -> Result<(), FigureError> {
+    let (width, height) = area.dim_in_pixel();
+    let centred = anchored(style::axis(), HPos::Center, VPos::Center);
+    area.draw_text(text, &centred, (width as i32 / 2, height as i32 / 2))?;
+    Ok(())
+}
+
+fn scatter<DB: DrawingBackend>(area: &Area<DB>, nodes: &[NodeTheorem]) -> Result<(), FigureError> {
+    let drawn: Vec<&NodeTheorem> = nodes.iter().filter(|node| node.predicted > 0.0 && node.measured > 0.0).collect();
+    let Some(reach) = decades(drawn.iter().flat_map(|node| [node.predicted, node.measured])) else {
+        return nothing(area, "no node has a defect");
+    };
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(8)
+        .margin_right(18)
+        .margin_bottom(12)
+        .margin_left(16)
+        .x_label_area_size(54)
+        .y_label_area_size(74)
+        .build_cartesian_2d(reach.0..reach.1, reach.0..reach.1)?;
+    chart
+        .configure_mesh()
+        .light_line_style(GRID.mix(0.0))
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .x_desc("measured")
+        .y_desc("predicted")
+        .axis_desc_style(style::axis())
+        .label_style(style::label())
+        .x_labels(labels(reach))
+        .y_labels(labels(reach))
+        .x_label_formatter(&decade_label)
+        .y_label_formatter(&decade_label)
+        .draw()?;
+    let ends = vec![(reach.0, reach.0), (reach.1, reach.1)];
+    chart.draw_series([PathElement::new(ends, FAINT_INK.stroke_width(1))])?;
+    let (base_x, base_y) = area.get_base_pixel();
+    let place = |x: f64, y: f64| {
+        let (x, y) = chart.backend_coord(&(x, y));
+        (x - base_x, y - base_y)
+    };
+    let (x, y) = place(reach.1, reach.1);
+    area.draw_text("equal", &anchored(style::note(), HPos::Right, VPos::Top), (x - 40, y + 10))?;
+    // Convolutions last: exact ones may not hide below others.
+    for kind in [Kind::Activation, Kind::Maximum, Kind::Average, Kind::Convolution] {
+        for node in drawn.iter().filter(|node| Kind::of(node) == kind) {
+            kind.mark(area, place(node.measured.log10(), node.predicted.log10()))?;
+        }
+    }
+    let hidden = nodes.len() - drawn.len();
+    if hidden > 0 {
+        let text = format!("not drawn: {hidden} without a defect");
+        let (x, y) = place(reach.1, reach.0);
+        area.draw_text(&text, &anchored(style::note(), HPos::Right, VPos::Bottom), (x - 6, y - 6))?;
+    }
+    Ok(())
+}
+
+fn differences<DB: DrawingBackend>(area: &Area<DB>, nodes: &[NodeTheorem]) -> Result<(), FigureError> {
+    let all = nodes.iter().flat_map(|node| [node.relative_difference, node.truncation.map(|t| t.field_change)]);
+    // Rounding has no floor in a double; below this it is all the same.
+    const FLOOR: f64 = 1e-17;
+    let Some((first, last)) = decades(all.flatten().map(|value| value.max(FLOOR))) else {
+        return nothing(area, "nothing was measured");
+    };
+    let last = last.max(0.0);
+    let count = nodes.len() as f64;
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(8)
+        .margin_right(28)
+        .margin_bottom(12)
+        .margin_left(10)
+        .x_label_area_size(54)
+        .y_label_area_size(80)
+        .build_cartesian_2d(0.0..count + 1.0, first..last)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(GRID.mix(0.0))
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .x_desc("node, in the order of the network")
+        .y_desc("‖predicted − measured‖ / ‖measured‖")
+        .axis_desc_style(style::axis())
+        .label_style(style::label())
+        .x_labels(8)
+        .y_labels(labels((first, last)))
+        .x_label_formatter(&|x| if x.fract() == 0.0 && *x > 0.0 { format!("{x:.0}") } else { String::new() })
+        .y_label_formatter(&decade_label)
+        .draw()?;
+    let (base_x, base_y) = area.get_base_pixel();
+    let place = |x: f64, y: f64| {
+        let (x, y) = chart.backend_coord(&(x, y.max(FLOOR).log10()));
+        (x - base_x, y - base_y)
+    };
+    for (index, node) in nodes.iter().enumerate() {
+        let at = index as f64 + 1.0;
+        if let Some(truncation) = node.truncation {
+            dash(area, place(at, truncation.field_change))?;
+        }
+        if let Some(difference) = node.relative_difference {
+            Kind::of(node).mark(area, place(at, difference))?;
+        }
+    }
+    Ok(())
+}

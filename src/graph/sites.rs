@@ -1,0 +1,322 @@
+//! Following sites through a graph, entry by entry, to learn layouts.
+//!
+//! Every entry of a value gets a *label*: the number of the site of the input plane that it belongs to, from 1, row by
+//! row, or 0 where it has none. Operators that only move entries (reshape, transpose, slice, join, roll, window) are
+//! run on the labels themselves, so whatever they do is followed exactly. Operators that mix entries keep a label
+//! where all entries that they mix have it. From labels a layout is read back only where every site is there exactly
+//! once in every channel: a wrong layout is worse than none.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::symmetry::{Axis, Grid};
+
+use super::layout::{Flow, Layout, SiteMap};
+use super::operator::{Operator, Torch};
+
+/// The labels of a value.
+#[derive(Debug)]
+pub struct Labels {
+    /// What the labels number; none where no entry has a site.
+    grid: Option<Grid>,
+    /// Of the value's shape.
+    ids: Tensor,
+    /// Entries relate two sites, of which the label is one (the weights of an attention): no layout.
+    relation: bool,
+}
+
+impl Labels {
+    fn copy(&self) -> Self {
+        Self { grid: self.grid, ids: self.ids.shallow_clone(), relation: self.relation }
+    }
+
+    fn with(&self, ids: Tensor) -> Self {
+        Self { grid: self.grid, ids, relation: self.relation }
+    }
+
+    /// The labels of a value of the given layout; none where it has none.
+    pub fn of(layout: &Layout, shape: &[i64], device: Device) -> Torch<Option<Self>> {
+        let none = (Kind::Double, device);
+        Ok(match layout {
+            Layout::Unknown => None,
+            Layout::Still => Some(Self { grid: None, ids: Tensor::f_zeros(shape, none)?, relation: false }),
+            Layout::Map(map) => {
+                let (rows, columns) = (map.grid.rows.samples as i64, map.grid.columns.samples as i64);
+                let ids = Tensor::f_arange_start(1, rows * columns + 1, none)?.f_view([rows, columns])?;
+                let mut size = vec![1; shape.len().saturating_sub(map.axes.len())];
+                size.extend([rows, columns]);
+                // One channel's labels, put where the value keeps them, then the same for all channels.
+                let mut one = vec![1; shape.len()];
+                for &axis in &map.axes {
+                    let at = (shape.len() as i64 + axis) as usize;
+                    one[at] = shape[at];
+                }
+                let ids = map.scatter(&ids.f_view(size.as_slice())?, &one)?.f_expand(shape, false)?;
+                Some(Self { grid: Some(map.grid), ids, relation: false })
+            }
+        })
+    }
+
+    /// The layout, where every site is there once in every channel.
+    pub fn layout(&self) -> Torch<Layout> {
+        let shape = self.ids.size();
+        let axes: Vec<usize> = (0..shape.len()).filter(|&a| varies(&self.ids, a as i64).unwrap_or(true)).collect();
+        if self.relation {
+            return Ok(Layout::Unknown);
+        }
+        let mut one = self.ids.shallow_clone();
+        for axis in (0..shape.len()).rev().filter(|a| !axes.contains(a)) {
+            one = one.f_select(axis as i64, 0)?;
+        }
+        let ids: Vec<f64> = Vec::try_from(&one.f_contiguous()?.f_view([-1])?)?;
+        let Some(grid) = self.grid.filter(|_| ids.iter().any(|&id| id > 0.0)) else {
+            return Ok(Layout::Still);
+        };
+        let sites = grid.rows.samples * grid.columns.samples;
+        let mut places = vec![-1; sites];
+        for (place, &id) in ids.iter().enumerate().filter(|(_, id)| **id > 0.0) {
+            match places.get_mut(id as usize - 1) {
+                Some(free) if *free < 0 => *free = place as i64,
+                _ => return Ok(Layout::Unknown),
+            }
+        }
+        if places.contains(&-1) || axes.is_empty() {
+            return Ok(Layout::Unknown);
+        }
+        let in_order = ids.len() == sites && places.iter().enumerate().all(|(site, &place)| site as i64 == place);
+        // Rows of one sample: the axis of rows does not vary, and the value is a plane all the same.
+        let axes: Vec<i64> = axes.iter().map(|&a| a as i64 - shape.len() as i64).collect();
+        let planar = shape.len() == 4
+            && in_order
+            && shape[2..] == [grid.rows.samples as i64, grid.columns.samples as i64]
+            && axes.iter().all(|&a| a >= -2);
+        if planar {
+            return Ok(Layout::planar(grid));
+        }
+        Ok(Layout::Map(SiteMap { grid, axes, places: (!in_order).then(|| Arc::new(places)) }))
+    }
+}
+
+/// Whether labels differ along an axis.
+fn varies(ids: &Tensor, axis: i64) -> Torch<bool> {
+    if ids.size()[axis as usize] < 2 {
+        return Ok(false);
+    }
+    Ok(ids.f_ne_tensor(&ids.f_narrow(axis, 0, 1)?)?.f_any()?.f_int64_value(&[])? != 0)
+}
+
+/// A varying input of an operator.
+pub struct Known<'a> {
+    /// Its shape.
+    pub shape: &'a [i64],
+    /// Its layout.
+    pub layout: &'a Layout,
+    /// Its labels, where they say more than the layout.
+    pub labels: Option<&'a Labels>,
+    /// Where operators keep their constants.
+    pub device: Device,
+}
+
+impl Known<'_> {
+    fn labels(&self) -> Torch<Option<Labels>> {
+        match self.labels {
+            Some(labels) => Ok(Some(labels.copy())),
+            None => Labels::of(self.layout, self.shape, self.device),
+        }
+    }
+}
+
+/// What is known of an operator's outputs, of the given shapes.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn outputs(
+    operator: &Operator,
+    flow: &Flow,
+    inputs: &[Known<'_>],
+    shapes: &[Vec<i64>],
+) -> Torch<Vec<(Layout, Option<Labels>)>> {
+    let planes: Vec<(&[i64], Option<Grid>)> = inputs.iter().map(|k| (k.shape, k.layout.plane())).collect();
+    let planar = inputs.iter().all(|k| k.layout.plane().is_some() || !matches!(k.layout, Layout::Map(_)));
+    let grids: Vec<Option<Grid>> =
+        shapes.iter().map(|shape| if planar { flow.grid(&planes, shape) } else { None }).collect();
+    if grids.iter().all(Option::is_some) {
+        return Ok(grids.into_iter().flatten().map(|grid| (Layout::planar(grid), None)).collect());
+    }
+    if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
+        return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
+    }
+    let found: Vec<Option<Labels>> = match (operator, flow) {
+        (Operator::Linear(op), _) if op.selects() => {
+            let Some(ids) = inputs.iter().map(Known::labels).collect::<Torch<Option<Vec<Labels>>>>()? else {
+                return Ok(nothing(shapes));
+            };
+            let Some((grid, relation)) = common(&ids) else { return Ok(nothing(shapes)) };
+            let lanes = ids.iter().map(|l| l.ids.f_unsqueeze(0)).collect::<Torch<Vec<_>>>()?;
+            let moved = op.apply(&lanes.iter().collect::<Vec<_>>())?;
+            let moved = moved.into_iter().map(|y| y.f_squeeze_dim(0)?.f_to_kind(Kind::Double));
+            moved.map(|ids| Ok(Some(Labels { grid, ids: ids?, relation }))).collect::<Torch<_>>()?
+        }
+        (_, Flow::Pointwise) => shapes.iter().map(|shape| merged(inputs, shape)).collect::<Torch<_>>()?,
+        (_, Flow::Mixed { axis }) => {
+            shapes.iter().map(|shape| mixed(&inputs[0], *axis, shape)).collect::<Torch<_>>()?
+        }
+        (_, Flow::Product) => shapes.iter().map(|shape| product(inputs, shape)).collect::<Torch<_>>()?,
+        (_, Flow::Reduced { axes, keep }) => {
+            shapes.iter().map(|shape| reduced(&inputs[0], axes, *keep, shape)).collect::<Torch<_>>()?
+        }
+        _ => return Ok(nothing(shapes)),
+    };
+    found
+        .into_iter()
+        .map(|labels| {
+            let layout = labels.as_ref().map_or(Ok(Layout::Unknown), Labels::layout)?;
+            // Labels are kept only where a layout does not say as much.
+            let keep = matches!(layout, Layout::Unknown);
+            Ok((layout, labels.filter(|_| keep)))
+        })
+        .collect()
+}
+
+fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
+    shapes.iter().map(|_| (Layout::Unknown, None)).collect()
+}
+
+/// The one grid that all labels number, and whether one is a relation.
+fn common(labels: &[Labels]) -> Option<(Option<Grid>, bool)> {
+    let mut grid: Option<Grid> = None;
+    for of in labels.iter().filter_map(|l| l.grid) {
+        match grid {
+            Some(first) if !first.agrees_with(&of) => return None,
+            _ => grid = Some(of),
+        }
+    }
+    Some((grid, labels.iter().any(|l| l.relation)))
+}
+
+/// Entry by entry: the labels that the inputs agree on. Inputs without any have no say: what is added to a map, or
+/// multiplied with it, entry by entry, lies where the map lies.
+fn merged(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
+    let mut found: Option<Labels> = None;
+    for labels in inputs.iter().map(Known::labels) {
+        let Some(labels) = labels?.filter(|l| l.grid.is_some()) else { continue };
+        let labels = labels.with(labels.ids.f_expand(shape, false)?);
+        found = match found {
+            None => Some(labels),
+            Some(first) => {
+                let same = common(&[first.copy(), labels.copy()]).is_some() && first.ids.f_equal(&labels.ids)?;
+                if !same {
+                    return Ok(None);
+                }
+                Some(Labels { relation: first.relation || labels.relation, ..first })
+            }
+        };
+    }
+    Ok(found)
+}
+
+/// A sum over an axis.
+fn mixed(input: &Known<'_>, axis: i64, shape: &[i64]) -> Torch<Option<Labels>> {
+    let Some(labels) = input.labels()? else { return Ok(None) };
+    let labels = if varies(&labels.ids, labels.ids.dim() as i64 + axis)? {
+        match if axis == -1 { blocks(&labels)? } else { None } {
+            Some(blocks) => blocks,
+            None => return Ok(None),
+        }
+    } else {
+        labels.with(labels.ids.f_narrow(axis, 0, 1)?)
+    };
+    Ok(Some(labels.with(labels.ids.f_expand(shape, false)?)))
+}
+
+/// Where the last axis holds disjoint blocks of sites, as a patch merging has it: the grid of the blocks' centres.
+fn blocks(of: &Labels) -> Torch<Option<Labels>> {
+    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(None) };
+    let mut size = of.ids.size();
+    let length = size.pop().unwrap_or(1) as usize;
+    let ids: Vec<f64> = Vec::try_from(&of.ids.f_contiguous()?.f_view([-1])?)?;
+    let (rows, columns) = (grid.rows.samples, grid.columns.samples);
+    let mut seen = HashSet::new();
+    let device = of.ids.device();
+    let (mut centres, mut block) = (Vec::new(), None);
+    for entries in ids.chunks_exact(length) {
+        let sites: BTreeSet<usize> = entries.iter().map(|&id| id as usize).collect();
+        if sites.contains(&0)
+            || *block.get_or_insert(sites.len()) != sites.len()
+            || !sites.iter().all(|s| seen.insert(*s))
+        {
+            return Ok(None);
+        }
+        let mean = |f: &dyn Fn(usize) -> usize| sites.iter().map(|s| f(s - 1) as f64).sum::<f64>() / sites.len() as f64;
+        centres.push([mean(&|s| s / columns), mean(&|s| s % columns)]);
+    }
+    if seen.len() != rows * columns {
+        return Ok(None);
+    }
+    let along = |a: usize, axis: &Axis| -> Option<(Vec<u64>, Axis)> {
+        let mut values: Vec<f64> = centres.iter().map(|c| c[a]).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let step = if values.len() > 1 { values[1] - values[0] } else { axis.samples as f64 };
+        let even = values.windows(2).all(|pair| pair[1] - pair[0] == step);
+        even.then(|| (values.iter().map(|v| v.to_bits()).collect(), axis.resampled(values[0], step, values.len())))
+    };
+    let (Some((row_values, row_axis)), Some((column_values, column_axis))) =
+        (along(0, &grid.rows), along(1, &grid.columns))
+    else {
+        return Ok(None);
+    };
+    if row_values.len() * column_values.len() != centres.len() {
+        return Ok(None);
+    }
+    let place = |values: &[u64], v: f64| values.iter().position(|bits| *bits == v.to_bits());
+    let mut labels = Vec::with_capacity(centres.len());
+    for [r, c] in &centres {
+        let (Some(r), Some(c)) = (place(&row_values, *r), place(&column_values, *c)) else { return Ok(None) };
+        labels.push((r * column_values.len() + c + 1) as f64);
+    }
+    size.push(1);
+    let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(device)?;
+    Ok(Some(Labels { grid: Some(Grid { rows: row_axis, columns: column_axis }), ids, relation: false }))
+}
+
+/// A·B: an entry belongs to the site of its row of A or of its column of B; where both have one it relates the two.
+fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
+    // A value times itself is one input, read twice.
+    let (a, b) = (inputs[0].labels()?, inputs[inputs.len() - 1].labels()?);
+    let claim = |labels: Option<Labels>, contracted: i64| -> Torch<Option<Labels>> {
+        let Some(labels) = labels.filter(|l| l.grid.is_some()) else { return Ok(None) };
+        let axis = labels.ids.dim() as i64 + contracted;
+        if axis < 0 || varies(&labels.ids, axis)? {
+            return Ok(None);
+        }
+        let ids = labels.ids.f_narrow(contracted, 0, 1)?.f_expand(shape, false)?;
+        Ok(Some(Labels { grid: labels.grid, ids, relation: false }))
+    };
+    Ok(match (claim(a, -1)?, claim(b, -2)?) {
+        (Some(rows), Some(_)) => Some(Labels { relation: true, ..rows }),
+        (one, other) => one.or(other),
+    })
+}
+
+/// A mean, sum or extremum over axes.
+fn reduced(input: &Known<'_>, axes: &[i64], keep: bool, shape: &[i64]) -> Torch<Option<Labels>> {
+    let Some(labels) = input.labels()? else { return Ok(None) };
+    let rank = labels.ids.dim() as i64;
+    let mut gone = false;
+    for &axis in axes {
+        gone |= varies(&labels.ids, rank + axis)?;
+    }
+    if !gone {
+        return Ok(Some(labels.with(labels.ids.f_amax(axes, keep)?)));
+    }
+    // All sites into one: nothing is left to move.
+    let all = match input.layout {
+        Layout::Map(map) => map.axes.iter().all(|a| axes.contains(a)),
+        _ => false,
+    };
+    let none = Tensor::f_zeros(shape, (Kind::Double, input.device))?;
+    Ok(all.then(|| Labels { grid: None, ids: none, relation: false }))
+}

@@ -1,0 +1,362 @@
+//! Which layer breaks the symmetry: the error of a whole network split exactly among its nodes.
+//!
+//! With a_v = A x_v the action on node v's value and t_v the tangent pushed through the network from A x, the *defect*
+//! of one node is δ_v = Dop_v\[a_inputs\] − a_v, and the Lie derivative at the output is the sum of what every defect
+//! becomes there: L = Σ_v J_{v→out} δ_v, to rounding. A defect is split further, as vectors that add up to it:
+//!
+//! - *aliasing*: the defect on the torus, where the value wraps around and ∇ is the periodic spectral derivative;
+//! - *boundary*: what the network's own padding and the reflecting ∇ add to that;
+//! - *discretisation*: what a derivative other than the spectral one adds to that.
+//!
+//! Under generators other than translations the first part holds, beside aliasing, what an operator does to the
+//! symmetry on a continuous plane: a kernel of three taps does not turn with the image.
+
+mod class;
+mod parts;
+mod plan;
+mod sweep;
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use crate::graph::{GraphError, Network, is_finite};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::symmetry::{Combination, Grid, GridKind, Units};
+
+use super::action::ActionError;
+use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
+use super::lee::{LeeError, Output, OutputAction, choose_output};
+
+pub use plan::Grouping;
+
+use plan::{Plan, PlanOptions};
+
+/// How to attribute.
+#[derive(Clone, Debug)]
+pub struct LayersOptions {
+    /// The generator.
+    pub generator: Combination,
+    /// How ∇ is taken.
+    pub scheme: Scheme,
+    /// What lies beyond a value's edge.
+    pub boundary: Boundary,
+    /// How positions are chosen.
+    pub grid: GridKind,
+    /// The unit of t.
+    pub units: Units,
+    /// What comes behind the network's output; none to choose by its shape.
+    pub output: Option<Output>,
+    /// What a layer is.
+    pub grouping: Grouping,
+    /// Whether defects are split into aliasing, boundary and discretisation.
+    pub split: bool,
+    /// Bytes that the stacks of a run may take.
+    pub memory: u64,
+    /// Whether nodes that make no error by construction are computed all the same.
+    pub compute_zeros: bool,
+}
+
+impl LayersOptions {
+    /// The defaults for one generator: spectral, reflect, tracked, half-widths, one layer per module, 4 GiB.
+    pub fn new(generator: Combination) -> Self {
+        Self {
+            generator,
+            scheme: Scheme::Spectral,
+            boundary: Boundary::Reflect,
+            grid: GridKind::Tracked,
+            units: Units::HalfWidth,
+            output: None,
+            grouping: Grouping::Module(None),
+            split: true,
+            memory: 4 << 30,
+            compute_zeros: false,
+        }
+    }
+}
+
+/// Why an error could not be attributed.
+#[derive(Debug, thiserror::Error)]
+pub enum LayersError {
+    /// The network cannot be measured.
+    #[error(transparent)]
+    Lee(#[from] LeeError),
+    /// The memory limit is too small for one source.
+    #[error(
+        "--memory {given} MiB is too small: one layer at a time needs {needed} MiB for this network and {images} image(s) at once"
+    )]
+    Memory {
+        /// The limit.
+        given: u64,
+        /// What one source needs.
+        needed: u64,
+        /// Images per sweep.
+        images: i64,
+    },
+}
+
+impl From<GraphError> for LayersError {
+    fn from(error: GraphError) -> Self {
+        Self::Lee(error.into())
+    }
+}
+
+impl From<ActionError> for LayersError {
+    fn from(error: ActionError) -> Self {
+        Self::Lee(error.into())
+    }
+}
+
+impl From<tch::TchError> for LayersError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Lee(error.into())
+    }
+}
+
+/// The parts that defects are split into, in the order of their lanes.
+const PARTS: [&str; 3] = ["aliasing", "boundary", "discretisation"];
+
+/// Attributes one network's error under one generator, image by image.
+pub struct LayerMeter<'a> {
+    network: &'a Network,
+    options: LayersOptions,
+    output: Output,
+    output_action: OutputAction,
+    input_grid: Grid,
+    plan: Plan,
+    /// Lanes per layer: its defect, or the parts that add up to it.
+    parts: usize,
+    sums: Vec<LayerSums>,
+    classes: BTreeMap<LayerClass, ClassSums>,
+    /// Per image: ‖L‖².
+    totals: Vec<f64>,
+    /// Σ over images of ‖Σ_v J δ_v − L‖² and ‖L‖².
+    residual: [f64; 2],
+}
+
+/// Sums over images of one layer.
+#[derive(Clone, Debug, Default)]
+struct LayerSums {
+    /// Per image: ‖J δ‖².
+    contribution: Vec<f64>,
+    /// Σ ⟨J δ, L⟩.
+    signed: f64,
+    /// Per part: Σ ‖J δ_part‖² and Σ ⟨J δ_part, L⟩; none where a node has no torus to be split on.
+    parts: [Option<[f64; 2]>; 3],
+    /// Σ ‖e‖²/dim and Σ ‖a‖²/dim where the layer ends.
+    local: [f64; 2],
+}
+
+#[derive(Clone, Debug, Default)]
+struct ClassSums {
+    /// Σ ‖Σ_{layers of the class} J δ‖².
+    joint: f64,
+}
+
+impl<'a> LayerMeter<'a> {
+    /// Prepares the attribution for `network`.
+    ///
+    /// # Errors
+    /// When input or output do not allow it.
+    pub fn new(network: &'a Network, options: LayersOptions) -> Result<Self, LayersError> {
+        let input = network.input();
+        let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
+        let (output, output_action) = choose_output(network, options.output)?;
+        let saturates = options.generator.coefficient(crate::symmetry::Generator::Saturate) != 0.0;
+        let plan = Plan::new(
+            network,
+            &PlanOptions { grouping: options.grouping, saturates, compute_zeros: options.compute_zeros },
+        );
+        let parts = match (options.split, options.scheme) {
+            (false, _) => 1,
+            (true, Scheme::Spectral) => 2,
+            (true, _) => 3,
+        };
+        let unsplit = if options.split { Some([0.0; 2]) } else { None };
+        let start = LayerSums { parts: [unsplit; 3], ..LayerSums::default() };
+        let sums = vec![start; plan.layers.len()];
+        Ok(Self {
+            network,
+            output,
+            output_action,
+            input_grid,
+            parts,
+            sums,
+            classes: BTreeMap::new(),
+            totals: Vec::new(),
+            residual: [0.0; 2],
+            plan,
+            options,
+        })
+    }
+
+    /// What is measured behind the network's output.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// What the group does to the output.
+    pub fn output_action(&self) -> OutputAction {
+        self.output_action
+    }
+
+    /// Names of the layers that make errors.
+    pub fn layer_names(&self) -> impl Iterator<Item = &str> {
+        self.plan.layers.iter().map(|layer| layer.name.as_str())
+    }
+
+    /// Attributes a batch of images, `[images, input shape…]`, called `names` in messages; `progress` hears how many
+    /// steps are done, and of how many.
+    ///
+    /// # Errors
+    /// When the network fails, a result is not finite, or the memory limit is too small.
+    pub fn measure(
+        &mut self,
+        x: &Tensor,
+        names: &[String],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), LayersError> {
+        let x = self.network.place(x)?;
+        let not_finite = |what, mend| LeeError::NotFinite { what, image: names.join("', '"), mend };
+        if !is_finite(&x)? {
+            return Err(not_finite("the input", "check the image or tensor").into());
+        }
+        let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
+        if !is_finite(&outcome.lie)? {
+            let mend = "check the model's weights, or try --precision f64";
+            return Err(not_finite("the Lie derivative", mend).into());
+        }
+        for image in 0..x.size()[0] {
+            self.accumulate(&outcome, image)?;
+        }
+        for (sums, local) in self.sums.iter_mut().zip(&outcome.local) {
+            sums.local = [sums.local[0] + local[0], sums.local[1] + local[1]];
+        }
+        for (sums, missing) in self.sums.iter_mut().zip(&outcome.unsplit) {
+            if *missing {
+                sums.parts[..2].fill(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up one image's vectors, in double precision.
+    fn accumulate(&mut self, outcome: &sweep::Outcome, image: i64) -> Result<(), LayersError> {
+        let lie = outcome.lie.f_get(image)?.f_reshape([-1])?.f_to_kind(Kind::Double)?;
+        // [layers, parts, entries]
+        let pushed = outcome.pushed.f_select(2, image)?.f_flatten(2, -1)?.f_to_kind(Kind::Double)?;
+        let whole = pushed.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?;
+        let squares = floats(&whole.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
+        let signed = floats(&whole.f_matmul(&lie)?)?;
+        let total = lie.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        let part_squares = floats(&pushed.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
+        let part_signed = floats(&pushed.f_matmul(&lie)?)?;
+        for (layer, sums) in self.sums.iter_mut().enumerate() {
+            sums.contribution.push(squares[layer]);
+            sums.signed += signed[layer];
+            if self.parts > 1 {
+                for part in 0..self.parts {
+                    if let Some(sum) = &mut sums.parts[part] {
+                        sum[0] += part_squares[layer * self.parts + part];
+                        sum[1] += part_signed[layer * self.parts + part];
+                    }
+                }
+            }
+        }
+        for class in self.plan.layers.iter().map(|layer| layer.class).collect::<std::collections::BTreeSet<_>>() {
+            let members: Vec<i64> =
+                (0..self.plan.layers.len() as i64).filter(|&i| self.plan.layers[i as usize].class == class).collect();
+            let index = Tensor::f_from_slice(&members)?.f_to_device(whole.device())?;
+            let sum = whole.f_index_select(0, &index)?.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?;
+            self.classes.entry(class).or_default().joint += sum.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        }
+        let rest = whole.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?.f_sub(&lie)?;
+        self.residual[0] += rest.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        self.residual[1] += total;
+        self.totals.push(total);
+        Ok(())
+    }
+
+    /// How many images have been measured.
+    pub fn images(&self) -> usize {
+        self.totals.len()
+    }
+
+    /// The results over the images so far.
+    pub fn results(&self) -> LayerResults {
+        let images = self.images().max(1) as f64;
+        let total = self.residual[1] / images;
+        let share = |signed: f64| if total > 0.0 { Some(signed / images / total) } else { None };
+        let mut cumulative = 0.0;
+        let layers: Vec<LayerReport> = self
+            .plan
+            .layers
+            .iter()
+            .zip(&self.sums)
+            .map(|(layer, sums)| {
+                let contribution = sums.contribution.iter().sum::<f64>() / images;
+                cumulative += contribution;
+                let part = |i: usize| {
+                    let [square, signed] = sums.parts[i].filter(|_| self.parts > i.max(1))?;
+                    Some(Part { contribution: square / images, signed_share: share(signed) })
+                };
+                LayerReport {
+                    name: layer.name.clone(),
+                    op: layer.ops.join("+"),
+                    module: layer.module.clone(),
+                    class: layer.class,
+                    sources: layer.sources,
+                    contribution,
+                    sem: standard_error(&sums.contribution, contribution),
+                    signed_share: share(sums.signed),
+                    aliasing: part(0),
+                    boundary: part(1),
+                    discretisation: part(2),
+                    cumulative,
+                    local_error: sums.local[0] / images,
+                    relative_local_error: (sums.local[1] > 0.0).then(|| sums.local[0] / sums.local[1]),
+                }
+            })
+            .collect();
+        let sum: f64 = layers.iter().map(|l| l.contribution).sum();
+        let by_type = self
+            .classes
+            .iter()
+            .map(|(class, sums)| {
+                let of = || layers.iter().filter(|l| l.class == *class);
+                let contribution: f64 = of().map(|l| l.contribution).sum();
+                let result = ClassSum {
+                    layers: of().count(),
+                    contribution,
+                    share: (sum > 0.0).then(|| contribution / sum),
+                    joint: sums.joint / images,
+                    signed_share: of().map(|l| l.signed_share).sum(),
+                };
+                (class.name().to_owned(), result)
+            })
+            .collect();
+        LayerResults {
+            generator: self.options.generator.name().to_owned(),
+            derivative: self.options.scheme.to_string(),
+            conservation_residual: if self.residual[1] > 0.0 {
+                (self.residual[0] / self.residual[1]).sqrt()
+            } else {
+                0.0
+            },
+            total,
+            total_sem: standard_error(&self.totals, total),
+            layers,
+            by_type,
+        }
+    }
+}
+
+fn standard_error(values: &[f64], mean: f64) -> Option<f64> {
+    let n = values.len() as f64;
+    let spread: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    (values.len() > 1).then(|| (spread / (n - 1.0) / n).sqrt())
+}
+
+fn floats(x: &Tensor) -> Result<Vec<f64>, tch::TchError> {
+    Vec::try_from(&x.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?)
+}

@@ -1,0 +1,127 @@
+//! The actions on values, and the defect of a node on the torus.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::graph::layout::{Flow, Layout};
+use crate::graph::operator::{Differentiable, Operator, Point, Torch};
+use crate::graph::ops::MaxPool;
+use crate::graph::window::{Taps, Window};
+use crate::graph::{Step, Value};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::symmetry::{Combination, Generator, Grid, GridKind, Units};
+
+use super::super::action::{ActionError, Actions};
+
+/// One generator acting on values of any layout, under one derivative.
+pub(super) struct Actor {
+    actions: Actions,
+    /// The part that moves sites.
+    field: Option<Combination>,
+    /// The coefficient of saturation, which scales every entry, with a place or without.
+    saturation: f64,
+    grid: GridKind,
+    units: Units,
+    input: Grid,
+}
+
+impl Actor {
+    pub fn new(
+        generator: &Combination,
+        (scheme, boundary): (Scheme, Boundary),
+        (grid, units, input): (GridKind, Units, Grid),
+        (kind, device): (Kind, Device),
+    ) -> Self {
+        Self {
+            actions: Actions::new(scheme, boundary, kind, device),
+            field: generator.without(Generator::Saturate),
+            saturation: generator.coefficient(Generator::Saturate),
+            grid,
+            units,
+            input,
+        }
+    }
+
+    /// A h for `h` of shape `[images, own shape…]` with the given layout, which is known.
+    pub fn on(&mut self, layout: &Layout, h: &Tensor) -> Result<Tensor, ActionError> {
+        let moved = match (layout, &self.field) {
+            (Layout::Map(map), Some(field)) => {
+                let grid = map.grid.placed(self.grid, self.units, &self.input);
+                let maps = self.actions.on(&grid)?.along(field, &map.gather(h)?)?;
+                Some(map.scatter(&maps, &h.size()[1..])?)
+            }
+            _ => None,
+        };
+        Ok(match (moved, self.saturation) {
+            (Some(moved), 0.0) => moved,
+            (Some(moved), saturation) => moved.f_add(&h.f_mul_scalar(saturation)?)?,
+            (None, saturation) => h.f_mul_scalar(saturation)?,
+        })
+    }
+}
+
+/// What a node with a window over rows and columns is.
+pub(super) enum Windowed<'a> {
+    Convolution(Taps<'a>),
+    Maximum(&'a Window),
+}
+
+impl<'a> Windowed<'a> {
+    /// The window of a step, if it has one.
+    pub fn of(step: &'a Step) -> Option<Self> {
+        match &step.operator {
+            Operator::Linear(op) => op.taps().map(Self::Convolution),
+            Operator::Differentiable(op) => op.max_window().map(Self::Maximum),
+            _ => None,
+        }
+    }
+
+    fn window(&self) -> &Window {
+        match self {
+            Self::Convolution(taps) => taps.window,
+            Self::Maximum(window) => window,
+        }
+    }
+
+    /// The defect on the torus, at the places that the node's own output of shape `shape` has: none where the output's
+    /// samples do not close on the torus.
+    ///
+    /// `torus` is the action under the periodic spectral derivative, `lane` the place of its tangent in `x`.
+    pub fn torus_defect(
+        &self,
+        torus: &mut Actor,
+        (x, images, lane): (&Value, i64, i64),
+        input: &Layout,
+        shape: &[i64],
+    ) -> Result<Option<Tensor>, ActionError> {
+        let (Some(grid), [_, _, rows, columns]) = (input.plane(), shape) else { return Ok(None) };
+        let Flow::Resampled { rows: r, columns: c } = self.window().flow() else { return Ok(None) };
+        let strides = &self.window().strides;
+        let places = [grid.rows.samples as i64, grid.columns.samples as i64];
+        let closes = (0..2).all(|a| places[a] % strides[a] == 0 && [rows, columns][a] <= &(places[a] / strides[a]));
+        if !closes {
+            return Ok(None);
+        }
+        let (h, moved) = (x.primal(images)?, x.lanes(images, lane, 1)?);
+        let (y, dy) = match self {
+            Self::Convolution(taps) => {
+                let both = taps.circular(&Tensor::f_cat(&[&h, &moved], 0)?)?;
+                (both.f_narrow(0, 0, images)?, both.f_narrow(0, images, images)?)
+            }
+            Self::Maximum(window) => circular_maximum(window, &h, &moved)?,
+        };
+        let around = Grid {
+            rows: grid.rows.resampled(r.first, r.step, (places[0] / strides[0]) as usize),
+            columns: grid.columns.resampled(c.first, c.step, (places[1] / strides[1]) as usize),
+        };
+        let defect = dy.f_sub(&torus.on(&Layout::planar(around), &y)?)?;
+        Ok(Some(defect.f_narrow(-2, 0, *rows)?.f_narrow(-1, 0, *columns)?))
+    }
+}
+
+fn circular_maximum(window: &Window, h: &Tensor, moved: &Tensor) -> Torch<(Tensor, Tensor)> {
+    let pool = MaxPool::unpadded(window);
+    let (h, moved) = (window.wrapped(h)?, window.wrapped(moved)?);
+    let mut y = pool.forward(&[&h])?;
+    let mut dy = pool.tangent(&Point { x: &[&h], y: &y, dx: &[Some(moved.f_unsqueeze(0)?)] })?;
+    Ok((y.swap_remove(0), dy.swap_remove(0).f_squeeze_dim(0)?))
+}

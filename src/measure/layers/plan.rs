@@ -1,0 +1,250 @@
+//! Which nodes make errors of their own, and how they group into layers.
+
+use std::collections::HashMap;
+
+use crate::graph::layout::{Flow, Layout};
+use crate::graph::operator::{Linear, Operator};
+use crate::graph::{Network, Step};
+
+use super::class::class_of;
+use crate::measure::layers_report::LayerClass;
+
+/// How nodes are grouped into layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// Every node is a layer.
+    Node,
+    /// Nodes of one module path, cut after so many parts.
+    Module(Option<usize>),
+    /// All nodes of one class.
+    Type,
+}
+
+impl std::str::FromStr for Grouping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "node" => Ok(Self::Node),
+            None if text == "module" => Ok(Self::Module(None)),
+            None if text == "type" => Ok(Self::Type),
+            Some(("module", depth)) => match depth.parse() {
+                Ok(depth) if depth > 0 => Ok(Self::Module(Some(depth))),
+                _ => Err(format!("'{depth}' is no depth; write module:2")),
+            },
+            _ => Err("known are node, module, module:DEPTH and type".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Grouping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Node => f.write_str("node"),
+            Self::Module(None) => f.write_str("module"),
+            Self::Module(Some(depth)) => write!(f, "module:{depth}"),
+            Self::Type => f.write_str("type"),
+        }
+    }
+}
+
+/// A layer: nodes whose errors are added up as vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layer {
+    pub name: String,
+    /// The operators of its nodes, each once.
+    pub ops: Vec<String>,
+    pub module: String,
+    pub class: LayerClass,
+    /// How many nodes make errors in it.
+    pub sources: usize,
+    /// The value whose error is the layer's local one: the last that it makes.
+    pub closes: usize,
+}
+
+/// What becomes of a value's action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// No layout: the action is the pushed tangent, and the error shows further on.
+    Pushed,
+    /// The pushed tangent of the inputs' actions is the value's action: no error by construction.
+    Exact,
+    /// The two differ: the defect belongs to this layer.
+    Source(usize),
+}
+
+/// The sources of a network.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Per value.
+    pub roles: Vec<Role>,
+    /// In graph order.
+    pub layers: Vec<Layer>,
+}
+
+/// How a plan is made.
+pub(super) struct PlanOptions {
+    pub grouping: Grouping,
+    /// Whether the generator holds saturation, for which an offset is an error.
+    pub saturates: bool,
+    /// Whether known zeros are computed all the same: a check of the plan itself.
+    pub compute_zeros: bool,
+}
+
+impl Plan {
+    pub fn new(network: &Network, options: &PlanOptions) -> Self {
+        let values = network.values();
+        let mut roles = vec![Role::Exact; values.len()];
+        let mut pending: Vec<Vec<usize>> = vec![Vec::new(); values.len()];
+        let mut layers = Layers { list: Vec::new(), places: HashMap::new(), grouping: options.grouping };
+        for (at, step) in network.steps().iter().enumerate() {
+            let mut before: Vec<usize> = step.inputs.iter().flat_map(|&id| pending[id].clone()).collect();
+            before.sort_unstable();
+            before.dedup();
+            for &id in step.outputs.iter().flatten() {
+                // The output's action is given, whatever its layout.
+                let is_output = id == network.output_id();
+                let known = !matches!(values[id].layout, Layout::Unknown);
+                let still =
+                    step.inputs.iter().all(|&i| matches!(values[i].layout, Layout::Still) && pending[i].is_empty());
+                let exact = before.is_empty() && (is_exact(network, step, id, options) || still && !options.saturates);
+                let exact = exact && !options.compute_zeros && (still || known && !is_output);
+                roles[id] = if exact {
+                    Role::Exact
+                } else if known || is_output {
+                    let class = class_of(network, step, &before);
+                    let layer = layers.of(step, class, id);
+                    for &earlier in &before {
+                        layers.mention(layer, &network.steps()[earlier]);
+                    }
+                    Role::Source(layer)
+                } else {
+                    pending[id].clone_from(&before);
+                    pending[id].push(at);
+                    Role::Pushed
+                };
+            }
+        }
+        Self { roles, layers: layers.list }
+    }
+}
+
+struct Layers {
+    list: Vec<Layer>,
+    places: HashMap<(String, LayerClass), usize>,
+    grouping: Grouping,
+}
+
+impl Layers {
+    /// The layer of a node, made at its first source.
+    fn of(&mut self, step: &Step, class: LayerClass, closes: usize) -> usize {
+        let module = module_of(&step.name);
+        let name = match self.grouping {
+            Grouping::Type => class.name().to_owned(),
+            Grouping::Module(depth) if !module.is_empty() => cut(&module, depth),
+            _ => step.name.clone(),
+        };
+        let place = self.place(name, class, module);
+        let layer = &mut self.list[place];
+        layer.sources += 1;
+        layer.closes = closes;
+        self.mention(place, step);
+        place
+    }
+
+    fn mention(&mut self, place: usize, step: &Step) {
+        let ops = &mut self.list[place].ops;
+        if !ops.contains(&step.op_type) {
+            ops.push(step.op_type.clone());
+        }
+    }
+
+    fn place(&mut self, name: String, class: LayerClass, module: String) -> usize {
+        *self.places.entry((name.clone(), class)).or_insert_with(|| {
+            self.list.push(Layer { name, ops: Vec::new(), module, class, sources: 0, closes: 0 });
+            self.list.len() - 1
+        })
+    }
+}
+
+/// Whether the action passes through the node as it is, for every input: Dop\[A x\] = A op(x).
+fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions) -> bool {
+    let Operator::Linear(op) = &step.operator else { return false };
+    if options.saturates && op.offset().is_some() {
+        return false;
+    }
+    let values = network.values();
+    let axes = match &values[output].layout {
+        Layout::Unknown => return false,
+        Layout::Still => Vec::new(),
+        Layout::Map(map) => {
+            let same = step.inputs.iter().all(|&id| match &values[id].layout {
+                Layout::Map(input) => input.grid.agrees_with(&map.grid),
+                Layout::Still => true,
+                Layout::Unknown => false,
+            });
+            if !same {
+                return false;
+            }
+            map.axes.clone()
+        }
+    };
+    if axes.is_empty() && !step.inputs.iter().all(|&id| matches!(values[id].layout, Layout::Still)) {
+        // Nothing moves behind it, and something moved before: entries without a place, picked out, stay exact.
+        return op.selects();
+    }
+    let constant_over_sites = op.constants().iter().all(|c| {
+        let size = c.size();
+        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
+    });
+    match (op.taps(), &step.flow) {
+        (Some(taps), _) => is_pointwise_convolution(op.as_ref(), taps.window),
+        // What it joins from constants has no place.
+        _ if op.selects() => true,
+        (None, Flow::Pointwise | Flow::Mixed { .. } | Flow::Reduced { .. }) => constant_over_sites,
+        _ => false,
+    }
+}
+
+fn is_pointwise_convolution(op: &dyn Linear, window: &crate::graph::window::Window) -> bool {
+    let ones = |values: &[i64]| values.iter().all(|&v| v == 1);
+    let none = |values: &[i64]| values.iter().all(|&v| v == 0);
+    let bias = op.offset().is_none_or(|offset| offset.dim() < 2 || offset.size()[offset.dim() - 2..] == [1, 1]);
+    ones(&window.kernel) && ones(&window.strides) && none(&window.begin) && none(&window.end) && bias
+}
+
+/// `/blocks/blocks.1/blocks.1.0/bn1/act/Clip` as `blocks.1.0.bn1.act`: the module path without the operator; empty
+/// where the name holds no path.
+pub(super) fn module_of(name: &str) -> String {
+    let mut parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+    parts.pop();
+    let mut path: Vec<&str> = Vec::new();
+    for part in parts {
+        // Exporters repeat what a nested list is called: blocks, blocks.1, blocks.1.0.
+        if path.last().is_some_and(|last| part.strip_prefix(last).is_some_and(|rest| rest.starts_with('.'))) {
+            path.pop();
+        }
+        path.push(part);
+    }
+    path.join(".")
+}
+
+fn cut(module: &str, depth: Option<usize>) -> String {
+    match depth {
+        Some(depth) => module.split('.').take(depth).collect::<Vec<_>>().join("."),
+        None => module.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn module_paths_leave_out_what_exporters_repeat() {
+        assert_eq!(module_of("/blocks/blocks.1/blocks.1.0/bn1/act/Clip"), "blocks.1.0.bn1.act");
+        assert_eq!(module_of("/conv1/Conv"), "conv1");
+        assert_eq!(module_of("Conv_0"), "");
+        assert_eq!(cut("blocks.1.0.bn1", Some(2)), "blocks.1");
+    }
+}

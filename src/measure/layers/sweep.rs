@@ -1,0 +1,325 @@
+//! All defects pushed to the output in one sweep: they join the stack of tangents at their node.
+
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
+
+use crate::graph::layout::Layout;
+use crate::graph::operator::Torch;
+use crate::graph::{Network, Step, Value};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+
+use super::parts::{Actor, Windowed};
+use super::plan::Role;
+use super::{LayerMeter, LayersError, Output, OutputAction, PARTS};
+use crate::measure::lee::softmax_tangent;
+
+/// What one sweep, or several under a memory limit, found.
+pub(super) struct Outcome {
+    /// L, `[images, output shape…]`.
+    pub lie: Tensor,
+    /// J δ, `[layers, parts, images, output shape…]`.
+    pub pushed: Tensor,
+    /// Per layer: Σ over images of ‖e‖²/dim and ‖a‖²/dim where it ends.
+    pub local: Vec<[f64; 2]>,
+    /// Per layer: whether a node in it has no torus to be split on.
+    pub unsplit: Vec<bool>,
+}
+
+/// The lanes that every sweep has, by their place among the tangents.
+#[derive(Clone, Copy)]
+struct Fixed {
+    /// The action under the periodic spectral derivative, where defects are split.
+    torus: Option<i64>,
+    /// The action under the spectral derivative and the asked boundary, where another derivative is asked for.
+    spectral: Option<i64>,
+    /// The tangent of the whole network, in the first sweep.
+    whole: Option<i64>,
+    count: i64,
+}
+
+/// The place of the asked action.
+const ACTION: i64 = 0;
+
+struct Sweep<'m, 'n> {
+    meter: &'m LayerMeter<'n>,
+    images: i64,
+    main: Actor,
+    torus: Actor,
+    spectral: Actor,
+    fixed: Fixed,
+    /// The layers whose defects this sweep pushes.
+    layers: Range<usize>,
+    outcome: Found,
+}
+
+#[derive(Default)]
+struct Found {
+    local: Vec<[f64; 2]>,
+    unsplit: Vec<bool>,
+}
+
+/// Attributes the error on a batch of images.
+pub(super) fn attribute(
+    meter: &LayerMeter<'_>,
+    x: &Tensor,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Outcome, LayersError> {
+    let images = x.size()[0];
+    let layers = meter.plan.layers.len();
+    let together = layers_at_once(meter, images)?.min(layers.max(1));
+    let sweeps = layers.div_ceil(together).max(1);
+    let steps = meter.network.steps().len();
+    let mut lie = None;
+    let mut pushed = Vec::new();
+    let mut found = Found { local: vec![[0.0; 2]; layers], unsplit: vec![false; layers] };
+    for at in 0..sweeps {
+        let range = at * together..((at + 1) * together).min(layers);
+        let mut sweep = Sweep::new(meter, images, range, at == 0, found);
+        let (whole, lanes) = sweep.run(x, &mut |done| progress(at * steps + done, sweeps * steps))?;
+        found = sweep.outcome;
+        lie = lie.or(whole);
+        pushed.push(lanes);
+    }
+    let lie = lie.ok_or_else(|| tch::TchError::Torch("the first sweep has no tangent".into()))?;
+    let pushed = Tensor::f_cat(&pushed, 0)?;
+    Ok(Outcome { lie, pushed, local: found.local, unsplit: found.unsplit })
+}
+
+/// How many layers' defects fit into the memory limit beside what every sweep holds.
+fn layers_at_once(meter: &LayerMeter<'_>, images: i64) -> Result<usize, LayersError> {
+    // Beside a step's input and output stacks a copy of one of them may exist.
+    let lane = 2 * peak_lane(meter.network) * images as u64;
+    let fixed = 1 + fixed_lanes(meter, true).count as u64;
+    let parts = meter.parts as u64;
+    let fits = (meter.options.memory / lane.max(1)).saturating_sub(fixed) / parts;
+    if fits == 0 {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        return Err(LayersError::Memory {
+            given: meter.options.memory >> 20,
+            needed: mib(lane * (fixed + parts)),
+            images,
+        });
+    }
+    Ok(usize::try_from(fits).unwrap_or(usize::MAX))
+}
+
+/// The most bytes that all live values take, per lane.
+fn peak_lane(network: &Network) -> u64 {
+    let size = |id: usize| network.values()[id].shape.iter().product::<i64>().unsigned_abs() * 8;
+    let scale = if network.kind() == Kind::Double { 1 } else { 2 };
+    let mut live = size(0);
+    let mut peak = live;
+    for step in network.steps() {
+        live += step.outputs.iter().flatten().map(|&id| size(id)).sum::<u64>();
+        peak = peak.max(live);
+        live -= step.frees.iter().map(|&id| size(id)).sum::<u64>().min(live);
+    }
+    peak / scale
+}
+
+fn fixed_lanes(meter: &LayerMeter<'_>, first: bool) -> Fixed {
+    let mut count = 1;
+    let mut next = |wanted: bool| {
+        wanted.then(|| {
+            count += 1;
+            count - 1
+        })
+    };
+    let torus = next(meter.parts > 1);
+    let spectral = next(meter.parts > 2);
+    let whole = next(first);
+    Fixed { torus, spectral, whole, count }
+}
+
+impl<'m, 'n> Sweep<'m, 'n> {
+    fn new(meter: &'m LayerMeter<'n>, images: i64, layers: Range<usize>, first: bool, outcome: Found) -> Self {
+        let (options, network) = (&meter.options, meter.network);
+        let actor = |derivative: (Scheme, Boundary)| {
+            let place = (options.grid, options.units, meter.input_grid);
+            Actor::new(&options.generator, derivative, place, (network.kind(), network.device()))
+        };
+        Self {
+            meter,
+            images,
+            main: actor((options.scheme, options.boundary)),
+            torus: actor((Scheme::Spectral, Boundary::Periodic)),
+            spectral: actor((Scheme::Spectral, options.boundary)),
+            fixed: fixed_lanes(meter, first),
+            layers,
+            outcome,
+        }
+    }
+
+    /// L, in the first sweep, and J δ of this sweep's layers, `[layers, parts, images, output shape…]`.
+    fn run(&mut self, x: &Tensor, progress: &mut dyn FnMut(usize)) -> Result<(Option<Tensor>, Tensor), LayersError> {
+        let network = self.meter.network;
+        let mut values: Vec<Option<Value>> = network.values().iter().map(|_| None).collect();
+        values[0] = Some(self.input(x)?);
+        for (at, step) in network.steps().iter().enumerate() {
+            let inputs = step.inputs.iter().map(|&id| values[id].as_ref());
+            let inputs: Vec<&Value> = inputs
+                .collect::<Option<_>>()
+                .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
+            // Before the step runs: it may write over its input.
+            let torus = self.torus_defect(step, &inputs)?;
+            let outputs = network.apply(step, &inputs, self.images)?;
+            for &id in &step.frees {
+                values[id] = None;
+            }
+            for (id, mut value) in step.outputs.iter().zip(outputs) {
+                let Some(id) = *id else { continue };
+                if let (Role::Source(layer), true) = (self.meter.plan.roles[id], value.tangents > 0) {
+                    value = self.at_source(step, id, layer, value, torus.as_ref())?;
+                }
+                values[id] = Some(value);
+            }
+            progress(at + 1);
+        }
+        let output = values[network.output_id()].take();
+        self.output(output.ok_or_else(|| tch::TchError::Torch("the output was not made".into()))?)
+    }
+
+    fn input(&mut self, x: &Tensor) -> Result<Value, LayersError> {
+        let layout = &self.meter.network.input().layout;
+        let action = self.main.on(layout, x)?;
+        let mut stack = vec![x.shallow_clone(), action.shallow_clone()];
+        if self.fixed.torus.is_some() {
+            stack.push(self.torus.on(layout, x)?);
+        }
+        if self.fixed.spectral.is_some() {
+            stack.push(self.spectral.on(layout, x)?);
+        }
+        if self.fixed.whole.is_some() {
+            stack.push(action);
+        }
+        let stack = self.meter.network.prepared(&Tensor::f_cat(&stack, 0)?)?;
+        Ok(Value { stack, tangents: self.fixed.count })
+    }
+
+    /// The defect on the torus of a node with a window: none where it has no window, or it is not asked for; inside,
+    /// none where the window does not close on the torus.
+    fn torus_defect(&mut self, step: &Step, inputs: &[&Value]) -> Result<Option<Option<Tensor>>, LayersError> {
+        let (Some(lane), Some(windowed)) = (self.fixed.torus, Windowed::of(step)) else { return Ok(None) };
+        let network = self.meter.network;
+        let Some(&Some(id)) = step.outputs.first() else { return Ok(None) };
+        let (Role::Source(layer), Some(input)) = (self.meter.plan.roles[id], inputs.first()) else { return Ok(None) };
+        if input.tangents == 0 || !self.layers.contains(&layer) {
+            return Ok(None);
+        }
+        let layout = &network.values()[step.inputs[0]].layout;
+        let shape = &network.values()[id].shape;
+        Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, lane), layout, shape)?))
+    }
+
+    /// What the group does to a value that has an action of its own.
+    fn layout(&self, id: usize) -> Layout {
+        let network = self.meter.network;
+        match (id == network.output_id(), self.meter.output_action) {
+            (true, OutputAction::None) => Layout::Still,
+            (true, OutputAction::Image(grid)) => Layout::planar(grid),
+            (false, _) => network.values()[id].layout.clone(),
+        }
+    }
+
+    /// Puts the value's own actions in place of the pushed ones, and the difference into the layer's lanes.
+    fn at_source(
+        &mut self,
+        step: &Step,
+        id: usize,
+        layer: usize,
+        value: Value,
+        torus: Option<&Option<Tensor>>,
+    ) -> Result<Value, LayersError> {
+        let layout = self.layout(id);
+        // A class vector is not moved, by saturation neither.
+        let fixed = id == self.meter.network.output_id() && self.meter.output_action == OutputAction::None;
+        let (images, y) = (self.images, value.primal(self.images)?);
+        let mut lanes = Vec::new();
+        let mut defect = |actor: &mut Actor, lane: i64| -> Result<Tensor, LayersError> {
+            let action = if fixed { y.f_zeros_like()? } else { actor.on(&layout, &y)? };
+            let defect = value.lanes(images, lane, 1)?.f_sub(&action)?;
+            lanes.push((lane, action));
+            Ok(defect)
+        };
+        let whole = defect(&mut self.main, ACTION)?;
+        let mut parts = Vec::new();
+        if let Some(lane) = self.fixed.torus {
+            let on_torus = match torus {
+                Some(known) => {
+                    let _ = defect(&mut self.torus, lane)?;
+                    known.as_ref().map(Tensor::shallow_clone)
+                }
+                None => Some(defect(&mut self.torus, lane)?),
+            };
+            if on_torus.is_none() {
+                self.outcome.unsplit[layer] = true;
+            }
+            let aliasing = on_torus.map_or_else(|| whole.f_zeros_like(), Ok)?;
+            let spectral = match self.fixed.spectral {
+                Some(lane) => defect(&mut self.spectral, lane)?,
+                None => whole.shallow_clone(),
+            };
+            parts.push(aliasing.shallow_clone());
+            parts.push(spectral.f_sub(&aliasing)?);
+            if self.fixed.spectral.is_some() {
+                parts.push(whole.f_sub(&spectral)?);
+            }
+        } else {
+            parts.push(whole);
+        }
+        debug_assert!(parts.len() == self.meter.parts && parts.len() <= PARTS.len());
+
+        let first = self.fixed.count + ((layer.max(self.layers.start) - self.layers.start) * self.meter.parts) as i64;
+        let wanted = if self.layers.contains(&layer) { first + parts.len() as i64 } else { 0 };
+        let value = owned(value, images, wanted, step.operator.is_fresh())?;
+        for (lane, action) in lanes {
+            value.lanes(images, lane, 1)?.f_copy_(&action)?;
+        }
+        if wanted > 0 {
+            for (i, part) in parts.iter().enumerate() {
+                let _ = value.lanes(images, first + i as i64, 1)?.f_add_(part)?;
+            }
+        }
+        if let (Some(whole), true) = (self.fixed.whole, self.meter.plan.layers[layer].closes == id) {
+            let action = value.lanes(images, ACTION, 1)?;
+            let error = value.lanes(images, whole, 1)?.f_sub(&action)?;
+            let dim = (error.numel() as f64 / images as f64).max(1.0);
+            let square =
+                |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])? / dim) };
+            self.outcome.local[layer] = [square(&error)?, square(&action)?];
+        }
+        Ok(value)
+    }
+
+    /// Through the softmax behind the output, and apart.
+    fn output(&self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
+        let wanted = self.fixed.count + (self.layers.len() * self.meter.parts) as i64;
+        let output = owned(output, self.images, wanted, true)?;
+        let (value, tangents) = (output.primal(self.images)?, output.lanes(self.images, 0, wanted)?);
+        let mut size = vec![wanted, self.images];
+        size.extend(&value.size()[1..]);
+        let tangents = tangents.f_reshape(size)?;
+        let tangents = match self.meter.output {
+            Output::Softmax => softmax_tangent(&value, &tangents)?.1,
+            Output::Logits | Output::Identity => tangents,
+        };
+        let lie = match self.fixed.whole {
+            Some(whole) => Some(tangents.f_get(whole)?.f_sub(&tangents.f_get(ACTION)?)?),
+            None => None,
+        };
+        let mut size = vec![self.layers.len() as i64, self.meter.parts as i64];
+        size.extend(&tangents.size()[1..]);
+        let pushed = tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?.f_reshape(size)?;
+        Ok((lie, pushed))
+    }
+}
+
+/// The value with lanes for `wanted` tangents at least, in memory that may be written to.
+fn owned(value: Value, images: i64, wanted: i64, fresh: bool) -> Torch<Value> {
+    if value.tangents < wanted {
+        return Ok(Value { stack: value.widened(images, wanted)?, tangents: wanted });
+    }
+    let stack = if fresh { value.stack } else { value.stack.copy() };
+    Ok(Value { stack, ..value })
+}

@@ -1,0 +1,226 @@
+//! What `aliascope layers` returns: plain data, read by the reports and figures.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
+pub const LAYERS_SCHEMA_VERSION: u32 = 1;
+
+/// The equivariance error of a network, attributed to its layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayersReport {
+    /// [`LAYERS_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The model's path as it was given.
+    pub model: String,
+    /// How many images the means are over.
+    pub images: usize,
+    /// The images' names.
+    pub image_names: Vec<String>,
+    /// How images became input.
+    pub preprocess: String,
+    /// `softmax`, `logits` or `identity`.
+    pub output: String,
+    /// What the group does to the output: `none` or `image`.
+    pub output_action: String,
+    /// `reflect` or `periodic`.
+    pub boundary: String,
+    /// `tracked` or `align-corners`.
+    pub grid: String,
+    /// The unit of t: `half-width` or `pixel`.
+    pub units: String,
+    /// `f32` or `f64`.
+    pub precision: String,
+    /// What a layer is: `node`, `module`, `module:DEPTH` or `type`.
+    pub group: String,
+    /// `exact`, or `probes=N`.
+    pub estimator: String,
+    /// What one forward of one image takes, in milliseconds.
+    pub forward_ms: f64,
+    /// What the attribution of one image took, in milliseconds, for one generator and derivative.
+    pub attribution_ms: f64,
+    /// What was found.
+    #[serde(flatten)]
+    pub results: Attributions,
+}
+
+/// One attribution, its fields beside the others of the report, or several in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Attributions {
+    /// One generator under one derivative.
+    One(Box<LayerResults>),
+    /// Several generators or derivatives.
+    Several {
+        /// One entry for each.
+        attributions: Vec<LayerResults>,
+    },
+}
+
+impl Attributions {
+    /// From a list of one or more.
+    pub fn new(mut list: Vec<LayerResults>) -> Self {
+        match list.pop() {
+            Some(one) if list.is_empty() => Self::One(Box::new(one)),
+            Some(last) => {
+                list.push(last);
+                Self::Several { attributions: list }
+            }
+            None => Self::Several { attributions: list },
+        }
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> &[LayerResults] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several { attributions } => attributions,
+        }
+    }
+}
+
+/// The attribution of the error under one generator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerResults {
+    /// The generator's name.
+    pub generator: String,
+    /// How ∇ was taken: `spectral`, `forward`, `central` or `authors`.
+    pub derivative: String,
+    /// ‖Σ_v J δ_v − L‖/‖L‖ over all images.
+    pub conservation_residual: f64,
+    /// E‖L‖², summed over outputs, the mean over images.
+    pub total: f64,
+    /// Its standard error over images; null for a single image.
+    pub total_sem: Option<f64>,
+    /// The layers that make errors, in graph order.
+    pub layers: Vec<LayerReport>,
+    /// The same summed by class of layer.
+    pub by_type: IndexMap<String, ClassSum>,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// The node's name, the module's path or the class.
+    pub name: String,
+    /// The operators of its nodes.
+    pub op: String,
+    /// The module's path; empty where nodes' names hold none.
+    pub module: String,
+    /// The class of layer.
+    pub class: LayerClass,
+    /// How many nodes make errors in it.
+    pub sources: usize,
+    /// E‖J δ‖², summed over outputs.
+    pub contribution: f64,
+    /// Its standard error over images; null for a single image.
+    pub sem: Option<f64>,
+    /// E⟨J δ, L⟩/E‖L‖²: over all layers it adds up to 1; null where L = 0.
+    pub signed_share: Option<f64>,
+    /// The part that the layer makes on the torus; null where it was not asked for, or a node has no torus.
+    pub aliasing: Option<Part>,
+    /// The part that padding and the edge add.
+    pub boundary: Option<Part>,
+    /// The part that a derivative other than the spectral one adds.
+    pub discretisation: Option<Part>,
+    /// Contributions of this layer and all before it.
+    pub cumulative: f64,
+    /// E‖e‖²/dim where the layer ends: the equivariance error at that depth.
+    pub local_error: f64,
+    /// The same over E‖A x‖²/dim there; null where nothing moves.
+    pub relative_local_error: Option<f64>,
+}
+
+/// A part of a layer's error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// E‖J δ_part‖².
+    pub contribution: f64,
+    /// E⟨J δ_part, L⟩/E‖L‖².
+    pub signed_share: Option<f64>,
+}
+
+/// All layers of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSum {
+    /// How many layers.
+    pub layers: usize,
+    /// The sum of their contributions.
+    pub contribution: f64,
+    /// That sum over the sum of all layers.
+    pub share: Option<f64>,
+    /// E‖Σ J δ‖²: their errors added up as vectors first.
+    pub joint: f64,
+    /// The sum of their signed shares.
+    pub signed_share: Option<f64>,
+}
+
+/// The kinds of layers that results are summed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerClass {
+    /// A convolution of stride 1.
+    Convolution,
+    /// A convolution that keeps every s-th sample.
+    StridedConvolution,
+    /// Maxima and means over windows, or over everything.
+    Pooling,
+    /// Pointwise functions and products.
+    Nonlinearity,
+    /// Attention, and its softmax.
+    Attention,
+    /// A dense layer across sites, as Mixers have it.
+    TokenMixing,
+    /// Layer, group and instance normalisation.
+    Normalisation,
+    /// The convolution or reshape that turns an image into tokens, and the merging of patches.
+    PatchEmbedding,
+    /// A constant that differs from site to site, added or multiplied.
+    PositionalEmbedding,
+    /// Padding, cropping, resizing, transposed convolutions.
+    Resampling,
+    /// Dense layers behind the last map.
+    Head,
+    /// The softmax behind the network's output.
+    Softmax,
+    /// Anything else.
+    Other,
+}
+
+impl LayerClass {
+    /// Every class, in the order of results.
+    pub const ALL: [Self; 13] = [
+        Self::Convolution,
+        Self::StridedConvolution,
+        Self::Pooling,
+        Self::Nonlinearity,
+        Self::Attention,
+        Self::TokenMixing,
+        Self::Normalisation,
+        Self::PatchEmbedding,
+        Self::PositionalEmbedding,
+        Self::Resampling,
+        Self::Head,
+        Self::Softmax,
+        Self::Other,
+    ];
+
+    /// The name used in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Convolution => "convolution",
+            Self::StridedConvolution => "strided-convolution",
+            Self::Pooling => "pooling",
+            Self::Nonlinearity => "nonlinearity",
+            Self::Attention => "attention",
+            Self::TokenMixing => "token-mixing",
+            Self::Normalisation => "normalisation",
+            Self::PatchEmbedding => "patch-embedding",
+            Self::PositionalEmbedding => "positional-embedding",
+            Self::Resampling => "resampling",
+            Self::Head => "head",
+            Self::Softmax => "softmax",
+            Self::Other => "other",
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! An attribution as text for a terminal.
+
+use crate::figure::number::compact;
+use crate::figure::style::printable;
+use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, Part};
+
+use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
+
+/// The least width that holds the numbers.
+const LEAST_WIDTH: usize = 80;
+
+/// The report as lines of at most `width` columns (taken as 80 where it is less): for each generator and derivative
+/// the `top` worst layers, the sums by class of layer, and the proof that the parts add up to the whole.
+pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
+    let width = width.max(LEAST_WIDTH);
+    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
+    let mut lines = vec![format!(
+        "{}: which layers make the error of its {}, mean over {images}; a layer is a {}",
+        report.model,
+        report.output,
+        group_words(&report.group),
+    )];
+    for results in report.results.all() {
+        lines.push(String::new());
+        lines.extend(attribution(results, top, width));
+    }
+    lines.push(String::new());
+    lines.push(format!(
+        "contribution is E‖J δ‖² of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
+         share of L itself, which adds up to 100 %. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
+        report.boundary, report.grid, report.units, report.preprocess, report.precision, report.estimator
+    ));
+    let times =
+        if report.forward_ms > 0.0 { compact(report.attribution_ms / report.forward_ms) } else { "–".to_owned() };
+    lines.push(format!(
+        "One image and generator took {} ms, {times} × one forward of {} ms.",
+        compact(report.attribution_ms),
+        compact(report.forward_ms)
+    ));
+    let mut text = String::new();
+    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn group_words(group: &str) -> &str {
+    match group {
+        "type" => "class of nodes",
+        group if group.starts_with("module") => "module",
+        group => group,
+    }
+}
+
+fn attribution(results: &LayerResults, top: usize, width: usize) -> Vec<String> {
+    let sem = results.total_sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem)));
+    let mut lines = vec![format!(
+        "{} ({} derivative): E‖L‖² = {}{sem}; the layers add up to L with a residual of {:.1e}",
+        results.generator,
+        results.derivative,
+        compact(results.total),
+        results.conservation_residual
+    )];
+    let mut worst: Vec<&LayerReport> = results.layers.iter().collect();
+    worst.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+    let shown = worst.len().min(top);
+    let parts = |l: &LayerReport| [l.aliasing, l.boundary, l.discretisation];
+    let split: Vec<usize> = (0..3).filter(|&i| results.layers.iter().any(|l| parts(l)[i].is_some())).collect();
+    let mut head = vec!["layer", "class", "contribution", "signed"];
+    head.extend(split.iter().map(|&i| ["aliasing", "boundary", "discret."][i]));
+    let mut rows: Vec<Vec<String>> = vec![head.into_iter().map(str::to_owned).collect()];
+    for layer in &worst[..shown] {
+        let mut row = vec![
+            layer.name.clone(),
+            layer.class.name().to_owned(),
+            compact(layer.contribution),
+            percent(layer.signed_share),
+        ];
+        row.extend(
+            split.iter().map(|&i| parts(layer)[i].map_or_else(|| "–".to_owned(), |p: Part| compact(p.contribution))),
+        );
+        rows.push(row);
+    }
+    let largest = worst.first().map_or(0.0, |l| l.contribution);
+    lines.extend(columns(&rows, &worst[..shown].iter().map(|l| l.contribution).collect::<Vec<_>>(), largest, width));
+    if worst.len() > shown {
+        let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
+        lines.push(format!("and {} more with {} together", worst.len() - shown, compact(rest)));
+    }
+    lines.push(String::new());
+    let mut rows = vec![["class of layer", "layers", "contribution", "share", "signed"].map(str::to_owned).to_vec()];
+    let mut values = Vec::new();
+    for (name, class) in &results.by_type {
+        values.push(class.contribution);
+        rows.push(vec![
+            name.clone(),
+            class.layers.to_string(),
+            compact(class.contribution),
+            percent(class.share),
+            percent(class.signed_share),
+        ]);
+    }
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    lines.extend(columns(&rows, &values, largest, width));
+    lines
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+/// Rows under a heading, numbers to the right, with a bar per row.
+fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> Vec<String> {
+    let count = rows.first().map_or(0, Vec::len);
+    let mut widths = vec![0; count];
+    for row in rows {
+        for (column, cell) in widths.iter_mut().zip(row) {
+            *column = (*column).max(cell.chars().count());
+        }
+    }
+    let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
+    widths[0] = widths[0].min(width.saturating_sub(others + GAP.len() + 8).max(12));
+    let room = width.saturating_sub(widths[0] + others + GAP.len()).min(24);
+    let bars = std::iter::once(String::new()).chain(values.iter().map(|&v| bar(v, largest, room)));
+    rows.iter()
+        .zip(bars)
+        .map(|(row, bar)| {
+            let mut line = String::new();
+            for (i, (cell, &column)) in row.iter().zip(&widths).enumerate() {
+                let words = i == 0 || cell.chars().next().is_some_and(char::is_alphabetic) && rows[0][i] == "class";
+                if i > 0 {
+                    line += GAP;
+                }
+                line += &if words { pad_right(&tail(cell, column), column) } else { pad_left(cell, column) };
+            }
+            line + GAP + &bar
+        })
+        .collect()
+}
