@@ -37,9 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Ok(())
             };
             if sweep {
-                network.sweep_observed(&x, &dx, &mut observe)?;
+                network.sweep_observed(&x, &dx, &mut observe).map(drop)?;
             } else {
-                network.forward_observed(&eight, &mut observe)?;
+                network.forward_observed(&eight, &mut observe).map(drop)?;
             }
             for (operator, time) in now {
                 times.entry(operator).or_default()[column].push(time);

@@ -31,10 +31,12 @@ RESULTS = CHECKOUT / "results" / "parity"
 TABLE = CHECKOUT / "docs" / "coverage.md"
 HEADING = "## Architectures"
 PHOTO = CHECKOUT / "photos" / "chelsea.png"
-VERSION = 1  # of what is recorded; a change makes the records of before useless
+VERSION = 2  # of what is recorded; a change makes the records of before useless
 
 OUTPUT_LIMIT = {"f32": 1e-4, "f64": 1e-8}
 LIE_LIMIT = {"f32": 1e-3, "f64": 1e-8}
+# Where single precision cannot tell: how many times PyTorch's own distance from its double precision is still the same.
+KINKS = 3
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ CASES = [
     Case("ConvNeXt", "convnext_atto", 128),
     Case("ViT", "vit_tiny_patch16_224"),
     Case("DeiT, distilled", "deit_tiny_distilled_patch16_224"),
-    Case("BEiT", "beit_base_patch16_224", 96),
+    Case("BEiT", "beit_base_patch16_224", 64),
     Case("CaiT", "cait_xxs24_224", 96),
     Case("Swin", "swin_tiny_patch4_window7_224", 112),
     Case("Twins-PCPVT", "twins_pcpvt_small", 128),
@@ -189,6 +191,7 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
         "size": size,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
+    lies: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         frame = folder / "x.safetensors"
@@ -206,6 +209,7 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
                 record["refused"] = ours["refused"]
                 break
             theirs = torch_side(model, x, tangents, precision)
+            lies[precision] = (ours["lie"], theirs["lie"])
             record[precision] = {
                 "output": difference(ours["y"], theirs["y"]),
                 "lie": {
@@ -216,6 +220,12 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
                 "torch_seconds": theirs["seconds"],
             }  # fmt: skip
             path.unlink()
+    if len(lies) == 2:
+        exact = lies["f64"][1]
+        record["single_from_double"] = {
+            "torch": max(difference(lies["f32"][1][i], exact[i]) for i in range(len(tangents))),
+            "ours": max(difference(lies["f32"][0][name], exact[i]) for i, name in enumerate(tangents)),
+        }
     record["seconds"] = time.monotonic() - started
     return record
 
@@ -223,51 +233,77 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
 # --- The table --------------------------------------------------------------------------------------------------------
 
 
+def compared(record: dict[str, Any]) -> bool:
+    return "refused" not in record and "failed" not in record
+
+
+def worst(record: dict[str, Any], precision: str) -> float:
+    return max(record[precision]["lie"].values())
+
+
+def status(record: dict[str, Any]) -> str:
+    """`refused`, `failed`, `agrees`, `kinks` (as near as single precision allows) or `differs`."""
+    if not compared(record):
+        return "refused" if "refused" in record else "failed"
+    outputs = all(record[p]["output"] <= OUTPUT_LIMIT[p] for p in ("f32", "f64"))
+    if not outputs or worst(record, "f64") > LIE_LIMIT["f64"]:
+        return "differs"
+    if worst(record, "f32") <= LIE_LIMIT["f32"]:
+        return "agrees"
+    single = record["single_from_double"]
+    return "kinks" if single["ours"] <= KINKS * single["torch"] else "differs"
+
+
 def agrees(record: dict[str, Any]) -> bool:
-    return "refused" not in record and "failed" not in record and all(
-        record[p]["output"] <= OUTPUT_LIMIT[p] and max(record[p]["lie"].values()) <= LIE_LIMIT[p] for p in ("f32", "f64")
-    )  # fmt: skip
+    return status(record) in ("agrees", "kinks")
 
 
 def row(record: dict[str, Any]) -> str:
     head = f"| {record['family']} | `{record['name']}` | {record['size']} |"
     if "refused" in record or "failed" in record:
-        reason = record.get("refused") or f"PyTorch: {record['failed']}"
-        return f"{head} refused: {reason.replace('|', '/')} | | | | | |"
+        reason = record.get("refused") or record["failed"]
+        return f"{head} {status(record)}: {reason.replace('|', '/')} | | | | | | | |"
     cells = []
     for p in ("f32", "f64"):
-        cells += [f"{record[p]['output']:.0e}", f"{max(record[p]['lie'].values()):.0e}"]
+        cells += [f"{record[p]['output']:.0e}", f"{worst(record, p):.0e}"]
+    cells.append(f"{record['single_from_double']['torch']:.0e}")
     cells += [f"{record['f32']['ours_seconds']:.2f}", f"{record['f32']['torch_seconds']:.2f}"]
-    mark = "" if agrees(record) else " **differs**"
-    return f"{head} {cells[0]}{mark} | {' | '.join(cells[1:])} |"
+    return f"{head} {status(record)} | {' | '.join(cells)} |"
 
 
 def section(records: list[dict[str, Any]]) -> str:
     import timm
     import torch
 
-    good = sum(agrees(r) for r in records)
-    refused = sum("refused" in r for r in records)
+    count = {kind: sum(status(r) == kind for r in records) for kind in ("agrees", "kinks", "refused", "failed", "differs")}
     lines = [
         HEADING,
         "",
-        f"One architecture of each family of the paper's list, {len(records)} in all: {good} agree with PyTorch, "
-        f"{refused} are refused, {len(records) - good - refused} differ or could not be compared. `make parity` makes "
-        "this table.",
+        f"One architecture of each family of the paper's list, {len(records)} in all, against PyTorch: "
+        f"{count['agrees']} agree, {count['kinks']} agree as far as single precision can tell, {count['refused']} are "
+        f"refused, {count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` "
+        "makes this table.",
         "",
         "Weights are seeded, not trained, which does not matter to whether two programs compute the same "
         "(scripts/torch_networks.py says how). The photo is chelsea.png at the size of the table. Each number is the "
         "largest difference over the largest entry, between aliascope and PyTorch: of the output, and of the Lie "
         "derivative of the worst of the seven generators, whose tangents NumPy makes for PyTorch. They agree where the "
         f"output is within {OUTPUT_LIMIT['f32']:.0e} and the derivatives within {LIE_LIMIT['f32']:.0e} in single "
-        f"precision, and both within {OUTPUT_LIMIT['f64']:.0e} in double precision. The last columns are seconds in "
-        "single precision, measured in passing: one sweep of aliascope (output and seven derivatives), and seven calls "
-        "of torch.func.jvp.",
+        f"precision, and both within {OUTPUT_LIMIT['f64']:.0e} in double precision.",
+        "",
+        "`kinks`: the derivative of a ReLU jumps at 0, and where rounding puts one of its inputs on the other side, L "
+        "moves by about the square root of the rounding error, 1e-2 for 1e-5, in every program. So PyTorch's single "
+        "precision is compared with its own double precision too (column PyTorch f32 to f64), and a network counts as "
+        f"`kinks` where aliascope's single precision is no more than {KINKS} times as far from PyTorch's double "
+        "precision, and double precision agrees.",
+        "",
+        "The last columns are seconds in single precision, measured in passing on a busy machine: one sweep of "
+        "aliascope (output and seven derivatives), and seven calls of torch.func.jvp. docs/performance.md has timings.",
         "",
         f"PyTorch {torch.__version__}, timm {timm.__version__}, one thread each.",
         "",
-        "| family | network | size | output f32 | L f32 | output f64 | L f64 | sweep s | 7 × jvp s |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| family | network | size | | output f32 | L f32 | output f64 | L f64 | PyTorch f32 to f64 | sweep s | 7 × jvp s |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
         *map(row, records),
         "",
     ]
@@ -331,6 +367,8 @@ def main() -> None:
     todo = [case for case in chosen if arguments.fresh or recorded(case) is None]
     started, log = time.monotonic(), RESULTS / "log.txt"
     for at, case in enumerate(todo):
+        if not arguments.fresh and recorded(case):
+            continue  # another run that goes on beside this one has it
         command = [sys.executable, __file__, "--one", case.key, "--binary", str(arguments.binary)]
         with log.open("a") as file:
             # One thread each: where other programs have a core, PyTorch's threads wait for one another without end.
@@ -343,8 +381,8 @@ def main() -> None:
         left = elapsed / (at + 1) * (len(todo) - at - 1)
         outcome = record.get("refused") or record.get("failed")
         if outcome is None:
-            parts = (f"{p}: output {record[p]['output']:.0e}, L {max(record[p]['lie'].values()):.0e}" for p in ("f32", "f64"))
-            outcome = ("agrees" if agrees(record) else "DIFFERS") + "; " + "; ".join(parts)
+            parts = (f"{p}: output {record[p]['output']:.0e}, L {worst(record, p):.0e}" for p in ("f32", "f64"))
+            outcome = f"{status(record)}; {'; '.join(parts)}"
         say(f"[{at + 1}/{len(todo)}, {left / 60:.0f} min left] {case.family}, {case.name}: {outcome}")
     records = [record for case in CASES if (record := recorded(case))]
     write_table(records)
