@@ -11,12 +11,15 @@
 //!   `torch`, the executor that carries tangents beside values.
 //! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`measure`]: the measurements and the plain structs they return.
+//! - `antialias` (with `torch`): anti-aliased layers, what the theorem predicts for each, and what is measured.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 //! - [`cli`]: the command line: parses, calls, prints.
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "torch")]
+pub mod antialias;
 pub mod cli;
 pub mod figure;
 pub mod graph;

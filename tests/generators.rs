@@ -178,3 +178,34 @@ fn pixels_are_half_widths_times_the_pitch() {
         assert!(error <= 1e-12, "{generator}: {error:.1e}");
     }
 }
+
+#[test]
+fn lie_derivatives_of_a_network_are_linear_in_the_generator() {
+    // Through all of a pretrained network: the sweep of y∂x h − x∂y h and of other sums, formed from the two slopes at
+    // the pixels' own positions, beside the same sums of the seven measured Lie derivatives.
+    let options = LoadOptions { kind: Kind::Double, ..Default::default() };
+    let network = Network::load(&common::asset("models/efficientnet-lite0.onnx"), &options).unwrap();
+    let x = noisy(&network);
+    let options = LeeOptions { output: Some(aliascope::measure::lee::Output::Logits), ..Default::default() };
+    let lie = LeeMeter::new(&network, options).unwrap().lie_derivatives(&x).unwrap();
+
+    let grid = Grid::image(224, 224, GridKind::Tracked);
+    let all = action(&grid, Scheme::Spectral, Boundary::Reflect).all(&x).unwrap();
+    let (by_x, by_y) = (all.get(Generator::TranslateX.index() as i64), all.get(Generator::TranslateY.index() as i64));
+    let (px, py) = (field(|x, _| x, &grid), field(|_, y| y, &grid));
+    let tangents = [
+        ("rotate", &py * &by_x - &px * &by_y),
+        ("hyperbolic", &py * &by_x + &px * &by_y),
+        ("scale", &px * &by_x + &py * &by_y),
+        ("2.5*translate_y-0.75*stretch_x+0.5*saturate", &by_y * 2.5 - &px * &by_x * 0.75 + &x * 0.5),
+    ];
+    for (name, tangent) in tangents {
+        let combination: aliascope::symmetry::Combination = name.parse().unwrap();
+        let coefficients = Tensor::from_slice(&combination.coefficients()[..]).view([1, 7]);
+        let expected = coefficients.matmul(&lie.reshape([7, -1]));
+        let swept = network.sweep(&x, &tangent.unsqueeze(0)).unwrap().tangent.get(0);
+        // Rounding of some sixty layers in double precision.
+        let error = relative(&swept, &expected);
+        assert!(error <= 1e-12, "{name}: {error:.1e}");
+    }
+}

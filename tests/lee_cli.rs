@@ -182,6 +182,11 @@ fn models_that_cannot_be_used_are_refused_by_name() {
 
     let open = model(&[Some(1), Some(3), None, None], vec![node("Relu", &["x"], "y")], vec![]);
     refuses(lee(&saved_model(folder, &open), &photo), 3, &["[1, 3, ?, ?]", "--input-shape 1,3,224,224"]);
+    for shape in ["1,3", "1,3,0,32", "2,4,32,32"] {
+        let mut wrong = lee(&saved_model(folder, &open), &photo);
+        wrong.args(["--input-shape", shape]);
+        refuses(wrong, 3, &["--input-shape", shape, "[1, 3, ?, ?]"]);
+    }
     let mut fixed = lee(&saved_model(folder, &open), &photo);
     fixed.args(["--input-shape", "1,3,32,32", "--quiet"]).assert().success();
 
@@ -208,6 +213,12 @@ fn images_that_cannot_be_used_are_refused_by_name() {
     refuses(lee(&small, &saved(folder, "text.png", b"no pixels here, only words")), 5, &["text.png", "PNG or JPEG"]);
     let whole = fs::read(chelsea()).unwrap();
     refuses(lee(&small, &saved(folder, "half.png", &whole[..whole.len() / 2])), 5, &["half.png", "cut off"]);
+    // A header of 0 × 0 pixels, with the checksum that belongs to it.
+    let mut none = whole.clone();
+    none[16..24].fill(0);
+    let sum = crc32(&none[12..29]).to_be_bytes();
+    none[29..33].copy_from_slice(&sum);
+    refuses(lee(&small, &saved(folder, "none.png", &none)), 5, &["none.png", "dimensions"]);
     let nothing = folder.join("nothing");
     fs::create_dir(&nothing).unwrap();
     refuses(lee(&small, &nothing), 5, &["nothing", "no .png"]);
@@ -230,6 +241,80 @@ fn images_that_cannot_be_used_are_refused_by_name() {
     refuses(lee(&small, &tensor("shape.safetensors", "x", vec![3, 16, 16], vec![0.0; 768])), 5, &["[N, 3, 16, 16]"]);
     let nan = tensor("nan.safetensors", "x", vec![1, 3, 16, 16], vec![f32::NAN; 768]);
     refuses(lee(&small, &nan), 7, &["nan.safetensors[0]", "NaN"]);
+}
+
+/// PNG's checksum of a chunk.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn places_that_cannot_be_written_are_refused_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |flag: &str, path: &Path| {
+        // A model that is not there: were it looked at first, the status would be 3.
+        let mut command = lee(Path::new("none.onnx"), &chelsea());
+        command.arg(flag).arg(path);
+        command
+    };
+    let taken = saved(folder.path(), "taken", b"kept");
+    for flag in ["--json", "--csv", "--vectors"] {
+        refuses(with(flag, &taken), 6, &["taken", "exists", "--force"]);
+        refuses(with(flag, &taken.join("lee")), 6, &["taken is not a folder"]);
+        refuses(with(flag, folder.path()), 6, &["is a folder"]);
+        refuses(with(flag, Path::new("/proc/sys/lee.json")), 6, &["/proc/sys/lee.json", "cannot be written"]);
+    }
+    assert_eq!(fs::read(&taken).unwrap(), b"kept");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let locked = folder.path().join("locked");
+        fs::create_dir(&locked).unwrap();
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
+        // Root may write there all the same.
+        if fs::write(locked.join("probe"), "").is_err() {
+            refuses(with("--json", &locked.join("lee.json")), 6, &["lee.json", "cannot be written"]);
+        }
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_with_a_sentence_and_leaves_nothing() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("lee.json");
+    let photos = asset("photos");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_aliascope"))
+        .arg("lee")
+        .arg(lite0())
+        // Far more than can be done before the signal comes.
+        .args(std::iter::once("--images".as_ref()).chain(std::iter::repeat_n(photos.as_os_str(), 40)))
+        .arg("--json")
+        .arg(&out)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    // The note on a greyscale photo says that the measurement has begun.
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.starts_with("note: brick.png"), "{line}");
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    let message = rest.lines().find(|line| line.starts_with("aliascope: "));
+    assert_eq!(message, Some("aliascope: interrupted; outputs that were not finished are not there"), "{rest}");
+    assert!(!rest.contains("panicked") && !rest.contains("terminate called"), "{rest}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "no half-written file");
 }
 
 #[test]

@@ -15,22 +15,43 @@ fn matrix(samples: usize, scheme: Scheme, boundary: Boundary) -> Array2<f64> {
     differentiation_matrix(samples, scheme, boundary).unwrap()
 }
 
-/// The periodic spectral derivative by transform: multiply bin n by 2πi n/N, the Nyquist bin by 0.
-fn derivative_by_fft(h: &[f64]) -> Array1<f64> {
+/// A periodic filter by transform: bin k of N is multiplied by `symbol(k)`.
+fn filtered_by_fft(h: &[f64], symbol: impl Fn(usize) -> Complex64) -> Array1<f64> {
     let n = h.len();
     let mut planner = FftPlanner::new();
     let mut bins: Vec<Complex64> = h.iter().map(|&x| x.into()).collect();
     planner.plan_fft_forward(n).process(&mut bins);
-    for (k, bin) in bins.iter_mut().enumerate() {
+    bins.iter_mut().enumerate().for_each(|(k, bin)| *bin *= symbol(k));
+    planner.plan_fft_inverse(n).process(&mut bins);
+    bins.iter().map(|bin| bin.re / n as f64).collect()
+}
+
+/// The periodic spectral derivative by transform: multiply bin n by 2πi n/N, the Nyquist bin by 0.
+fn derivative_by_fft(h: &[f64]) -> Array1<f64> {
+    let n = h.len();
+    filtered_by_fft(h, |k| {
         let symbol = match (2 * k).cmp(&n) {
             std::cmp::Ordering::Less => k as f64,
             std::cmp::Ordering::Equal => 0.0,
             std::cmp::Ordering::Greater => k as f64 - n as f64,
         };
-        *bin *= Complex64::new(0.0, TAU * symbol / n as f64);
-    }
-    planner.plan_fft_inverse(n).process(&mut bins);
-    bins.iter().map(|bin| bin.re / n as f64).collect()
+        Complex64::new(0.0, TAU * symbol / n as f64)
+    })
+}
+
+/// e^{iω} − 1, 1 − e^{−iω} and their mean, at ω = 2πk/N: differences ahead, behind and central.
+fn difference_by_fft(h: &[f64], ahead: f64) -> Array1<f64> {
+    let n = h.len();
+    filtered_by_fft(h, |k| {
+        let turn = Complex64::cis(TAU * k as f64 / n as f64);
+        ahead * (turn - 1.0) + (1.0 - ahead) * (1.0 - turn.conj())
+    })
+}
+
+/// h mirrored without repeating its edges: h_0 … h_{N−1} h_{N−2} … h_1, which is periodic.
+fn mirrored(h: &[f64]) -> Vec<f64> {
+    let inner = h.get(1..h.len().saturating_sub(1)).unwrap_or(&[]);
+    h.iter().chain(inner.iter().rev()).copied().collect()
 }
 
 fn largest_difference(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
@@ -59,6 +80,26 @@ proptest! {
         let extended: Vec<f64> = h.iter().chain(h.iter().rev()).copied().collect();
         let by_fft = derivative_by_fft(&extended).slice(ndarray::s![..h.len()]).to_owned();
         prop_assert!(largest_difference(&by_matrix, &by_fft) < ROUNDING);
+    }
+
+    #[test]
+    fn differences_are_their_symbols_by_fft(h in signals()) {
+        let column = Array1::from(h.clone());
+        let mirror = mirrored(&h);
+        let slope = |h: &[f64], ahead: f64| difference_by_fft(h, ahead).slice(ndarray::s![..column.len()]).to_owned();
+        for (scheme, ahead) in [(Scheme::Forward, 1.0), (Scheme::Central, 0.5)] {
+            let periodic = matrix(h.len(), scheme, Boundary::Periodic).dot(&column);
+            prop_assert!(largest_difference(&periodic, &slope(&h, ahead)) < ROUNDING);
+            let reflected = matrix(h.len(), scheme, Boundary::Reflect).dot(&column);
+            prop_assert!(largest_difference(&reflected, &slope(&mirror, ahead)) < ROUNDING);
+        }
+        // The authors' scheme is one or the other at each sample, as their rounding falls.
+        let (forward, backward) = (slope(&mirror, 1.0), slope(&mirror, 0.0));
+        let takes_forward = authors_takes_forward(h.len());
+        let expected =
+            Array1::from_shape_fn(h.len(), |i| if takes_forward[i] { forward[i] } else { backward[i] });
+        let authors = matrix(h.len(), Scheme::Authors, Boundary::Reflect).dot(&column);
+        prop_assert!(largest_difference(&authors, &expected) < ROUNDING);
     }
 
     #[test]

@@ -118,10 +118,27 @@ fn mapped(name: &str) -> Option<String> {
     line.find('/').map(|at| line[at..].to_owned())
 }
 
+/// What `make models` fetches.
+const MODELS: [&str; 6] = [
+    "efficientnet-lite0.onnx",
+    "efficientnet-lite1.onnx",
+    "efficientnet-lite2.onnx",
+    "ppocr-v4-cls.onnx",
+    "ppocr-v4-det.onnx",
+    "ppocr-v4-rec.onnx",
+];
+
 fn assets() -> [Finding; 2] {
     let mend = "run `make models` in the checkout; models and photos of your own serve as well";
+    let models = listed("models", &["onnx"]).map(|found| {
+        let missing: Vec<&str> = MODELS.into_iter().filter(|name| !found.contains(name)).collect();
+        if missing.is_empty() {
+            return found;
+        }
+        format!("{found}; not there: {} (`make models` fetches them)", missing.join(", "))
+    });
     [
-        Finding::new("models", listed("models", &["onnx"]), false, mend),
+        Finding::new("models", models, false, mend),
         Finding::new("photos", listed("photos", &["png", "jpg"]), false, mend),
     ]
 }

@@ -1,5 +1,7 @@
 //! The command line. One file per subcommand; no numerics here.
 
+#[cfg(feature = "torch")]
+mod antialias;
 mod doctor;
 mod failure;
 mod harmonics;
@@ -38,6 +40,8 @@ enum Command {
     Layers(Box<layers::LayersArgs>),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
+    #[cfg(feature = "torch")]
+    Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -46,7 +50,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Doctor(_) => false,
         }
@@ -60,6 +64,8 @@ impl Command {
             Self::Layers(args) => layers::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),
         }
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -107,7 +107,12 @@ impl NetworkArgs {
         }
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
+        let started = Instant::now();
         let network = Network::load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        tracing::debug!(
+            model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
+            "model loaded"
+        );
         let size = match network.input().shape[..] {
             [1, c, h, w] => [c as usize, h as usize, w as usize],
             ref shape => {
@@ -154,6 +159,7 @@ impl Opened {
     /// One image as the network's input, `[1, channels, rows, columns]`, in double precision.
     pub(super) fn read(&self, frame: &Frame, console: &Console) -> Result<Tensor, Failure> {
         let (image, notes) = self.source.read(frame, &self.preprocessing)?;
+        tracing::debug!(image = %frame.name(), shape = ?image.dim(), "image read");
         notes.iter().for_each(|note| console.note(note));
         let (c, h, w) = image.dim();
         let values: Vec<f64> = image.iter().copied().collect();

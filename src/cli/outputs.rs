@@ -23,6 +23,22 @@ pub(super) struct OutputArgs {
     pub(super) force: bool,
 }
 
+impl OutputArgs {
+    /// The place for JSON alone, for what is never drawn.
+    #[cfg(feature = "torch")]
+    pub(super) fn json_sink(&self) -> Result<Option<Sink>, Failure> {
+        Ok(self.json.as_ref().map(|path| Sink::claim(path, self.force)).transpose()?)
+    }
+
+    /// The file FILE-`what`.png beside the plot, where there is one.
+    #[cfg(feature = "torch")]
+    pub(super) fn beside(&self, what: &str) -> Result<Option<OutputFile>, Failure> {
+        let Some(path) = &self.plot else { return Ok(None) };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Some(OutputFile::claim(path.with_file_name(format!("{stem}-{what}.png")), self.force)?))
+    }
+}
+
 /// The claimed files.
 pub(super) struct Outputs {
     json: Option<Sink>,
@@ -40,6 +56,12 @@ impl Outputs {
         };
         let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
         Ok(Self { json, plot })
+    }
+
+    /// Whether a figure was asked for.
+    #[cfg(feature = "torch")]
+    pub(super) fn draws(&self) -> bool {
+        self.plot.is_some()
     }
 
     /// Writes what was asked for, and the table unless JSON has standard output to itself.

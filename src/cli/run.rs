@@ -15,6 +15,7 @@ pub fn main() -> ExitCode {
         super::threads::wait_briefly();
     }
     panic::set_hook(Box::new(report_defect));
+    log_where_asked();
     // Without a handler Ctrl-C still ends the process, only without a sentence.
     let _ = ctrlc::set_handler(|| {
         // An output file is written whole or not at all: wait for one that is being renamed into place.
@@ -26,6 +27,13 @@ pub fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => failure.report(),
         Err(_) => ExitCode::from(Status::Defect as u8),
+    }
+}
+
+/// What happens when, on standard error, where `ALIASCOPE_LOG` names a level or a filter such as `aliascope=debug`.
+fn log_where_asked() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ALIASCOPE_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     }
 }
 

@@ -194,7 +194,7 @@ fn describe(args: &TheoremArgs) -> String {
 }
 
 /// Reads [[n, m, re, im], …].
-fn read_harmonics(path: &Path) -> Result<FourierSeries, Failure> {
+pub(super) fn read_harmonics(path: &Path) -> Result<FourierSeries, Failure> {
     /// A quarter of a million harmonics, written out.
     const MOST_BYTES: u64 = 64 << 20;
     let refuse = |problem: String| Failure::new(Status::Input, format!("{}: {problem}", path.display()));
@@ -234,7 +234,7 @@ fn grid_size(text: &str) -> Result<GridSize, String> {
 }
 
 /// `VX,VY`.
-fn velocity(text: &str) -> Result<Velocity, String> {
+pub(super) fn velocity(text: &str) -> Result<Velocity, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
     let parsed = text.split_once(',').and_then(|(x, y)| Some(Velocity::new(number(x)?, number(y)?)));
     match parsed {

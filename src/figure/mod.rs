@@ -1,8 +1,14 @@
 //! Figures, one file per figure, drawn from result structs only.
 
 mod aliased_fraction;
+#[cfg(feature = "torch")]
+mod antialias;
 mod canvas;
 mod departures;
+#[cfg(feature = "torch")]
+mod dots;
+#[cfg(feature = "torch")]
+mod downsampled;
 mod field;
 mod fold_map;
 mod folding_map;
@@ -19,8 +25,12 @@ mod tangents;
 mod theorem;
 
 pub use aliased_fraction::AliasedFractionFigure;
+#[cfg(feature = "torch")]
+pub use antialias::AntialiasFigure;
 pub use canvas::{Area, Figure, FigureError, Format, render};
 pub use departures::DeparturesFigure;
+#[cfg(feature = "torch")]
+pub use downsampled::DownsampledFigure;
 pub use fold_map::FoldMapFigure;
 pub use folding_map::FoldingMapFigure;
 pub use harmonics::HarmonicsFigure;

@@ -250,6 +250,7 @@ impl<'a> LeeMeter<'a> {
             return Err(self.not_finite("the Lie derivative", names, mend));
         }
         self.sweep_ms.push(start.elapsed().as_secs_f64() * 1e3 / images as f64);
+        tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
         for image in 0..images {
             self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
         }

@@ -6,6 +6,8 @@
 //! operators. *Predicted* never runs the operator on its grid: for convolutions and average pooling it comes from the
 //! weights and the transform of h; for activations and max-pooling from the harmonics of σ(h) on a finer grid.
 
+use std::time::Instant;
+
 use ndarray::{Array2, Array3, Array4};
 use tch::{Kind, Tensor};
 
@@ -108,7 +110,10 @@ pub fn node_theorems(
     let mut failure = None;
     let ran = network.forward_observed(x, &mut |id, value| {
         for (at, step, source) in candidates.iter().filter(|(_, step, _)| step.inputs.first() == Some(&id)) {
-            match check(step, source, &value.stack, options) {
+            let started = Instant::now();
+            let checked = check(step, source, &value.stack, options);
+            tracing::debug!(node = %step.name, seconds = started.elapsed().as_secs_f64(), "node checked");
+            match checked {
                 Ok(Ok((node, fold_map))) => {
                     if alone {
                         map = Some(fold_map);
@@ -158,7 +163,8 @@ fn nearest(network: &Network, pattern: &str) -> String {
         .filter(|step| source_of(step).is_some())
         .map(|step| {
             let parts = step.name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
-            (parts.fold(0.0, f64::max), step.name.as_str())
+            let whole = strsim::jaro_winkler(&step.name, pattern);
+            (parts.fold(whole, f64::max), step.name.as_str())
         })
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -1,5 +1,7 @@
 //! Results as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 
+#[cfg(feature = "torch")]
+mod antialias_table;
 mod finite;
 mod json;
 mod layers_csv;
@@ -13,6 +15,8 @@ mod spectrum_table;
 mod text;
 mod vectors;
 
+#[cfg(feature = "torch")]
+pub use antialias_table::{antialias_list, antialias_table};
 pub use json::{JsonError, json_bytes};
 pub use layers_csv::layers_csv;
 pub use layers_table::layers_table;

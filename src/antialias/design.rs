@@ -1,0 +1,404 @@
+//! What an anti-aliasing design is.
+
+use std::fmt;
+use std::rc::Rc;
+
+use num_complex::Complex64;
+use serde::{Deserialize, Serialize};
+use tch::{TchError, Tensor};
+
+use crate::graph::forward_ad;
+use crate::graph::layout::{Flow, Step};
+use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
+use crate::graph::window::{fold_lanes, unfold_lanes};
+use crate::spectrum::{GridSize, Wave};
+
+use super::onnx_form::{NotOnnx, OnnxForm, OnnxSite};
+use super::prediction::{Prediction, PredictionError, PredictionInput, linear_prediction};
+
+/// What a design takes the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Fewer samples: a stride, a pooling.
+    Downsampling,
+    /// A pointwise function, or what stands in for one.
+    Nonlinearity,
+    /// A normalisation of features.
+    Normalisation,
+    /// More samples.
+    Upsampling,
+}
+
+/// What a design promises, by its own construction and not by a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// Nothing.
+    None,
+    /// Less aliasing, and no exactness.
+    Approximate,
+    /// Exact under circular shifts by whole samples of the input, up to a shift of the output by whole samples.
+    Integer,
+    /// Exact under circular shifts by any fraction, of input that the theory's band holds; the coarse grid's Nyquist
+    /// harmonics are outside that band.
+    Fractional,
+}
+
+/// What a layer finds beyond the edge of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// The other end: the plane is a torus.
+    Circular,
+    /// The mirror image, without the edge itself (x₋₁ = x₁); by ideal filters, which need a period, with it (x₋₁ = x₀).
+    Reflect,
+    /// Zeros.
+    Zero,
+}
+
+/// How many samples come out, and where they lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Resampling {
+    /// As many, where they were; or moved by `first` input samples.
+    Same {
+        /// The input index of output sample 0.
+        first: f64,
+    },
+    /// Every `stride`-th: output j at the input's index `first` + j·`stride`.
+    Down {
+        /// The stride along rows and columns.
+        stride: usize,
+        /// The input index of output sample 0.
+        first: f64,
+    },
+    /// `factor` times as many: output i at the input's index `first` + i/`factor`.
+    Up {
+        /// How many output samples to an input sample.
+        factor: usize,
+        /// The input index of output sample 0.
+        first: f64,
+    },
+}
+
+impl Resampling {
+    /// Rows and columns of the output.
+    pub fn output(self, [rows, columns]: [usize; 2]) -> [usize; 2] {
+        match self {
+            Self::Same { .. } => [rows, columns],
+            Self::Down { stride, .. } => [rows.div_ceil(stride), columns.div_ceil(stride)],
+            Self::Up { factor, .. } => [rows * factor, columns * factor],
+        }
+    }
+
+    /// The input index of output sample 0.
+    pub fn first(self) -> f64 {
+        match self {
+            Self::Same { first } | Self::Down { first, .. } | Self::Up { first, .. } => first,
+        }
+    }
+
+    /// The input samples between two output samples.
+    pub fn step(self) -> f64 {
+        match self {
+            Self::Same { .. } => 1.0,
+            Self::Down { stride, .. } => stride as f64,
+            Self::Up { factor, .. } => 1.0 / factor as f64,
+        }
+    }
+
+    /// The same as the executor's layouts say it.
+    pub fn flow(self) -> Flow {
+        let step = Step { first: self.first(), step: self.step() };
+        match self {
+            Self::Same { first: 0.0 } => Flow::Pointwise,
+            _ => Flow::Resampled { rows: step, columns: step },
+        }
+    }
+}
+
+/// What one call costs, as the design's definition has it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Multiplications, or comparisons where it compares.
+    pub operations: f64,
+    /// Numbers held at once beside the input: the output and what leads to it.
+    pub numbers: f64,
+}
+
+/// Why a design cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum DesignError {
+    /// A name that is not known.
+    #[error(transparent)]
+    Unknown(#[from] crate::spectrum::name::UnknownName),
+    /// Arguments that make no sense.
+    #[error("cannot read the design '{given}': {reason}")]
+    Arguments {
+        /// What was given.
+        given: String,
+        /// What is wrong with it, and what to write.
+        reason: String,
+    },
+    /// A map on which the filter's padding is not defined.
+    #[error(
+        "the design '{design}' pads by {needs} samples by {padding}, and the map has {rows} rows and {columns} columns; \
+         use a filter of fewer taps, or a map of at least {least} × {least}",
+        padding = match padding { Padding::Circular => "wrapping around", Padding::Reflect => "reflection", Padding::Zero => "zeros" },
+        least = match padding { Padding::Reflect => needs + 1, _ => *needs },
+    )]
+    TooSmall {
+        /// The design.
+        design: String,
+        /// The padding's width.
+        needs: usize,
+        /// The kind of padding.
+        padding: Padding,
+        /// The map's rows.
+        rows: usize,
+        /// The map's columns.
+        columns: usize,
+    },
+    /// A stride that leaves samples over where a whole period is needed.
+    #[error(
+        "the design '{design}' with the stride {stride} needs sides that {stride} divides, and the map has {rows} rows \
+         and {columns} columns; crop or pad the map"
+    )]
+    Indivisible {
+        /// The design.
+        design: String,
+        /// Its stride.
+        stride: usize,
+        /// The map's rows.
+        rows: usize,
+        /// The map's columns.
+        columns: usize,
+    },
+    /// A stride that the design is not made for.
+    #[error("the design '{design}' does not support the stride {stride}; {remedy}")]
+    Stride {
+        /// The design.
+        design: String,
+        /// The stride.
+        stride: usize,
+        /// What it supports.
+        remedy: String,
+    },
+    /// Channels that the design cannot divide.
+    #[error("the design '{design}' needs {needs}, and the map has {channels} channels")]
+    Channels {
+        /// The design.
+        design: String,
+        /// What it needs of them.
+        needs: String,
+        /// The map's channels.
+        channels: usize,
+    },
+    /// libtorch refused.
+    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    Torch(#[from] TchError),
+}
+
+/// An anti-aliased layer: what it computes, how it carries tangents, and what is known of it beforehand.
+///
+/// Maps are `[images, channels, rows, columns]`. A design of one's own needs `name`, `about`, `kind`, `guarantee`,
+/// `resampling` and `forward`; the rest has defaults.
+pub trait Design: fmt::Debug {
+    /// The name that the command line takes and results show.
+    fn name(&self) -> String;
+
+    /// Its definition and source in one sentence.
+    fn about(&self) -> String;
+
+    /// What it takes the place of.
+    fn kind(&self) -> Kind;
+
+    /// What it promises.
+    fn guarantee(&self) -> Guarantee;
+
+    /// How many samples come out, and where they lie.
+    fn resampling(&self) -> Resampling;
+
+    /// How many channels it needs for its measurement to say anything: one, or more where channels act on each other.
+    fn channels(&self) -> usize {
+        1
+    }
+
+    /// The layer's value. Called only where [`check`](Self::check) is content.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn forward(&self, x: &Tensor, padding: Padding) -> Torch<Tensor>;
+
+    /// Whether `forward` is linear, without an offset: its tangent is then itself.
+    fn is_linear(&self) -> bool {
+        false
+    }
+
+    /// D f_x\[ẋ\] for `dx` of shape `[tangents, images, channels, rows, columns]`; by default `forward` itself where it is
+    /// linear, else libtorch's forward-mode automatic differentiation.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn tangent(&self, x: &Tensor, dx: &Tensor, padding: Padding) -> Torch<Tensor> {
+        if self.is_linear() {
+            let (folded, lead) = fold_lanes(dx)?;
+            return unfold_lanes(self.forward(&folded, padding)?, lead);
+        }
+        let one = |dx: Tensor| {
+            let (_, mut dy) = forward_ad::jvp(|x| Ok(vec![self.forward(x[0], padding)?]), &[x], &[Some(&dx)])?;
+            dy.pop().ok_or_else(|| TchError::Torch("a design without an output".to_owned()))
+        };
+        let parts = (0..dx.size()[0]).map(|t| one(dx.f_get(t)?)).collect::<Torch<Vec<_>>>()?;
+        Tensor::f_stack(&parts, 0)
+    }
+
+    /// Whether a map of this size can be its input.
+    ///
+    /// # Errors
+    /// Too small for the padding, or not a whole number of strides where the design needs one.
+    fn check(&self, _shape: [usize; 3], _padding: Padding) -> Result<(), DesignError> {
+        Ok(())
+    }
+
+    /// The output's position where it depends on the input, as \[rows, columns\]: see [`Resampling::first`].
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn origin(&self, x: &Tensor, padding: Padding) -> Torch<[f64; 2]> {
+        match self.frozen(x, padding)? {
+            Some(frozen) => frozen.origin(x, padding),
+            None => Ok([self.resampling().first(); 2]),
+        }
+    }
+
+    /// G_n on the torus: the factor by which harmonic n of the finer of its two grids is multiplied, in the convention of
+    /// [`crate::spectrum::filter::Response::gain`]; nothing where the design is no filter. For a downsampling the finer
+    /// grid is the input's; an upsampling puts N samples on N·factor, where the harmonics repeat, and filters there.
+    fn gain(&self, _fine: GridSize, _wave: Wave) -> Option<Complex64> {
+        None
+    }
+
+    /// Where the design is one of several linear ones, chosen by its input (APS chooses a phase): the one for `x`.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn frozen(&self, _x: &Tensor, _padding: Padding) -> Torch<Option<Box<dyn Design>>> {
+        Ok(None)
+    }
+
+    /// What the theorem predicts for circular padding, where it says something: by default from [`gain`](Self::gain).
+    ///
+    /// # Errors
+    /// When libtorch or a transform refuses.
+    fn predict(&self, input: &PredictionInput<'_>) -> Result<Option<Prediction>, PredictionError> {
+        match self.frozen(input.x, Padding::Circular)? {
+            Some(frozen) => frozen.predict(input),
+            None => linear_prediction(self.resampling(), &|fine, wave| self.gain(fine, wave), input),
+        }
+    }
+
+    /// What a call on `[images, channels, rows, columns]` costs, where the design says so.
+    fn cost(&self, _shape: [usize; 4]) -> Option<Cost> {
+        None
+    }
+
+    /// The layer as ONNX nodes from `site.input` to `site.output`.
+    ///
+    /// # Errors
+    /// With the reason where ONNX cannot say it exactly; the default.
+    fn onnx(&self, _site: &OnnxSite) -> Result<OnnxForm, NotOnnx> {
+        Err(NotOnnx { design: self.name(), reason: "no ONNX form has been written for it".to_owned() })
+    }
+}
+
+/// `design.forward` with its check before it.
+///
+/// # Errors
+/// Those of [`Design::check`] and [`Design::forward`].
+pub fn apply(design: &dyn Design, x: &Tensor, padding: Padding) -> Result<Tensor, DesignError> {
+    let size = x.size();
+    if let [_, channels, rows, columns] = size[..] {
+        design.check([channels as usize, rows as usize, columns as usize], padding)?;
+    }
+    Ok(design.forward(x, padding)?)
+}
+
+/// The design as an operator of the executor, for values `[lanes, batch, channels, rows, columns]`. Check the map's size
+/// with [`Design::check`] first; [`Resampling::flow`] tells where the output's samples lie.
+pub fn operator(design: Rc<dyn Design>, padding: Padding) -> Operator {
+    let is_linear = design.is_linear();
+    let layer = Layer { design, padding };
+    if is_linear { Operator::Linear(Box::new(layer)) } else { Operator::Differentiable(Box::new(layer)) }
+}
+
+#[derive(Debug)]
+struct Layer {
+    design: Rc<dyn Design>,
+    padding: Padding,
+}
+
+impl Layer {
+    fn run(&self, x: &Tensor) -> Torch<Tensor> {
+        let (folded, lead) = fold_lanes(x)?;
+        unfold_lanes(self.design.forward(&folded, self.padding)?.f_contiguous()?, lead)
+    }
+}
+
+impl Linear for Layer {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.run(x[0])?])
+    }
+}
+
+impl Differentiable for Layer {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.run(x[0])?])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let (x, lead) = fold_lanes(at.x[0])?;
+        let dy = at.sum(|_, dx| {
+            let size = dx.size();
+            let folded = dx.f_flatten(1, 2)?;
+            let dy = self.design.tangent(&x, &folded, self.padding)?;
+            let mut shape = vec![size[0]];
+            shape.extend(lead);
+            shape.extend(&dy.size()[2..]);
+            dy.f_reshape(shape)
+        })?;
+        Ok(vec![dy])
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Downsampling => "downsampling",
+            Self::Nonlinearity => "nonlinearity",
+            Self::Normalisation => "normalisation",
+            Self::Upsampling => "upsampling",
+        })
+    }
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Approximate => "approximate",
+            Self::Integer => "integer",
+            Self::Fractional => "fractional",
+        })
+    }
+}
+
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Circular => "circular",
+            Self::Reflect => "reflect",
+            Self::Zero => "zero",
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Nonlinearities between an upsampling and a low-pass filter: StyleGAN3's (Karras et al., NeurIPS 2021, arXiv 2106.12423)
+//! with FIR filters, and with ideal ones AFC's (Michaeli et al., CVPR 2023, arXiv 2303.08085).
+
+use ndarray::{Array2, Array3, s};
+use tch::Tensor;
+
+use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
+use super::plane::{Cache, Taps, check_padding, filter, matrices, spectral_matrix, tensor_of};
+use super::pointwise::{onnx_activation, value};
+use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
+use super::upsample::{onnx_transposed, transposed};
+use crate::graph::operator::Torch;
+use crate::spectrum::activation::Activation;
+use crate::spectrum::filter::Filter;
+use crate::spectrum::{GridSize, HalfSpectrum};
+
+/// Which filters stand before and after σ.
+#[derive(Clone, Debug, PartialEq)]
+enum Filters {
+    /// A sinc under Kaiser's window, 6 taps per sample and one more so that it has a middle: no sample moves.
+    Fir(Taps),
+    /// Ideal ones; the Nyquist bin of the result is zero.
+    Ideal,
+}
+
+/// ↑factor, σ, low-pass, ↓factor.
+#[derive(Debug)]
+pub struct Filtered {
+    name: String,
+    about: String,
+    activation: Activation,
+    factor: usize,
+    filters: Filters,
+    cache: Cache,
+}
+
+impl Filtered {
+    /// With Kaiser filters.
+    pub fn fir(activation: Activation, factor: usize) -> Self {
+        let taps = Filter::Kaiser(Some(6 * factor + 1)).taps(factor as f64);
+        Self {
+            name: format!("filtered:{activation}:{factor}x"),
+            about: format!(
+                "up x{factor} (Kaiser), {activation}, low-pass (Kaiser), down (StyleGAN3, arXiv 2106.12423)"
+            ),
+            activation,
+            factor,
+            filters: Filters::Fir(Taps::centred(taps)),
+            cache: Cache::default(),
+        }
+    }
+
+    /// With ideal filters.
+    pub fn ideal(activation: Activation, factor: usize) -> Self {
+        Self {
+            name: format!("filtered:{activation}:{factor}x:ideal"),
+            about: format!("up x{factor} (ideal), {activation}, low-pass (ideal), down"),
+            activation,
+            factor,
+            filters: Filters::Ideal,
+            cache: Cache::default(),
+        }
+    }
+
+    /// AFC's: s·p(x/s) with p = c₀ + c₁x + c₂x² between ideal filters; at first c = (0.0169, 0.5, 0.3078) and s = 7. A
+    /// quadratic has twice the band, which ↑2 holds: exact for what the grid's band holds.
+    pub fn afc(coefficients: [f64; 3], scale: f64) -> Self {
+        let [c0, c1, c2] = coefficients;
+        Self {
+            name: "afc".to_owned(),
+            about: "up x2 (ideal), 7 p(x/7) with p = 0.0169 + 0.5 x + 0.3078 x^2, low-pass (ideal), down (AFC, arXiv 2303.08085)"
+                .to_owned(),
+            activation: Activation::Polynomial(vec![scale * c0, c1, c2 / scale]),
+            factor: 2,
+            filters: Filters::Ideal,
+            cache: Cache::default(),
+        }
+    }
+
+    /// The coefficients and the scale that AFC begins with.
+    pub const AFC: ([f64; 3], f64) = ([0.0169, 0.5, 0.3078], 7.0);
+
+    /// Zero-stuffing and this filter: gain `factor` per axis makes up for the zeros.
+    fn up_taps(taps: &Taps, factor: usize) -> Taps {
+        Taps { weights: taps.weights.iter().map(|w| w * factor as f64).collect(), anchor: taps.anchor }
+    }
+
+    /// Ideal ↑ and ↓ along an axis: `[factor·N, N]` and `[N, factor·N]`.
+    fn ideal_matrices(&self, samples: usize, padding: Padding) -> [Array2<f64>; 2] {
+        let f = self.factor;
+        let up = |n: usize| spectral_matrix(n, n * f, 1, f, |_| 1.0);
+        let down = |n: usize| spectral_matrix(n * f, n, f, 1, |k| if 2 * k < n { 1.0 } else { 0.0 });
+        if padding == Padding::Circular {
+            return [up(samples), down(samples)];
+        }
+        // Twice the axis has a period: with its mirror image (x₋₁ = x₀), or with zeros. σ acts on all of it.
+        let wide = up(2 * samples);
+        let mut extended = wide.slice(s![.., ..samples]).to_owned();
+        if padding == Padding::Reflect {
+            extended += &wide.slice(s![.., samples..;1]).slice_move(s![.., ..;-1]);
+        }
+        [extended, down(2 * samples).slice(s![..samples, ..]).to_owned()]
+    }
+
+    fn tensors(&self, samples: i64, like: &Tensor, padding: Padding) -> Torch<[Tensor; 2]> {
+        let which = 2 * padding as u8;
+        let make = |at: usize| move || tensor_of(&self.ideal_matrices(samples as usize, padding)[at]);
+        Ok([self.cache.get(samples, which + 10, like, make(0))?, self.cache.get(samples, which + 11, like, make(1))?])
+    }
+}
+
+impl Design for Filtered {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn about(&self) -> String {
+        self.about.clone()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Nonlinearity
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        // A polynomial of degree d makes d bands; what folds at factor·N stays out of the band where d + 1 ≤ 2·factor.
+        match (&self.filters, self.activation.degree()) {
+            (Filters::Ideal, Some(degree)) if degree < 2 * self.factor => Guarantee::Fractional,
+            _ => Guarantee::Approximate,
+        }
+    }
+
+    fn resampling(&self) -> Resampling {
+        Resampling::Same { first: 0.0 }
+    }
+
+    fn check(&self, shape: [usize; 3], padding: Padding) -> Result<(), DesignError> {
+        let Filters::Fir(taps) = &self.filters else { return Ok(()) };
+        check_padding(&self.name, taps.reach().map(|r| r.div_ceil(self.factor) + 1), shape, padding)
+    }
+
+    fn forward(&self, x: &Tensor, padding: Padding) -> Torch<Tensor> {
+        match &self.filters {
+            Filters::Fir(taps) => {
+                let up = transposed(x, &Self::up_taps(taps, self.factor), self.factor, padding, &self.cache, 1)?;
+                filter(&value(&self.activation, &up)?, taps, self.factor, padding, &self.cache)
+            }
+            Filters::Ideal => {
+                let size = x.size();
+                let ([up_y, down_y], [up_x, down_x]) =
+                    (self.tensors(size[2], x, padding)?, self.tensors(size[3], x, padding)?);
+                matrices(&value(&self.activation, &matrices(x, &up_y, &up_x)?)?, &down_y, &down_x)
+            }
+        }
+    }
+
+    /// For ideal filters: σ of the field, folded on the finer grid, of which the band is kept.
+    fn predict(&self, input: &PredictionInput<'_>) -> Result<Option<Prediction>, PredictionError> {
+        if matches!(self.filters, Filters::Fir(_)) {
+            return Ok(None);
+        }
+        let grid = HalfSpectrum::from_samples(input.fields)?.grid();
+        let sigma = |fine: Array3<f64>, _| fine.mapv_into(|h| self.activation.value(h));
+        let keeps = |wave| GridSize::resolves(grid, wave);
+        Ok(Some(oversampled_prediction(input, self.factor, 1, &keeps, &sigma)?))
+    }
+
+    fn cost(&self, [images, channels, rows, columns]: [usize; 4]) -> Option<Cost> {
+        let planes = (images * channels) as f64;
+        let (input, f) = (planes * (rows * columns) as f64, self.factor as f64);
+        let fine = input * f * f;
+        let operations = match &self.filters {
+            Filters::Fir(taps) => {
+                let n = taps.weights.len() as f64;
+                // Zeros are not multiplied with on the way up.
+                fine * (n / f).powi(2) + fine + input * n * n
+            }
+            Filters::Ideal => {
+                let (rows, columns) = (rows as f64, columns as f64);
+                2.0 * (input * f * columns + fine * rows) + fine
+            }
+        };
+        Some(Cost { operations, numbers: 2.0 * fine + input })
+    }
+
+    fn onnx(&self, site: &OnnxSite) -> Result<OnnxForm, NotOnnx> {
+        let mut chain = Chain::new(site);
+        let [rows, columns] = [site.shape[2], site.shape[3]];
+        match &self.filters {
+            Filters::Fir(taps) => {
+                onnx_transposed(&mut chain, site, &Self::up_taps(taps, self.factor), self.factor);
+                onnx_activation(&mut chain, &self.activation, &self.name)?;
+                chain.filter([rows * self.factor, columns * self.factor], taps, self.factor);
+            }
+            Filters::Ideal => {
+                let [up_y, down_y] = self.ideal_matrices(rows, site.padding);
+                let [up_x, down_x] = self.ideal_matrices(columns, site.padding);
+                chain.matrices(&up_y, &up_x);
+                onnx_activation(&mut chain, &self.activation, &self.name)?;
+                chain.matrices(&down_y, &down_x);
+            }
+        }
+        Ok(chain.finish())
+    }
+}
+
+/// Attributes of a depthwise transposed convolution.
+pub(super) fn transposed_attributes(n: i64, s: i64, groups: i64) -> Vec<crate::graph::onnx::proto::AttributeProto> {
+    vec![ints("kernel_shape", &[n, n]), ints("strides", &[s, s]), ints("pads", &[0, 0, 0, 0]), int("group", groups)]
+}

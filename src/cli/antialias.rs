@@ -1,0 +1,207 @@
+//! `aliascope antialias`: anti-aliasing designs side by side on one field.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use ndarray::Axis;
+
+use super::failure::{Failure, Status};
+use super::network::Console;
+use super::outputs::{OutputArgs, Outputs};
+use super::theorem::{read_harmonics, velocity};
+use crate::antialias::bench::{Bench, BenchError, middle};
+use crate::antialias::pictures::{curves, pictures};
+use crate::antialias::{Context, Design, DesignError, Padding, design, list, split_names};
+use crate::figure::{AntialiasFigure, DownsampledFigure, Format, render};
+use crate::input::read_luma;
+use crate::report::{Sink, antialias_list, antialias_table, json_bytes};
+use crate::spectrum::series::RandomSeries;
+use crate::spectrum::{FourierSeries, GridSize, Velocity};
+
+/// Compare anti-aliasing designs: what the theorem predicts, what is measured, shift errors, costs.
+#[derive(Debug, Args)]
+pub struct AntialiasArgs {
+    /// List every design, with its guarantee and source.
+    #[arg(long, conflicts_with_all = ["design", "signal", "image", "random", "plot"])]
+    list: bool,
+    /// Designs, such as stride,blurpool:5,ideal,aps, or all.
+    #[arg(long, value_name = "NAME,…", required_unless_present = "list")]
+    design: Vec<String>,
+    #[command(flatten)]
+    input: InputArgs,
+    /// How fast a random field's coefficients fall off, as (1 + |n|)^-DECAY.
+    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0)]
+    decay: f64,
+    /// The seed of a random field.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Samples along each side; of a photo the middle, 256 or what it has.
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// The stride of downsamplings, and the factor of upsamplings.
+    #[arg(long, value_name = "S", default_value_t = 2)]
+    stride: usize,
+    /// The translation's direction and speed, to the right and down.
+    #[arg(long, value_name = "VX,VY", value_parser = velocity, default_value = "1,0", allow_hyphen_values = true)]
+    velocity: Velocity,
+    /// What layers find beyond the edge.
+    #[arg(long, value_enum, default_value_t = PaddingChoice::Circular)]
+    padding: PaddingChoice,
+    /// No progress bar, no notes.
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct InputArgs {
+    /// Harmonics of a real field from a JSON file: [[n, m, re, im], …], n cycles to the right and m down.
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    signal: Option<PathBuf>,
+    /// A photo's luma (png, jpg), the middle of it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    image: Option<PathBuf>,
+    /// A random real trigonometric polynomial of this band.
+    #[arg(long, value_name = "BAND")]
+    random: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PaddingChoice {
+    /// The other end.
+    Circular,
+    /// The mirror image.
+    Reflect,
+    /// Zeros.
+    Zero,
+}
+
+/// The most samples along a side: a differentiation matrix and a batch of shifted fields must fit into memory.
+const MAX_SIDE: usize = 2048;
+/// Of a photo, unless asked for more.
+const PHOTO_SIDE: usize = 256;
+
+pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
+    if args.list {
+        return run_list(args);
+    }
+    let outputs = Outputs::claim(&args.output)?;
+    let beside = args.output.beside("downsampled")?;
+    let bench = bench(args)?;
+    let context = bench.context();
+    let names = args.design.iter().flat_map(|names| split_names(names));
+    let mut designs: Vec<Box<dyn Design>> = Vec::new();
+    for name in names {
+        let made = design(&name, &context)?;
+        // `all` beside a name of its own: once.
+        if !designs.iter().any(|known| known.name() == made.name()) {
+            designs.push(made);
+        }
+    }
+    let console = Console::new(args.quiet, designs.len(), "designs");
+    let report = bench.run(&designs, &mut |at, _| {
+        if at > 0 {
+            console.advance(1)
+        }
+    })?;
+    console.finish();
+    let curves = if outputs.draws() { curves(&designs, bench.stride) } else { Vec::new() };
+    if let Some(file) = beside {
+        let pictures = pictures(&bench.field, &designs)?;
+        let figure = DownsampledFigure { input: &report.input, stride: report.stride, pictures: &pictures };
+        if !pictures.is_empty() {
+            file.write_bytes(&render(&figure, Format::Png)?)?;
+        }
+    }
+    outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || antialias_table(&report))
+}
+
+fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
+    let listed = list(&Context::default())?;
+    match args.output.json_sink()? {
+        Some(sink) => Ok(sink.write_bytes(&json_bytes(&listed)?)?),
+        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed).as_bytes())?),
+    }
+}
+
+fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
+    let usage = |message: String| Failure::new(Status::Usage, message);
+    if !(1..=64).contains(&args.stride) {
+        return Err(usage(format!(
+            "--stride {} cannot be worked with; strides from 1 to 64 are supported",
+            args.stride
+        )));
+    }
+    if let Some(samples) = args.samples.filter(|samples| !(1..=MAX_SIDE).contains(samples)) {
+        return Err(usage(format!("--samples {samples} cannot be worked with; give 1 to {MAX_SIDE} samples a side")));
+    }
+    let padding = match args.padding {
+        PaddingChoice::Circular => Padding::Circular,
+        PaddingChoice::Reflect => Padding::Reflect,
+        PaddingChoice::Zero => Padding::Zero,
+    };
+    let make = |field, input| Bench { field, input, stride: args.stride, velocity: args.velocity, padding };
+    if let Some(path) = &args.input.image {
+        let image = read_luma(path)?;
+        let field = middle(&image, args.samples.unwrap_or(PHOTO_SIDE), args.stride);
+        if let Some(samples) = args.samples.filter(|samples| field.nrows() != *samples) {
+            return Err(usage(format!(
+                "{} has {} x {} pixels, of which no middle of {samples} x {samples} can be taken that the stride {} \
+                 divides twice; give --samples {} or fewer",
+                path.display(),
+                image.ncols(),
+                image.nrows(),
+                args.stride,
+                field.nrows()
+            )));
+        }
+        let input = format!("the middle {0} x {0} of the luma of {1}", field.nrows(), path.display());
+        return Ok(make(field, input));
+    }
+    let samples = args.samples.ok_or_else(|| usage("--samples is missing: how many samples has a side?".to_owned()))?;
+    let (series, input) = match (&args.input.signal, args.input.random) {
+        (Some(path), _) => (read_harmonics(path)?, format!("harmonics of {}", path.display())),
+        (None, Some(band)) => {
+            let options = RandomSeries { band, decay: args.decay, real: true, seed: args.seed };
+            let series = FourierSeries::random(options).map_err(|error| usage(format!("{error}; change --random")))?;
+            (series, format!("random real series of band {band}, seed {}, decay {}", args.seed, args.decay))
+        }
+        (None, None) => {
+            return Err(usage("give a field: --signal FILE.json, --image PATH or --random BAND".to_owned()));
+        }
+    };
+    // Coefficients may come from a file of few digits.
+    if !series.is_real(1e-9) {
+        let message = "layers act on real fields, and these harmonics are not those of one: H(-n) must be conj H(n)";
+        return Err(Failure::new(Status::Input, message));
+    }
+    let field = series.sample(GridSize::square(samples)).mapv(|h| h.re).index_axis_move(Axis(0), 0);
+    Ok(make(field, input))
+}
+
+impl From<DesignError> for Failure {
+    fn from(error: DesignError) -> Self {
+        let message = error.to_string();
+        match error {
+            DesignError::Torch(error) => error.into(),
+            _ => Self::new(Status::Usage, message),
+        }
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        let message = error.to_string();
+        match error {
+            BenchError::Design(error) => error.into(),
+            BenchError::Torch(error) | BenchError::Action(crate::measure::action::ActionError::Torch(error)) => {
+                error.into()
+            }
+            BenchError::NotFinite(_) => Self::new(Status::NotFinite, message),
+            BenchError::Field { .. } => Self::new(Status::Input, message),
+            BenchError::Prediction { .. } | BenchError::Action(_) => Self::new(Status::Usage, message),
+        }
+    }
+}
