@@ -63,7 +63,7 @@ CASES = [
     Case("SK-ResNet", "skresnet18", 96),
     Case("ECA-ResNet", "ecaresnet26t", 96),
     Case("DenseNet", "densenet121", 96),
-    Case("VGG", "vgg11_bn", 96),
+    Case("VGG", "vgg11_bn", 224),
     Case("Inception v3", "inception_v3", 128),
     Case("Inception v4", "inception_v4", 128),
     Case("Inception-ResNet v2", "inception_resnet_v2", 128),
