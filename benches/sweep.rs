@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         models = (0..3).map(|i| root.join(format!("efficientnet-lite{i}.onnx"))).collect();
     }
     println!("medians of {REPETITIONS} repetitions in turn, {} threads", tch::get_num_threads());
-    println!("{:<28} {:>11} {:>11} {:>11} {:>14}", "network", "forward ms", "batch-8 ms", "sweep ms", "sweep/batch-8");
+    println!(
+        "{:<28} {:>11} {:>11} {:>11} {:>16} {:>14} {:>14}",
+        "network", "forward ms", "batch-8 ms", "sweep ms", "batch-8/forward", "sweep/forward", "sweep/batch-8"
+    );
     for path in models {
         let network = Network::load(&path, &LoadOptions::default())?;
         let mut meter = LeeMeter::new(&network, LeeOptions::default())?;
@@ -29,7 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let timing = meter.timing(&x, REPETITIONS)?;
         let (one, batch) = (timing.forward_ms.unwrap_or(f64::NAN), timing.forward_batch8_ms.unwrap_or(f64::NAN));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        println!("{name:<28} {one:>11.1} {batch:>11.1} {:>11.1} {:>14.2}", timing.sweep_ms, timing.sweep_ms / batch);
+        let sweep = timing.sweep_ms;
+        let ratios = [batch / one, sweep / one, sweep / batch];
+        println!(
+            "{name:<28} {one:>11.1} {batch:>11.1} {sweep:>11.1} {:>16.2} {:>14.2} {:>14.2}",
+            ratios[0], ratios[1], ratios[2]
+        );
     }
     Ok(())
 }

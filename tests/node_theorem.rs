@@ -5,6 +5,7 @@ mod common;
 
 use std::path::Path;
 
+use aliascope::graph::onnx::proto::{NodeProto, TensorProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::input::{METADATA_KEY, Preprocessing, read_photo};
 use aliascope::measure::node_theorem::{NodeTheoremOptions, node_theorems};
@@ -142,12 +143,7 @@ fn a_smooth_nonlinearity_is_predicted_to_rounding() {
     let folder = tempfile::tempdir().unwrap();
     // x² doubles the band: on a grid twice as fine nothing is missing.
     let power = node("Pow", &["x", "two"], "y");
-    let two = aliascope::graph::onnx::proto::TensorProto {
-        name: text("two"),
-        data_type: Some(1),
-        float_data: vec![2.0],
-        ..Default::default()
-    };
+    let two = TensorProto { name: text("two"), data_type: Some(1), float_data: vec![2.0], ..Default::default() };
     let model = model(&[Some(1), Some(3), Some(25), Some(33)], vec![power], vec![two]);
     let path = folder.path().join("square.onnx");
     std::fs::write(&path, model.encode_to_vec()).unwrap();
@@ -157,4 +153,108 @@ fn a_smooth_nonlinearity_is_predicted_to_rounding() {
     // Odd grids have no Nyquist bin, so the square of a band K has the band 2K < 2N exactly.
     assert!(node.relative_difference.unwrap() <= 1e-10, "{node:?}");
     assert!(node.truncation.unwrap().last_change <= 1e-10);
+}
+
+const SHAPE: [Option<i64>; 4] = [Some(1), Some(3), Some(25), Some(33)];
+
+fn constant(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    TensorProto {
+        name: text(name),
+        dims: dims.to_vec(),
+        data_type: Some(1),
+        float_data: values.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// The theorem on a network of these nodes, in double precision.
+fn theorems(nodes: Vec<NodeProto>, constants: Vec<TensorProto>, oversample: usize) -> NodeTheorems {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, model(&SHAPE, nodes, constants).encode_to_vec()).unwrap();
+    let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
+    check(&network, &photo(&network, "coffee.png"), None, oversample)
+}
+
+#[test]
+fn activations_of_several_nodes_are_checked_as_one() {
+    let square = theorems(vec![node("Mul", &["x", "x"], "y")], vec![], 4);
+    assert_eq!(square.nodes.len(), 1);
+    assert_eq!((square.nodes[0].op.as_str(), square.nodes[0].kind.as_str()), ("Mul", "activation"));
+    // Odd grids have no Nyquist bin, so the square of a band K has the band 2K < 2N exactly.
+    assert!(square.nodes[0].relative_difference.unwrap() <= 1e-10, "{:?}", square.nodes[0]);
+
+    let silu = theorems(vec![node("Sigmoid", &["x"], "s"), node("Mul", &["x", "s"], "y")], vec![], 8);
+    assert_eq!(silu.nodes.len(), 1, "the gate is no activation of its own: {silu:?}");
+    assert_eq!((silu.nodes[0].op.as_str(), silu.nodes[0].name.as_str()), ("Sigmoid+Mul", "/body/Mul"));
+
+    let gelu = theorems(
+        vec![
+            node("Div", &["x", "root"], "d"),
+            node("Erf", &["d"], "e"),
+            node("Add", &["e", "one"], "a"),
+            node("Mul", &["x", "a"], "m"),
+            node("Identity", &["m"], "y"),
+        ],
+        vec![constant("root", &[], &[std::f32::consts::SQRT_2]), constant("one", &[], &[1.0])],
+        8,
+    );
+    assert_eq!(gelu.nodes.len(), 1);
+    assert_eq!(gelu.nodes[0].op, "Div+Erf+Add+Mul");
+    for smooth in [&silu.nodes[0], &gelu.nodes[0]] {
+        // Harmonics of smooth functions fall exponentially, from a photo of amplitude 1: to some 1e-6 of the field on
+        // a grid eight times as fine.
+        let difference = smooth.relative_difference.unwrap();
+        assert!(difference < 1e-4, "{}: {difference:.1e}", smooth.op);
+        assert!(smooth.measured > 1e-6, "there is something to predict: {smooth:?}");
+    }
+}
+
+#[test]
+fn slopes_of_channels_stay_with_their_channels() {
+    let slopes = constant("slopes", &[3, 1, 1], &[0.0, 0.5, 1.0]);
+    let of = |oversample| theorems(vec![node("PRelu", &["x", "slopes"], "y")], vec![slopes.clone()], oversample);
+    let (coarse, fine) = (of(2), of(16));
+    let node = &fine.nodes[0];
+    assert_eq!(node.channels, 3);
+    let (before, after) = (coarse.nodes[0].relative_difference.unwrap(), node.relative_difference.unwrap());
+    // A kink's share of the field falls as the root of the grid: by √8.
+    assert!(after < 0.6 * before, "{before} {after}");
+    // ReLU on every channel would make more harmonics than slopes of 0, ½ and 1 do.
+    let relu = theorems(vec![common::onnx::node("Relu", &["x"], "y")], vec![], 16);
+    assert!(node.measured < 0.9 * relu.nodes[0].measured, "{} {}", node.measured, relu.nodes[0].measured);
+}
+
+#[test]
+fn channels_may_come_last() {
+    let mut transpose = node("Transpose", &["x"], "t");
+    transpose.attribute = vec![ints("perm", &[0, 2, 3, 1])];
+    let last = theorems(vec![transpose, node("Relu", &["t"], "y")], vec![], 4);
+    let first = theorems(vec![node("Relu", &["x"], "y")], vec![], 4);
+    let (last, first) = (&last.nodes[0], &first.nodes[0]);
+    assert_eq!((last.channels, last.samples), (3, [33, 25]));
+    // The same numbers, summed in another order.
+    assert!((last.measured / first.measured - 1.0).abs() < 1e-12);
+    assert!((last.predicted / first.predicted - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn values_without_rows_and_columns_are_not_taken_for_maps() {
+    // Three channels by three: a matrix, which has two axes like a map, and no places.
+    let mut flat = node("Reshape", &["x", "shape"], "f");
+    flat.name = text("/body/Flat");
+    let shape = TensorProto {
+        name: text("shape"),
+        dims: vec![3],
+        data_type: Some(7),
+        int64_data: vec![1, 3, -1],
+        ..Default::default()
+    };
+    let mut turned = node("Transpose", &["f"], "g");
+    turned.attribute = vec![ints("perm", &[0, 2, 1])];
+    let nodes = vec![flat, turned, node("MatMul", &["f", "g"], "m"), node("Relu", &["m"], "y")];
+    let theorems = theorems(nodes, vec![shape], 2);
+    assert!(theorems.nodes.is_empty(), "{theorems:?}");
+    assert_eq!(theorems.skipped[0].op, "Relu");
+    assert!(theorems.skipped[0].reason.contains("rows and columns"), "{}", theorems.skipped[0].reason);
 }

@@ -90,6 +90,16 @@ fn no_line_is_wider_than_asked_and_what_is_left_out_is_named() {
 }
 
 #[test]
+fn names_are_cut_where_they_still_differ() {
+    let name = |stage: usize| format!("/stages/stages.{stage}/downsample/downsample.1/Conv");
+    let nodes = (1..4).map(|stage| node(&name(stage), "strided convolution", 56, 2, 3.0)).collect();
+    let table = node_theorem_table(&report(nodes), 100);
+    for stage in 1..4 {
+        assert_eq!(table.matches(&format!(".{stage}/downsample/downsample.1/Conv ")).count(), 1, "{table}");
+    }
+}
+
+#[test]
 fn csv_has_a_row_per_node() {
     let report = all_kinds();
     let csv = node_theorem_csv(&report);

@@ -7,12 +7,14 @@ use clap::{Args, ValueEnum, ValueHint};
 use tch::Tensor;
 
 use crate::graph::Network;
-use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
-use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport};
+use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
+use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::lee::Output;
+use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use crate::report::{OutputFile, Sink, json_bytes, layers_csv, layers_table};
+use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, GridKind, MEASURED, Units};
+use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
@@ -50,6 +52,16 @@ pub struct LayersArgs {
     /// What is measured behind the network's output [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
     output: Option<OutputChoice>,
+    /// How contributions are found: exact, probes=N in reverse mode, auto (whichever takes less), or authors (100
+    /// probes with the derivative and grid of the code released with the paper).
+    #[arg(long, default_value = "exact", value_name = "exact|probes=N|auto|authors", value_parser = read_estimator)]
+    estimator: Estimator,
+    /// Which harmonics of its input make this node's defect: adds the aliasing theorem at the node, for translations.
+    #[arg(long, value_name = "NODE")]
+    spectrum: Option<String>,
+    /// Images per sweep.
+    #[arg(long, default_value = "1")]
+    batch: std::num::NonZeroU16,
     /// Leave out the split into aliasing, boundary and discretisation: half the time.
     #[arg(long)]
     no_split: bool,
@@ -85,6 +97,32 @@ enum OutputChoice {
     Identity,
 }
 
+/// How contributions are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Estimator {
+    Exact,
+    Probes(usize),
+    Auto,
+    Authors,
+}
+
+/// The probes of the code released with the paper.
+const PROBES: usize = 100;
+
+fn read_estimator(text: &str) -> Result<Estimator, String> {
+    match text.split_once('=') {
+        None if text == "exact" => Ok(Estimator::Exact),
+        None if text == "auto" => Ok(Estimator::Auto),
+        None if text == "authors" => Ok(Estimator::Authors),
+        None if text == "probes" => Ok(Estimator::Probes(PROBES)),
+        Some(("probes", count)) => match count.parse() {
+            Ok(count) if (2..=1_000_000).contains(&count) => Ok(Estimator::Probes(count)),
+            _ => Err(format!("'{count}' is no number of probes; write probes=100")),
+        },
+        _ => Err("known are exact, probes=N, auto and authors".to_owned()),
+    }
+}
+
 /// The derivatives to compare.
 #[derive(Clone, Debug)]
 struct Comparison(Vec<Scheme>);
@@ -108,30 +146,68 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
     let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, args.force)).transpose()?;
     let generators = combinations(&args.generators)?;
-    let schemes = args.compare.as_ref().map_or_else(|| vec![args.derivative], |Comparison(schemes)| schemes.clone());
+    let authors = args.estimator == Estimator::Authors;
+    let derivative = if authors { Scheme::Authors } else { args.derivative };
+    let grid = if authors { GridKind::AlignCorners } else { args.grid };
+    let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
+    let spectrum = match &args.spectrum {
+        Some(node) => {
+            let [generator] = &generators[..] else {
+                return Err(Failure::new(Status::Usage, "--spectrum takes one generator; give one --generator"));
+            };
+            Some((node, velocity(generator, args.units, network)?))
+        }
+        None => None,
+    };
     let mut meters = Vec::new();
     for scheme in schemes {
         for generator in &generators {
-            meters.push(LayerMeter::new(network, options(args, generator.clone(), scheme))?);
+            meters.push(LayerMeter::new(network, LayersOptions { grid, ..options(args, generator.clone(), scheme) })?);
         }
     }
     let frames = opened.source.frames();
     let console = Console::new(args.quiet, frames.len() * meters.len(), "attributions");
     opened.note_outputs(&console);
+    let probes = probes(args.estimator, &meters, &console);
+    if probes.is_some() {
+        tch::manual_seed(args.network.seed().unwrap_or(0) as i64);
+    }
     let (mut names, mut forwards, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
-    for frame in frames {
-        let x = opened.read(frame, &console)?.f_unsqueeze(0)?;
-        names.push(frame.name());
+    let mut resolved = None;
+    for frames in frames.chunks(usize::from(args.batch.get())) {
+        let mut images = Vec::new();
+        let start = names.len();
+        for frame in frames {
+            images.push(opened.read(frame, &console)?);
+            names.push(frame.name());
+        }
+        let x = Tensor::f_stack(&images, 0)?;
+        let count = frames.len();
+        if let (Some((node, velocity)), None) = (spectrum, &resolved) {
+            resolved = Some(node_spectrum(network, &x.f_narrow(0, 0, 1)?, node, velocity)?);
+        }
         if forwards.len() < 3 {
-            forwards.push(forward_ms(network, &x)?);
+            forwards.push(forward_ms(network, &x.f_narrow(0, 0, 1)?)?);
+        }
+        if let Some(probes) = probes {
+            for image in 0..count {
+                let begin = Instant::now();
+                let x = x.f_narrow(0, image as i64, 1)?;
+                layers::probes::measure(&mut meters, &x, &names[start + image], probes, &mut |done, of| {
+                    console.part(done, of);
+                })?;
+                attributions.push(begin.elapsed().as_secs_f64() * 1e3 / meters.len().max(1) as f64);
+                console.advance(meters.len() as u64);
+            }
+            continue;
         }
         for meter in &mut meters {
-            let start = Instant::now();
-            meter.measure(&x, &names[names.len() - 1..], &mut |done, of| console.part(done, of))?;
-            attributions.push(start.elapsed().as_secs_f64() * 1e3);
-            console.advance(1);
+            let begin = Instant::now();
+            meter.measure(&x, &names[start..], &mut |done, of| console.part(done, of))?;
+            attributions.push(begin.elapsed().as_secs_f64() * 1e3 / count as f64);
+            console.advance(count as u64);
         }
     }
     console.finish();
@@ -147,13 +223,14 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         output: first.output().name().to_owned(),
         output_action: first.output_action().name().to_owned(),
         boundary: args.boundary.to_string(),
-        grid: args.grid.to_string(),
+        grid: grid.to_string(),
         units: args.units.to_string(),
         precision: args.network.precision().to_owned(),
         group: args.group.to_string(),
-        estimator: "exact".to_owned(),
+        estimator: probes.map_or_else(|| "exact".to_owned(), |count| format!("probes={count}")),
         forward_ms: median(forwards),
         attribution_ms: median(attributions),
+        spectrum: resolved,
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
     };
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
@@ -167,6 +244,57 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         file.write_bytes(layers_csv(&report).as_bytes())?;
     }
     check(report.results.all(), args.network.precision() == "f64")
+}
+
+/// How many probes to take, if any; says why where the choice was left open.
+fn probes(estimator: Estimator, meters: &[LayerMeter<'_>], console: &Console) -> Option<usize> {
+    match estimator {
+        Estimator::Exact => None,
+        Estimator::Probes(count) => Some(count),
+        Estimator::Authors => Some(PROBES),
+        Estimator::Auto => {
+            // A backward pass costs about two forwards.
+            let by_probes = 2.0 * PROBES as f64 + 2.0 * meters.len() as f64;
+            let exact: f64 = meters.iter().map(LayerMeter::exact_cost).sum();
+            let chosen = if exact <= by_probes { "exact" } else { "probes=100" };
+            console.note(&format!(
+                "estimator {chosen}: an image takes about {exact:.0} forwards exactly, {by_probes:.0} by {PROBES} probes, \
+                 which leave a relative standard error of 14 %"
+            ));
+            (exact > by_probes).then_some(PROBES)
+        }
+    }
+}
+
+/// A translation in lengths of the torus per unit of t.
+fn velocity(generator: &Combination, units: Units, network: &Network) -> Result<Velocity, Failure> {
+    let translations = [Generator::TranslateX, Generator::TranslateY];
+    if MEASURED.iter().any(|g| !translations.contains(g) && generator.coefficient(*g) != 0.0) {
+        return Err(Failure::new(
+            Status::Usage,
+            format!("--spectrum needs a translation, and {} is none; use translate_x or translate_y", generator.name()),
+        ));
+    }
+    let length = |axis: usize| match units {
+        // The torus is two half-widths long.
+        Units::HalfWidth => 0.5,
+        Units::Pixel => 1.0 / network.input().shape[axis].max(1) as f64,
+    };
+    let [x, y] = translations.map(|g| generator.coefficient(g));
+    Ok(Velocity { x: x * length(3), y: y * length(2) })
+}
+
+fn node_spectrum(network: &Network, x: &Tensor, node: &str, velocity: Velocity) -> Result<NodeSpectrum, Failure> {
+    let options = NodeTheoremOptions { velocity, oversample: 4, pattern: Some(node.to_owned()) };
+    let found = node_theorems(network, &network.place(x)?, &options, &mut |_, _| {})?;
+    match (found.nodes.into_iter().next(), found.map, found.skipped.first()) {
+        (Some(node), Some(map), _) => Ok(NodeSpectrum { node, map }),
+        (_, _, Some(skipped)) => Err(Failure::new(
+            Status::Unsupported,
+            format!("--spectrum {}: the node cannot be resolved by frequency, as {}", skipped.name, skipped.reason),
+        )),
+        _ => Err(Failure::new(Status::Usage, format!("--spectrum {node} fits several nodes; give a whole name"))),
+    }
 }
 
 fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersOptions {

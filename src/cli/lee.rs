@@ -18,7 +18,7 @@ use super::network::{Console, NetworkArgs};
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
 pub struct LeeArgs {
-    /// The network: an ONNX file with one image input.
+    /// The network: an ONNX file with one image input, or a TorchScript module (with --input-shape).
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
@@ -110,7 +110,7 @@ enum OutputChoice {
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let claimed = Claimed::new(args)?;
-    let opened = args.network.open(&args.model, &args.images)?;
+    let opened = args.network.open_any(&args.model, &args.images)?;
     let network = &opened.network;
     let options = LeeOptions {
         scheme: args.derivative,

@@ -6,11 +6,15 @@ mod doctor;
 mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
+mod inspect;
+#[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
 mod network;
+#[cfg(feature = "torch")]
+mod ops;
 mod outputs;
 mod run;
 mod theorem;
@@ -38,8 +42,12 @@ enum Command {
     Lee(Box<lee::LeeArgs>),
     #[cfg(feature = "torch")]
     Layers(Box<layers::LayersArgs>),
+    #[cfg(feature = "torch")]
+    Inspect(inspect::InspectArgs),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
+    #[cfg(feature = "torch")]
+    Ops(ops::OpsArgs),
     #[cfg(feature = "torch")]
     Antialias(Box<antialias::AntialiasArgs>),
     Doctor(doctor::DoctorArgs),
@@ -50,9 +58,9 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) | Self::Antialias(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Inspect(_) | Self::Antialias(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
-            Self::Harmonics(_) | Self::Doctor(_) => false,
+            Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
     }
 
@@ -62,8 +70,12 @@ impl Command {
             Self::Lee(args) => lee::run(args),
             #[cfg(feature = "torch")]
             Self::Layers(args) => layers::run(args),
+            #[cfg(feature = "torch")]
+            Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Ops(args) => ops::run(args),
             #[cfg(feature = "torch")]
             Self::Antialias(args) => antialias::run(args),
             Self::Doctor(args) => doctor::run(args),

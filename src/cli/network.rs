@@ -10,7 +10,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::{LoadOptions, Network};
+use crate::graph::script::is_archive;
+use crate::graph::{GraphError, LoadOptions, Network};
 use crate::input::{Frame, METADATA_KEY, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
@@ -33,7 +34,7 @@ pub(super) struct NetworkArgs {
     /// Threads for libtorch [default: all cores].
     #[arg(long)]
     threads: Option<NonZeroU16>,
-    /// Taken for the sake of scripts that pass it to every command: nothing here is random.
+    /// The seed of what is random, such as probes; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -100,15 +101,30 @@ pub(super) struct Opened {
 }
 
 impl NetworkArgs {
-    /// Loads the model and lists the images.
+    /// Loads the ONNX model and lists the images.
     pub(super) fn open(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
+        self.open_as(Network::load, model, images)
+    }
+
+    /// As [`open`](Self::open), and a TorchScript module too, which has no layers to look into.
+    pub(super) fn open_any(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
+        let load = if is_archive(model) { Network::load_torchscript } else { Network::load };
+        self.open_as(load, model, images)
+    }
+
+    fn open_as(
+        &self,
+        load: impl Fn(&Path, &LoadOptions) -> Result<Network, GraphError>,
+        model: &Path,
+        images: &[PathBuf],
+    ) -> Result<Opened, Failure> {
         if let Some(threads) = self.threads {
             tch::set_num_threads(i32::from(threads.get()));
         }
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
-        let network = Network::load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        let network = load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
             "model loaded"
@@ -139,6 +155,11 @@ impl NetworkArgs {
             "tensor (taken as it is)".to_owned()
         };
         Ok(Opened { network, source, preprocess, preprocessing })
+    }
+
+    /// The seed, if one was given.
+    pub(super) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// `f32` or `f64`.

@@ -1,5 +1,7 @@
 //! One node on its way to becoming an [`Operator`](super::operator::Operator): attributes, constants and shapes.
 
+use std::cell::Cell;
+
 use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
@@ -80,6 +82,8 @@ pub struct Builder<'a> {
     folding: bool,
     device: Device,
     varying: Vec<usize>,
+    /// Which of the first inputs were asked for, a bit each.
+    asked: Cell<u128>,
 }
 
 impl<'a> Builder<'a> {
@@ -95,7 +99,18 @@ impl<'a> Builder<'a> {
         folding: bool,
         device: Device,
     ) -> Self {
-        Self { node, operator, opset, attributes, slots, outputs, folding, device, varying: Vec::new() }
+        Self {
+            node,
+            operator,
+            opset,
+            attributes,
+            slots,
+            outputs,
+            folding,
+            device,
+            varying: Vec::new(),
+            asked: Cell::new(0),
+        }
     }
 
     /// The inputs that the operator takes as varying, in the order in which it sees them.
@@ -118,12 +133,23 @@ impl<'a> Builder<'a> {
         self.slots.len()
     }
 
+    fn ask(&self, i: usize) {
+        self.asked.set(self.asked.get() | 1u128.checked_shl(i as u32).unwrap_or(0));
+    }
+
+    /// The first input that is given and that nothing has asked for: the operator has no such input.
+    pub fn unread(&self) -> Option<usize> {
+        (0..self.slots.len().min(128)).find(|&i| self.slots[i].is_some() && self.asked.get() & (1 << i) == 0)
+    }
+
     /// Whether input `i` is given.
     pub fn has(&self, i: usize) -> bool {
+        self.ask(i);
         self.slots.get(i).is_some_and(Option::is_some)
     }
 
     fn slot(&self, i: usize) -> Result<&'a Slot, GraphError> {
+        self.ask(i);
         match self.slots.get(i) {
             Some(Some(slot)) => Ok(slot),
             _ => Err(self.invalid(format!("input {i} is missing"))),
@@ -257,7 +283,9 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// When a size is negative, or there are more than [`MAX_ENTRIES`].
     pub fn check_size(&self, shape: &[i64]) -> Result<(), GraphError> {
-        let entries = shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n) });
+        // Sizes beside a zero count too: their products are taken elsewhere.
+        let entries =
+            shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n.max(1)) });
         match entries {
             Some(entries) if entries <= MAX_ENTRIES => Ok(()),
             _ => Err(self.invalid(format!("a value of shape {shape:?} is impossible or too large"))),

@@ -1,5 +1,8 @@
 //! libtorch's forward-mode automatic differentiation: the fallback for operators without a rule, and a peer in tests.
 
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tch::{TchError, Tensor};
 
 use super::operator::Torch;
@@ -9,24 +12,41 @@ unsafe extern "C" {
     fn aliascope_exit_dual_level(level: i64) -> i32;
 }
 
+/// libtorch has one level of differentiation for the whole process: threads take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Whether this thread has the level open: waiting for itself it would wait for ever.
+    static OPEN: Cell<bool> = const { Cell::new(false) };
+}
+
 /// An open level of differentiation; it closes when dropped.
-struct DualLevel(i64);
+struct DualLevel {
+    level: i64,
+    _turn: MutexGuard<'static, ()>,
+}
 
 impl DualLevel {
     fn open() -> Torch<Self> {
+        if OPEN.get() {
+            return Err(TchError::Torch("forward-mode differentiation does not nest".to_owned()));
+        }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the shim takes nothing, and returns -1 instead of throwing.
         let level = unsafe { aliascope_enter_dual_level() };
         if level < 0 {
             return Err(TchError::Torch("libtorch's forward-mode differentiation is already in use".to_owned()));
         }
-        Ok(Self(level))
+        OPEN.set(true);
+        Ok(Self { level, _turn: turn })
     }
 }
 
 impl Drop for DualLevel {
     fn drop(&mut self) {
         // SAFETY: the level was opened by `open` and is closed once. A refusal leaves nothing to undo.
-        unsafe { aliascope_exit_dual_level(self.0) };
+        unsafe { aliascope_exit_dual_level(self.level) };
+        OPEN.set(false);
     }
 }
 
@@ -47,7 +67,7 @@ pub fn jvp(
             .iter()
             .zip(tangents)
             .map(|(x, tangent)| match tangent {
-                Some(tangent) => Tensor::f_internal_make_dual(x, tangent, level.0),
+                Some(tangent) => Tensor::f_internal_make_dual(x, tangent, level.level),
                 None => Ok(x.shallow_clone()),
             })
             .collect::<Torch<Vec<_>>>()?;
@@ -55,7 +75,7 @@ pub fn jvp(
         let mut values = Vec::with_capacity(outputs.len());
         let mut products = Vec::with_capacity(outputs.len());
         for output in outputs {
-            let (value, product) = Tensor::f_internal_unpack_dual(&output, level.0)?;
+            let (value, product) = Tensor::f_internal_unpack_dual(&output, level.level)?;
             // An output that does not depend on a moving input carries no tangent: it is zero.
             let product = if product.defined() { product } else { value.f_zeros_like()? };
             values.push(value.f_detach()?);

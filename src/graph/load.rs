@@ -21,6 +21,7 @@ use super::onnx::proto::{
 };
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
 use super::ops::{self, Make};
+use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::{self, Known as KnownSites, Labels};
 use super::tensors::{is_finite, tensor_from_onnx};
 
@@ -48,6 +49,9 @@ impl Network {
     /// When the file is damaged, leaves its input's size open, or uses something that is not supported: the message
     /// names node, operator and attribute.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
+        if is_archive(path) {
+            return Err(GraphError::Graph { path: path.display().to_string(), problem: NEEDS_ONNX.to_owned() });
+        }
         Self::from_file(&read_model(path)?, options)
     }
 
@@ -181,6 +185,7 @@ impl<'a> Loader<'a> {
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
             other_outputs,
+            probabilities: false,
             kind: self.options.kind,
             device: self.options.device,
         })
@@ -464,6 +469,9 @@ impl<'a> Loader<'a> {
             Make::Operator(build) => build,
             Make::Constant => {
                 let tensor = ops::create(&mut builder).map_err(failed)?;
+                if let Some(i) = builder.unread() {
+                    return Err(builder.invalid(format!("the operator has no input {i}")));
+                }
                 attributes.finish(opset)?;
                 let tensor = self.constant(tensor)?;
                 if let Some(output) = node.output.first() {
@@ -492,6 +500,9 @@ impl<'a> Loader<'a> {
             }
         };
         let built = build(&mut builder).map_err(failed)?;
+        if let Some(i) = builder.unread() {
+            return Err(builder.invalid(format!("the operator has no input {i}")));
+        }
         let varying: Vec<usize> = builder.varying().to_vec();
         attributes.finish(opset)?;
 
@@ -652,7 +663,7 @@ fn needed<'n>(nodes: &'n [NodeProto], outputs: &[&str]) -> Vec<&'n NodeProto> {
 const MAX_DEPTH: usize = 64;
 
 /// Nodes that stand in other nodes' places.
-const MAX_WRITTEN: usize = 1_000_000;
+const MAX_WRITTEN: usize = 250_000;
 
 fn list(shape: &[i64]) -> String {
     shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",")

@@ -26,6 +26,8 @@ pub mod ops;
 #[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]
+pub mod script;
+#[cfg(feature = "torch")]
 mod sites;
 #[cfg(feature = "torch")]
 mod tensors;

@@ -50,6 +50,8 @@ pub struct Network {
     pub(super) output: usize,
     pub(super) metadata: Vec<(String, String)>,
     pub(super) other_outputs: Vec<String>,
+    /// Whether the output was found to be probabilities where no operator says so.
+    pub(super) probabilities: bool,
     pub(super) kind: Kind,
     pub(super) device: Device,
 }
@@ -88,6 +90,12 @@ impl Network {
     /// Outputs of the model that are not measured.
     pub fn other_outputs(&self) -> &[String] {
         &self.other_outputs
+    }
+
+    /// Whether the measured output is probabilities already.
+    pub fn ends_in_softmax(&self) -> bool {
+        let last = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(self.output)));
+        self.probabilities || last.is_some_and(|step| step.op_type == "Softmax")
     }
 
     /// A value of the model's metadata.

@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::node_theorem_report::{FoldMap, NodeTheorem};
+
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const LAYERS_SCHEMA_VERSION: u32 = 1;
 
@@ -39,9 +41,21 @@ pub struct LayersReport {
     pub forward_ms: f64,
     /// What the attribution of one image took, in milliseconds, for one generator and derivative.
     pub attribution_ms: f64,
+    /// Where it was asked for: one node's defect resolved by frequency, on the first image.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub spectrum: Option<NodeSpectrum>,
     /// What was found.
     #[serde(flatten)]
     pub results: Attributions,
+}
+
+/// Which harmonics of its input make a node's defect, on the torus: the aliasing theorem at that node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeSpectrum {
+    /// Predicted and measured defect, and the harmonics that do most of the damage.
+    pub node: NodeTheorem,
+    /// What each harmonic does.
+    pub map: FoldMap,
 }
 
 /// One attribution, its fields beside the others of the report, or several in a list.

@@ -117,6 +117,13 @@ pub enum LeeError {
     Torch(#[from] tch::TchError),
 }
 
+impl LeeError {
+    /// NaN or infinity in `what` of an image.
+    pub(super) fn not_finite(what: &'static str, image: &str, mend: &'static str) -> Self {
+        Self::NotFinite { what, image: image.to_owned(), mend }
+    }
+}
+
 /// What the group does to the output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OutputAction {
@@ -398,14 +405,12 @@ pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<
     let shape = &output.shape;
     let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
     let image_like = matches!(shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
-    let ends_in_softmax = network.steps().iter().rev().find(|step| step.outputs.contains(&Some(network.output_id())));
-    let ends_in_softmax = ends_in_softmax.is_some_and(|step| step.op_type == "Softmax");
     let chosen = match asked {
         Some(output @ (Output::Softmax | Output::Logits)) if !is_class_vector => {
             return Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() });
         }
         Some(output) => output,
-        None if is_class_vector && !ends_in_softmax => Output::Softmax,
+        None if is_class_vector && !network.ends_in_softmax() => Output::Softmax,
         None => Output::Identity,
     };
     let action = match (image_like, output.layout.plane()) {

@@ -2,7 +2,11 @@
 
 #[cfg(feature = "torch")]
 pub mod action;
+#[cfg(feature = "torch")]
+mod composite;
 mod direction;
+#[cfg(feature = "torch")]
+pub mod inspect;
 #[cfg(feature = "torch")]
 pub mod layers;
 pub mod layers_report;

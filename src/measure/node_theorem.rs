@@ -11,6 +11,7 @@ use std::time::Instant;
 use ndarray::{Array2, Array3, Array4};
 use tch::{Kind, Tensor};
 
+use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::{Differentiable, Elementwise, Operator, Point, Torch};
 use crate::graph::ops::MaxPool;
 use crate::graph::window::{Taps, Window};
@@ -25,6 +26,7 @@ use crate::spectrum::velocity::Velocity;
 use crate::symmetry::{Axis, Generator, Grid};
 
 use super::action::{Action, ActionError};
+use super::composite::Composite;
 use super::node_theorem_report::{Fold, FoldMap, NodeTheorem, NodeTheorems, Skipped, Truncation};
 
 /// How to check the theorem.
@@ -59,6 +61,16 @@ pub enum NodeTheoremError {
     /// libtorch refused.
     #[error("libtorch: {}", crate::graph::first_line(.0))]
     Torch(#[from] tch::TchError),
+    /// Prediction and measurement cannot be compared; a defect.
+    #[error(
+        "the predicted field has {predicted} channels and the measured one {measured}, which is a defect of aliascope"
+    )]
+    Channels {
+        /// Of the prediction.
+        predicted: usize,
+        /// Of the measurement.
+        measured: usize,
+    },
     /// No node matches.
     #[error("no node that can alias has '{pattern}' in its name; near are {near}")]
     NoNode {
@@ -73,7 +85,65 @@ pub enum NodeTheoremError {
 enum Source<'a> {
     Convolution(Taps<'a>),
     Maximum(&'a Window),
+    /// One function of every entry.
     Pointwise(&'a dyn Elementwise),
+    /// Nodes that are together a function of every entry, or one node with a function per channel.
+    Composite(Composite<'a>),
+}
+
+/// A node to check.
+struct Candidate<'a> {
+    /// Its place in the order of the network.
+    at: usize,
+    /// The node, or the last of those that belong together.
+    step: &'a Step,
+    /// The value that it reads.
+    input: usize,
+    source: Source<'a>,
+}
+
+impl<'a> Candidate<'a> {
+    fn all(network: &'a Network) -> Vec<Self> {
+        let mut found = Vec::new();
+        let mut covered: Vec<*const Step> = Vec::new();
+        for composite in Composite::all(network) {
+            covered.extend(composite.steps.iter().map(|step| std::ptr::from_ref(*step)));
+            let at = network
+                .steps()
+                .iter()
+                .position(|step| composite.steps.last().is_some_and(|&end| std::ptr::eq(step, end)));
+            if let Some(at) = at {
+                let (step, input) = (&network.steps()[at], composite.root);
+                found.push(Self { at, step, input, source: Source::Composite(composite) });
+            }
+        }
+        for (at, step) in network.steps().iter().enumerate() {
+            let Some(&input) = step.inputs.first() else { continue };
+            if covered.contains(&std::ptr::from_ref(step)) {
+                continue;
+            }
+            if let Some(source) = source_of(network, step) {
+                found.push(Self { at, step, input, source });
+            }
+        }
+        found.sort_by_key(|candidate| candidate.at);
+        found
+    }
+
+    /// The nodes that belong to it.
+    fn steps(&self) -> &[&'a Step] {
+        match &self.source {
+            Source::Composite(composite) => &composite.steps,
+            _ => std::slice::from_ref(&self.step),
+        }
+    }
+
+    fn operators(&self) -> String {
+        match &self.source {
+            Source::Composite(composite) => composite.operators(),
+            _ => self.step.op_type.clone(),
+        }
+    }
 }
 
 /// Checks the theorem at every strided convolution, pooling and activation, on the feature maps of one image
@@ -94,36 +164,34 @@ pub fn node_theorems(
         Some(pattern) => step.name.contains(pattern.as_str()),
         None => true,
     };
-    let candidates: Vec<(usize, &Step, Source<'_>)> = network
-        .steps()
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| wanted(step))
-        .filter_map(|(at, step)| Some((at, step, source_of(step)?)))
-        .collect();
-    if let (Some(pattern), true) = (&options.pattern, candidates.is_empty()) {
-        return Err(NodeTheoremError::NoNode { pattern: pattern.clone(), near: nearest(network, pattern) });
+    let mut candidates = Candidate::all(network);
+    if let (Some(pattern), false) =
+        (&options.pattern, candidates.iter().any(|candidate| candidate.steps().iter().any(|step| wanted(step))))
+    {
+        return Err(NodeTheoremError::NoNode { pattern: pattern.clone(), near: nearest(&candidates, pattern) });
     }
+    candidates.retain(|candidate| candidate.steps().iter().any(|step| wanted(step)));
     let alone = candidates.len() == 1;
     let mut map = None;
     let mut found: Vec<(usize, Result<NodeTheorem, Skipped>)> = Vec::new();
     let mut failure = None;
     let ran = network.forward_observed(x, &mut |id, value| {
-        for (at, step, source) in candidates.iter().filter(|(_, step, _)| step.inputs.first() == Some(&id)) {
+        for candidate in candidates.iter().filter(|candidate| candidate.input == id) {
             let started = Instant::now();
-            let checked = check(step, source, &value.stack, options);
-            tracing::debug!(node = %step.name, seconds = started.elapsed().as_secs_f64(), "node checked");
+            let checked = check(network, candidate, &value.stack, options);
+            let (at, name) = (candidate.at, &candidate.step.name);
+            tracing::debug!(node = %name, seconds = started.elapsed().as_secs_f64(), "node checked");
             match checked {
                 Ok(Ok((node, fold_map))) => {
                     if alone {
                         map = Some(fold_map);
                     }
-                    found.push((*at, Ok(node)));
+                    found.push((at, Ok(node)));
                 }
-                Ok(Err(skipped)) => found.push((*at, Err(skipped))),
+                Ok(Err(skipped)) => found.push((at, Err(skipped))),
                 Err(error) => {
                     failure = Some(error);
-                    return Err(GraphError::Graph { path: step.name.clone(), problem: "stopped".to_owned() });
+                    return Err(GraphError::Graph { path: name.clone(), problem: "stopped".to_owned() });
                 }
             }
             progress(found.len(), candidates.len());
@@ -145,26 +213,26 @@ pub fn node_theorems(
     Ok(theorems)
 }
 
-fn source_of(step: &Step) -> Option<Source<'_>> {
+fn source_of<'a>(network: &'a Network, step: &'a Step) -> Option<Source<'a>> {
     match &step.operator {
         Operator::Linear(op) => {
             op.taps().filter(|taps| taps.window.strides.iter().any(|&s| s > 1)).map(Source::Convolution)
         }
         Operator::Differentiable(op) => op.max_window().map(Source::Maximum),
+        // Its slopes belong to channels, so that channels cannot be taken one by one.
+        Operator::Elementwise(_) if step.op_type == "PRelu" => Composite::of(network, step).map(Source::Composite),
         Operator::Elementwise(op) => Some(Source::Pointwise(op.as_ref())),
         _ => None,
     }
 }
 
-fn nearest(network: &Network, pattern: &str) -> String {
-    let mut names: Vec<(f64, &str)> = network
-        .steps()
+fn nearest(candidates: &[Candidate<'_>], pattern: &str) -> String {
+    let mut names: Vec<(f64, &str)> = candidates
         .iter()
-        .filter(|step| source_of(step).is_some())
-        .map(|step| {
-            let parts = step.name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
-            let whole = strsim::jaro_winkler(&step.name, pattern);
-            (parts.fold(whole, f64::max), step.name.as_str())
+        .map(|candidate| candidate.step.name.as_str())
+        .map(|name| {
+            let parts = name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
+            (parts.fold(strsim::jaro_winkler(name, pattern), f64::max), name)
         })
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -173,14 +241,33 @@ fn nearest(network: &Network, pattern: &str) -> String {
 
 /// One node: the outer error ends the run, the inner one says why the theorem does not apply here.
 fn check(
-    step: &Step,
-    source: &Source<'_>,
+    network: &Network,
+    candidate: &Candidate<'_>,
     value: &Tensor,
     options: &NodeTheoremOptions,
 ) -> Result<Result<(NodeTheorem, FoldMap), Skipped>, NodeTheoremError> {
-    let skipped = |reason: String| Ok(Err(Skipped { name: step.name.clone(), op: step.op_type.clone(), reason }));
+    let Candidate { step, source, input, .. } = candidate;
+    let skipped = |reason: String| Ok(Err(Skipped { name: step.name.clone(), op: candidate.operators(), reason }));
+    let info = &network.values()[*input];
+    // Windows slide over the last two axes; where a function of every entry has rows and columns is the layout's to say.
+    let sites = match (&info.layout, source) {
+        (_, Source::Convolution(_) | Source::Maximum(_)) => None,
+        (Layout::Map(sites), _) => Some(sites),
+        (Layout::Still, _) => return skipped(format!("its input {:?} has no rows and columns", info.shape)),
+        (Layout::Unknown, _) => {
+            return skipped(format!("where its input {:?} has rows and columns is not certain", info.shape));
+        }
+    };
+    let value = &match sites {
+        Some(sites) => {
+            let map = sites.gather(value)?;
+            let (rows, columns) = (sites.grid.rows.samples as i64, sites.grid.columns.samples as i64);
+            map.f_reshape([1, 1, -1, rows, columns])?
+        }
+        None => value.shallow_clone(),
+    };
     let [1, 1, _, rows, columns] = value.size()[..] else {
-        return skipped(format!("its input {:?} has no rows and columns", &value.size()[1..]));
+        return skipped(format!("its input {:?} has no rows and columns", info.shape));
     };
     if rows == 1 && columns == 1 {
         return skipped("its input is one sample, which nothing can alias".to_owned());
@@ -190,7 +277,7 @@ fn check(
         Source::Convolution(Taps { window, .. }) | Source::Maximum(window) => {
             GridSize::new(window.strides[1] as usize, window.strides[0] as usize)
         }
-        Source::Pointwise(_) => GridSize::square(1),
+        Source::Pointwise(_) | Source::Composite(_) => GridSize::square(1),
     };
     let Some(coarse) = grid.strided(stride) else {
         return skipped(format!(
@@ -199,16 +286,26 @@ fn check(
         ));
     };
     let input = HalfSpectrum::from_samples(array3(value)?.view())?;
-    let defect = measured_defect(source, value, grid, coarse, options.velocity)?;
+    let defect = measured_defect(source, sites, value, grid, coarse, options.velocity)?;
     let measured = HalfSpectrum::from_samples(array3(&defect)?.view())?;
     let (prediction, truncation) = match source {
         Source::Convolution(taps) => (predict_convolution(&input, taps, stride, options.velocity)?, None),
         Source::Maximum(window) => {
-            predict_nonlinear(&input, stride, options, &|fine, finer| maximum(window, fine, finer))?
+            let apply = |fine: &Tensor, finer| maximum(window, fine, finer);
+            predict_nonlinear(&input, stride, options, &Apply::Alone(&apply))?
         }
-        Source::Pointwise(function) => predict_nonlinear(&input, stride, options, &|fine, _| function.value(fine))?,
+        Source::Pointwise(function) => {
+            predict_nonlinear(&input, stride, options, &Apply::Alone(&|fine, _| function.value(fine)))?
+        }
+        Source::Composite(composite) => {
+            let apply = |h: &Tensor| match sites {
+                Some(sites) => Ok(composite.apply(sites, h, None)?.0),
+                None => Ok(h.shallow_clone()),
+            };
+            predict_nonlinear(&input, stride, options, &Apply::Together(&apply))?
+        }
     };
-    let (energy, difference) = compare(&prediction.spectrum, &measured);
+    let (energy, difference) = compare(&prediction.spectrum, &measured)?;
     let channels = prediction.spectrum.channels();
     let input_energy: f64 = input.energy().sum();
     let above: f64 = input.energy_above(coarse).sum();
@@ -216,12 +313,12 @@ fn check(
         Source::Convolution(_) if step.op_type == "AveragePool" => "average pooling",
         Source::Convolution(_) => "strided convolution",
         Source::Maximum(_) => "max pooling",
-        Source::Pointwise(_) => "activation",
+        Source::Pointwise(_) | Source::Composite(_) => "activation",
     };
     let map = fold_map(&step.name, &prediction.power, coarse, options.velocity);
     let node = NodeTheorem {
         name: step.name.clone(),
-        op: step.op_type.clone(),
+        op: candidate.operators(),
         kind: kind.to_owned(),
         channels,
         samples: grid.into(),
@@ -355,17 +452,56 @@ fn damage_at(map: &FoldMap) -> [f64; 3] {
     places
 }
 
+/// A nonlinearity on a finer grid.
+enum Apply<'a> {
+    /// To one channel of a grid so many times as fine.
+    Alone(&'a dyn Fn(&Tensor, i64) -> Torch<Tensor>),
+    /// Entry by entry, to all channels `[1, 1, channels, rows, columns]` of the node's own grid.
+    Together(&'a dyn Fn(&Tensor) -> Result<Tensor, NodeTheoremError>),
+}
+
+/// σ(h) of all channels on the finer grid, `[channels, rows, columns]`: its samples are those of shifted copies of the
+/// node's own grid, on which the network's nodes can run as they are.
+fn together(
+    input: &HalfSpectrum,
+    finer: usize,
+    apply: &dyn Fn(&Tensor) -> Result<Tensor, NodeTheoremError>,
+) -> Result<Array3<f64>, NodeTheoremError> {
+    let grid = input.grid();
+    let empty = || TransformError::Empty { x: grid.x, y: grid.y };
+    let mut fine = Array3::zeros((input.channels(), finer * grid.y, finer * grid.x));
+    for (channel, mut field) in fine.outer_iter_mut().enumerate() {
+        let one = input.channel(channel).ok_or_else(empty)?;
+        let samples = one.oversample(GridSize::square(finer)).ok_or_else(empty)?.into_samples()?;
+        field.assign(&samples.index_axis(ndarray::Axis(0), 0));
+    }
+    let step = finer as isize;
+    for row in 0..finer as isize {
+        for column in 0..step {
+            let mut phase = fine.slice_mut(ndarray::s![.., row..;step, column..;step]);
+            let values: Vec<f64> = phase.iter().copied().collect();
+            let size = [1, 1, input.channels() as i64, grid.y as i64, grid.x as i64];
+            let made = array3(&apply(&Tensor::f_from_slice(&values)?.f_view(size)?)?)?;
+            if made.dim() != phase.dim() {
+                return Err(NodeTheoremError::Channels { predicted: made.dim().0, measured: phase.dim().0 });
+            }
+            phase.assign(&made);
+        }
+    }
+    Ok(fine)
+}
+
 /// The defect of sampling σ(h), with σ applied on a grid half as fine as the options allow and on the finest.
 fn predict_nonlinear(
     input: &HalfSpectrum,
     stride: GridSize,
     options: &NodeTheoremOptions,
-    apply: &dyn Fn(&Tensor, i64) -> Torch<Tensor>,
+    apply: &Apply<'_>,
 ) -> Result<(Prediction, Option<Truncation>), NodeTheoremError> {
     let finest = options.oversample.max(2);
     let before = predict_at(input, stride, options.velocity, finest / 2, apply)?;
     let prediction = predict_at(input, stride, options.velocity, finest, apply)?;
-    let (energy, difference) = compare(&before.spectrum, &prediction.spectrum);
+    let (energy, difference) = compare(&before.spectrum, &prediction.spectrum)?;
     let over = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
     let truncation = Truncation {
         oversample: finest,
@@ -380,21 +516,33 @@ fn predict_at(
     stride: GridSize,
     velocity: Velocity,
     finer: usize,
-    apply: &dyn Fn(&Tensor, i64) -> Torch<Tensor>,
+    apply: &Apply<'_>,
 ) -> Result<Prediction, NodeTheoremError> {
     let fine_stride = GridSize::new(stride.x * finer, stride.y * finer);
     let mut spectra = Vec::with_capacity(input.channels());
     let mut exact = 0.0;
     let mut power: Option<HalfPower> = None;
-    // Channel by channel: the finer grid of all channels at once would not fit into memory.
+    let all = match apply {
+        Apply::Together(apply) => Some(together(input, finer, apply)?),
+        Apply::Alone(_) => None,
+    };
+    // Channel by channel: transforms of the finer grid of all channels at once would not fit into memory.
     for channel in 0..input.channels() {
         let empty = || TransformError::Empty { x: input.grid().x, y: input.grid().y };
-        let one = input.channel(channel).ok_or_else(empty)?;
-        let samples = one.oversample(GridSize::square(finer)).ok_or_else(empty)?.into_samples()?;
-        let (_, rows, columns) = samples.dim();
-        let flat: Vec<f64> = samples.iter().copied().collect();
-        let h = Tensor::f_from_slice(&flat)?.f_view([1, 1, 1, rows as i64, columns as i64])?;
-        let made = HalfSpectrum::from_samples(array3(&apply(&h, finer as i64)?)?.view())?;
+        let made = match (apply, &all) {
+            (Apply::Alone(apply), _) => {
+                let one = input.channel(channel).ok_or_else(empty)?;
+                let samples = one.oversample(GridSize::square(finer)).ok_or_else(empty)?.into_samples()?;
+                let (_, rows, columns) = samples.dim();
+                let flat: Vec<f64> = samples.iter().copied().collect();
+                let h = Tensor::f_from_slice(&flat)?.f_view([1, 1, 1, rows as i64, columns as i64])?;
+                HalfSpectrum::from_samples(array3(&apply(&h, finer as i64)?)?.view())?
+            }
+            (Apply::Together(_), Some(all)) => {
+                HalfSpectrum::from_samples(all.slice(ndarray::s![channel..=channel, .., ..]))?
+            }
+            (Apply::Together(_), None) => return Err(empty().into()),
+        };
         let one = predict(&made, fine_stride, velocity)?;
         exact += one.exact;
         match &mut power {
@@ -416,19 +564,23 @@ fn stacked(spectra: &[HalfSpectrum]) -> Result<HalfSpectrum, NodeTheoremError> {
 }
 
 /// Σ|δ measured|² and Σ|δ predicted − δ measured|² over channels and bins: mean squares of the samples by Parseval.
-fn compare(predicted: &HalfSpectrum, measured: &HalfSpectrum) -> (f64, f64) {
+fn compare(predicted: &HalfSpectrum, measured: &HalfSpectrum) -> Result<(f64, f64), NodeTheoremError> {
+    if predicted.bins().dim() != measured.bins().dim() {
+        return Err(NodeTheoremError::Channels { predicted: predicted.channels(), measured: measured.channels() });
+    }
     let (mut energy, mut difference) = (0.0, 0.0);
     for ((index, m), p) in measured.bins().indexed_iter().zip(predicted.bins().iter()) {
         let weight = measured.multiplicity(index.2);
         energy += weight * m.norm_sqr();
         difference += weight * (m - p).norm_sqr();
     }
-    (energy, difference)
+    Ok((energy, difference))
 }
 
 /// δ = Dop\[v·∇h\] − v·∇(op h) on the torus, `[1, 1, channels, rows, columns]`.
 fn measured_defect(
     source: &Source<'_>,
+    sites: Option<&SiteMap>,
     h: &Tensor,
     grid: GridSize,
     coarse: GridSize,
@@ -440,6 +592,12 @@ fn measured_defect(
         Source::Pointwise(function) => {
             let y = function.value(h)?;
             let dy = moved.f_mul(&function.derivative(h, &y)?)?;
+            (y, dy)
+        }
+        Source::Composite(composite) => {
+            let Some(sites) = sites else { return Ok(h.f_zeros_like()?) };
+            let (y, dy) = composite.apply(sites, h, Some(&moved))?;
+            let dy = dy.map_or_else(|| y.f_zeros_like(), Ok)?;
             (y, dy)
         }
         Source::Maximum(window) => {

@@ -2,7 +2,7 @@
 
 use crate::figure::number::compact;
 use crate::figure::style::printable;
-use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, Part};
+use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
 
 use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
 
@@ -24,6 +24,10 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
         lines.push(String::new());
         lines.extend(attribution(results, top, width));
     }
+    if let Some(spectrum) = &report.spectrum {
+        lines.push(String::new());
+        lines.extend(resolved(spectrum));
+    }
     lines.push(String::new());
     lines.push(format!(
         "contribution is E‖J δ‖² of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
@@ -43,6 +47,29 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The harmonics that make one node's defect.
+fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
+    let node = &spectrum.node;
+    let mut lines = vec![format!(
+        "{} on the torus, first image: mean square defect {} predicted from harmonics, {} measured; {:.1} % of its input's \
+         energy lies at or above the new Nyquist frequency. Harmonics that make most of it, each with its conjugate:",
+        node.name,
+        compact(node.predicted),
+        compact(node.measured),
+        100.0 * node.input_above_nyquist
+    )];
+    for fold in &node.worst {
+        let [from, to] = [fold.from, fold.to].map(|[x, y]| format!("({x}, {y})"));
+        lines.push(format!(
+            "{GAP}{}{GAP}lands on {}{GAP}{:.1} %",
+            pad_left(&from, 12),
+            pad_left(&to, 12),
+            100.0 * fold.share
+        ));
+    }
+    lines
 }
 
 fn group_words(group: &str) -> &str {

@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 mod antialias_table;
 mod finite;
+#[cfg(feature = "torch")]
+mod inspect_table;
 mod json;
 mod layers_csv;
 mod layers_table;
@@ -10,6 +12,8 @@ mod lee_csv;
 mod lee_table;
 mod node_theorem_csv;
 mod node_theorem_table;
+#[cfg(feature = "torch")]
+mod operator_table;
 mod output;
 mod spectrum_table;
 mod text;
@@ -17,6 +21,8 @@ mod vectors;
 
 #[cfg(feature = "torch")]
 pub use antialias_table::{antialias_list, antialias_table};
+#[cfg(feature = "torch")]
+pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
 pub use layers_csv::layers_csv;
 pub use layers_table::layers_table;
@@ -24,6 +30,8 @@ pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
 pub use node_theorem_csv::node_theorem_csv;
 pub use node_theorem_table::node_theorem_table;
+#[cfg(feature = "torch")]
+pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};

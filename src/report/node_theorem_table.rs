@@ -7,8 +7,9 @@ use crate::measure::node_theorem_report::{Fold, NodeTheorem, NodeTheoremReport};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
-/// The least room for a node's name; columns that would leave less are left out.
+/// The least room for a node's name, and the most that columns are left out for.
 const LEAST_NAME: usize = 20;
+const MOST_NAME: usize = 44;
 
 /// Kinds in the order of the table: with a closed form first.
 const KINDS: [(&str, &str); 4] = [
@@ -98,11 +99,13 @@ fn rows(nodes: &[&NodeTheorem], width: usize) -> (Vec<String>, Vec<&'static str>
         width.saturating_sub(columns.iter().map(|column| column.width() + GAP.len()).sum::<usize>())
     };
     let mut dropped = Vec::new();
-    while room(&columns) < LEAST_NAME && columns.last().is_some_and(|column| column.optional) {
+    let names: Vec<String> = nodes.iter().map(|node| printable(&node.name)).collect();
+    let needed = telling_width(&names);
+    while room(&columns) < needed && columns.last().is_some_and(|column| column.optional) {
         dropped.extend(columns.pop().map(|column| column.heading));
     }
     dropped.reverse();
-    let longest = nodes.iter().map(|node| printable(&node.name).chars().count()).max().unwrap_or(0);
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let name_width = room(&columns).max(4).min(longest.max(4));
     let line = |name: &str, cells: &dyn Fn(&Column) -> String| {
         let mut line = pad_right(&tail(name, name_width), name_width);
@@ -113,10 +116,18 @@ fn rows(nodes: &[&NodeTheorem], width: usize) -> (Vec<String>, Vec<&'static str>
         line
     };
     let mut lines = vec![line("node", &|column| column.heading.to_owned())];
-    lines.extend(
-        nodes.iter().enumerate().map(|(row, node)| line(&printable(&node.name), &|column| column.cells[row].clone())),
-    );
+    lines.extend(names.iter().enumerate().map(|(row, name)| line(name, &|column| column.cells[row].clone())));
     (lines, dropped)
+}
+
+/// The least room in which the ends of names still tell them apart.
+fn telling_width(names: &[String]) -> usize {
+    let apart = |width: usize| {
+        let mut ends: Vec<String> = names.iter().map(|name| tail(name, width)).collect();
+        ends.sort();
+        ends.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    (LEAST_NAME..MOST_NAME).find(|&width| apart(width)).unwrap_or(MOST_NAME)
 }
 
 /// `224→112`, or `224×96→112×48`.

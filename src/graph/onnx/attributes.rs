@@ -114,6 +114,11 @@ impl Attributes {
         Ok(self.typed(name, 7, "a list of integers")?.map(|a| a.ints.clone()))
     }
 
+    /// Whether there is an attribute of this name, of any type.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// A subgraph.
     pub fn graph(&mut self, name: &str) -> Result<Option<GraphProto>, OnnxError> {
         Ok(self.typed(name, 5, "a graph")?.and_then(|a| a.g.as_deref().cloned()))

@@ -110,10 +110,13 @@ impl OnnxTensor {
     }
 }
 
-/// Entries and bytes of a tensor; nothing where they are negative or more than can be counted.
+/// Entries and bytes of a tensor; nothing where sizes are negative or, zeros left out, more than can be counted.
 fn size(shape: &[i64], element_type: ElementType) -> Option<(usize, usize)> {
-    let entries =
-        shape.iter().try_fold(1usize, |product, &n| usize::try_from(n).ok().and_then(|n| product.checked_mul(n)))?;
+    let counted = shape.iter().try_fold(1usize, |product, &n| usize::try_from(n.max(1)).ok()?.checked_mul(product))?;
+    if shape.iter().any(|&n| n < 0) || i64::try_from(counted).is_err() {
+        return None;
+    }
+    let entries = if shape.contains(&0) { 0 } else { counted };
     Some((entries, entries.checked_mul(element_type.width())?))
 }
 

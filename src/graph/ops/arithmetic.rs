@@ -18,8 +18,19 @@ struct Operands {
 }
 
 impl Operands {
+    /// Reads the two operands of a binary operator.
+    fn pair(b: &mut Builder<'_>) -> Result<Self, GraphError> {
+        if b.inputs() != 2 {
+            return Err(b.invalid(format!("it has {} inputs, not two", b.inputs())));
+        }
+        Self::read(b)
+    }
+
     fn read(b: &mut Builder<'_>) -> Result<Self, GraphError> {
         let count = b.inputs();
+        if count == 0 {
+            return Err(b.invalid("it has no inputs"));
+        }
         let ranks = (0..count).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, GraphError>>()?;
         let shapes = (0..count).map(|i| b.shape(i)).collect::<Result<Vec<_>, GraphError>>()?;
         let shape = broadcast_shape(&shapes);
@@ -149,7 +160,8 @@ impl Linear for SignedSum {
 pub fn sum(b: &mut Builder<'_>) -> Build {
     let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
     let shape = broadcast_shape(&shapes).ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?;
-    let operands = Operands::read(b)?;
+    let binary = matches!(b.operator, "Add" | "Sub");
+    let operands = if binary { Operands::pair(b)? } else { Operands::read(b)? };
     let signs: Vec<f64> = (0..operands.len()).map(|i| if b.operator == "Sub" && i == 1 { -1.0 } else { 1.0 }).collect();
     let mut offset: Option<Tensor> = None;
     for (operand, &sign) in operands.operands.iter().zip(&signs) {
@@ -252,7 +264,7 @@ fn added(left: Option<Tensor>, right: Option<Tensor>) -> Torch<Tensor> {
 
 /// Mul.
 pub fn mul(b: &mut Builder<'_>) -> Build {
-    let operands = Operands::read(b)?;
+    let operands = Operands::pair(b)?;
     match &operands.operands[..] {
         [Operand::Varying(_), Operand::Constant(factor)] => scaling(&operands, 0, factor.shallow_clone()),
         [Operand::Constant(factor), Operand::Varying(_)] => scaling(&operands, 1, factor.shallow_clone()),
@@ -292,7 +304,7 @@ impl Differentiable for Quotient {
 
 /// Div.
 pub fn div(b: &mut Builder<'_>) -> Build {
-    let operands = Operands::read(b)?;
+    let operands = Operands::pair(b)?;
     match &operands.operands[..] {
         [Operand::Varying(_), Operand::Constant(divisor)] => {
             // Divided, not multiplied by a rounded reciprocal: the value is then libtorch's own.
@@ -366,7 +378,7 @@ impl Forward for TensorPower {
 
 /// Pow.
 pub fn pow(b: &mut Builder<'_>) -> Build {
-    let operands = Operands::read(b)?;
+    let operands = Operands::pair(b)?;
     if let [Operand::Varying(_), Operand::Constant(exponent)] = &operands.operands[..]
         && exponent.numel() == 1
         && exponent.dim() <= operands.ranks[0]
@@ -437,7 +449,7 @@ impl Forward for Remainder {
 /// Mod: the sign of the divisor, or with fmod = 1 of the dividend.
 pub fn modulo(b: &mut Builder<'_>) -> Build {
     let truncated = b.int("fmod")?.unwrap_or(0) != 0;
-    let operands = Operands::read(b)?;
+    let operands = Operands::pair(b)?;
     built(Operator::Automatic(Box::new(Remainder { operands, truncated })))
 }
 

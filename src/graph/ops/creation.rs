@@ -38,7 +38,9 @@ fn constant(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     if let Some(values) = b.ints("value_ints")? {
         return Ok(Tensor::f_from_slice(&values)?);
     }
-    Err(b.unsupported("a constant of this type", "tensors, floats and integers are"))
+    let others = ["value_string", "value_strings", "sparse_value"];
+    let given = others.into_iter().find(|name| b.attributes().has(name)).unwrap_or("no value at all");
+    Err(b.unsupported(given, "value, value_float, value_floats, value_int and value_ints are"))
 }
 
 fn constant_of_shape(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {

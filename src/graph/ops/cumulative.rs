@@ -57,6 +57,10 @@ impl Linear for Triangle {
         Ok(vec![if self.upper { x[0].f_triu(self.diagonal)? } else { x[0].f_tril(self.diagonal)? }])
     }
 
+    fn selects(&self) -> bool {
+        true
+    }
+
     fn is_fresh(&self) -> bool {
         true
     }

@@ -60,6 +60,7 @@ pub fn lrn(b: &mut Builder<'_>) -> Build {
     if shape.len() < 3 || !(1..=1 << 20).contains(&size) {
         return Err(b.invalid(format!("its input has no channels, or size = {size} does not fit them")));
     }
+    b.check_size(&[&[shape[0], shape[1] + size], &shape[2..]].concat())?;
     b.varying_input(0)?;
     let op = LocalResponse { rank: shape.len(), size, alpha, beta, bias };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Pointwise })

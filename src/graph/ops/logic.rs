@@ -11,6 +11,8 @@ struct Predicate {
     name: String,
     operands: Vec<Operand>,
     ranks: Vec<usize>,
+    /// Which infinities count: −∞, +∞.
+    signs: [bool; 2],
 }
 
 impl Forward for Predicate {
@@ -32,7 +34,12 @@ impl Forward for Predicate {
                 "Or" => a.f_logical_or(&b)?,
                 "Xor" => a.f_logical_xor(&b)?,
                 "IsNaN" => a.f_isnan()?,
-                "IsInf" => a.f_isinf()?,
+                "IsInf" => match self.signs {
+                    [true, true] => a.f_isinf()?,
+                    [true, false] => a.f_isneginf()?,
+                    [false, true] => a.f_isposinf()?,
+                    [false, false] => a.f_zeros_like()?,
+                },
                 _ => a.f_logical_not()?,
             }
             .f_to_kind(Kind::Bool)?,
@@ -42,11 +49,19 @@ impl Forward for Predicate {
 
 /// Equal, Greater, Less (and their OrEqual forms), And, Or, Xor, Not, IsNaN, IsInf.
 pub fn predicate(b: &mut Builder<'_>) -> Build {
+    let wanted = if matches!(b.operator, "Not" | "IsNaN" | "IsInf") { 1 } else { 2 };
+    if b.inputs() != wanted {
+        return Err(b.invalid(format!("it has {} inputs, not {wanted}", b.inputs())));
+    }
     let ranks = (0..b.inputs()).map(|i| Ok(b.shape(i)?.len())).collect::<Result<Vec<_>, crate::graph::GraphError>>()?;
     let shapes = (0..b.inputs()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
     let shape = super::arithmetic::broadcast_shape(&shapes);
     b.check_size(&shape.ok_or_else(|| b.invalid("its inputs' shapes do not broadcast"))?)?;
     let operands = (0..b.inputs()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
-    let op = Predicate { name: b.operator.to_owned(), operands, ranks };
+    let signs = match b.operator {
+        "IsInf" => [b.int("detect_negative")?.unwrap_or(1) != 0, b.int("detect_positive")?.unwrap_or(1) != 0],
+        _ => [true; 2],
+    };
+    let op = Predicate { name: b.operator.to_owned(), operands, ranks, signs };
     Ok(Built { operator: Operator::LocallyConstant(Box::new(op)), flow: Flow::Pointwise })
 }

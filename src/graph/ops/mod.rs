@@ -8,6 +8,7 @@ mod creation;
 mod cumulative;
 mod expansion;
 mod grid_sample;
+mod listing;
 mod local_response;
 mod logic;
 mod matrix;
@@ -24,6 +25,7 @@ mod softmax;
 
 pub use creation::create;
 pub use expansion::Expand;
+pub use listing::{OPERATORS_SCHEMA_VERSION, OperatorList, OperatorRow, RefusedRow};
 pub use pooling::MaxPool;
 pub use softmax::Softmax;
 

@@ -84,7 +84,7 @@ pub fn pad(b: &mut Builder<'_>) -> Build {
         Some(axes) => b.axes_from_end(&axes, rank)?,
         None => (-(rank as i64)..0).collect(),
     };
-    if pads.len() != 2 * axes.len() || pads.iter().any(|p| p.abs() > 1 << 20) {
+    if pads.len() != 2 * axes.len() || pads.iter().any(|p| p.unsigned_abs() > 1 << 20) {
         return Err(b.invalid(format!("its pads {pads:?} do not fit {} axes", axes.len())));
     }
     let (mut begin, mut end) = (vec![0; rank], vec![0; rank]);

@@ -167,7 +167,7 @@ impl Linear for Identity {
 /// Identity, and Dropout at test time.
 pub fn identity(b: &mut Builder<'_>) -> Build {
     if b.operator == "Dropout" {
-        let _ = (b.float("ratio")?, b.int("seed")?);
+        let _ = (b.float("ratio")?, b.int("seed")?, b.has(1));
         let training = b.parameter_ints(2, "training_mode")?.is_some_and(|mode| mode != [0]);
         if training {
             return Err(b.unsupported("training_mode", "export the network in evaluation mode"));
@@ -260,7 +260,7 @@ impl Forward for Conversion {
 /// Cast: among floats it changes nothing, as the whole run has one precision.
 pub fn cast(b: &mut Builder<'_>) -> Build {
     // What becomes of values too large for eight-bit floats, which are refused.
-    let _ = b.int("saturate")?;
+    let _ = (b.int("saturate")?, b.string("round_mode")?);
     if b.operator == "CastLike" {
         let (from, to) = (b.kind(0)?, b.kind(1)?);
         b.varying_input(0)?;

@@ -238,20 +238,18 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
     };
     let mut sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
     let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
+    if !matches!(policy.as_str(), "stretch" | "not_larger" | "not_smaller") {
+        let mend = "stretch, not_larger and not_smaller are";
+        return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), mend));
+    }
     let inputs: Vec<i64> = axes.iter().map(|axis| shape[(axis + rank as i64) as usize]).collect();
     if let Some(sizes) = &mut sizes
         && policy != "stretch"
         && sizes.len() == inputs.len()
     {
         let scales = sizes.iter().zip(&inputs).map(|(&size, &n)| size as f64 / n as f64);
-        let scale = match policy.as_str() {
-            "not_larger" => scales.fold(f64::INFINITY, f64::min),
-            "not_smaller" => scales.fold(0.0, f64::max),
-            _ => {
-                let mend = "stretch, not_larger and not_smaller are";
-                return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), mend));
-            }
-        };
+        let scale =
+            if policy == "not_larger" { scales.fold(f64::INFINITY, f64::min) } else { scales.fold(0.0, f64::max) };
         // Halves are rounded up.
         *sizes = inputs.iter().map(|&n| (n as f64 * scale + 0.5).floor() as i64).collect();
     }
@@ -263,7 +261,11 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
             }
             roi
         }
-        _ => Vec::new(),
+        // Of no meaning, whatever it holds.
+        _ => {
+            let _ = b.opset >= 11 && b.has(1);
+            Vec::new()
+        }
     };
     let (mut rules, mut out) = (Vec::new(), shape.clone());
     let mut steps = [Step { first: 0.0, step: 1.0 }; 2];
@@ -352,7 +354,7 @@ fn axis_map(b: &Builder<'_>, rule: &AxisRule) -> Result<AxisMap, GraphError> {
         let index: Vec<i64> = (0..rule.output).map(|j| rule.nearest(rule.position(j))).collect();
         return Ok(AxisMap::Index(Tensor::f_from_slice(&index)?.f_to_device(device)?));
     }
-    if rule.input.saturating_mul(rule.output) > 1 << 28 {
+    if rule.input.saturating_mul(rule.output) > 1 << 26 {
         return Err(
             b.unsupported(format!("interpolation from {} to {} samples", rule.input, rule.output), String::new())
         );

@@ -49,7 +49,8 @@ impl Scatter {
             Operand::Varying(i) => x[*i].f_reshape([lanes, -1, self.entries]),
             Operand::Constant(constant) => {
                 let constant = if keep_constants { constant.shallow_clone() } else { constant.f_zeros_like()? };
-                constant.f_reshape([1, -1, self.entries])?.f_expand([lanes, -1, -1], false)
+                // In the kind of what varies, which is another where sites are followed.
+                constant.f_to_kind(x[0].kind())?.f_reshape([1, -1, self.entries])?.f_expand([lanes, -1, -1], false)
             }
         }
     }
@@ -85,6 +86,10 @@ impl Scatter {
 impl Linear for Scatter {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![self.scattered(x, false)?])
+    }
+
+    fn selects(&self) -> bool {
+        self.reduction == Reduction::Replace
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -247,6 +252,10 @@ impl Linear for TakeRows {
         let lanes = x[0].size()[0];
         let table = x[0].f_reshape([lanes, self.rows, self.entries])?;
         Ok(vec![table.f_index_select(1, &self.places)?.f_reshape([&[lanes], self.shape.as_slice()].concat())?])
+    }
+
+    fn selects(&self) -> bool {
+        true
     }
 
     fn is_fresh(&self) -> bool {

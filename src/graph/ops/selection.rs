@@ -119,14 +119,17 @@ pub fn split(b: &mut Builder<'_>) -> Build {
     let count = b.int("num_outputs")?.unwrap_or(b.outputs() as i64);
     let sizes = match given {
         Some(sizes) => sizes,
-        None if count < 1 => return Err(b.invalid("it has no outputs")),
+        None if count != b.outputs() as i64 || count < 1 => {
+            return Err(b.invalid(format!("num_outputs = {count} does not fit its {} outputs", b.outputs())));
+        }
         None => {
             // The last part is the shorter one.
             let each = (length + count - 1) / count;
             (0..count).map(|i| each.min(length - i * each)).collect()
         }
     };
-    if sizes.iter().sum::<i64>() != length || sizes.iter().any(|&n| n < 0) || sizes.len() != b.outputs() {
+    let total = sizes.iter().try_fold(0i64, |sum, &n| if n < 0 { None } else { sum.checked_add(n) });
+    if total != Some(length) || sizes.len() != b.outputs() {
         return Err(b.invalid(format!("parts of {sizes:?} do not make an axis of {length}")));
     }
     b.varying_input(0)?;

@@ -14,6 +14,7 @@
 mod class;
 mod parts;
 mod plan;
+pub mod probes;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -27,10 +28,13 @@ use crate::symmetry::{Combination, Grid, GridKind, Units};
 use super::action::ActionError;
 use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
 use super::lee::{LeeError, Output, OutputAction, choose_output};
+use crate::graph::layout::Layout;
 
-pub use plan::Grouping;
+pub use plan::{Grouping, module_of};
 
+use parts::Actor;
 use plan::{Plan, PlanOptions};
+use probes::{Defects, Samples};
 
 /// How to attribute.
 #[derive(Clone, Debug)]
@@ -145,6 +149,8 @@ struct LayerSums {
     parts: [Option<[f64; 2]>; 3],
     /// Σ ‖e‖²/dim and Σ ‖a‖²/dim where the layer ends.
     local: [f64; 2],
+    /// Σ over images of the variance that probes leave in the contribution.
+    probe_variance: f64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -217,15 +223,10 @@ impl<'a> LayerMeter<'a> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(), LayersError> {
         let x = self.network.place(x)?;
-        let not_finite = |what, mend| LeeError::NotFinite { what, image: names.join("', '"), mend };
-        if !is_finite(&x)? {
-            return Err(not_finite("the input", "check the image or tensor").into());
-        }
+        let name = names.join("', '");
+        self.check_input(&x, &name)?;
         let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
-        if !is_finite(&outcome.lie)? {
-            let mend = "check the model's weights, or try --precision f64";
-            return Err(not_finite("the Lie derivative", mend).into());
-        }
+        self.check_lie(&outcome.lie, &name)?;
         for image in 0..x.size()[0] {
             self.accumulate(&outcome, image)?;
         }
@@ -237,6 +238,68 @@ impl<'a> LayerMeter<'a> {
                 sums.parts[..2].fill(None);
             }
         }
+        Ok(())
+    }
+
+    fn check_input(&self, x: &Tensor, image: &str) -> Result<(), LayersError> {
+        match is_finite(x)? {
+            true => Ok(()),
+            false => Err(LeeError::not_finite("the input", image, "check the image or tensor").into()),
+        }
+    }
+
+    fn check_lie(&self, lie: &Tensor, image: &str) -> Result<(), LayersError> {
+        let mend = "check the model's weights, or try --precision f64";
+        match is_finite(lie)? {
+            true => Ok(()),
+            false => Err(LeeError::not_finite("the Lie derivative", image, mend).into()),
+        }
+    }
+
+    /// The generator under the asked derivative.
+    fn actor(&self) -> Actor {
+        self.actor_under((self.options.scheme, self.options.boundary))
+    }
+
+    fn actor_under(&self, derivative: (Scheme, Boundary)) -> Actor {
+        let place = (self.options.grid, self.options.units, self.input_grid);
+        Actor::new(&self.options.generator, derivative, place, (self.network.kind(), self.network.device()))
+    }
+
+    /// The action of `actor` on the value `y` of the given place, which has one of its own.
+    fn own_action(&self, id: usize, actor: &mut Actor, y: &Tensor) -> Result<Tensor, LayersError> {
+        let layout = match (id == self.network.output_id(), self.output_action) {
+            // A class vector is not moved, by saturation neither.
+            (true, OutputAction::None) => return Ok(y.f_zeros_like()?),
+            (true, OutputAction::Image(grid)) => &Layout::planar(grid),
+            (false, _) => &self.network.values()[id].layout,
+        };
+        Ok(actor.on(layout, y)?)
+    }
+
+    /// Takes up one image's probes.
+    fn take_probes(&mut self, samples: Samples, defects: &Defects, count: usize) -> Result<(), LayersError> {
+        let n = count.max(1) as f64;
+        for ((sums, sampled), local) in self.sums.iter_mut().zip(&samples.layers).zip(&defects.local) {
+            let mean = sampled[0] / n;
+            sums.contribution.push(mean);
+            sums.probe_variance += (sampled[1] / n - mean * mean).max(0.0) / (n - 1.0).max(1.0);
+            sums.signed += sampled[2] / n;
+            sums.local = [sums.local[0] + local[0], sums.local[1] + local[1]];
+            sums.parts = [None; 3];
+        }
+        for (class, sum) in LayerClass::ALL.into_iter().zip(samples.classes) {
+            if self.plan.layers.iter().any(|layer| layer.class == class) {
+                self.classes.entry(class).or_default().joint += sum / n;
+            }
+        }
+        let total = defects.lie.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        // The law holds for every probe: Σ_v zᵀJδ_v = zᵀL.
+        if samples.residual[1] > 0.0 {
+            self.residual[0] += total * samples.residual[0] / samples.residual[1];
+        }
+        self.residual[1] += total;
+        self.totals.push(total);
         Ok(())
     }
 
@@ -282,6 +345,23 @@ impl<'a> LayerMeter<'a> {
         self.totals.len()
     }
 
+    /// About how many forwards an exact attribution of one image takes: the lanes that every node carries, weighted by
+    /// the size of its output.
+    pub fn exact_cost(&self) -> f64 {
+        let (mut cost, mut whole, mut lanes) = (0.0, 0.0, 3.0);
+        for step in self.network.steps() {
+            for &id in step.outputs.iter().flatten() {
+                if matches!(self.plan.roles[id], plan::Role::Source(_)) {
+                    lanes += self.parts as f64;
+                }
+                let size = self.network.values()[id].shape.iter().product::<i64>() as f64;
+                cost += lanes * size;
+                whole += size;
+            }
+        }
+        if whole > 0.0 { cost / whole } else { 0.0 }
+    }
+
     /// The results over the images so far.
     pub fn results(&self) -> LayerResults {
         let images = self.images().max(1) as f64;
@@ -307,7 +387,8 @@ impl<'a> LayerMeter<'a> {
                     class: layer.class,
                     sources: layer.sources,
                     contribution,
-                    sem: standard_error(&sums.contribution, contribution),
+                    sem: standard_error(&sums.contribution, contribution)
+                        .or((sums.probe_variance > 0.0).then(|| sums.probe_variance.sqrt() / images)),
                     signed_share: share(sums.signed),
                     aliasing: part(0),
                     boundary: part(1),

@@ -11,6 +11,7 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Generator, Grid, GridKind, Units};
 
 use super::super::action::{ActionError, Actions};
+use super::plan::Padded;
 
 /// One generator acting on values of any layout, under one derivative.
 pub(super) struct Actor {
@@ -90,24 +91,36 @@ impl<'a> Windowed<'a> {
         &self,
         torus: &mut Actor,
         (x, images, lane): (&Value, i64, i64),
-        input: &Layout,
+        (input, padded): (&Layout, Option<Padded>),
         shape: &[i64],
     ) -> Result<Option<Tensor>, ActionError> {
-        let (Some(grid), [_, _, rows, columns]) = (input.plane(), shape) else { return Ok(None) };
-        let Flow::Resampled { rows: r, columns: c } = self.window().flow() else { return Ok(None) };
-        let strides = &self.window().strides;
+        let (Some(mut grid), [_, _, rows, columns]) = (input.plane(), shape) else { return Ok(None) };
+        let mut window = self.window().clone();
+        if let Some(Padded { begin, inside }) = padded {
+            // The padding is a node of its own before this one: on the torus there is none, inside of it the value.
+            grid.rows = grid.rows.resampled(begin[0] as f64, 1.0, inside[0] as usize);
+            grid.columns = grid.columns.resampled(begin[1] as f64, 1.0, inside[1] as usize);
+            window.begin = vec![window.begin[0] + begin[0], window.begin[1] + begin[1]];
+        }
+        let inner = |x: Tensor| match padded {
+            Some(Padded { begin, inside }) => x.f_narrow(-2, begin[0], inside[0])?.f_narrow(-1, begin[1], inside[1]),
+            None => Ok(x),
+        };
+        let Flow::Resampled { rows: r, columns: c } = window.flow() else { return Ok(None) };
+        let strides = &window.strides;
         let places = [grid.rows.samples as i64, grid.columns.samples as i64];
         let closes = (0..2).all(|a| places[a] % strides[a] == 0 && [rows, columns][a] <= &(places[a] / strides[a]));
         if !closes {
             return Ok(None);
         }
-        let (h, moved) = (x.primal(images)?, x.lanes(images, lane, 1)?);
+        let (h, moved) = (inner(x.primal(images)?)?, inner(x.lanes(images, lane, 1)?)?);
         let (y, dy) = match self {
             Self::Convolution(taps) => {
+                let taps = Taps { window: &window, ..*taps };
                 let both = taps.circular(&Tensor::f_cat(&[&h, &moved], 0)?)?;
                 (both.f_narrow(0, 0, images)?, both.f_narrow(0, images, images)?)
             }
-            Self::Maximum(window) => circular_maximum(window, &h, &moved)?,
+            Self::Maximum(_) => circular_maximum(&window, &h, &moved)?,
         };
         let around = Grid {
             rows: grid.rows.resampled(r.first, r.step, (places[0] / strides[0]) as usize),

@@ -73,11 +73,22 @@ pub(super) enum Role {
     Source(usize),
 }
 
+/// What a padding put around a value's rows and columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Padded {
+    /// Samples before the first row and column.
+    pub begin: [i64; 2],
+    /// Rows and columns of the value inside.
+    pub inside: [i64; 2],
+}
+
 /// The sources of a network.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Per value.
     pub roles: Vec<Role>,
+    /// Per value: what a padding node put around it. Its error shows at the next node, whose padding it is.
+    pub padded: Vec<Option<Padded>>,
     /// In graph order.
     pub layers: Vec<Layer>,
 }
@@ -95,6 +106,7 @@ impl Plan {
     pub fn new(network: &Network, options: &PlanOptions) -> Self {
         let values = network.values();
         let mut roles = vec![Role::Exact; values.len()];
+        let mut padded = vec![None; values.len()];
         let mut pending: Vec<Vec<usize>> = vec![Vec::new(); values.len()];
         let mut layers = Layers { list: Vec::new(), places: HashMap::new(), grouping: options.grouping };
         for (at, step) in network.steps().iter().enumerate() {
@@ -108,7 +120,11 @@ impl Plan {
                 let still =
                     step.inputs.iter().all(|&i| matches!(values[i].layout, Layout::Still) && pending[i].is_empty());
                 let exact = before.is_empty() && (is_exact(network, step, id, options) || still && !options.saturates);
-                let exact = exact && !options.compute_zeros && (still || known && !is_output);
+                padded[id] = padding(network, step, id).filter(|_| !is_output && before.is_empty());
+                let known = known && padded[id].is_none();
+                // Saturation moves a pooled value, but not the output.
+                let stays = if is_output { still && !options.saturates } else { still || known };
+                let exact = exact && !options.compute_zeros && stays;
                 roles[id] = if exact {
                     Role::Exact
                 } else if known || is_output {
@@ -125,7 +141,7 @@ impl Plan {
                 };
             }
         }
-        Self { roles, layers: layers.list }
+        Self { roles, padded, layers: layers.list }
     }
 }
 
@@ -165,6 +181,19 @@ impl Layers {
             self.list.len() - 1
         })
     }
+}
+
+/// What a node pads, if it pads a plane by a whole number of samples, or crops nothing.
+fn padding(network: &Network, step: &Step, output: usize) -> Option<Padded> {
+    let values = network.values();
+    let inside = values[*step.inputs.first()?].layout.plane()?;
+    let outside = values[output].layout.plane()?;
+    let Flow::Resampled { rows, columns } = &step.flow else { return None };
+    let begin = [-rows.first as i64, -columns.first as i64];
+    let inside = [inside.rows.samples as i64, inside.columns.samples as i64];
+    let outside = [outside.rows.samples as i64, outside.columns.samples as i64];
+    let fits = (0..2).all(|a| begin[a] >= 0 && outside[a] >= begin[a] + inside[a]);
+    (step.op_type == "Pad" && fits && inside != outside).then_some(Padded { begin, inside })
 }
 
 /// Whether the action passes through the node as it is, for every input: Dop\[A x\] = A op(x).
@@ -215,7 +244,7 @@ fn is_pointwise_convolution(op: &dyn Linear, window: &crate::graph::window::Wind
 
 /// `/blocks/blocks.1/blocks.1.0/bn1/act/Clip` as `blocks.1.0.bn1.act`: the module path without the operator; empty
 /// where the name holds no path.
-pub(super) fn module_of(name: &str) -> String {
+pub fn module_of(name: &str) -> String {
     let mut parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
     parts.pop();
     let mut path: Vec<&str> = Vec::new();

@@ -4,14 +4,13 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use crate::graph::layout::Layout;
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Step, Value};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 
 use super::parts::{Actor, Windowed};
 use super::plan::Role;
-use super::{LayerMeter, LayersError, Output, OutputAction, PARTS};
+use super::{LayerMeter, LayersError, Output, PARTS};
 use crate::measure::lee::softmax_tangent;
 
 /// What one sweep, or several under a memory limit, found.
@@ -134,17 +133,12 @@ fn fixed_lanes(meter: &LayerMeter<'_>, first: bool) -> Fixed {
 
 impl<'m, 'n> Sweep<'m, 'n> {
     fn new(meter: &'m LayerMeter<'n>, images: i64, layers: Range<usize>, first: bool, outcome: Found) -> Self {
-        let (options, network) = (&meter.options, meter.network);
-        let actor = |derivative: (Scheme, Boundary)| {
-            let place = (options.grid, options.units, meter.input_grid);
-            Actor::new(&options.generator, derivative, place, (network.kind(), network.device()))
-        };
         Self {
             meter,
             images,
-            main: actor((options.scheme, options.boundary)),
-            torus: actor((Scheme::Spectral, Boundary::Periodic)),
-            spectral: actor((Scheme::Spectral, options.boundary)),
+            main: meter.actor(),
+            torus: meter.actor_under((Scheme::Spectral, Boundary::Periodic)),
+            spectral: meter.actor_under((Scheme::Spectral, meter.options.boundary)),
             fixed: fixed_lanes(meter, first),
             layers,
             outcome,
@@ -207,19 +201,9 @@ impl<'m, 'n> Sweep<'m, 'n> {
         if input.tangents == 0 || !self.layers.contains(&layer) {
             return Ok(None);
         }
-        let layout = &network.values()[step.inputs[0]].layout;
+        let layout = (&network.values()[step.inputs[0]].layout, self.meter.plan.padded[step.inputs[0]]);
         let shape = &network.values()[id].shape;
         Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, lane), layout, shape)?))
-    }
-
-    /// What the group does to a value that has an action of its own.
-    fn layout(&self, id: usize) -> Layout {
-        let network = self.meter.network;
-        match (id == network.output_id(), self.meter.output_action) {
-            (true, OutputAction::None) => Layout::Still,
-            (true, OutputAction::Image(grid)) => Layout::planar(grid),
-            (false, _) => network.values()[id].layout.clone(),
-        }
     }
 
     /// Puts the value's own actions in place of the pushed ones, and the difference into the layer's lanes.
@@ -231,13 +215,11 @@ impl<'m, 'n> Sweep<'m, 'n> {
         value: Value,
         torus: Option<&Option<Tensor>>,
     ) -> Result<Value, LayersError> {
-        let layout = self.layout(id);
-        // A class vector is not moved, by saturation neither.
-        let fixed = id == self.meter.network.output_id() && self.meter.output_action == OutputAction::None;
+        let meter = self.meter;
         let (images, y) = (self.images, value.primal(self.images)?);
         let mut lanes = Vec::new();
         let mut defect = |actor: &mut Actor, lane: i64| -> Result<Tensor, LayersError> {
-            let action = if fixed { y.f_zeros_like()? } else { actor.on(&layout, &y)? };
+            let action = meter.own_action(id, actor, &y)?;
             let defect = value.lanes(images, lane, 1)?.f_sub(&action)?;
             lanes.push((lane, action));
             Ok(defect)

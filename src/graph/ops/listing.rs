@@ -1,0 +1,68 @@
+//! The table of operators as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use super::{NEWEST_OPSET, OPERATORS, REFUSED};
+
+/// The version of [`OperatorList`]'s JSON; it grows when a field changes its meaning or goes away.
+pub const OPERATORS_SCHEMA_VERSION: u32 = 1;
+
+/// What `aliascope ops` returns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperatorList {
+    /// [`OPERATORS_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The newest opset of ONNX's own domain that is read.
+    pub newest_opset: i64,
+    /// By domain and name.
+    pub operators: Vec<OperatorRow>,
+    /// Refused for a reason; any other operator is refused by name.
+    pub refused: Vec<RefusedRow>,
+}
+
+/// One supported operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperatorRow {
+    /// Its name.
+    pub name: String,
+    /// Its domain: empty for ONNX's own.
+    pub domain: String,
+    /// The first opset of the domain that has it.
+    pub since: i64,
+    /// How it carries tangents; several where that depends on which of its inputs are constant.
+    pub rules: Vec<String>,
+    /// Limits and conventions; may be empty.
+    pub notes: String,
+}
+
+/// Operators that are refused for the same reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedRow {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+impl OperatorList {
+    /// The operators of this version.
+    pub fn current() -> Self {
+        let row = |entry: &super::Entry| OperatorRow {
+            name: entry.name.to_owned(),
+            domain: entry.domain.to_owned(),
+            since: entry.since,
+            rules: entry.rules.iter().map(|rule| rule.name().to_owned()).collect(),
+            notes: entry.notes.to_owned(),
+        };
+        let refused = |refusal: &super::Refusal| RefusedRow {
+            names: refusal.names.iter().map(|name| (*name).to_owned()).collect(),
+            reason: refusal.reason.to_owned(),
+        };
+        Self {
+            schema_version: OPERATORS_SCHEMA_VERSION,
+            newest_opset: NEWEST_OPSET,
+            operators: OPERATORS.iter().map(row).collect(),
+            refused: REFUSED.iter().map(refused).collect(),
+        }
+    }
+}

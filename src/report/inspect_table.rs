@@ -1,0 +1,75 @@
+//! A network as it was understood, as text for a terminal.
+
+use crate::figure::style::printable;
+use crate::measure::inspect::Inspection;
+use crate::symmetry::Axis;
+
+use super::text::{GAP, pad_right, tail, wrapped};
+
+/// One row per node, `width` columns at least 80.
+pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
+    let width = width.max(80);
+    let shape = |shape: &[i64]| shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    let known = inspection.nodes.iter().filter(|n| n.layout != "–").count();
+    let mut lines = vec![
+        format!(
+            "{}: {} nodes, input {}, output {}; {known} nodes have a layout",
+            inspection.model,
+            inspection.nodes.len(),
+            shape(&inspection.input_shape),
+            shape(&inspection.output_shape)
+        ),
+        String::new(),
+    ];
+    let mut rows = vec![["node", "operator", "shape", "layout", "pitch", "origin", "can alias"].map(str::to_owned)];
+    for node in &inspection.nodes {
+        let (pitch, origin) = match &node.grid {
+            Some(grid) => (pair(grid.rows, grid.columns, |a| a.pitch), pair(grid.rows, grid.columns, |a| a.origin)),
+            None => (String::new(), String::new()),
+        };
+        rows.push([
+            node.name.clone(),
+            node.op.clone(),
+            shape(&node.shape),
+            node.layout.clone(),
+            pitch,
+            origin,
+            node.aliases.clone().unwrap_or_default(),
+        ]);
+    }
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (column, cell) in widths.iter_mut().zip(row) {
+            *column = (*column).max(cell.chars().count());
+        }
+    }
+    let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
+    widths[0] = widths[0].min(width.saturating_sub(others).max(24));
+    for row in &rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| pad_right(&tail(cell, width), width));
+        lines.push(cells.collect::<Vec<_>>().join(GAP));
+    }
+    lines.push(String::new());
+    lines.extend(wrapped(
+        "pitch and origin: the distance between samples and the place of the first one, in half-widths of the input \
+         (rows, columns where they differ). A dash: which axes are rows and columns is not certain, so the value counts \
+         as having none; still: no transform of the plane moves it.",
+        width,
+    ));
+    let mut text = String::new();
+    for line in lines {
+        text += printable(&line).trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// One number where rows and columns agree, else both.
+fn pair(rows: Axis, columns: Axis, of: impl Fn(&Axis) -> f64) -> String {
+    let short = |v: f64| {
+        let text = format!("{v:.4}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let (rows, columns) = (short(of(&rows)), short(of(&columns)));
+    if rows == columns { rows } else { format!("{rows}, {columns}") }
+}

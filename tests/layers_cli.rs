@@ -1,0 +1,129 @@
+//! `aliascope layers` and `inspect` as a user meets them.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use common::asset;
+use predicates::prelude::*;
+use serde_json::Value;
+
+fn aliascope() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
+    command.env("OMP_WAIT_POLICY", "passive").current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn resnet() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/resnet.onnx")
+}
+
+fn layers() -> Command {
+    let mut command = aliascope();
+    command.arg("layers").arg(resnet()).arg("--images").arg(asset("photos/chelsea.png"));
+    command
+}
+
+fn json(command: &mut Command) -> Value {
+    let output = command.args(["--json", "-"]).assert().success();
+    serde_json::from_slice(&output.get_output().stdout).expect("standard output is JSON alone")
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {value}"))
+}
+
+#[test]
+fn one_generator_lies_at_the_top_of_the_json() {
+    let report = json(layers().args(["--generator", "rotate", "--precision", "f64", "--group", "node"]));
+    for key in ["schema_version", "model", "generator", "estimator", "conservation_residual", "total", "by_type"] {
+        assert!(!report[key].is_null(), "{key} is missing");
+    }
+    assert_eq!(report["generator"], "rotate");
+    assert!(number(&report, "conservation_residual") <= 1e-10);
+    let layers = report["layers"].as_array().unwrap();
+    let shares: f64 = layers.iter().map(|layer| number(layer, "signed_share")).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "shares add up to {shares}");
+    let last = layers.last().unwrap();
+    let sum: f64 = layers.iter().map(|layer| number(layer, "contribution")).sum();
+    assert!((number(last, "cumulative") / sum - 1.0).abs() < 1e-12);
+    for layer in layers {
+        for key in ["name", "op", "module", "class", "local_error", "aliasing", "boundary"] {
+            assert!(!layer[key].is_null(), "{key} is missing in {layer}");
+        }
+        assert!(layer["discretisation"].is_null(), "the spectral derivative makes no error of its own");
+    }
+    let by_type: f64 = report["by_type"].as_object().unwrap().values().map(|class| number(class, "contribution")).sum();
+    assert!((by_type / sum - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn several_generators_and_derivatives_are_a_list() {
+    let report = json(layers().args(["--compare", "derivative=spectral,forward", "--generator", "translate_x"]));
+    let list = report["attributions"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!((&list[0]["derivative"], &list[1]["derivative"]), (&"spectral".into(), &"forward".into()));
+    assert!(!list[1]["layers"][0]["discretisation"].is_null());
+    assert!(report["generator"].is_null());
+}
+
+#[test]
+fn images_together_or_one_by_one_give_the_same() {
+    let two = |batch: &str| {
+        let mut command = aliascope();
+        let photos = [asset("photos/chelsea.png"), asset("photos/coffee.png")];
+        command.arg("layers").arg(resnet()).arg("--images").args(photos);
+        json(command.args(["--precision", "f64", "--batch", batch]))
+    };
+    let (one, both) = (two("1"), two("2"));
+    assert!((number(&one, "total") / number(&both, "total") - 1.0).abs() < 1e-9);
+    for (a, b) in one["layers"].as_array().unwrap().iter().zip(both["layers"].as_array().unwrap()) {
+        assert!(
+            (number(a, "contribution") - number(b, "contribution")).abs() <= 1e-9 * number(&one, "total"),
+            "{a} {b}"
+        );
+    }
+}
+
+#[test]
+fn a_node_is_resolved_by_frequency() {
+    let report = json(layers().args(["--spectrum", "/conv1/Conv", "--precision", "f64"]));
+    let node = &report["spectrum"]["node"];
+    assert!((number(node, "predicted") / number(node, "measured") - 1.0).abs() < 1e-10);
+    let report = layers().args(["--spectrum", "/conv1/Conv", "--top", "3"]).assert().success();
+    let table = String::from_utf8_lossy(&report.get_output().stdout).into_owned();
+    assert!(table.contains("lands on") && table.contains("add up to L"), "{table}");
+}
+
+#[test]
+fn wrong_requests_say_what_to_do() {
+    let refuses = |arguments: &[&str], status: i32, words: &[&str]| {
+        let mut assert = layers().args(arguments).assert().code(status).stdout("");
+        for word in words {
+            assert = assert.stderr(predicate::str::contains(*word));
+        }
+    };
+    refuses(&["--generator", "rotat"], 2, &["did you mean rotate"]);
+    refuses(&["--spectrum", "/conv9/Conv"], 2, &["/conv9/Conv", "/conv1/Conv"]);
+    refuses(&["--spectrum", "/conv1/Conv", "--generator", "rotate"], 2, &["needs a translation"]);
+    refuses(&["--memory", "0"], 2, &["--memory 0 MiB is too small", "needs"]);
+    refuses(&["--estimator", "probes=x"], 2, &["probes=100"]);
+    refuses(&["--group", "modul"], 2, &["node, module, module:DEPTH and type"]);
+    refuses(&["--compare", "grid=tracked"], 2, &["derivative="]);
+}
+
+#[test]
+fn inspect_shows_layouts_and_what_can_alias() {
+    let swin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/swin.onnx");
+    let output = aliascope().arg("inspect").arg(&swin).assert().success();
+    let table = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    for words in ["8×8 in windows", "8×8 tokens", "stride 4 folds", "a nonlinearity makes harmonics", "-0.875"] {
+        assert!(table.contains(words), "{words} is not in\n{table}");
+    }
+    let report = json(aliascope().arg("inspect").arg(&swin));
+    let nodes = report["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|node| node["layout"] == "–" && node["grid"].is_null()));
+    assert!(nodes.iter().any(|node| !node["aliases"].is_null() && !node["grid"].is_null()));
+}
