@@ -279,7 +279,7 @@ def section(records: list[dict[str, Any]]) -> str:
     lines = [
         HEADING,
         "",
-        f"One architecture of each family of the paper's list, {len(records)} in all, against PyTorch: "
+        f"One architecture of each family of the paper's list against PyTorch; {len(records)} of {len(CASES)} have been run: "
         f"{count['agrees']} agree, {count['kinks']} agree as far as single precision can tell, {count['refused']} are "
         f"refused, {count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` "
         "makes this table.",
