@@ -1,6 +1,6 @@
 //! What each derivative scheme does to each frequency.
 //!
-//! cargo run --no-default-features --example derivative_schemes [FILE.png|svg]
+//! cargo run --no-default-features --example derivative_schemes [FOLDER]
 
 use std::f64::consts::PI;
 use std::path::PathBuf;
@@ -9,11 +9,10 @@ use aliascope::figure::{Format, SchemesFigure, render};
 use aliascope::spectrum::differentiation::{Scheme, authors_forward_share, derivative_error};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "results/derivative-schemes.png".to_owned()));
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&path, render(&SchemesFigure { samples: 224 }, Format::from_path(&path)?)?)?;
+    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "results".to_owned()));
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("derivative-schemes.png");
+    std::fs::write(&path, render(&SchemesFigure { samples: 224 }, Format::Png)?)?;
     println!("relative error at a tenth, half and all of the Nyquist frequency:");
     for scheme in Scheme::ALL {
         let errors = [0.1, 0.5, 0.999].map(|share| format!("{:>8.2} %", 100.0 * derivative_error(scheme, share * PI)));

@@ -1,6 +1,6 @@
 """Times PyTorch and aliascope on the same networks, photo and threads, taking turns in one run, and prints ratios.
 
-    make bench-peers
+    make bench-networks
     python3 benches/peers/networks.py --networks resnet50 vit_tiny_patch16_224 --rounds 5 --threads 2
 
 Peers, for one photo and the seven generators (EfficientNet-Lite0 is timm's, the other networks too, all seeded):

@@ -34,7 +34,7 @@ pub struct TheoremArgs {
     #[arg(long, requires = "random")]
     complex: bool,
     /// The grid that the field ends on: M, or COLUMNSxROWS.
-    #[arg(long, value_name = "M", value_parser = grid_size, required_unless_present_any = ["stride", "model"])]
+    #[arg(long, value_name = "M", value_parser = grid_size)]
     grid: Option<GridSize>,
     /// Sample the field on this grid first, as a layer's input is: N, or COLUMNSxROWS; an image's own pixels.
     #[arg(long, value_name = "N", value_parser = grid_size)]

@@ -40,6 +40,7 @@ impl Figure for AliasedFractionFigure<'_> {
         let (plot, names) = area.split_horizontally(850);
         let mut chart = ChartBuilder::on(&plot)
             .margin_top(8)
+            .margin_left(12)
             .margin_right(8)
             .margin_bottom(10)
             .x_label_area_size(54)

@@ -4,8 +4,8 @@ use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement};
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, VPos};
 
+use super::key::{Dot, key};
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::departures::Departures;
 
@@ -41,7 +41,7 @@ impl Figure for DeparturesFigure<'_> {
         self.panel(&left, "band over the grid's Nyquist frequency, 2K/M", |case| {
             2.0 * case.band as f64 / case.grid as f64
         })?;
-        self.panel(&right, "share of bins that hold more than one harmonic", |case| case.collision_share)
+        self.panel(&right, "share of occupied bins that hold more than one harmonic", |case| case.collision_share)
     }
 }
 
@@ -57,6 +57,7 @@ impl DeparturesFigure<'_> {
         let start = cases.iter().map(&place).fold(f64::MAX, f64::min).min(reach) - 0.04 * reach;
         let mut chart = ChartBuilder::on(area)
             .margin_top(30)
+            .margin_left(12)
             .margin_right(20)
             .margin_bottom(10)
             .x_label_area_size(54)
@@ -72,7 +73,7 @@ impl DeparturesFigure<'_> {
             .axis_desc_style(style::axis())
             .label_style(style::label())
             .x_label_formatter(&|x| format!("{x:.1}"))
-            .y_label_formatter(&|y| format!("{:+.0} %", 100.0 * y))
+            .y_label_formatter(&|y| if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y) })
             .draw()?;
         for case in cases {
             // Side by side, so that neither hides the other.
@@ -84,9 +85,8 @@ impl DeparturesFigure<'_> {
             chart.draw_series([Circle::new(paper, 3, style::SERIES[1].stroke_width(1))])?;
         }
         let (width, _) = area.dim_in_pixel();
-        let text = style::anchored(style::label(), HPos::Right, VPos::Top);
-        area.draw_text("● diagonal", &text.clone().color(&style::SERIES[0]), (width as i32 - 120, 6))?;
-        area.draw_text("○ paper", &text.color(&style::SERIES[1]), (width as i32 - 24, 6))?;
+        let entries = [(Dot::Filled(style::SERIES[0]), "diagonal"), (Dot::Hollow(style::SERIES[1]), "paper")];
+        key(area, &entries, (width as i32 / 2 + 30, 16))?;
         chart.draw_series([PathElement::new(vec![(start, 0.0), (reach, 0.0)], style::INK.stroke_width(1))])?;
         Ok(())
     }

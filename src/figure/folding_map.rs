@@ -36,6 +36,7 @@ impl Figure for FoldingMapFigure<'_> {
         let shown = 4.2 * nyquist;
         let mut chart = ChartBuilder::on(&area)
             .margin_top(8)
+            .margin_left(12)
             .margin_right(28)
             .margin_bottom(10)
             .x_label_area_size(54)

@@ -6,6 +6,7 @@ use plotters::prelude::{DrawingBackend, IntoLogRange};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
+use super::key::{Dot, key};
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::harmonics::HarmonicsReport;
 
@@ -59,7 +60,7 @@ impl Figure for HarmonicsFigure<'_> {
             &left,
             "as the nonlinearity makes them",
             "frequency, cycles per unit length",
-            shown,
+            1.03 * shown,
             nyquist,
             largest,
             &stems,
@@ -106,6 +107,7 @@ fn panel<DB: DrawingBackend>(
     area.draw_text(title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 6))?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(34)
+        .margin_left(12)
         .margin_right(24)
         .margin_bottom(8)
         .x_label_area_size(52)
@@ -130,6 +132,10 @@ fn panel<DB: DrawingBackend>(
         .y_label_formatter(&|y| format!("{y:.0e}"))
         .y_labels(7)
         .draw()?;
+    chart.draw_series([PathElement::new(
+        vec![(nyquist, floor), (nyquist, 2.0 * largest)],
+        style::INK.stroke_width(1),
+    )])?;
     let (kept, folded) = (style::SERIES[0], style::SERIES[1]);
     for stem in stems.iter().filter(|stem| stem.height > floor) {
         let (color, radius) = if stem.folds { (folded, 5) } else { (kept, 5) };
@@ -142,19 +148,12 @@ fn panel<DB: DrawingBackend>(
             chart.draw_series([Circle::new((stem.at, stem.height), radius, color.filled())])?;
         }
     }
-    chart.draw_series([PathElement::new(
-        vec![(nyquist, floor), (nyquist, 2.0 * largest)],
-        style::INK.stroke_width(1),
-    )])?;
     let (x, y) = chart.backend_coord(&(nyquist, 2.0 * largest));
     let (base_x, base_y) = area.get_base_pixel();
     let (h, shift) = if nyquist > 0.8 * shown { (HPos::Right, -6) } else { (HPos::Left, 6) };
     area.draw_text("Nyquist", &style::anchored(style::note(), h, VPos::Top), (x - base_x + shift, y - base_y + 4))?;
-    let right = width as i32 - 34;
     if nyquist <= 0.8 * shown {
-        let legend = style::anchored(style::label(), HPos::Right, VPos::Top);
-        area.draw_text("● stays", &legend.clone().color(&kept), (right, 44))?;
-        area.draw_text("○ folds", &legend.color(&folded), (right, 66))?;
+        key(area, &[(Dot::Filled(kept), "stays"), (Dot::Hollow(folded), "folds")], (width as i32 - 110, 54))?;
     }
     Ok(())
 }

@@ -62,6 +62,7 @@ impl ImageSpectrumFigure<'_> {
         area.draw_text(title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 4))?;
         let mut chart = ChartBuilder::on(area)
             .margin_top(32)
+            .margin_left(12)
             .margin_right(14)
             .margin_bottom(8)
             .x_label_area_size(50)

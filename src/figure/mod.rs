@@ -10,10 +10,12 @@ mod dots;
 #[cfg(feature = "torch")]
 mod downsampled;
 mod field;
+mod filters;
 mod fold_map;
 mod folding_map;
 mod harmonics;
 mod image_spectrum;
+mod key;
 mod lee;
 mod node_theorem;
 pub mod number;
@@ -31,6 +33,7 @@ pub use canvas::{Area, Figure, FigureError, Format, render};
 pub use departures::DeparturesFigure;
 #[cfg(feature = "torch")]
 pub use downsampled::DownsampledFigure;
+pub use filters::FiltersFigure;
 pub use fold_map::FoldMapFigure;
 pub use folding_map::FoldingMapFigure;
 pub use harmonics::HarmonicsFigure;

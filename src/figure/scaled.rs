@@ -1,6 +1,7 @@
 //! A drawing backend that draws everything larger by a whole factor, so that figures are laid out once.
 
 use super::style::FAMILY;
+use plotters::style::text_anchor::VPos;
 use plotters::style::{FontDesc, FontFamily, TextStyle};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
@@ -29,6 +30,19 @@ impl<DB> Scaled<DB> {
         let font = FontDesc::new(family, style.size() * f64::from(self.factor), style.style());
         TextStyle { font: font.transform(style.transform()), color: style.color(), pos: style.anchor() }
     }
+}
+
+/// How far below the place that plotters gives it text belongs.
+///
+/// plotters puts the baseline half a font size below the top of a line whose capitals are 0.63 of it tall: text that
+/// hangs from a point stands above it, and a rotated title at an edge is cut off. These put it where an SVG has it.
+fn below(style: &TextStyle<'_>) -> i32 {
+    let share = match style.pos.v_pos {
+        VPos::Top => 0.16,
+        VPos::Center => 0.2,
+        VPos::Bottom => 0.09,
+    };
+    (share * style.font.get_size()).round() as i32
 }
 
 struct Stroke {
@@ -107,8 +121,9 @@ impl<DB: DrawingBackend> DrawingBackend for Scaled<DB> {
     }
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, position: BackendCoord) -> Drawn<DB> {
-        let (style, position) = (self.text(style), self.point(position));
-        self.inner.draw_text(text, &style, position)
+        let (style, (x, y)) = (self.text(style), self.point(position));
+        let (dx, dy) = BackendTextStyle::transform(&style).transform(0, below(&style));
+        self.inner.draw_text(text, &style, (x + dx, y + dy))
     }
 
     fn blit_bitmap(&mut self, position: BackendCoord, (width, height): (u32, u32), pixels: &[u8]) -> Drawn<DB> {

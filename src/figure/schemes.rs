@@ -16,7 +16,8 @@ pub struct SchemesFigure {
     pub samples: usize,
 }
 
-const POINTS: usize = 400;
+/// A few pixels apart: closer ones would show the pixels that they are rounded to.
+const POINTS: usize = 100;
 
 fn frequency(point: usize) -> f64 {
     std::f64::consts::PI * point as f64 / POINTS as f64
@@ -51,6 +52,7 @@ impl SchemesFigure {
     fn sizes<DB: DrawingBackend>(&self, area: &Area<DB>) -> Result<(), FigureError> {
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
+            .margin_left(12)
             .margin_right(20)
             .margin_bottom(10)
             .x_label_area_size(54)
@@ -82,9 +84,10 @@ impl SchemesFigure {
     }
 
     fn errors<DB: DrawingBackend>(&self, area: &Area<DB>) -> Result<(), FigureError> {
-        let first = frequency(8);
+        let first = frequency(2);
         let mut chart = ChartBuilder::on(area)
             .margin_top(12)
+            .margin_left(12)
             .margin_right(24)
             .margin_bottom(10)
             .x_label_area_size(54)
@@ -99,17 +102,21 @@ impl SchemesFigure {
             .y_desc("|T(ω) − iω| / ω")
             .axis_desc_style(style::axis())
             .label_style(style::label())
-            .x_label_formatter(&|x| format!("{x}"))
+            .x_label_formatter(&|x| {
+                // Between them they would run into each other.
+                let shown = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0].iter().any(|tick| (tick - x).abs() < 1e-9);
+                if shown { format!("{x:.1}") } else { String::new() }
+            })
             .y_label_formatter(&|y| format!("{y:.0e}"))
             .draw()?;
         for scheme in [Scheme::Forward, Scheme::Central, Scheme::Authors] {
             let (color, width) = look(scheme);
-            let points = (8..POINTS).map(|p| (frequency(p), derivative_error(scheme, frequency(p))));
+            let points = (2..POINTS).map(|p| (frequency(p), derivative_error(scheme, frequency(p))));
             chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?;
         }
         let (base_x, base_y) = area.get_base_pixel();
         for (text, at) in
-            [("forward, authors: ω/2", (0.13, 0.13)), ("central: ω²/6", (0.33, 0.007)), ("spectral: 0", (0.07, 2.2e-4))]
+            [("forward, authors: ω/2", (0.1, 0.4)), ("central: ω²/6", (0.33, 0.007)), ("spectral: 0", (0.07, 2.2e-4))]
         {
             let (x, y) = chart.backend_coord(&at);
             area.draw_text(text, &style::label(), (x - base_x, y - base_y))?;

@@ -6,6 +6,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
+use super::key::{Dot, key};
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::theorem::TheoremReport;
 
@@ -45,15 +46,19 @@ impl Figure for TheoremFigure<'_> {
 fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<(), FigureError> {
     let values = [report.exact, report.measured, report.diagonal, report.paper];
     let names = ["exact", "measured", "diagonal", "paper"];
-    let top = 1.2 * values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    // Rounding errors are shown against the slopes that they are errors of.
+    let nothing = values.iter().all(|value| *value <= report.rounding());
+    let tallest = if nothing { report.slope_energy } else { values.iter().copied().fold(0.0, f64::max) };
+    let top = 1.2 * tallest.max(f64::MIN_POSITIVE);
     let (width, _) = area.dim_in_pixel();
     area.draw_text(
-        "mean square of the defect",
+        "mean square of the defect δ",
         &style::anchored(style::panel(), HPos::Center, VPos::Top),
         (width as i32 / 2 + 30, 4),
     )?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(34)
+        .margin_left(12)
         .margin_right(16)
         .margin_bottom(8)
         .x_label_area_size(52)
@@ -66,12 +71,19 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         .bold_line_style(style::GRID)
         .axis_style(style::INK)
         .x_labels(0)
-        .y_desc("(torus lengths per unit of t)⁻²·h²")
+        .y_desc("mean of δ², in units of h² per t²")
         .axis_desc_style(style::axis())
         .label_style(style::label())
         .y_label_formatter(&|y| if *y == 0.0 { "0".to_owned() } else { format!("{y:.2e}") })
         .draw()?;
     let (base_x, base_y) = area.get_base_pixel();
+    if nothing {
+        area.draw_text(
+            "all 0 to rounding; the axis is that of the slopes, mean of (v·∇h)²",
+            &style::anchored(style::note(), HPos::Center, VPos::Top),
+            (width as i32 / 2 + 40, 44),
+        )?;
+    }
     for (index, (name, value)) in names.iter().zip(values).enumerate() {
         let at = index as f64;
         let color = if index < 2 { style::SERIES[0] } else { style::SERIES[1] };
@@ -81,7 +93,9 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         )])?;
         let (x, y) = chart.backend_coord(&(at, value));
         let above = match (index, report.exact > report.rounding()) {
+            (_, _) if value == 0.0 => "0".to_owned(),
             (0, _) => format!("{value:.3e}"),
+            (1, true) if value == report.exact => "no digit differs".to_owned(),
             (1, true) => format!("differs by {:.0e}", (value / report.exact - 1.0).abs()),
             (_, true) => format!("{:+.1} %", 100.0 * (value / report.exact - 1.0)),
             _ => format!("{value:.1e}"),
@@ -108,8 +122,17 @@ fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         (shown, _) => format!("the {shown} harmonics that fold"),
     };
     area.draw_text(&title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 4))?;
+    key(
+        area,
+        &[
+            (Dot::Filled(style::SERIES[1]), "a harmonic, sized by its term of diagonal"),
+            (Dot::Hollow(style::SERIES[0]), "where the grid (shaded) sees it"),
+        ],
+        (width as i32 / 2 + 12, 38),
+    )?;
     let mut chart = ChartBuilder::on(area)
-        .margin_top(34)
+        .margin_top(54)
+        .margin_left(12)
         .margin_right(24)
         .margin_bottom(8)
         .x_label_area_size(52)
@@ -142,12 +165,5 @@ fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         chart.draw_series([Circle::new(to, 4, plotters::style::WHITE.filled())])?;
         chart.draw_series([Circle::new(to, 4, style::SERIES[0].stroke_width(2))])?;
     }
-    let (base_x, base_y) = area.get_base_pixel();
-    let (x, y) = chart.backend_coord(&(-reach, reach));
-    area.draw_text(
-        "● a harmonic, sized by its term of diagonal   ○ where the grid (shaded) sees it",
-        &style::anchored(style::note(), HPos::Left, VPos::Bottom),
-        (x - base_x + 6, y - base_y - 4),
-    )?;
     Ok(())
 }

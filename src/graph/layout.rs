@@ -2,7 +2,7 @@
 //!
 //! A value has a layout when it is certain which of its axes carry rows and columns and where each of their entries
 //! lies in the input plane: channels first or last, tokens with leading class tokens, windows, whatever
-//! [`sites`](super::sites) can follow entry by entry. Anything else counts as a value without a layout.
+//! `sites` can follow entry by entry. Anything else counts as a value without a layout.
 
 use std::sync::Arc;
 

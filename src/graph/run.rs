@@ -52,6 +52,14 @@ impl Value {
         if self.tangents >= tangents {
             return Ok(self.stack.shallow_clone());
         }
+        let had = self.stack.size()[0];
+        let wide = self.room(images, tangents)?;
+        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
+        Ok(wide)
+    }
+
+    /// A stack like this one for `tangents` tangents: lanes that this one has are not filled, others are zero.
+    fn room(&self, images: i64, tangents: i64) -> Torch<Tensor> {
         let (mut size, strides) = (self.stack.size(), self.stack.stride());
         let (had, lane) = (size[0], size[1..].iter().product::<i64>());
         size[0] = images * (1 + tangents);
@@ -62,8 +70,9 @@ impl Value {
         } else {
             Tensor::f_empty(size.as_slice(), options)?
         };
-        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
-        let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        if size[0] > had {
+            let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        }
         Ok(wide)
     }
 }
@@ -160,7 +169,7 @@ impl Network {
                     .map(|&id| values[id].as_ref())
                     .collect::<Option<Vec<&Value>>>()
                     .ok_or_else(|| self.failed(step, "it reads a value that was freed"))?;
-                let outputs = self.apply(step, &inputs, images)?;
+                let outputs = self.apply(step, &inputs, images, 0)?;
                 for &id in &step.frees {
                     values[id] = None;
                 }
@@ -178,12 +187,18 @@ impl Network {
         })
     }
 
-    /// One step, for all lanes at once.
+    /// One step, for all lanes at once. Where that saves a copy, the outputs have room for `room` tangents at least.
     ///
     /// # Errors
     /// When libtorch refuses; the message names the node.
-    pub(crate) fn apply(&self, step: &Step, inputs: &[&Value], images: i64) -> Result<Vec<Value>, GraphError> {
-        apply(step, inputs, images).map_err(|error| self.failed(step, &first_line(&error)))
+    pub(crate) fn apply(
+        &self,
+        step: &Step,
+        inputs: &[&Value],
+        images: i64,
+        room: i64,
+    ) -> Result<Vec<Value>, GraphError> {
+        apply(step, inputs, images, room).map_err(|error| self.failed(step, &first_line(&error)))
     }
 
     fn failed(&self, step: &Step, problem: &str) -> GraphError {
@@ -197,7 +212,7 @@ impl Network {
     }
 }
 
-fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
+fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
@@ -226,9 +241,15 @@ fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
             let x = input.primal(images)?;
             let y = op.value(&x)?;
             let slope = op.derivative(&x, &y)?;
-            let stack = if step.may_overwrite { input.stack.shallow_clone() } else { input.stack.f_empty_like()? };
-            let output = Value { stack, tangents };
-            if let (Some(dx), Some(dy)) = (input.tangent(images)?, output.tangent(images)?) {
+            let width = tangents.max(room);
+            let stack = if width == tangents && step.may_overwrite {
+                input.stack.shallow_clone()
+            } else {
+                input.room(images, width)?
+            };
+            let output = Value { stack, tangents: width };
+            let same = Value { stack: output.stack.f_narrow(0, 0, images * (1 + tangents))?, tangents };
+            if let (Some(dx), Some(dy)) = (input.tangent(images)?, same.tangent(images)?) {
                 let _ = dx.f_mul_out(&dy, &slope)?;
             }
             output.primal(images)?.f_copy_(&y)?;

@@ -94,6 +94,18 @@ impl GridSize {
         resolves(wave.x, self.x) && resolves(wave.y, self.y)
     }
 
+    /// The harmonics of the real interpolant that the bin of `wave` stands for, each with its share: the bin's own one,
+    /// and on an even grid's Nyquist bins half of it at +M/2 and half at −M/2, per axis.
+    pub fn interpolant(self, wave: Wave) -> Vec<(Wave, f64)> {
+        let split = |n: i64, samples: usize| {
+            let n = alias(n, samples);
+            if is_nyquist_bin(n, samples) { vec![n, -n] } else { vec![n] }
+        };
+        let (columns, rows) = (split(wave.x, self.x), split(wave.y, self.y));
+        let share = 1.0 / (columns.len() * rows.len()) as f64;
+        rows.iter().flat_map(|&y| columns.iter().map(move |&x| (Wave { x, y }, share))).collect()
+    }
+
     /// Every wave with |x|, |y| ≤ `band` that lands on the bin of `bin`, the bin itself included.
     pub fn landing_on(self, bin: Wave, band: u64) -> Vec<Wave> {
         let columns = congruent(bin.x, self.x, band);

@@ -4,7 +4,8 @@ use std::f64::consts::{PI, TAU};
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array2, Array3, ArrayView3};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use num_complex::Complex64;
 use thiserror::Error;
 
@@ -168,11 +169,17 @@ impl Response {
     /// G_n: for taps w_t about the anchor p = ⌊(taps − 1)/2⌋, Σ_t w_t e^{2πi n·(t − p)/N} per axis, N the fine grid.
     /// With a fine grid it has that grid's period.
     pub fn gain(&self, wave: Wave) -> Complex64 {
+        // The ideal filter is defined within the fine grid's band; taps have its period by themselves, up to rounding.
+        let wave = self.fine.map_or(wave, |fine| fine.alias(wave));
+        self.gain_at([wave.x as f64, wave.y as f64])
+    }
+
+    /// G at any frequency, in cycles per unit length along x and y; within the fine grid's band where there is one.
+    pub fn gain_at(&self, [along_x, along_y]: [f64; 2]) -> Complex64 {
         match (&self.shape, self.fine) {
             (Shape::All, _) => Complex64::ONE,
-            (Shape::Ideal(nyquist), fine) => {
-                let wave = fine.map_or(wave, |fine| fine.alias(wave));
-                let pass = |n: i64, m: usize| match (2 * n.unsigned_abs()).cmp(&(m as u64)) {
+            (Shape::Ideal(nyquist), _) => {
+                let pass = |n: f64, m: usize| match (2.0 * n.abs()).total_cmp(&(m as f64)) {
                     std::cmp::Ordering::Less => 1.0,
                     std::cmp::Ordering::Greater => 0.0,
                     std::cmp::Ordering::Equal => match nyquist {
@@ -181,18 +188,18 @@ impl Response {
                         Nyquist::Split => 0.5,
                     },
                 };
-                Complex64::from(pass(wave.x, self.coarse.x) * pass(wave.y, self.coarse.y))
+                Complex64::from(pass(along_x, self.coarse.x) * pass(along_y, self.coarse.y))
             }
             (Shape::Separable { x, y }, Some(fine)) => {
-                response(x, wave.x as f64 / fine.x as f64) * response(y, wave.y as f64 / fine.y as f64)
+                response(x, along_x / fine.x as f64) * response(y, along_y / fine.y as f64)
             }
             (Shape::Plane(taps), Some(fine)) => {
                 let (rows, columns) = taps.dim();
                 let anchor = ((rows - 1) / 2, (columns - 1) / 2);
                 taps.indexed_iter()
                     .map(|((j, i), tap)| {
-                        let turns = wave.x as f64 * (i as f64 - anchor.1 as f64) / fine.x as f64
-                            + wave.y as f64 * (j as f64 - anchor.0 as f64) / fine.y as f64;
+                        let turns = along_x * (i as f64 - anchor.1 as f64) / fine.x as f64
+                            + along_y * (j as f64 - anchor.0 as f64) / fine.y as f64;
                         tap * Complex64::cis(TAU * turns)
                     })
                     .sum()
@@ -201,25 +208,55 @@ impl Response {
         }
     }
 
+    /// Whether it is a sum over taps.
+    pub fn has_taps(&self) -> bool {
+        matches!(self.shape, Shape::Separable { .. } | Shape::Plane(_))
+    }
+
     /// The filter applied to samples `[channels, rows, columns]` of the fine grid as a network does it, as a circular sum
     /// over taps; an ideal filter, which has no taps, by transform.
     ///
     /// # Errors
     /// Fields without samples.
     pub fn apply(&self, fields: ArrayView3<'_, f64>) -> Result<Array3<f64>, FilterError> {
+        self.apply_strided(fields, GridSize::square(1))
+    }
+
+    /// Every `stride`-th sample of what [`Self::apply`] gives; sums over taps are made for those samples only.
+    ///
+    /// # Errors
+    /// Fields without samples.
+    pub fn apply_strided(&self, fields: ArrayView3<'_, f64>, stride: GridSize) -> Result<Array3<f64>, FilterError> {
+        let keep = s![.., ..;stride.y as isize, ..;stride.x as isize];
         Ok(match &self.shape {
-            Shape::All => fields.to_owned(),
+            Shape::All => fields.slice(keep).to_owned(),
             Shape::Ideal(_) => {
                 let mut spectrum = HalfSpectrum::from_samples(fields)?;
-                spectrum.multiply(|wave| self.gain(wave));
-                spectrum.into_samples()?
+                spectrum.par_multiply(|wave| self.gain(wave));
+                let samples = spectrum.into_samples()?;
+                if stride == GridSize::square(1) { samples } else { samples.slice(keep).to_owned() }
             }
             Shape::Separable { x, y } => {
                 let taps = Array2::from_shape_fn((y.len(), x.len()), |(j, i)| y[j] * x[i]);
-                circular_sum(fields, &taps)
+                circular_sum(fields, &taps, stride)
             }
-            Shape::Plane(taps) => circular_sum(fields, taps),
+            Shape::Plane(taps) => circular_sum(fields, taps, stride),
         })
+    }
+
+    /// How well it does along x, between its two grids.
+    pub fn quality(&self) -> Quality {
+        let fine = self.fine.unwrap_or(self.coarse).x as f64;
+        quality(|f| self.gain_at([f * fine, 0.0]).norm(), (fine / self.coarse.x.max(1) as f64).max(1.0))
+    }
+
+    /// |G| along x, along y and along the diagonal, at `points` frequencies from 0 to the fine grid's Nyquist frequency
+    /// (for the diagonal, that on both axes): rows of \[cycles per fine sample, x, y, diagonal\].
+    pub fn profile(&self, points: usize) -> Vec<[f64; 4]> {
+        let fine = self.fine.unwrap_or(self.coarse);
+        let gain = |fx: f64, fy: f64| self.gain_at([fx * fine.x as f64, fy * fine.y as f64]).norm();
+        let frequency = |i: usize| 0.5 * i as f64 / points.saturating_sub(1).max(1) as f64;
+        (0..points).map(frequency).map(|f| [f, gain(f, 0.0), gain(0.0, f), gain(f, f)]).collect()
     }
 }
 
@@ -229,46 +266,65 @@ pub fn response(taps: &[f64], frequency: f64) -> Complex64 {
     taps.iter().enumerate().map(|(t, w)| w * Complex64::cis(TAU * frequency * (t as f64 - anchor))).sum()
 }
 
-/// How well taps keep the coarse grid's band and stop the rest.
+/// How well a filter keeps the coarse grid's band and stops the rest, along one axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// The mean of |G|² over the frequencies that fold, from the coarse Nyquist frequency to the fine one.
+    /// The mean of |G|² over the frequencies that fold, from the coarse Nyquist frequency to the fine one: the share of
+    /// white noise's energy there that gets through. 0 where nothing folds.
     pub stop_band: f64,
+    /// The mean of |G|² over the frequencies that stay.
+    pub pass_band: f64,
     /// From where |G| first falls below 0.9 to where it last exceeds 0.1, in cycles per fine sample.
     pub transition: [f64; 2],
 }
 
-/// The quality of taps along one axis where one coarse sample is `ratio` fine ones.
-pub fn quality(taps: &[f64], ratio: f64) -> Quality {
-    const POINTS: usize = 2048;
+/// The quality of a filter |G|(f), f in cycles per fine sample, where one coarse sample is `ratio` ≥ 1 fine ones.
+pub fn quality(gain: impl Fn(f64) -> f64, ratio: f64) -> Quality {
+    const POINTS: usize = 4096;
+    let nyquist = 0.5 / ratio;
+    // By the midpoint rule; |G|² of at most some dozens of taps turns slowly.
+    let mean = |from: f64, to: f64| {
+        let step = (to - from) / POINTS as f64;
+        (0..POINTS).map(|i| gain(from + step * (i as f64 + 0.5)).powi(2)).sum::<f64>() / POINTS as f64
+    };
     let frequency = |i: usize| 0.5 * i as f64 / POINTS as f64;
-    let gains: Vec<f64> = (0..=POINTS).map(|i| response(taps, frequency(i)).norm()).collect();
-    let stopped: Vec<f64> =
-        (0..=POINTS).filter(|i| frequency(*i) >= 0.5 / ratio).map(|i| gains[i] * gains[i]).collect();
+    let gains: Vec<f64> = (0..=POINTS).map(|i| gain(frequency(i))).collect();
     let start = gains.iter().position(|g| *g < 0.9).unwrap_or(POINTS);
     let end = gains.iter().rposition(|g| *g > 0.1).unwrap_or(0);
     Quality {
-        stop_band: stopped.iter().sum::<f64>() / stopped.len().max(1) as f64,
+        stop_band: if nyquist < 0.5 { mean(nyquist, 0.5) } else { 0.0 },
+        pass_band: mean(0.0, nyquist),
         transition: [frequency(start), frequency(end)],
     }
 }
 
-fn circular_sum(fields: ArrayView3<'_, f64>, taps: &Array2<f64>) -> Array3<f64> {
-    let (_, rows, columns) = fields.dim();
+/// Σ_t w_t h_{s·j + t − p} on a torus, p the anchor and s the stride.
+fn circular_sum(fields: ArrayView3<'_, f64>, taps: &Array2<f64>, stride: GridSize) -> Array3<f64> {
+    let (channels, rows, columns) = fields.dim();
     let anchor = ((taps.nrows() - 1) / 2, (taps.ncols() - 1) / 2);
     let wrapped = |i: usize, t: usize, anchor: usize, n: usize| (i + t + n * anchor.div_ceil(n) - anchor) % n;
-    Array3::from_shape_fn(fields.dim(), |(c, j, i)| {
-        taps.indexed_iter()
-            .map(|((v, u), tap)| tap * fields[[c, wrapped(j, v, anchor.0, rows), wrapped(i, u, anchor.1, columns)]])
-            .sum()
-    })
+    let mut sums = Array3::zeros((channels, rows.div_ceil(stride.y), columns.div_ceil(stride.x)));
+    for (field, mut sums) in fields.outer_iter().zip(sums.outer_iter_mut()) {
+        sums.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(j, mut line)| {
+            for ((v, u), tap) in taps.indexed_iter() {
+                let row = field.row(wrapped(j * stride.y, v, anchor.0, rows));
+                let mut at = wrapped(0, u, anchor.1, columns);
+                for sum in &mut line {
+                    *sum += tap * row[at];
+                    at = (at + stride.x) % columns;
+                }
+            }
+        });
+    }
+    sums
 }
 
 fn kaiser_length(count: Option<usize>, ratio: f64) -> usize {
     count.unwrap_or((6.0 * ratio).round() as usize).clamp(1, MAX_TAPS)
 }
 
-/// Kaiser's window for a transition as wide as the coarse band, with his formula for β (as in `scipy.signal`).
+/// Kaiser's window for a transition half as wide as the band below the coarse Nyquist frequency, with his formula for β:
+/// the taps are those of `scipy.signal.firwin(count, 1/ratio, width=0.5/ratio, fs=2)`.
 fn kaiser_window(count: usize, ratio: f64) -> Vec<f64> {
     let attenuation = 2.285 * (count as f64 - 1.0) * PI * 0.5 / ratio + 7.95;
     let beta = match attenuation {

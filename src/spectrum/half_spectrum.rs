@@ -1,9 +1,12 @@
 //! The Fourier coefficients of real fields sampled on a grid.
 
+use std::f64::consts::TAU;
+
+use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array3, ArrayView3, Axis, s};
 use num_complex::Complex64;
 
-use super::alias::{GridSize, Wave};
+use super::alias::{GridSize, Wave, derivative_symbol};
 use super::transform::{RealTransform, TransformError};
 use super::velocity::Velocity;
 
@@ -114,8 +117,18 @@ impl HalfSpectrum {
 
     /// v·∇: each coefficient times 2πi v·s_N(n), with the derivative of an even grid's Nyquist bin 0.
     pub fn differentiate(mut self, velocity: Velocity) -> Self {
-        let grid = self.grid;
-        self.multiply(|wave| Complex64::new(0.0, velocity.rate(grid.derivative_symbol(wave))));
+        let rates = |samples: usize, speed: f64| -> Vec<f64> {
+            (0..samples).map(|n| TAU * speed * derivative_symbol(n as i64, samples) as f64).collect()
+        };
+        let (by_x, by_y) = (rates(self.grid.x, velocity.x), rates(self.grid.y, velocity.y));
+        for mut channel in self.bins.outer_iter_mut() {
+            channel.axis_iter_mut(Axis(0)).into_par_iter().zip(&by_y).for_each(|(mut row, by_y)| {
+                for (bin, by_x) in row.iter_mut().zip(&by_x) {
+                    let rate = by_x + by_y;
+                    *bin = Complex64::new(-rate * bin.im, rate * bin.re);
+                }
+            });
+        }
         self
     }
 
@@ -130,19 +143,36 @@ impl HalfSpectrum {
         }
     }
 
+    /// [`Self::multiply`] with rows in parallel.
+    pub fn par_multiply(&mut self, factor: impl Fn(Wave) -> Complex64 + Sync) {
+        let grid = self.grid;
+        for mut channel in self.bins.outer_iter_mut() {
+            channel.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut bins)| {
+                for (column, bin) in bins.iter_mut().enumerate() {
+                    *bin *= factor(grid.alias(Wave::new(column as i64, row as i64)));
+                }
+            });
+        }
+    }
+
     /// The spectrum of every `stride`-th sample: each bin k of the coarse grid gets Σ_{n ≡ k} H_n. Nothing where the
     /// stride does not divide the grid.
     pub fn fold(&self, stride: GridSize) -> Option<Self> {
-        let coarse = self.grid.strided(stride)?;
-        let bins = Array3::from_shape_fn((self.channels(), coarse.y, coarse.x / 2 + 1), |(channel, row, column)| {
-            let mut sum = Complex64::ZERO;
-            for y in (row..self.grid.y).step_by(coarse.y) {
-                for x in (column..self.grid.x).step_by(coarse.x) {
-                    sum += self.coefficient(channel, Wave::new(x as i64, y as i64));
+        let (grid, coarse) = (self.grid, self.grid.strided(stride)?);
+        let mut bins: Array3<Complex64> = Array3::zeros((self.channels(), coarse.y, coarse.x / 2 + 1));
+        for (source, mut folded) in self.bins.outer_iter().zip(bins.outer_iter_mut()) {
+            folded.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(row, mut sums)| {
+                for y in (row..grid.y).step_by(coarse.y) {
+                    // The other half is the conjugate of this one at the opposite wave.
+                    let (here, mirrored) = (source.row(y), source.row((grid.y - y) % grid.y));
+                    for first in (0..grid.x).step_by(coarse.x) {
+                        for (x, sum) in (first..).zip(&mut sums) {
+                            *sum += if x <= grid.x / 2 { here[x] } else { mirrored[grid.x - x].conj() };
+                        }
+                    }
                 }
-            }
-            sum
-        });
+            });
+        }
         Some(Self { grid: coarse, bins })
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::activation::Activation;
-use super::alias::GridSize;
+use super::alias::{GridSize, Wave, is_nyquist};
 use super::filter::{Filter, FilterError};
 use super::half_spectrum::HalfSpectrum;
 use super::strided::StridedError;
@@ -142,7 +142,7 @@ pub fn image_spectrum(
         return Err(ImageSpectrumError::NotFinite(activation.clone()));
     }
     let mut after = HalfSpectrum::from_samples(values.view())?;
-    after.multiply(|wave| response.gain(wave));
+    after.par_multiply(|wave| response.gain(wave));
     let share = |spectrum: &HalfSpectrum| {
         let moving = spectrum.energy_where(|wave| wave.band() > 0).sum();
         if moving > 0.0 { spectrum.energy_above(grid).sum() / moving } else { 0.0 }
@@ -194,17 +194,27 @@ fn power_map(spectrum: &HalfSpectrum, samples: GridSize) -> Array2<f64> {
     let mut counts = Array2::<f64>::zeros((rows, columns));
     let mut add = |x: i64, y: i64, power: f64| {
         let place = |n: i64, samples: usize, bins: usize| (n + samples as i64) as usize * bins / (2 * samples);
-        if x.unsigned_abs() < samples.x as u64 && y.unsigned_abs() < samples.y as u64 {
+        if (-(samples.x as i64)..samples.x as i64).contains(&x) && (-(samples.y as i64)..samples.y as i64).contains(&y)
+        {
             let at = [place(y, samples.y, rows), place(x, samples.x, columns)];
             sums[at] += power;
             counts[at] += 1.0;
         }
     };
+    let grid = spectrum.grid();
     for ((_, row, column), bin) in spectrum.bins().indexed_iter() {
         let wave = spectrum.wave(row, column);
-        add(wave.x, wave.y, bin.norm_sqr());
-        if spectrum.multiplicity(column) > 1.0 {
-            add(-wave.x, -wave.y, bin.norm_sqr());
+        let mut both_ways = |wave: Wave, power: f64| {
+            add(wave.x, wave.y, power);
+            if spectrum.multiplicity(column) > 1.0 {
+                add(-wave.x, -wave.y, power);
+            }
+        };
+        if is_nyquist(wave.x, grid.x) || is_nyquist(wave.y, grid.y) {
+            // As the interpolant has it, on both sides.
+            grid.interpolant(wave).into_iter().for_each(|(wave, share)| both_ways(wave, (bin * share).norm_sqr()));
+        } else {
+            both_ways(wave, bin.norm_sqr());
         }
     }
     ndarray::Zip::from(&sums).and(&counts).map_collect(|sum, count| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::f64::consts::{PI, TAU};
 
-use ndarray::{Array2, Array3, ArrayView3};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 use num_complex::Complex64;
 use rand::Rng;
 use rand::SeedableRng;
@@ -117,13 +117,26 @@ impl FourierSeries {
     /// # Errors
     /// A band of 0 or beyond [`MAX_RANDOM_BAND`].
     pub fn random(options: RandomSeries) -> Result<Self, SeriesError> {
+        Self::random_within(options, options.band)
+    }
+
+    /// A random series in one dimension, along x.
+    ///
+    /// # Errors
+    /// As [`Self::random`].
+    pub fn random_along_x(options: RandomSeries) -> Result<Self, SeriesError> {
+        Self::random_within(options, 0)
+    }
+
+    fn random_within(options: RandomSeries, band_y: u64) -> Result<Self, SeriesError> {
         if options.band == 0 || options.band > MAX_RANDOM_BAND {
             return Err(SeriesError::Band(options.band));
         }
         let band = options.band as i64;
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         let mut terms = BTreeMap::new();
-        for y in -band..=band {
+        let band_y = band_y as i64;
+        for y in -band_y..=band_y {
             for x in -band..=band {
                 let wave = Wave::new(x, y);
                 let value = gaussian(&mut rng) * (1.0 + (x as f64).hypot(y as f64)).powf(-options.decay);
@@ -147,26 +160,84 @@ impl FourierSeries {
     /// Fields without samples, or samples that are not finite.
     pub fn from_samples(fields: ArrayView3<'_, f64>) -> Result<Self, SeriesError> {
         let spectrum = HalfSpectrum::from_samples(fields)?;
-        let grid = spectrum.grid();
+        let bins = |wave| (0..spectrum.channels()).map(|channel| spectrum.coefficient(channel, wave)).collect();
+        Self::interpolant(spectrum.grid(), spectrum.channels(), bins)
+    }
+
+    /// The same of complex samples, whose Nyquist bins are split in halves too.
+    ///
+    /// # Errors
+    /// Fields without samples, or samples that are not finite.
+    pub fn from_complex_samples(fields: ArrayView3<'_, Complex64>) -> Result<Self, SeriesError> {
+        let real = HalfSpectrum::from_samples(fields.mapv(|h| h.re).view())?;
+        let imaginary = HalfSpectrum::from_samples(fields.mapv(|h| h.im).view())?;
+        let bin = |channel, wave| real.coefficient(channel, wave) + imaginary.coefficient(channel, wave) * Complex64::I;
+        let bins = |wave| (0..real.channels()).map(|channel| bin(channel, wave)).collect();
+        Self::interpolant(real.grid(), real.channels(), bins)
+    }
+
+    /// The interpolant of an image `[rows, columns]`: one channel, its pixels at (column/columns, row/rows).
+    ///
+    /// # Errors
+    /// As [`Self::from_samples`].
+    pub fn from_image(image: ArrayView2<'_, f64>) -> Result<Self, SeriesError> {
+        Self::from_samples(image.insert_axis(Axis(0)))
+    }
+
+    /// The series with a harmonic for each bin of a grid, `[channels, rows, columns]` in the order of the discrete
+    /// Fourier transform: 0, 1, …, −2, −1 on each axis. An even grid's Nyquist bins are the harmonics −N/2.
+    ///
+    /// # Errors
+    /// No coefficients, or one that is not finite.
+    pub fn from_coefficients(coefficients: ArrayView3<'_, Complex64>) -> Result<Self, SeriesError> {
+        let (channels, rows, columns) = coefficients.dim();
+        let grid = GridSize::new(columns, rows);
+        let terms = (0..grid.len()).map(|k| {
+            let (row, column) = (k / columns, k % columns);
+            let values = coefficients.slice(s![.., row, column]).to_vec();
+            (grid.alias(Wave::new(column as i64, row as i64)), values)
+        });
+        Self::with_channels(channels, terms)
+    }
+
+    /// The coefficient of each bin of a grid, `[channels, rows, columns]` in the order of the discrete Fourier
+    /// transform; harmonics that the grid cannot hold are summed onto the bins where they fold.
+    pub fn coefficients_on(&self, grid: GridSize) -> Array3<Complex64> {
+        let mut bins: Array3<Complex64> = Array3::zeros((self.channels, grid.y, grid.x));
+        if grid.is_empty() {
+            return bins;
+        }
+        for (wave, values) in &self.terms {
+            let (row, column) = (wave.y.rem_euclid(grid.y as i64) as usize, wave.x.rem_euclid(grid.x as i64) as usize);
+            bins.slice_mut(s![.., row, column]).iter_mut().zip(values).for_each(|(bin, value)| *bin += value);
+        }
+        bins
+    }
+
+    /// A series in one dimension: Σ_n H_n e^{2πi n x}, the same at every y. Sample it on `GridSize::new(N, 1)`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn along_x(terms: impl IntoIterator<Item = (i64, Complex64)>) -> Result<Self, SeriesError> {
+        Self::new(terms.into_iter().map(|(n, value)| (Wave::new(n, 0), value)))
+    }
+
+    /// Bins of a grid as harmonics, with Nyquist bins split in halves.
+    fn interpolant(
+        grid: GridSize,
+        channels: usize,
+        bins: impl Fn(Wave) -> Vec<Complex64>,
+    ) -> Result<Self, SeriesError> {
         let mut terms: BTreeMap<Wave, Vec<Complex64>> = BTreeMap::new();
         for y in 0..grid.y as i64 {
             for x in 0..grid.x as i64 {
-                let wave = grid.alias(Wave::new(x, y));
-                let split = |n: i64, samples: usize| {
-                    if super::alias::is_nyquist(n, samples) { vec![n, -n] } else { vec![n] }
-                };
-                let (columns, rows) = (split(wave.x, grid.x), split(wave.y, grid.y));
-                let share = 1.0 / (columns.len() * rows.len()) as f64;
-                let values: Vec<_> =
-                    (0..spectrum.channels()).map(|channel| spectrum.coefficient(channel, wave) * share).collect();
-                for &y in &rows {
-                    for &x in &columns {
-                        terms.insert(Wave::new(x, y), values.clone());
-                    }
+                let values = bins(Wave::new(x, y));
+                for (wave, share) in grid.interpolant(Wave::new(x, y)) {
+                    terms.insert(wave, values.iter().map(|value| value * share).collect());
                 }
             }
         }
-        Self::with_channels(spectrum.channels(), terms)
+        Self::with_channels(channels, terms)
     }
 
     /// The number of channels.

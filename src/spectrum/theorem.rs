@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::activation::Activation;
-use super::alias::{GridSize, Wave};
+use super::alias::{GridSize, Wave, alias, derivative_symbol, is_nyquist};
 use super::filter::{Filter, FilterError, Response};
 use super::half_spectrum::HalfSpectrum;
 use super::series::{FourierSeries, SeriesError};
@@ -294,7 +294,7 @@ pub fn check_field(field: ArrayView3<'_, f64>, setup: &Setup) -> Result<TheoremR
     let mut spectrum = HalfSpectrum::from_samples(field)?;
     let energy = spectrum.energy().sum();
     if !response.is_identity() {
-        spectrum.multiply(|wave| response.gain(wave));
+        spectrum.par_multiply(|wave| response.gain(wave));
     }
     let mut report = from_spectrum(&spectrum, &setup, stride)?;
     report.measured = measured;
@@ -373,15 +373,8 @@ fn interpolated(series: &FourierSeries, samples: Option<GridSize>) -> FourierSer
     let Some(samples) = samples else { return series.clone() };
     let mut terms: BTreeMap<Wave, Vec<Complex64>> = BTreeMap::new();
     for (wave, values) in series.fold(samples).terms() {
-        let split = |n: i64, side: usize| {
-            if super::alias::is_nyquist(n, side) { vec![n, -n] } else { vec![n] }
-        };
-        let (columns, rows) = (split(wave.x, samples.x), split(wave.y, samples.y));
-        let share = 1.0 / (columns.len() * rows.len()) as f64;
-        for &y in &rows {
-            for &x in &columns {
-                terms.insert(Wave::new(x, y), values.iter().map(|value| value * share).collect());
-            }
+        for (wave, share) in samples.interpolant(wave) {
+            terms.insert(wave, values.iter().map(|value| value * share).collect());
         }
     }
     // Its terms are those of a series already checked.
@@ -394,12 +387,23 @@ fn measured_on_samples(
     stride: GridSize,
     velocity: Velocity,
 ) -> Result<f64, TheoremError> {
-    let defect = if response.is_identity() {
-        measured_strided_defect(fields, stride, velocity)?
+    if response.is_identity() {
+        let defect = measured_strided_defect(fields, stride, velocity)?;
+        return Ok(mean_square(defect.view()).iter().sum());
+    }
+    let spectrum = HalfSpectrum::from_samples(fields)?.differentiate(velocity);
+    // What is filtered is kept on the coarse grid only, so that three fields' worth of memory is enough.
+    let (slopes, kept) = if response.has_taps() {
+        let slopes = spectrum.into_samples()?;
+        (response.apply_strided(slopes.view(), stride)?, response.apply_strided(fields, stride)?)
     } else {
-        let slopes = HalfSpectrum::from_samples(fields)?.differentiate(velocity).into_samples()?;
-        subtract_on_coarse(response.apply(slopes.view())?, response.apply(fields)?, stride, velocity)?
+        let through = |mut spectrum: HalfSpectrum| -> Result<_, TransformError> {
+            spectrum.par_multiply(|wave| response.gain(wave));
+            Ok(spectrum.into_samples()?.slice(s![.., ..;stride.y as isize, ..;stride.x as isize]).to_owned())
+        };
+        (through(spectrum)?, through(HalfSpectrum::from_samples(fields)?)?)
     };
+    let defect = subtract_on_coarse(slopes, kept, GridSize::square(1), velocity)?;
     Ok(mean_square(defect.view()).iter().sum())
 }
 
@@ -454,6 +458,38 @@ fn from_terms(series: &FourierSeries, setup: &Setup, symbol: impl Fn(Wave) -> Wa
     facts.report(setup, forms, slope_energy, folds)
 }
 
+/// What the last sampling does to one harmonic of an axis.
+#[derive(Clone, Copy)]
+struct Landing {
+    from: i64,
+    to: i64,
+    /// The bin of the last grid.
+    bin: usize,
+    /// s(from) on the fine grid.
+    symbol: f64,
+    /// s(to) − s(from).
+    change: f64,
+    resolved: bool,
+    nyquist: bool,
+}
+
+/// For each bin of a fine axis the landing of its harmonic and of the opposite one.
+fn landings(fine: usize, coarse: usize) -> Vec<[Landing; 2]> {
+    let landing = |n: i64| {
+        let symbol = derivative_symbol(n, fine) as f64;
+        Landing {
+            from: n,
+            to: alias(n, coarse),
+            bin: n.rem_euclid(coarse as i64) as usize,
+            symbol,
+            change: derivative_symbol(n, coarse) as f64 - symbol,
+            resolved: GridSize::square(coarse).resolves(Wave::new(n, 0)),
+            nyquist: is_nyquist(n, coarse),
+        }
+    };
+    (0..fine as i64).map(|n| alias(n, fine)).map(|n| [landing(n), landing(-n)]).collect()
+}
+
 /// The three forms from a half spectrum of samples.
 fn from_spectrum(spectrum: &HalfSpectrum, setup: &Setup, stride: GridSize) -> Result<TheoremReport, TheoremError> {
     let (grid, velocity, fine) = (setup.grid, setup.velocity, spectrum.grid());
@@ -463,30 +499,38 @@ fn from_spectrum(spectrum: &HalfSpectrum, setup: &Setup, stride: GridSize) -> Re
     let mut facts = Facts::default();
     let mut slope_energy = 0.0;
     let mut folds = Vec::new();
+    let mut least = f64::NEG_INFINITY;
     let mut total_folds = 0;
+    let (columns, rows) = (landings(fine.x, grid.x), landings(fine.y, grid.y));
     for ((_, row, column), value) in spectrum.bins().indexed_iter() {
-        let wave = spectrum.wave(row, column);
         let energy = value.norm_sqr();
-        slope_energy += spectrum.multiplicity(column) * energy * velocity.rate(fine.derivative_symbol(wave)).powi(2);
+        let (along_x, along_y) = (&columns[column], &rows[row]);
+        let rate = TAU * (velocity.x * along_x[0].symbol + velocity.y * along_y[0].symbol);
+        let paired = spectrum.multiplicity(column) > 1.0;
+        slope_energy += if paired { 2.0 } else { 1.0 } * energy * rate * rate;
         if energy <= floor {
             continue;
         }
-        let both = [Some(wave), (spectrum.multiplicity(column) > 1.0).then(|| wave.reversed())];
-        for wave in both.into_iter().flatten() {
-            let to = grid.alias(wave);
-            facts.see(wave, grid);
-            let bin = to.y.rem_euclid(grid.y as i64) as usize * grid.x + to.x.rem_euclid(grid.x as i64) as usize;
+        for (x, y) in along_x.iter().zip(along_y).take(1 + usize::from(paired)) {
+            facts.harmonics += 1;
+            facts.aliased |= !(x.resolved && y.resolved);
+            facts.nyquist_occupied |= x.nyquist || y.nyquist;
+            let bin = y.bin * grid.x + x.bin;
             landed[bin] = landed[bin].saturating_add(1);
-            if to == wave {
+            if (x.from, y.from) == (x.to, y.to) {
                 continue;
             }
-            let (before, after) = (fine.derivative_symbol(wave), grid.derivative_symbol(wave));
-            let change = Wave::new(after.x - before.x, after.y - before.y);
-            folds.push(Fold { from: wave, to, energy, defect: energy * velocity.rate(change).powi(2) });
             total_folds += 1;
+            let rate = TAU * (velocity.x * x.change + velocity.y * y.change);
+            let defect = energy * rate * rate;
             // What is listed in the end is little; what is held meanwhile stays little too.
+            if defect < least {
+                continue;
+            }
+            folds.push(Fold { from: Wave::new(x.from, y.from), to: Wave::new(x.to, y.to), energy, defect });
             if folds.len() >= 32 * MAX_FOLDS {
                 keep_largest(&mut folds);
+                least = folds.last().map_or(least, |fold| fold.defect);
             }
         }
     }
@@ -505,7 +549,9 @@ fn occupied_band(spectrum: &HalfSpectrum) -> u64 {
     let floor = occupied_floor(spectrum);
     let bins = spectrum.bins();
     let occupied = bins.indexed_iter().filter(|(_, value)| value.norm_sqr() > floor);
-    occupied.map(|((_, row, column), _)| spectrum.wave(row, column).band()).max().unwrap_or(0)
+    let side = |i: usize, n: usize| i.min(n - i);
+    let grid = spectrum.grid();
+    occupied.map(|((_, row, column), _)| side(row, grid.y).max(side(column, grid.x)) as u64).max().unwrap_or(0)
 }
 
 fn keep_largest(folds: &mut Vec<Fold>) {
@@ -526,7 +572,7 @@ impl Facts {
     fn see(&mut self, wave: Wave, grid: GridSize) {
         self.harmonics += 1;
         self.aliased |= !grid.resolves(wave);
-        self.nyquist_occupied |= super::alias::is_nyquist(wave.x, grid.x) || super::alias::is_nyquist(wave.y, grid.y);
+        self.nyquist_occupied |= is_nyquist(wave.x, grid.x) || is_nyquist(wave.y, grid.y);
     }
 
     fn report(self, setup: &Setup, forms: Forms, slope_energy: f64, mut folds: Vec<Fold>) -> TheoremReport {
@@ -604,7 +650,7 @@ fn check_activation(
         let over = GridSize::new(fine.x / setup.grid.x, fine.y / setup.grid.y);
         let values = field.sample(fine).mapv(|h| activation.value(h.re));
         let mut spectrum = HalfSpectrum::from_samples(values.view())?;
-        spectrum.multiply(|wave| response.gain(wave));
+        spectrum.par_multiply(|wave| response.gain(wave));
         let exact = strided_defect(&spectrum, over, setup.velocity)?.forms.first().map_or(0.0, |forms| forms.exact);
         let change = last.map(|(before, _)| if exact > 0.0 { (exact - before).abs() / exact } else { 0.0 });
         let slopes = spectrum.clone().differentiate(setup.velocity).energy()[0];

@@ -4,7 +4,6 @@
 //! buffer, so that each cache line is read and written once. Rows and blocks of columns run in parallel on rayon's
 //! current pool; a batch of small fields runs field by field, each one staying in a core's cache.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -76,6 +75,8 @@ pub struct RealTransform<T: Real> {
     grid: GridSize,
     row_forward: Arc<dyn RealToComplex<T>>,
     row_inverse: Arc<dyn ComplexToReal<T>>,
+    pair_forward: Arc<dyn Fft<T>>,
+    pair_inverse: Arc<dyn Fft<T>>,
     column_forward: Arc<dyn Fft<T>>,
     column_inverse: Arc<dyn Fft<T>>,
 }
@@ -110,6 +111,8 @@ impl<T: Real> RealTransform<T> {
             grid,
             row_forward: planner.real.plan_fft_forward(grid.x),
             row_inverse: planner.real.plan_fft_inverse(grid.x),
+            pair_forward: planner.complex.plan_fft_forward(grid.x),
+            pair_inverse: planner.complex.plan_fft_inverse(grid.x),
             column_forward: planner.complex.plan_fft_forward(grid.y),
             column_inverse: planner.complex.plan_fft_inverse(grid.y),
         })
@@ -170,11 +173,7 @@ impl<T: Real> RealTransform<T> {
     pub fn inverse(&self, mut bins: Array3<Complex<T>>) -> Result<Array3<T>, TransformError> {
         let batch = bins.dim().0;
         self.check_batch(batch, &bins)?;
-        let mut fields = Array3::from_elem((0, self.grid.y, self.grid.x), T::zero());
-        if batch > 0 {
-            let samples = bytemuck::zeroed_vec(batch * self.grid.len());
-            fields = shaped((batch, self.grid.y, self.grid.x), samples);
-        }
+        let mut fields: Array3<T> = zeros((batch, self.grid.y, self.grid.x));
         if !bins.is_standard_layout() {
             bins = bins.as_standard_layout().into_owned();
         }
@@ -200,62 +199,124 @@ impl<T: Real> RealTransform<T> {
     }
 
     fn forward_one(&self, field: &[T], bins: &mut [Complex<T>], threads: bool) {
-        let columns = self.grid.x;
+        let (columns, half) = (self.grid.x, self.half());
         let scale = T::one() / real::<T>(self.grid.len());
-        let transform_row = |buffers: &mut (Vec<T>, Vec<Complex<T>>), row: &[T], out: &mut [Complex<T>]| {
-            buffers.0.copy_from_slice(row);
-            // It fails on slices of the wrong length only, and these are cut to length.
-            let done = self.row_forward.process_with_scratch(&mut buffers.0, out, &mut buffers.1);
-            debug_assert!(done.is_ok());
+        let transform = |work: &mut Work<T>, rows: &[T], out: &mut [Complex<T>]| {
+            if rows.len() == 2 * columns {
+                self.forward_pair(work, rows, out, scale);
+            } else {
+                work.row.clear();
+                work.row.extend_from_slice(rows);
+                // It fails on slices of the wrong length only, and these are cut to length.
+                let done = self.row_forward.process_with_scratch(&mut work.row, out, &mut work.scratch);
+                debug_assert!(done.is_ok());
+                out.iter_mut().for_each(|bin| *bin = bin.scale(scale));
+            }
         };
-        let buffers = || (vec![T::zero(); columns], self.row_forward.make_scratch_vec());
+        let work = || self.work(self.row_forward.get_scratch_len(), &*self.pair_forward);
         if threads {
             field
-                .par_chunks(columns)
-                .zip(bins.par_chunks_mut(self.half()))
-                .with_min_len(16)
-                .for_each_init(buffers, |buffers, (row, out)| transform_row(buffers, row, out));
+                .par_chunks(2 * columns)
+                .zip(bins.par_chunks_mut(2 * half))
+                .with_min_len(8)
+                .for_each_init(work, |work, (rows, out)| transform(work, rows, out));
         } else {
-            let mut buffers = buffers();
-            field.chunks(columns).zip(bins.chunks_mut(self.half())).for_each(|(row, out)| {
-                transform_row(&mut buffers, row, out);
-            });
+            let mut work = work();
+            let pairs = field.chunks(2 * columns).zip(bins.chunks_mut(2 * half));
+            pairs.for_each(|(rows, out)| transform(&mut work, rows, out));
         }
-        self.columns(&*self.column_forward, bins, Some(scale), threads);
+        self.columns(&*self.column_forward, bins, threads);
+    }
+
+    /// Two real rows a and b as one complex row z = a + ib, whose transform tells them apart:
+    /// A_k = (Z_k + Z̄_{−k})/2 and B_k = (Z_k − Z̄_{−k})/2i.
+    fn forward_pair(&self, work: &mut Work<T>, rows: &[T], out: &mut [Complex<T>], scale: T) {
+        let (columns, half) = (self.grid.x, self.half());
+        let (a, b) = rows.split_at(columns);
+        work.pair.clear();
+        work.pair.extend(a.iter().zip(b).map(|(a, b)| Complex::new(*a, *b)));
+        self.pair_forward.process_with_scratch(&mut work.pair, &mut work.scratch);
+        let (out_a, out_b) = out.split_at_mut(half);
+        out_a[0] = Complex::new(work.pair[0].re * scale, T::zero());
+        out_b[0] = Complex::new(work.pair[0].im * scale, T::zero());
+        let scale = scale * real_half();
+        let mirrored = work.pair[columns - half + 1..].iter().rev();
+        let outs = out_a[1..].iter_mut().zip(&mut out_b[1..]);
+        for ((z, w), (a, b)) in work.pair[1..].iter().zip(mirrored).zip(outs) {
+            *a = Complex::new((z.re + w.re) * scale, (z.im - w.im) * scale);
+            *b = Complex::new((z.im + w.im) * scale, (w.re - z.re) * scale);
+        }
     }
 
     fn inverse_one(&self, bins: &mut [Complex<T>], field: &mut [T], threads: bool) {
-        self.columns(&*self.column_inverse, bins, None, threads);
-        let columns = self.grid.x;
-        let transform_row = |scratch: &mut Vec<Complex<T>>, row: &mut [Complex<T>], out: &mut [T]| {
-            row[0].im = T::zero();
-            if columns.is_multiple_of(2) {
-                row[columns / 2].im = T::zero();
+        self.columns(&*self.column_inverse, bins, threads);
+        let (columns, half) = (self.grid.x, self.half());
+        let transform = |work: &mut Work<T>, rows: &mut [Complex<T>], out: &mut [T]| {
+            if rows.len() == 2 * half {
+                self.inverse_pair(work, rows, out);
+            } else {
+                rows[0].im = T::zero();
+                if columns.is_multiple_of(2) {
+                    rows[columns / 2].im = T::zero();
+                }
+                let done = self.row_inverse.process_with_scratch(rows, out, &mut work.scratch);
+                debug_assert!(done.is_ok());
             }
-            let done = self.row_inverse.process_with_scratch(row, out, scratch);
-            debug_assert!(done.is_ok());
         };
-        let scratch = || self.row_inverse.make_scratch_vec();
+        let work = || self.work(self.row_inverse.get_scratch_len(), &*self.pair_inverse);
         if threads {
-            bins.par_chunks_mut(self.half())
-                .zip(field.par_chunks_mut(columns))
-                .with_min_len(16)
-                .for_each_init(scratch, |scratch, (row, out)| transform_row(scratch, row, out));
+            bins.par_chunks_mut(2 * half)
+                .zip(field.par_chunks_mut(2 * columns))
+                .with_min_len(8)
+                .for_each_init(work, |work, (rows, out)| transform(work, rows, out));
         } else {
-            let mut scratch = scratch();
-            bins.chunks_mut(self.half()).zip(field.chunks_mut(columns)).for_each(|(row, out)| {
-                transform_row(&mut scratch, row, out);
-            });
+            let mut work = work();
+            let pairs = bins.chunks_mut(2 * half).zip(field.chunks_mut(2 * columns));
+            pairs.for_each(|(rows, out)| transform(&mut work, rows, out));
         }
     }
 
-    /// Transforms every column of one half spectrum in place, and scales it on the way out.
-    fn columns(&self, fft: &dyn Fft<T>, bins: &mut [Complex<T>], scale: Option<T>, threads: bool) {
+    /// Undoes [`Self::forward_pair`], but for its scale: Z_k = A_k + iB_k and Z_{−k} = Ā_k + iB̄_k.
+    fn inverse_pair(&self, work: &mut Work<T>, rows: &[Complex<T>], out: &mut [T]) {
+        let (columns, half) = (self.grid.x, self.half());
+        let (a, b) = rows.split_at(half);
+        work.pair.resize(columns, Complex::new(T::zero(), T::zero()));
+        // Where the spectrum is its own mirror image a real row has no imaginary part.
+        let real_parts = |k: usize| Complex::new(a[k].re, b[k].re);
+        {
+            let (low, high) = work.pair.split_at_mut(half);
+            low[0] = real_parts(0);
+            let rest = columns - half;
+            for (z, (a, b)) in low[1..].iter_mut().zip(a[1..].iter().zip(&b[1..])) {
+                *z = Complex::new(a.re - b.im, a.im + b.re);
+            }
+            for (z, (a, b)) in high.iter_mut().rev().zip(a[1..=rest].iter().zip(&b[1..=rest])) {
+                *z = Complex::new(a.re + b.im, b.re - a.im);
+            }
+            if columns.is_multiple_of(2) {
+                low[half - 1] = real_parts(half - 1);
+            }
+        }
+        self.pair_inverse.process_with_scratch(&mut work.pair, &mut work.scratch);
+        let (out_a, out_b) = out.split_at_mut(columns);
+        for (z, (a, b)) in work.pair.iter().zip(out_a.iter_mut().zip(out_b)) {
+            (*a, *b) = (z.re, z.im);
+        }
+    }
+
+    fn work(&self, scratch: usize, pair: &dyn Fft<T>) -> Work<T> {
+        let zero = Complex::new(T::zero(), T::zero());
+        Work {
+            row: Vec::with_capacity(self.grid.x),
+            pair: Vec::with_capacity(self.grid.x),
+            scratch: vec![zero; scratch.max(pair.get_inplace_scratch_len())],
+        }
+    }
+
+    /// Transforms every column of one half spectrum in place.
+    fn columns(&self, fft: &dyn Fft<T>, bins: &mut [Complex<T>], threads: bool) {
         let rows = self.grid.y;
         if rows == 1 {
-            if let Some(scale) = scale {
-                bins.iter_mut().for_each(|bin| *bin = bin.scale(scale));
-            }
             return;
         }
         let Ok(mut plane) = ArrayViewMut2::from_shape((rows, self.half()), bins) else { return };
@@ -264,22 +325,24 @@ impl<T: Real> RealTransform<T> {
         let pitch = rows + 64 / size_of::<Complex<T>>();
         let buffers = || {
             let zero = Complex::new(T::zero(), T::zero());
-            RefCell::new((vec![zero; at_once * pitch], vec![zero; fft.get_inplace_scratch_len()]))
+            (vec![zero; at_once * pitch], vec![zero; fft.get_inplace_scratch_len()])
         };
-        let transform_block = |buffers: &RefCell<Buffers<T>>, mut block: ArrayViewMut2<'_, Complex<T>>| {
-            let (buffer, scratch) = &mut *buffers.borrow_mut();
+        let transform_block = |(buffer, scratch): &mut Buffers<T>, mut block: ArrayViewMut2<'_, Complex<T>>| {
+            let width = block.ncols();
             for (r, row) in block.rows().into_iter().enumerate() {
-                for (c, bin) in row.iter().enumerate() {
-                    buffer[c * pitch + r] = *bin;
+                // A block's rows are pieces of the plane's rows.
+                let Some(row) = row.to_slice() else { continue };
+                for (place, bin) in buffer[r..].iter_mut().step_by(pitch).zip(row) {
+                    *place = *bin;
                 }
             }
-            for column in buffer.chunks_mut(pitch).take(block.ncols()) {
+            for column in buffer.chunks_mut(pitch).take(width) {
                 fft.process_with_scratch(&mut column[..rows], scratch);
             }
-            for (r, mut row) in block.rows_mut().into_iter().enumerate() {
-                for (c, bin) in row.iter_mut().enumerate() {
-                    let value = buffer[c * pitch + r];
-                    *bin = scale.map_or(value, |scale| value.scale(scale));
+            for (r, row) in block.rows_mut().into_iter().enumerate() {
+                let Some(row) = row.into_slice() else { continue };
+                for (bin, value) in row.iter_mut().zip(buffer[r..].iter().step_by(pitch)) {
+                    *bin = *value;
                 }
             }
         };
@@ -289,8 +352,8 @@ impl<T: Real> RealTransform<T> {
                 .into_par_iter()
                 .for_each_init(buffers, |buffers, block| transform_block(buffers, block));
         } else {
-            let buffers = buffers();
-            plane.axis_chunks_iter_mut(Axis(1), at_once).for_each(|block| transform_block(&buffers, block));
+            let mut buffers = buffers();
+            plane.axis_chunks_iter_mut(Axis(1), at_once).for_each(|block| transform_block(&mut buffers, block));
         }
     }
 
@@ -315,17 +378,47 @@ impl<T: Real> RealTransform<T> {
 /// A block of columns, each in one piece, and the scratch that its transforms need.
 type Buffers<T> = (Vec<Complex<T>>, Vec<Complex<T>>);
 
+/// What transforms of rows need to work in.
+struct Work<T> {
+    row: Vec<T>,
+    pair: Vec<Complex<T>>,
+    scratch: Vec<Complex<T>>,
+}
+
+fn real_half<T: Real>() -> T {
+    T::one() / (T::one() + T::one())
+}
+
 /// A number of samples as a number to divide by.
 fn real<T: Real>(count: usize) -> T {
     T::from_usize(count).unwrap_or_else(T::one)
 }
 
-/// Zeros whose pages the system hands out as they are written, rather than twice.
-fn zeros<T: Real>(shape: (usize, usize, usize)) -> Array3<Complex<T>> {
-    shaped(shape, bytemuck::zeroed_vec(shape.0 * shape.1 * shape.2))
-}
-
-fn shaped<A: Clone + rustfft::num_traits::Zero>(shape: (usize, usize, usize), numbers: Vec<A>) -> Array3<A> {
+/// Zeros whose pages the system hands out as they are written, and large ones where it has them: columns would miss
+/// the address cache at every row of small pages.
+fn zeros<A: Clone + bytemuck::Zeroable + rustfft::num_traits::Zero>(shape: (usize, usize, usize)) -> Array3<A> {
+    let numbers = bytemuck::zeroed_vec(shape.0 * shape.1 * shape.2);
+    prefer_large_pages(&numbers);
     // The vector was made for the shape; the fallback is never taken.
     Array3::from_shape_vec(shape, numbers).unwrap_or_else(|_| Array3::zeros(shape))
+}
+
+/// Asks for large pages where it is worth it; nothing depends on the answer.
+fn prefer_large_pages<A>(numbers: &[A]) {
+    #[cfg(target_os = "linux")]
+    {
+        /// Two large pages.
+        const WORTH_IT: usize = 4 << 20;
+        const PAGE: usize = 4096;
+        let start = numbers.as_ptr().addr().next_multiple_of(PAGE);
+        let end = numbers.as_ptr_range().end.addr() / PAGE * PAGE;
+        if size_of_val(numbers) >= WORTH_IT && start < end {
+            // SAFETY: the range lies within the slice, and this advice changes no content.
+            unsafe {
+                libc::madvise(numbers.as_ptr().with_addr(start).cast_mut().cast(), end - start, libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = numbers;
 }
