@@ -216,6 +216,9 @@ fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Va
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
+    if let Some(stack) = in_place(step, inputs, images, tangents)? {
+        return Ok(vec![Value { stack, tangents }]);
+    }
     if tangents == 0 {
         let stacks: Vec<&Tensor> = inputs.iter().map(|value| &value.stack).collect();
         return Ok(still(step.operator.forward(&stacks)?));
@@ -255,6 +258,9 @@ fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Va
         Operator::Differentiable(op) => {
             let (x, dx) = (primals()?, moving(inputs, images, tangents)?);
             let x: Vec<&Tensor> = x.iter().collect();
+            if let Some(stacks) = op.stacked(&x, &dx)? {
+                return Ok(stacks.into_iter().map(|stack| Value { stack, tangents }).collect());
+            }
             let y = op.forward(&x)?;
             let dy = op.tangent(&Point { x: &x, y: &y, dx: &dx })?;
             y.iter().zip(&dy).map(|(y, dy)| joined(y, dy)).collect()
@@ -278,6 +284,24 @@ fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Va
             stacks.into_iter().map(|stack| Ok(Value { stack: Tensor::f_cat(&stack, 0)?, tangents })).collect()
         }
     }
+}
+
+/// A linear step in the memory of its first input, where nothing else reads that and the operator has a way to.
+fn in_place(step: &Step, inputs: &[&Value], images: i64, tangents: i64) -> Torch<Option<Tensor>> {
+    let (Operator::Linear(op), Some((first, rest))) = (&step.operator, inputs.split_first()) else { return Ok(None) };
+    if !step.may_overwrite || first.tangents != tangents {
+        return Ok(None);
+    }
+    let mut stack = first.stack.shallow_clone();
+    let rest = rest.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
+    if !op.apply_onto(&mut stack, &rest.iter().collect::<Vec<_>>())? {
+        return Ok(None);
+    }
+    if let Some(offset) = op.offset() {
+        let primals = stack.size()[0] / (1 + tangents);
+        let _ = stack.f_narrow(0, 0, primals)?.f_add_(offset)?;
+    }
+    Ok(Some(stack))
 }
 
 /// The tangents of the inputs that move, all of the same number.

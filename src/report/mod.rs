@@ -36,4 +36,4 @@ pub use node_theorem_table::node_theorem_table;
 pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
-pub use vectors::{Vectors, VectorsError, vectors_bytes};
+pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};
