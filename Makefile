@@ -11,12 +11,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test bench bench-peers docs check clean
+.PHONY: help setup models conformance notice build demo test parity bench bench-peers bench-networks docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-11s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-15s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
 
 setup: ## Install system packages where missing, and libtorch (540 MB, once per user)
 	@$(PYTHON) scripts/setup.py
@@ -50,12 +50,19 @@ test: notice models conformance ## Run all tests, with and without libtorch
 	@cargo test --locked --no-default-features
 	@cargo test --locked
 
+parity: build models ## Compare with PyTorch, family by family (installs PyTorch, 4 GB; hours, can be stopped)
+	@$(PYTHON) scripts/parity.py --binary $(ALIASCOPE)
+
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
 	@cargo bench --locked
 	@$(MAKE) bench-peers
 
 bench-peers: ## Time transforms beside SciPy's on the same arrays (installs SciPy in the cache, 50 MB)
 	@$(PYTHON) scripts/bench_peers.py
+
+bench-networks: setup models ## Time PyTorch and aliascope side by side (installs PyTorch, 4 GB)
+	@cargo build --locked --release
+	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
 
 docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut forward, mut exact, mut split, mut by_probes) = (vec![], vec![], vec![], vec![]);
         let (mut residual, mut sources) = (0.0, 0);
         let names = ["noise".to_owned()];
-        drop(network.forward(&x)?);
+        let _ = network.forward(&x)?;
         for _ in 0..REPETITIONS {
             forward.push(timed(&mut || Ok(network.forward(&x).map(drop)?))?);
             for (split, times) in [(false, &mut exact), (true, &mut split)] {

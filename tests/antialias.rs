@@ -199,6 +199,29 @@ fn aps_is_plain_striding_at_its_phase_to_a_lie_derivative() {
 }
 
 #[test]
+fn aps_is_exact_where_all_components_have_the_same_norm() {
+    let _turn = alone();
+    // No two of these harmonics fold onto each other, so that every component has all of the energy.
+    let waves = [(1, 0, 0.5, 0.1), (3, 2, 0.2, -0.3), (7, 5, 0.1, 0.2)];
+    let field = Array2::from_shape_fn((16, 16), |(j, i)| {
+        let turn = |x: i64, y: i64| std::f64::consts::TAU * (x as f64 * i as f64 + y as f64 * j as f64) / 16.0;
+        0.3 + waves.iter().map(|&(x, y, re, im)| 2.0 * (re * turn(x, y).cos() - im * turn(x, y).sin())).sum::<f64>()
+    });
+    let energy = |r: usize, c: usize| field.slice(s![r..;2, c..;2]).iter().map(|v| v * v).sum::<f64>();
+    for (r, c) in [(0, 1), (1, 0), (1, 1)] {
+        assert!((energy(r, c) / energy(0, 0) - 1.0).abs() < 1e-14);
+    }
+    let x = tensor(&field.insert_axis(ndarray::Axis(0))).unwrap();
+    let aps = Polyphase::aps(1, 2);
+    let y = aps.forward(&x, Padding::Circular).unwrap();
+    for (right, down) in [(1, 0), (0, 1), (1, 1), (3, 6), (5, 15)] {
+        let moved = aps.forward(&x.roll([down, right], [2, 3]), Padding::Circular).unwrap();
+        let least = (0..64).map(|k| relative(&moved, &y.roll([k / 8, k % 8], [2, 3]))).fold(f64::INFINITY, f64::min);
+        assert!(least < 1e-14, "{right} {down}: {least}");
+    }
+}
+
+#[test]
 fn nonlinear_predictions_converge_to_what_is_measured() {
     let _turn = alone();
     let velocity = Velocity::new(0.7, 0.5);

@@ -115,6 +115,7 @@ fn outputs_are_written_and_never_replaced_unasked() {
     let bytes = fs::read(path("lee.safetensors")).unwrap();
     let vectors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(vectors.tensor("lie/translate_x").unwrap().shape(), [1, 1000]);
+    assert_eq!(vectors.tensor("value").unwrap().shape(), [1, 1000]);
     let floats = |name: &str| -> Vec<f32> {
         let tensor = vectors.tensor(&format!("lie/{name}")).unwrap();
         tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
@@ -126,6 +127,11 @@ fn outputs_are_written_and_never_replaced_unasked() {
         let lee = report["generators"][name]["lee"].as_f64().unwrap();
         assert!((mean - lee).abs() <= 1e-5 * lee, "{name}: {mean} {lee}");
     }
+
+    // The values are a softmax's: positive, and 1 together.
+    let value = vectors.tensor("value").unwrap();
+    let value: Vec<f32> = value.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert!(value.iter().all(|&p| p >= 0.0) && (value.iter().sum::<f32>() - 1.0).abs() <= 1e-5);
 
     refuses(run(), 6, &["exists", "--force"]);
     run().arg("--force").assert().success();

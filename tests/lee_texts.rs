@@ -41,7 +41,7 @@ fn csv_has_a_row_per_generator() {
 fn vectors_come_back() {
     let numbers = vec![1.0f32, -2.0, 3.5, 0.0, 0.25, 1e-30];
     let vectors = vec![("rotate".to_owned(), vec![2, 3], numbers.clone()), ("scale".to_owned(), vec![0, 3], vec![])];
-    let bytes = vectors_bytes(&vectors, [("derivative".to_owned(), "spectral".to_owned())].into()).unwrap();
+    let bytes = vectors_bytes(&vectors, None, [("derivative".to_owned(), "spectral".to_owned())].into()).unwrap();
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     assert_eq!(header.metadata().as_ref().unwrap()["derivative"], "spectral");
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -55,9 +55,9 @@ fn vectors_come_back() {
 #[test]
 fn vectors_of_another_shape_are_refused() {
     let wrong = vec![("rotate".to_owned(), vec![2, 2], vec![1.0f32])];
-    assert!(matches!(vectors_bytes(&wrong, Default::default()), Err(VectorsError::Shape { count: 1, .. })));
+    assert!(matches!(vectors_bytes(&wrong, None, Default::default()), Err(VectorsError::Shape { count: 1, .. })));
     let huge = vec![("rotate".to_owned(), vec![usize::MAX, 2], vec![1.0f32])];
-    assert!(matches!(vectors_bytes(&huge, Default::default()), Err(VectorsError::Shape { .. })));
+    assert!(matches!(vectors_bytes(&huge, None, Default::default()), Err(VectorsError::Shape { .. })));
     let twice = vec![("rotate".to_owned(), vec![1], vec![1.0f32]); 2];
-    assert!(matches!(vectors_bytes(&twice, Default::default()), Err(VectorsError::Twice { .. })));
+    assert!(matches!(vectors_bytes(&twice, None, Default::default()), Err(VectorsError::Twice { .. })));
 }

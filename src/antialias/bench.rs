@@ -12,9 +12,10 @@ use super::prediction::{Prediction, PredictionError, PredictionInput};
 use super::report::{
     ANTIALIAS_SCHEMA_VERSION, BenchReport, DesignResult, GeneratorResult, Protocols, ShiftSweep, Truncation,
 };
-use super::shift::{Crop, circular_error, cropped_error, fractional_shifts, integer_shifts, translate};
+use super::shift::{Crop, circular_error, cropped_error, fractional_shifts, integer_shifts};
 use crate::graph::operator::Torch;
 use crate::measure::action::{Action, ActionError};
+use crate::measure::torus::translate;
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::spectrum::{HalfSpectrum, Velocity};
 use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named};

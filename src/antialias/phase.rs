@@ -95,6 +95,13 @@ enum Rating {
     },
 }
 
+/// The places, among these, of ratings equal to the highest one to rounding.
+fn leaders(rating: &[f64], among: impl Iterator<Item = usize> + Clone) -> Vec<usize> {
+    let best = among.clone().map(|at| rating[at]).fold(f64::NEG_INFINITY, f64::max);
+    let tie = best - 1e-12 * best.abs();
+    among.filter(|at| rating[*at] >= tie).collect()
+}
+
 /// LPS's weights.
 #[derive(Debug)]
 pub enum LearnedWeights {
@@ -104,10 +111,12 @@ pub enum LearnedWeights {
     Seeded(u64),
 }
 
-/// The component of the highest rating; of equal ones the first in the order (0, 0), (0, 1), (1, 0), (1, 1).
+/// The component of the highest rating, which is taken on the unblurred input.
 ///
-/// The rating is taken on the unblurred input. Of components with equal ratings and different content the first depends on
-/// the shift, so that exactness ends at ties: that is the published rule.
+/// Ties are no accident: where no two harmonics of a field fold onto each other, all its components have the same norm. The
+/// published rule then takes the first in the order (0, 0), (0, 1), (1, 0), (1, 1), and a shift by one sample takes another
+/// content: it is not exact there. Here Σ e^{x/r} decides between equal ratings, r the input's root mean square, and only
+/// then the order; so that exactness ends where components have the same values in another arrangement.
 #[derive(Debug)]
 pub struct Polyphase {
     rating: Rating,
@@ -143,18 +152,38 @@ impl Polyphase {
                 ratings.push(self.rate(&component)?);
             }
         }
-        let ratings = Tensor::f_stack(&ratings, 1)?;
-        let ratings: Vec<Vec<f64>> = Vec::try_from(&ratings)?;
-        Ok(ratings
-            .into_iter()
-            .map(|rating| {
-                let best = rating.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                // Sums in another order round differently: what is equal to rounding is a tie.
-                let tie = best - 1e-12 * best.abs();
-                let at = rating.iter().position(|r| *r >= tie).unwrap_or(0);
-                [at / self.stride, at % self.stride]
-            })
-            .collect())
+        let ratings: Vec<Vec<f64>> = Vec::try_from(&Tensor::f_stack(&ratings, 1)?)?;
+        // Sums in another order round differently: what is equal to rounding is a tie.
+        let tied: Vec<Vec<usize>> = ratings.iter().map(|rating| leaders(rating, 0..rating.len())).collect();
+        let second = if tied.iter().any(|tied| tied.len() > 1) { self.second_ratings(&x)? } else { Vec::new() };
+        let choose = |(image, tied): (usize, &Vec<usize>)| {
+            let best = match second.get(image) {
+                Some(rating) if tied.len() > 1 => leaders(rating, tied.iter().copied()),
+                _ => tied.clone(),
+            };
+            let at = best.first().copied().unwrap_or(0);
+            [at / self.stride, at % self.stride]
+        };
+        Ok(tied.iter().enumerate().map(choose).collect())
+    }
+
+    /// What decides between components of equal ratings: Σ e^{x/r}, r the root mean square of the whole input. It sees all
+    /// moments of a component's values and nothing of their places, so that a shift leaves it as it is.
+    fn second_ratings(&self, x: &Tensor) -> Torch<Vec<Vec<f64>>> {
+        let s = self.stride as i64;
+        let x = x.f_to_kind(Element::Double)?;
+        let scale =
+            x.f_square()?.f_mean_dim([1, 2, 3].as_slice(), true, None::<Element>)?.f_sqrt()?.f_clamp_min(1e-300)?;
+        // An outlier of hundreds of r would overflow, and decides anything before that.
+        let weights = x.f_div(&scale)?.f_clamp_max(300.0)?.f_exp()?;
+        let mut ratings = Vec::new();
+        for py in 0..s {
+            for px in 0..s {
+                let component = weights.f_slice(-2, py, None, s)?.f_slice(-1, px, None, s)?;
+                ratings.push(component.f_sum_dim_intlist([1, 2, 3].as_slice(), false, None::<Element>)?);
+            }
+        }
+        Vec::try_from(&Tensor::f_stack(&ratings, 1)?)
     }
 
     /// One number per image, in double precision.
@@ -212,7 +241,7 @@ impl Design for Polyphase {
 
     fn about(&self) -> String {
         match self.rating {
-            Rating::Norm => "the polyphase component of largest norm; ties go to the first (APS, arXiv 2011.14214)",
+            Rating::Norm => "the polyphase component of largest norm; of equal ones that of the largest sum of e^(x/rms), then the first (APS, arXiv 2011.14214)",
             Rating::Learned { .. } => "the polyphase component that a small network rates highest, here with seeded weights (LPS, arXiv 2210.08001)",
         }
         .to_owned()

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
-use crate::report::{OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
+use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, GridKind, MEASURED, Units};
 
@@ -53,7 +53,7 @@ pub struct LeeArgs {
     /// Write one row per generator.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the Lie derivatives themselves: keys lie/NAME, [N, outputs…], float32.
+    /// Write the Lie derivatives themselves: keys lie/NAME and value, [N, outputs…], in the run's precision.
     #[arg(long, value_name = "FILE.safetensors")]
     vectors: Option<PathBuf>,
     /// Draw the result; beside it FILE-tangents.png shows the first image and its seven tangents.
@@ -188,8 +188,8 @@ fn write(
     if let Some(file) = claimed.csv {
         file.write_bytes(lee_csv(report).as_bytes())?;
     }
-    if let (Some(file), Some(vectors)) = (claimed.vectors, meter.vectors()?) {
-        file.write_bytes(&vector_file(report, meter, &vectors)?)?;
+    if let (Some(file), Some((value, vectors))) = (claimed.vectors, meter.vectors()?) {
+        file.write_bytes(&vector_file(report, meter, &value, &vectors)?)?;
     }
     if let Some((file, format)) = claimed.plot {
         file.write_bytes(&render(&LeeFigure(report), format)?)?;
@@ -206,17 +206,34 @@ fn write(
     Ok(())
 }
 
-/// Every generator's Lie derivatives, `[N, outputs…]`, as a safetensors file; the batch axis of one is left out.
-fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
+/// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; the batch axis of one is
+/// left out.
+fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, value: &Tensor, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
+    match vectors.kind() {
+        Kind::Double => vector_file_of::<f64>(report, meter, value, vectors),
+        _ => vector_file_of::<f32>(report, meter, value, vectors),
+    }
+}
+
+fn vector_file_of<T: Number + tch::kind::Element>(
+    report: &LeeReport,
+    meter: &LeeMeter<'_>,
+    value: &Tensor,
+    vectors: &Tensor,
+) -> Result<Vec<u8>, Failure>
+where
+    Vec<T>: for<'t> TryFrom<&'t Tensor, Error = tch::TchError>,
+{
     let flat = vectors.f_reshape([7, -1])?;
     let mut shape = vec![report.images];
     shape.extend(report.output_shape.iter().skip(1).map(|&n| n as usize));
-    let mut named: Vec<Vectors> = Vec::new();
+    let mut named: Vec<Vectors<T>> = Vec::new();
     for combination in meter.generators() {
-        let coefficients: Vec<f32> = combination.coefficients().iter().map(|&a| a as f32).collect();
-        let mixed = Tensor::f_from_slice(&coefficients)?.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
-        named.push((combination.name().to_owned(), shape.clone(), Vec::<f32>::try_from(&mixed)?));
+        let coefficients = Tensor::f_from_slice(combination.coefficients())?.f_to_kind(T::KIND)?;
+        let mixed = coefficients.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
+        named.push((combination.name().to_owned(), shape.clone(), Vec::<T>::try_from(&mixed)?));
     }
+    let value = Vec::<T>::try_from(&value.f_reshape([-1])?)?;
     let about = [
         ("model", &report.model),
         ("output", &report.output),
@@ -227,7 +244,7 @@ fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, vectors: &Tensor) -> Re
         ("units", &report.units),
     ];
     let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-    Ok(vectors_bytes(&named, about)?)
+    Ok(vectors_bytes(&named, Some((&shape, &value)), about)?)
 }
 
 /// The first image beside its tangents.

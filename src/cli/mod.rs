@@ -14,6 +14,8 @@ mod layers_outputs;
 #[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
+mod metrics;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 mod ops;
@@ -49,6 +51,8 @@ enum Command {
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
     #[cfg(feature = "torch")]
+    Metrics(Box<metrics::MetricsArgs>),
+    #[cfg(feature = "torch")]
     Ops(ops::OpsArgs),
     #[cfg(feature = "torch")]
     Antialias(Box<antialias::AntialiasArgs>),
@@ -60,7 +64,7 @@ impl Command {
     #[cfg(all(feature = "torch", target_os = "linux"))]
     fn runs_a_network(&self) -> bool {
         match self {
-            Self::Lee(_) | Self::Layers(_) | Self::Inspect(_) | Self::Antialias(_) => true,
+            Self::Lee(_) | Self::Layers(_) | Self::Inspect(_) | Self::Antialias(_) | Self::Metrics(_) => true,
             Self::Theorem(args) => args.is_for_a_network(),
             Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
         }
@@ -76,6 +80,8 @@ impl Command {
             Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => harmonics::run(args),
+            #[cfg(feature = "torch")]
+            Self::Metrics(args) => metrics::run(args),
             #[cfg(feature = "torch")]
             Self::Ops(args) => ops::run(args),
             #[cfg(feature = "torch")]

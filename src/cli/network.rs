@@ -34,7 +34,7 @@ pub(super) struct NetworkArgs {
     /// Threads for libtorch [default: all cores].
     #[arg(long)]
     threads: Option<NonZeroU16>,
-    /// The seed of what is random, such as probes; most measurements are not.
+    /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -185,6 +185,15 @@ impl Opened {
         let (c, h, w) = image.dim();
         let values: Vec<f64> = image.iter().copied().collect();
         Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
+    }
+
+    /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.
+    pub(super) fn read_larger(&self, frame: &Frame, margin: usize) -> Result<Option<Tensor>, Failure> {
+        let (Frame::Photo(path), [_, c, h, w]) = (frame, &self.network.input().shape[..]) else { return Ok(None) };
+        let size = [*c as usize, *h as usize + margin, *w as usize + margin];
+        let photo = crate::input::read_photo(path, &self.preprocessing, size)?;
+        let values: Vec<f64> = photo.data.iter().copied().collect();
+        Ok(Some(Tensor::f_from_slice(&values)?.f_view([1, size[0] as i64, size[1] as i64, size[2] as i64])?))
     }
 
     /// Says which output is measured where a model has several.

@@ -105,6 +105,12 @@ pub trait Linear: Debug {
     /// Λx for any number of lanes; the inputs are the node's varying inputs in order.
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
 
+    /// Λx in the memory of the first input, which nothing else reads, where the operator has a way to; false where it
+    /// has not, and then nothing is touched.
+    fn apply_onto(&self, _first: &mut Tensor, _rest: &[&Tensor]) -> Torch<bool> {
+        Ok(false)
+    }
+
     /// c, to be added to the first output's primal lanes; needs [`is_fresh`](Self::is_fresh).
     fn offset(&self) -> Option<&Tensor> {
         None
@@ -150,9 +156,48 @@ pub trait Differentiable: Debug {
     /// The outputs' tangents.
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>>;
 
+    /// Outputs and tangents at once, each output one stack, for operators that can write into it: none where values and
+    /// tangents are computed apart and put together. `x` and `dx` are those of [`Point`].
+    fn stacked(&self, _x: &[&Tensor], _dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+        Ok(None)
+    }
+
     /// The window over rows and columns whose maximum is taken, where that is what the operator does.
     fn max_window(&self) -> Option<&Window> {
         None
+    }
+}
+
+/// A stack to be filled, as values and as tangents.
+pub struct Stack {
+    /// `[lanes, shape…]`.
+    pub whole: Tensor,
+    /// Its values: `[images, shape…]`, a view.
+    pub y: Tensor,
+    /// Its tangents: `[tangents, images, shape…]`, a view.
+    pub dy: Tensor,
+}
+
+impl Stack {
+    /// Room for values of the size `[images, shape…]` and their tangents, in the order of memory of `like` where it has
+    /// that size and each lane in one piece.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate it.
+    pub fn new(size: &[i64], tangents: i64, like: &Tensor) -> Torch<Self> {
+        let images = size[0];
+        let mut lanes = size.to_vec();
+        lanes[0] = images * (1 + tangents);
+        let options = (like.kind(), like.device());
+        let strides = like.stride();
+        let whole = if like.size() == size && strides[0] == size[1..].iter().product::<i64>() && like.numel() > 0 {
+            Tensor::f_empty_strided(lanes.as_slice(), strides.as_slice(), options)?
+        } else {
+            Tensor::f_empty(lanes.as_slice(), options)?
+        };
+        let y = whole.f_narrow(0, 0, images)?;
+        let dy = whole.f_narrow(0, images, images * tangents)?.f_view([&[tangents], size].concat().as_slice())?;
+        Ok(Self { whole, y, dy })
     }
 }
 

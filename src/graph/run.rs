@@ -52,6 +52,14 @@ impl Value {
         if self.tangents >= tangents {
             return Ok(self.stack.shallow_clone());
         }
+        let had = self.stack.size()[0];
+        let wide = self.room(images, tangents)?;
+        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
+        Ok(wide)
+    }
+
+    /// A stack like this one for `tangents` tangents: lanes that this one has are not filled, others are zero.
+    fn room(&self, images: i64, tangents: i64) -> Torch<Tensor> {
         let (mut size, strides) = (self.stack.size(), self.stack.stride());
         let (had, lane) = (size[0], size[1..].iter().product::<i64>());
         size[0] = images * (1 + tangents);
@@ -62,8 +70,9 @@ impl Value {
         } else {
             Tensor::f_empty(size.as_slice(), options)?
         };
-        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
-        let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        if size[0] > had {
+            let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        }
         Ok(wide)
     }
 }
@@ -160,7 +169,7 @@ impl Network {
                     .map(|&id| values[id].as_ref())
                     .collect::<Option<Vec<&Value>>>()
                     .ok_or_else(|| self.failed(step, "it reads a value that was freed"))?;
-                let outputs = self.apply(step, &inputs, images)?;
+                let outputs = self.apply(step, &inputs, images, 0)?;
                 for &id in &step.frees {
                     values[id] = None;
                 }
@@ -178,12 +187,18 @@ impl Network {
         })
     }
 
-    /// One step, for all lanes at once.
+    /// One step, for all lanes at once. Where that saves a copy, the outputs have room for `room` tangents at least.
     ///
     /// # Errors
     /// When libtorch refuses; the message names the node.
-    pub(crate) fn apply(&self, step: &Step, inputs: &[&Value], images: i64) -> Result<Vec<Value>, GraphError> {
-        apply(step, inputs, images).map_err(|error| self.failed(step, &first_line(&error)))
+    pub(crate) fn apply(
+        &self,
+        step: &Step,
+        inputs: &[&Value],
+        images: i64,
+        room: i64,
+    ) -> Result<Vec<Value>, GraphError> {
+        apply(step, inputs, images, room).map_err(|error| self.failed(step, &first_line(&error)))
     }
 
     fn failed(&self, step: &Step, problem: &str) -> GraphError {
@@ -197,10 +212,13 @@ impl Network {
     }
 }
 
-fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
+fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
+    if let Some(stack) = in_place(step, inputs, images, tangents)? {
+        return Ok(vec![Value { stack, tangents }]);
+    }
     if tangents == 0 {
         let stacks: Vec<&Tensor> = inputs.iter().map(|value| &value.stack).collect();
         return Ok(still(step.operator.forward(&stacks)?));
@@ -223,9 +241,15 @@ fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
             let x = input.primal(images)?;
             let y = op.value(&x)?;
             let slope = op.derivative(&x, &y)?;
-            let stack = if step.may_overwrite { input.stack.shallow_clone() } else { input.stack.f_empty_like()? };
-            let output = Value { stack, tangents };
-            if let (Some(dx), Some(dy)) = (input.tangent(images)?, output.tangent(images)?) {
+            let width = tangents.max(room);
+            let stack = if width == tangents && step.may_overwrite {
+                input.stack.shallow_clone()
+            } else {
+                input.room(images, width)?
+            };
+            let output = Value { stack, tangents: width };
+            let same = Value { stack: output.stack.f_narrow(0, 0, images * (1 + tangents))?, tangents };
+            if let (Some(dx), Some(dy)) = (input.tangent(images)?, same.tangent(images)?) {
                 let _ = dx.f_mul_out(&dy, &slope)?;
             }
             output.primal(images)?.f_copy_(&y)?;
@@ -234,6 +258,9 @@ fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
         Operator::Differentiable(op) => {
             let (x, dx) = (primals()?, moving(inputs, images, tangents)?);
             let x: Vec<&Tensor> = x.iter().collect();
+            if let Some(stacks) = op.stacked(&x, &dx)? {
+                return Ok(stacks.into_iter().map(|stack| Value { stack, tangents }).collect());
+            }
             let y = op.forward(&x)?;
             let dy = op.tangent(&Point { x: &x, y: &y, dx: &dx })?;
             y.iter().zip(&dy).map(|(y, dy)| joined(y, dy)).collect()
@@ -257,6 +284,24 @@ fn apply(step: &Step, inputs: &[&Value], images: i64) -> Torch<Vec<Value>> {
             stacks.into_iter().map(|stack| Ok(Value { stack: Tensor::f_cat(&stack, 0)?, tangents })).collect()
         }
     }
+}
+
+/// A linear step in the memory of its first input, where nothing else reads that and the operator has a way to.
+fn in_place(step: &Step, inputs: &[&Value], images: i64, tangents: i64) -> Torch<Option<Tensor>> {
+    let (Operator::Linear(op), Some((first, rest))) = (&step.operator, inputs.split_first()) else { return Ok(None) };
+    if !step.may_overwrite || first.tangents != tangents {
+        return Ok(None);
+    }
+    let mut stack = first.stack.shallow_clone();
+    let rest = rest.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
+    if !op.apply_onto(&mut stack, &rest.iter().collect::<Vec<_>>())? {
+        return Ok(None);
+    }
+    if let Some(offset) = op.offset() {
+        let primals = stack.size()[0] / (1 + tangents);
+        let _ = stack.f_narrow(0, 0, primals)?.f_add_(offset)?;
+    }
+    Ok(Some(stack))
 }
 
 /// The tangents of the inputs that move, all of the same number.

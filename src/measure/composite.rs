@@ -79,7 +79,7 @@ impl<'a> Composite<'a> {
         for step in &self.steps {
             let missing = || GraphError::Graph { path: step.name.clone(), problem: "an input is not there".to_owned() };
             let inputs: Option<Vec<&Value>> = step.inputs.iter().map(|id| values.get(id)).collect();
-            let outputs = self.network.apply(step, &inputs.ok_or_else(missing)?, 1)?;
+            let outputs = self.network.apply(step, &inputs.ok_or_else(missing)?, 1, 0)?;
             let (Some(Some(id)), Some(value)) = (step.outputs.first(), outputs.into_iter().next()) else {
                 return Err(missing());
             };

@@ -159,6 +159,7 @@ pub struct LeeMeter<'a> {
     /// Per image and generator, then combination: mean |L|.
     mean_abs: Vec<Vec<f64>>,
     vectors: Vec<Tensor>,
+    values: Vec<Tensor>,
     sweep_ms: Vec<f64>,
 }
 
@@ -192,6 +193,7 @@ impl<'a> LeeMeter<'a> {
             input_grams: Vec::new(),
             mean_abs: Vec::new(),
             vectors: Vec::new(),
+            values: Vec::new(),
             sweep_ms: Vec::new(),
         })
     }
@@ -248,7 +250,7 @@ impl<'a> LeeMeter<'a> {
         }
         let start = Instant::now();
         let dx = self.input_tangents(&x)?;
-        let (_, lie) = self.derivatives_along(&x, &dx)?;
+        let (value, lie) = self.derivatives_along(&x, &dx)?;
         let images = x.size()[0];
         if !is_finite(&lie)? {
             let mend = "check the model's weights, or try --precision f64";
@@ -260,7 +262,8 @@ impl<'a> LeeMeter<'a> {
             self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
         }
         if self.options.keep_vectors {
-            self.vectors.push(lie.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?);
+            self.vectors.push(lie.f_to_device(tch::Device::Cpu)?);
+            self.values.push(value.f_to_device(tch::Device::Cpu)?);
         }
         Ok(())
     }
@@ -292,9 +295,13 @@ impl<'a> LeeMeter<'a> {
         self.grams.len()
     }
 
-    /// L of every image, `[7, images, output shape…]` in single precision, where they were kept.
-    pub fn vectors(&self) -> Torch<Option<Tensor>> {
-        if self.vectors.is_empty() { Ok(None) } else { Ok(Some(Tensor::f_cat(&self.vectors, 1)?)) }
+    /// The measured function's values, `[images, output shape…]`, and L, `[7, images, output shape…]`, of every image,
+    /// where they were kept; in the run's precision.
+    pub fn vectors(&self) -> Torch<Option<(Tensor, Tensor)>> {
+        if self.vectors.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((Tensor::f_cat(&self.values, 0)?, Tensor::f_cat(&self.vectors, 1)?)))
     }
 
     /// The names of the results' generators with their coefficients: the measured ones, then combinations.

@@ -16,7 +16,14 @@ pub mod layers_report;
 pub mod lee;
 pub mod lee_report;
 #[cfg(feature = "torch")]
+pub mod metrics;
+pub mod metrics_report;
+#[cfg(feature = "torch")]
 pub mod node_theorem;
 pub mod node_theorem_report;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;
+#[cfg(feature = "torch")]
+pub mod torus;
+#[cfg(feature = "torch")]
+pub mod transport;

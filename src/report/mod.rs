@@ -11,6 +11,7 @@ mod layers_html;
 mod layers_table;
 mod lee_csv;
 mod lee_table;
+mod metrics_table;
 mod node_theorem_csv;
 mod node_theorem_table;
 #[cfg(feature = "torch")]
@@ -30,10 +31,11 @@ pub use layers_html::{LayersPage, layers_html};
 pub use layers_table::layers_table;
 pub use lee_csv::lee_csv;
 pub use lee_table::lee_table;
+pub use metrics_table::metrics_table;
 pub use node_theorem_csv::node_theorem_csv;
 pub use node_theorem_table::node_theorem_table;
 #[cfg(feature = "torch")]
 pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
-pub use vectors::{Vectors, VectorsError, vectors_bytes};
+pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Stack, Torch, with_rank};
 
 use super::activation::{Function, is_integer};
 
@@ -121,6 +121,32 @@ impl Linear for SignedSum {
         Ok(vec![if self.offset.is_some() { total.copy() } else { total }])
     }
 
+    fn apply_onto(&self, first: &mut Tensor, rest: &[&Tensor]) -> Torch<bool> {
+        if first.size()[1..] != self.shape {
+            return Ok(false);
+        }
+        // Each varying operand is one of the inputs, the first is the first with a plus, and all are of one kind.
+        let mut terms = Vec::with_capacity(rest.len());
+        for (i, operand) in self.operands.operands.iter().enumerate() {
+            let Operand::Varying(place) = operand else { continue };
+            match place.checked_sub(1) {
+                None if self.signs[i] > 0.0 && terms.is_empty() => {}
+                Some(place) if place == terms.len() && rest[place].kind() == first.kind() => {
+                    terms.push((with_rank(rest[place], self.operands.ranks[i], self.operands.rank)?, self.signs[i]));
+                }
+                _ => return Ok(false),
+            }
+        }
+        let varying = self.operands.operands.iter().filter(|o| matches!(o, Operand::Varying(_))).count();
+        if varying != terms.len() + 1 {
+            return Ok(false);
+        }
+        for (term, sign) in terms {
+            let _ = if sign < 0.0 { first.f_sub_(&term)? } else { first.f_add_(&term)? };
+        }
+        Ok(true)
+    }
+
     fn offset(&self) -> Option<&Tensor> {
         self.offset.as_ref()
     }
@@ -150,6 +176,13 @@ pub fn sum(b: &mut Builder<'_>) -> Build {
     built(Operator::Linear(Box::new(SignedSum { operands, signs, offset, shape })))
 }
 
+/// Whether x keeps its size and kind when `constant` is broadcast against it.
+fn keeps(x: &Tensor, constant: &Tensor) -> bool {
+    let (size, other) = (x.size(), constant.size());
+    let fits = size.iter().rev().zip(other.iter().rev()).all(|(n, m)| *m == 1 || m == n);
+    fits && other.len() < size.len() && x.kind() == constant.kind()
+}
+
 /// x times (or over) a constant.
 #[derive(Debug)]
 struct Scaling {
@@ -161,6 +194,14 @@ struct Scaling {
 impl Linear for Scaling {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_mul(&self.factor)?])
+    }
+
+    fn apply_onto(&self, first: &mut Tensor, _: &[&Tensor]) -> Torch<bool> {
+        let fits = self.rank == self.wanted && keeps(first, &self.factor);
+        if fits {
+            let _ = first.f_mul_(&self.factor)?;
+        }
+        Ok(fits)
     }
 
     fn constants(&self) -> Vec<&Tensor> {
@@ -186,6 +227,30 @@ impl Differentiable for Product {
         let left = da.map(|da| da.f_mul(&b)).transpose()?;
         let right = db.map(|db| db.f_mul(&a)).transpose()?;
         Ok(vec![spread(&added(left, right)?, &at.y[0])?])
+    }
+
+    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+        let (a, b) = (self.0.at(0, x)?, self.0.at(1, x)?);
+        let (da, db) = (self.0.tangent(0, dx)?, self.0.tangent(1, dx)?);
+        let Some(tangents) = da.as_ref().or(db.as_ref()).map(|moved| moved.size()[0]) else { return Ok(None) };
+        let Some(size) = broadcast_shape(&[a.size(), b.size()]) else { return Ok(None) };
+        // A constant operand has no lanes, and integers no tangents.
+        if a.dim() != size.len() || a.kind() != b.kind() {
+            return Ok(None);
+        }
+        let like = if a.size() == size { &a } else { &b };
+        let Stack { whole, y, mut dy } = Stack::new(&size, tangents, like)?;
+        let _ = a.f_mul_out(&y, &b)?;
+        match (da, db) {
+            (Some(da), Some(db)) => {
+                let _ = da.f_mul_out(&dy, &b)?;
+                let _ = dy.f_addcmul_(&db, &a)?;
+            }
+            (Some(da), None) => drop(da.f_mul_out(&dy, &b)?),
+            (None, Some(db)) => drop(db.f_mul_out(&dy, &a)?),
+            (None, None) => {}
+        }
+        Ok(Some(vec![whole]))
     }
 }
 
@@ -262,6 +327,14 @@ struct Division {
 impl Linear for Division {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_div(&self.divisor)?])
+    }
+
+    fn apply_onto(&self, first: &mut Tensor, _: &[&Tensor]) -> Torch<bool> {
+        let fits = self.rank == self.wanted && keeps(first, &self.divisor);
+        if fits {
+            let _ = first.f_div_(&self.divisor)?;
+        }
+        Ok(fits)
     }
 
     fn constants(&self) -> Vec<&Tensor> {

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
+use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Torch};
 
 /// y = s_c·x + o_c: batch normalisation with fixed statistics.
 #[derive(Debug)]
@@ -107,6 +107,15 @@ impl Standardize {
         Ok((centred.f_mul(&inverse)?, inverse))
     }
 
+    /// The sizes of the axes that the statistics run over, where libtorch's layer norm is what is asked for.
+    fn native_axes(&self, x: &Tensor) -> Option<Vec<i64>> {
+        let size = x.size();
+        let axes = size[size.len().checked_sub(self.over)?..].to_vec();
+        let fits = |parameter: &Option<Tensor>| parameter.as_ref().is_none_or(|parameter| parameter.size() == axes);
+        let plain = self.view.is_none() && !self.statistics && self.over > 0;
+        (plain && fits(&self.scale) && fits(&self.bias)).then_some(axes)
+    }
+
     fn scaled(&self, normalized: Tensor, like: &Tensor) -> Torch<Tensor> {
         let y = normalized.f_reshape(like.size())?;
         match &self.scale {
@@ -118,6 +127,9 @@ impl Standardize {
 
 impl Differentiable for Standardize {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        if let Some(axes) = self.native_axes(x[0]) {
+            return Ok(vec![x[0].f_layer_norm(axes, self.scale.as_ref(), self.bias.as_ref(), self.epsilon, false)?]);
+        }
         let (normalized, inverse) = self.standardized(x[0])?;
         let y = self.scaled(normalized, x[0])?;
         let y = match &self.bias {
@@ -125,6 +137,29 @@ impl Differentiable for Standardize {
             None => y,
         };
         Ok(if self.statistics { vec![y, self.mean(x[0])?, inverse] } else { vec![y] })
+    }
+
+    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+        let (Some(axes), [Some(dx)]) = (self.native_axes(x[0]), dx) else { return Ok(None) };
+        let none = None::<&Tensor>;
+        let (normalized, _, inverse) = x[0].f_native_layer_norm(axes, none, none, self.epsilon)?;
+        let (value, slope) = match &self.scale {
+            Some(scale) => (normalized.f_mul(scale)?, inverse.f_mul(scale)?),
+            None => (normalized.shallow_clone(), inverse),
+        };
+        let value = match &self.bias {
+            Some(bias) => value.f_add(bias)?,
+            None => value,
+        };
+        // As `tangent`, with no other memory than the result's, which holds x̂·dx first.
+        let Stack { whole, mut y, mut dy } = Stack::new(&x[0].size(), dx.size()[0], &normalized)?;
+        y.f_copy_(&value)?;
+        let _ = dx.f_mul_out(&dy, &normalized)?;
+        let along = self.mean(&dy)?.f_neg()?;
+        let _ = dx.f_sub_out(&dy, &self.mean(dx)?)?;
+        let _ = dy.f_addcmul_(&normalized, &along)?;
+        let _ = dy.f_mul_(&slope)?;
+        Ok(Some(vec![whole]))
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Operator, Point, Torch};
+use crate::graph::operator::{Differentiable, Operator, Point, Stack, Torch};
 
 /// Softmax along an axis, of a view of x.
 #[derive(Debug)]
@@ -50,6 +50,20 @@ impl Differentiable for Softmax {
             dy.f_reshape(dx.size())
         })?;
         Ok(vec![dy])
+    }
+
+    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+        let [Some(dx)] = dx else { return Ok(None) };
+        if self.logarithm || self.flattened.is_some_and(|axes| axes > 1) {
+            return Ok(None);
+        }
+        // dp = p·dx − p·Σ p·dx, with no other memory than the result's.
+        let Stack { whole, mut y, mut dy } = Stack::new(&x[0].size(), dx.size()[0], x[0])?;
+        y.f_copy_(&x[0].f_softmax(self.axis, None::<Kind>)?)?;
+        let _ = dx.f_mul_out(&dy, &y)?;
+        let mean = dy.f_sum_dim_intlist([self.axis].as_slice(), true, None::<Kind>)?;
+        let _ = dy.f_addcmul_(&y, &mean.f_neg()?)?;
+        Ok(Some(vec![whole]))
     }
 }
 

@@ -130,7 +130,7 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
         let inputs: Vec<&Value> = inputs
             .collect::<Option<_>>()
             .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
-        let outputs = network.apply(step, &inputs, images)?;
+        let outputs = network.apply(step, &inputs, images, 0)?;
         for &id in &step.frees {
             values[id] = None;
         }

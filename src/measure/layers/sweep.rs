@@ -166,7 +166,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
                 .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
             // Before the step runs: it may write over its input.
             let torus = self.torus_defect(step, &inputs)?;
-            let outputs = network.apply(step, &inputs, self.images)?;
+            let outputs = network.apply(step, &inputs, self.images, self.room(step))?;
             for &id in &step.frees {
                 values[id] = None;
             }
@@ -181,6 +181,20 @@ impl<'m, 'n> Sweep<'m, 'n> {
         }
         let output = values[network.output_id()].take();
         self.output(output.ok_or_else(|| tch::TchError::Torch("the output was not made".into()))?)
+    }
+
+    /// The tangents that a step's outputs have once their own defects have joined.
+    fn room(&self, step: &Step) -> i64 {
+        let lanes = |id: &usize| match self.meter.plan.roles[*id] {
+            Role::Source(layer) if self.layers.contains(&layer) => self.lane(layer) + self.meter.parts as i64,
+            _ => 0,
+        };
+        step.outputs.iter().flatten().map(lanes).max().unwrap_or(0)
+    }
+
+    /// The first lane of a layer of this sweep.
+    fn lane(&self, layer: usize) -> i64 {
+        self.fixed.count + ((layer - self.layers.start) * self.meter.parts) as i64
     }
 
     fn input(&mut self, x: &Tensor) -> Result<Value, LayersError> {
@@ -269,13 +283,13 @@ impl<'m, 'n> Sweep<'m, 'n> {
         }
         debug_assert!(parts.len() == self.meter.parts && parts.len() <= PARTS.len());
 
-        let first = self.fixed.count + ((layer.max(self.layers.start) - self.layers.start) * self.meter.parts) as i64;
-        let wanted = if self.layers.contains(&layer) { first + parts.len() as i64 } else { 0 };
+        let first = if self.layers.contains(&layer) { Some(self.lane(layer)) } else { None };
+        let wanted = first.map_or(0, |first| first + parts.len() as i64);
         let value = owned(value, images, wanted, step.operator.is_fresh())?;
         for (lane, action) in lanes {
             value.lanes(images, lane, 1)?.f_copy_(&action)?;
         }
-        if wanted > 0 {
+        if let Some(first) = first {
             for (i, part) in parts.iter().enumerate() {
                 let _ = value.lanes(images, first + i as i64, 1)?.f_add_(part)?;
             }

@@ -1,0 +1,73 @@
+//! Where a network's time goes: milliseconds per operator, in a forward of eight images and in a sweep of one.
+//!
+//! It is the processor's time on one thread, which other programs on the machine disturb little.
+//!
+//!     cargo run --example operator_times -- models/efficientnet-lite0.onnx
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aliascope::graph::{GraphError, LoadOptions, Network};
+use tch::{Kind, Tensor};
+
+const REPETITIONS: usize = 7;
+
+/// The processor's time that this process has taken, in milliseconds.
+fn processor_ms() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to `time` alone.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::args().nth(1).map(PathBuf::from).ok_or("name an ONNX file")?;
+    tch::set_num_threads(1);
+    let network = Network::load(&path, &LoadOptions::default())?;
+    let shape = [&[1], network.input().shape.as_slice()].concat();
+    let x = Tensor::f_randn(&shape, (Kind::Float, tch::Device::Cpu))?;
+    let eight = Tensor::f_randn([&[8], &shape[1..]].concat(), (Kind::Float, tch::Device::Cpu))?;
+    let dx = Tensor::f_randn([&[7], shape.as_slice()].concat(), (Kind::Float, tch::Device::Cpu))?;
+
+    // The step that makes each value; the input comes from none.
+    let mut maker = vec!["(start)"; network.values().len()];
+    for step in network.steps() {
+        for id in step.outputs.iter().flatten() {
+            maker[*id] = step.op_type.as_str();
+        }
+    }
+    let mut times: BTreeMap<&str, [Vec<f64>; 2]> = BTreeMap::new();
+    for _ in 0..REPETITIONS {
+        for (column, sweep) in [false, true].into_iter().enumerate() {
+            let mut now: BTreeMap<&str, f64> = BTreeMap::new();
+            let mut last = processor_ms();
+            let mut observe = |id: usize, _: &_| -> Result<(), GraphError> {
+                *now.entry(maker[id]).or_default() += processor_ms() - last;
+                last = processor_ms();
+                Ok(())
+            };
+            if sweep {
+                network.sweep_observed(&x, &dx, &mut observe).map(drop)?;
+            } else {
+                network.forward_observed(&eight, &mut observe).map(drop)?;
+            }
+            for (operator, time) in now {
+                times.entry(operator).or_default()[column].push(time);
+            }
+        }
+    }
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(0.0)
+    };
+    let mut rows: Vec<(&str, f64, f64)> =
+        times.iter_mut().map(|(operator, [forward, sweep])| (*operator, median(forward), median(sweep))).collect();
+    rows.sort_by(|a, b| b.2.total_cmp(&a.2));
+    println!("{:<24} {:>16} {:>10}", "operator", "forward of 8, ms", "sweep, ms");
+    for (operator, forward, sweep) in &rows {
+        println!("{operator:<24} {forward:>16.1} {sweep:>10.1}");
+    }
+    let total = |of: fn(&(&str, f64, f64)) -> f64| rows.iter().map(of).sum::<f64>();
+    println!("{:<24} {:>16.1} {:>10.1}", "together", total(|r| r.1), total(|r| r.2));
+    Ok(())
+}

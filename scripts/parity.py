@@ -1,0 +1,395 @@
+"""Compares aliascope with PyTorch on an architecture of every family of the paper's list, and writes the table.
+
+    make parity            (what is recorded already is not run again)
+    python3 scripts/parity.py --only resnet swin      families whose names contain these words
+    python3 scripts/parity.py --fresh                  everything anew
+
+For each network, seeded as scripts/torch_networks.py says: it is exported in single and in double precision;
+`aliascope lee --output logits` computes the output and the Lie derivatives of the seven generators of a photo; PyTorch
+computes the output and torch.func.jvp along tangents that scripts/spectral_tangents.py makes in NumPy. Differences are
+largest difference over largest entry. Results are kept in results/parity/NAME.json as they come, so the run can be
+stopped and started again, and the table goes into docs/coverage.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from export import run_inside
+from provision import CHECKOUT, Failure, run_script, say
+
+RESULTS = CHECKOUT / "results" / "parity"
+TABLE = CHECKOUT / "docs" / "coverage.md"
+HEADING = "## Architectures"
+PHOTO = CHECKOUT / "photos" / "chelsea.png"
+VERSION = 2  # of what is recorded; a change makes the records of before useless
+
+OUTPUT_LIMIT = {"f32": 1e-4, "f64": 1e-8}
+LIE_LIMIT = {"f32": 1e-3, "f64": 1e-8}
+# Where single precision cannot tell: how many times PyTorch's own distance from its double precision is still the same.
+KINKS = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family of the paper's list and the member that stands for it."""
+
+    family: str
+    name: str
+    size: int | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+# Small members and small images, as far as the architecture allows: what is compared are operators, not accuracies.
+CASES = [
+    Case("ResNet", "resnet50", 128),
+    Case("ResNeXt", "resnext50_32x4d", 96),
+    Case("Res2Net", "res2net50_26w_4s", 96),
+    Case("ResNeSt", "resnest14d", 96),
+    Case("SE-ResNet", "seresnet18", 96),
+    Case("SK-ResNet", "skresnet18", 96),
+    Case("ECA-ResNet", "ecaresnet26t", 96),
+    Case("DenseNet", "densenet121", 96),
+    Case("VGG", "vgg11_bn", 224),
+    Case("Inception v3", "inception_v3", 128),
+    Case("Inception v4", "inception_v4", 128),
+    Case("Inception-ResNet v2", "inception_resnet_v2", 128),
+    Case("Xception", "xception41", 96),
+    Case("NASNet", "nasnetalarge", 96),
+    Case("PNASNet", "pnasnet5large", 96),
+    Case("DPN", "dpn48b", 96),
+    Case("DLA", "dla34", 96),
+    Case("HRNet", "hrnet_w18_small", 96),
+    Case("RegNetX", "regnetx_002", 128),
+    Case("RegNetY", "regnety_002", 128),
+    Case("ReXNet", "rexnet_100", 128),
+    Case("SelecSLS", "selecsls42b", 96),
+    Case("VoVNet", "ese_vovnet19b_dw", 96),
+    Case("CSPNet", "cspresnet50", 96),
+    Case("CSP-DarkNet", "cspdarknet53", 96),
+    Case("MobileNetV2", "mobilenetv2_100", 128),
+    Case("MobileNetV3", "mobilenetv3_small_100", 128),
+    Case("MNASNet", "mnasnet_100", 128),
+    Case("EfficientNet", "efficientnet_b0", 128),
+    Case("EfficientNet, SAME padding", "tf_efficientnet_b0", 128),
+    Case("EfficientNetV2", "tf_efficientnetv2_b0", 96),
+    Case("MixNet", "mixnet_s", 128),
+    Case("TinyNet", "tinynet_e", 106),
+    Case("GhostNet", "ghostnet_100", 128),
+    Case("HardCoRe-NAS", "hardcorenas_a", 128),
+    Case("TResNet", "tresnet_m", 96),
+    Case("GerNet", "gernet_s", 96),
+    Case("RepVGG", "repvgg_a0", 96),
+    Case("NFNet", "eca_nfnet_l0", 96),
+    Case("BiT (ResNetV2)", "resnetv2_50x1_bit", 96),
+    Case("ConvNeXt", "convnext_atto", 128),
+    Case("ViT", "vit_tiny_patch16_224"),
+    Case("DeiT, distilled", "deit_tiny_distilled_patch16_224"),
+    Case("BEiT", "beit_base_patch16_224", 64),
+    Case("CaiT", "cait_xxs24_224", 96),
+    Case("Swin", "swin_tiny_patch4_window7_224", 112),
+    Case("Twins-PCPVT", "twins_pcpvt_small", 128),
+    Case("Twins-SVT", "twins_svt_small", 128),
+    Case("PiT", "pit_ti_224", 224),
+    Case("LeViT", "levit_128s", 224),
+    Case("ConViT", "convit_tiny", 112),
+    Case("CoaT", "coat_lite_tiny", 128),
+    Case("CrossViT", "crossvit_tiny_240", 240),
+    Case("XCiT", "xcit_nano_12_p16_224", 128),
+    Case("JX-NesT", "nest_tiny_jx", 224),
+    Case("Visformer", "visformer_tiny", 128),
+    Case("TNT", "tnt_s_patch16_224", 224),
+    Case("Mixer", "mixer_s32_224", 224),
+    Case("gMLP", "gmlp_ti16_224", 224),
+    Case("ResMLP", "resmlp_12_224", 224),
+    Case("ConvMixer", "convmixer_768_32", 96),
+    Case("PoolFormer", "poolformer_s12", 128),
+]
+
+
+# --- One network ------------------------------------------------------------------------------------------------------
+
+
+def difference(ours: Any, theirs: Any) -> float:
+    """The largest difference over the largest entry."""
+    import numpy as np
+
+    ours, theirs = np.asarray(ours, np.float64).ravel(), np.asarray(theirs, np.float64).ravel()
+    return float(abs(ours - theirs).max() / abs(theirs).max())
+
+
+def torch_side(model: Any, x: Any, tangents: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Output and derivatives by PyTorch, and the seconds that the derivatives take, one after the other."""
+    import contextlib
+
+    import torch
+    import torch_networks as networks
+
+    kind = torch.float64 if precision == "f64" else torch.float32
+    x = torch.from_numpy(x).to(kind)
+    dx = torch.stack([torch.from_numpy(t).to(kind) for t in tangents.values()])
+
+    def along(tangent: torch.Tensor) -> torch.Tensor:
+        return torch.func.jvp(model, (x,), (tangent,))[1]
+
+    with torch.no_grad(), networks.all_in_double() if precision == "f64" else contextlib.nullcontext():
+        y = model(x)
+        if precision == "f32":
+            along(dx[0])  # what is set up at the first call is no part of the time
+        start = time.monotonic()
+        lie = torch.stack([along(tangent) for tangent in dx])
+        seconds = time.monotonic() - start
+    return {"y": y.numpy(), "lie": lie.numpy(), "seconds": seconds}
+
+
+def our_side(binary: Path, model: Path, frame: Path, folder: Path, precision: str) -> dict[str, Any]:
+    """Output and derivatives by aliascope, and the seconds of its sweep; or what it says."""
+    import safetensors.numpy
+
+    report, vectors = folder / "lee.json", folder / "lee.safetensors"
+    command = [
+        str(binary), "lee", str(model), "--images", str(frame), "--output", "logits", "--precision", precision,
+        "--threads", "1", "--json", str(report), "--vectors", str(vectors), "--force", "--quiet",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        return {"refused": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"}
+    read = safetensors.numpy.load_file(vectors)
+    seconds = json.loads(report.read_text())["timing"]["sweep_ms"] / 1e3
+    return {"y": read["value"], "lie": {k[4:]: v for k, v in read.items() if k.startswith("lie/")}, "seconds": seconds}
+
+
+def compare(case: Case, binary: Path) -> dict[str, Any]:
+    """Everything that the table says of one network."""
+    import safetensors.numpy
+    import spectral_tangents
+    import torch_networks as networks
+
+    started = time.monotonic()
+    model = networks.seeded(f"timm:{case.name}", 0, case.size, **case.arguments)
+    size = case.size or networks.input_size(model)
+    preprocess = {"mean": [0.5] * 3, "std": [0.25] * 3, "scale": 1.0, "crop": 1.0, "interpolation": "bicubic"}
+    x = spectral_tangents.photo(PHOTO, size, preprocess)
+    tangents = spectral_tangents.tangents(x)
+    record: dict[str, Any] = {
+        "version": VERSION,
+        "family": case.family,
+        "name": case.name,
+        "size": size,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    lies: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        frame = folder / "x.safetensors"
+        safetensors.numpy.save_file({"x": x}, frame)
+        for precision in ("f32", "f64"):
+            if precision == "f64":
+                model = model.double()
+            path = folder / f"{precision}.onnx"
+            exported = networks.to_onnx(model, size, None)
+            networks.save(exported, path)
+            record["nodes"] = len(exported.graph.node)
+            record["operators"] = sorted({node.op_type for node in exported.graph.node})
+            ours = our_side(binary, path, frame, folder, precision)
+            if "refused" in ours:
+                record["refused"] = ours["refused"]
+                break
+            theirs = torch_side(model, x, tangents, precision)
+            lies[precision] = (ours["lie"], theirs["lie"])
+            record[precision] = {
+                "output": difference(ours["y"], theirs["y"]),
+                "lie": {
+                    name: difference(ours["lie"][name], theirs["lie"][i]) for i, name in enumerate(tangents)
+                },
+                "largest_output": float(abs(theirs["y"]).max()),
+                "ours_seconds": ours["seconds"],
+                "torch_seconds": theirs["seconds"],
+            }  # fmt: skip
+            path.unlink()
+    if len(lies) == 2:
+        exact = lies["f64"][1]
+        record["single_from_double"] = {
+            "torch": max(difference(lies["f32"][1][i], exact[i]) for i in range(len(tangents))),
+            "ours": max(difference(lies["f32"][0][name], exact[i]) for i, name in enumerate(tangents)),
+        }
+    record["seconds"] = time.monotonic() - started
+    return record
+
+
+# --- The table --------------------------------------------------------------------------------------------------------
+
+
+def compared(record: dict[str, Any]) -> bool:
+    return "refused" not in record and "failed" not in record
+
+
+def worst(record: dict[str, Any], precision: str) -> float:
+    return max(record[precision]["lie"].values())
+
+
+def status(record: dict[str, Any]) -> str:
+    """`refused`, `failed`, `agrees`, `kinks` (as near as single precision allows) or `differs`."""
+    if not compared(record):
+        return "refused" if "refused" in record else "failed"
+    outputs = all(record[p]["output"] <= OUTPUT_LIMIT[p] for p in ("f32", "f64"))
+    if not outputs or worst(record, "f64") > LIE_LIMIT["f64"]:
+        return "differs"
+    if worst(record, "f32") <= LIE_LIMIT["f32"]:
+        return "agrees"
+    single = record["single_from_double"]
+    return "kinks" if single["ours"] <= KINKS * single["torch"] else "differs"
+
+
+def agrees(record: dict[str, Any]) -> bool:
+    return status(record) in ("agrees", "kinks")
+
+
+def row(record: dict[str, Any]) -> str:
+    head = f"| {record['family']} | `{record['name']}` | {record['size']} |"
+    if "refused" in record or "failed" in record:
+        reason = record.get("refused") or record["failed"]
+        return f"{head} {status(record)}: {reason.replace('|', '/')} | | | | | | | |"
+    cells = []
+    for p in ("f32", "f64"):
+        cells += [f"{record[p]['output']:.0e}", f"{worst(record, p):.0e}"]
+    cells.append(f"{record['single_from_double']['torch']:.0e}")
+    cells += [f"{record['f32']['ours_seconds']:.2f}", f"{record['f32']['torch_seconds']:.2f}"]
+    return f"{head} {status(record)} | {' | '.join(cells)} |"
+
+
+def section(records: list[dict[str, Any]]) -> str:
+    import timm
+    import torch
+
+    count = {kind: sum(status(r) == kind for r in records) for kind in ("agrees", "kinks", "refused", "failed", "differs")}
+    lines = [
+        HEADING,
+        "",
+        f"One architecture of each family of the paper's list against PyTorch; {len(records)} of {len(CASES)} have been run: "
+        f"{count['agrees']} agree, {count['kinks']} agree as far as single precision can tell, {count['refused']} are "
+        f"refused, {count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` "
+        "makes this table.",
+        "",
+        "Weights are seeded, not trained, which does not matter to whether two programs compute the same "
+        "(scripts/torch_networks.py says how). The photo is chelsea.png at the size of the table. Each number is the "
+        "largest difference over the largest entry, between aliascope and PyTorch: of the output, and of the Lie "
+        "derivative of the worst of the seven generators, whose tangents NumPy makes for PyTorch. They agree where the "
+        f"output is within {OUTPUT_LIMIT['f32']:.0e} and the derivatives within {LIE_LIMIT['f32']:.0e} in single "
+        f"precision, and both within {OUTPUT_LIMIT['f64']:.0e} in double precision.",
+        "",
+        "`kinks`: the derivative of a ReLU jumps at 0, and where rounding puts one of its inputs on the other side, L "
+        "moves by about the square root of the rounding error, 1e-2 for 1e-5, in every program. So PyTorch's single "
+        "precision is compared with its own double precision too (column PyTorch f32 to f64), and a network counts as "
+        f"`kinks` where aliascope's single precision is no more than {KINKS} times as far from PyTorch's double "
+        "precision, and double precision agrees.",
+        "",
+        "The last columns are seconds in single precision, measured in passing on a busy machine: one sweep of "
+        "aliascope (output and seven derivatives), and seven calls of torch.func.jvp. docs/performance.md has timings.",
+        "",
+        f"PyTorch {torch.__version__}, timm {timm.__version__}, one thread each.",
+        "",
+        "| family | network | size | | output f32 | L f32 | output f64 | L f64 | PyTorch f32 to f64 | sweep s | 7 × jvp s |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
+        *map(row, records),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write_table(records: list[dict[str, Any]]) -> None:
+    """Puts the section into the file, and leaves the others as they are."""
+    TABLE.parent.mkdir(exist_ok=True)
+    text = TABLE.read_text() if TABLE.exists() else "# What is covered\n"
+    before, found, after = text.partition(HEADING + "\n")
+    rest = after[after.find("\n## ") + 1 :] if found and "\n## " in after else ""
+    TABLE.write_text(before.rstrip("\n") + "\n\n" + section(records) + ("\n" + rest if rest else ""))
+
+
+# --- The run ----------------------------------------------------------------------------------------------------------
+
+
+def recorded(case: Case) -> dict[str, Any] | None:
+    path = RESULTS / f"{case.key}.json"
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    current = record.get("version") == VERSION and (case.size is None or record.get("size") == case.size)
+    return record if current else None
+
+
+def one(name: str, binary: Path) -> None:
+    """The run of one network, in a process of its own, so that memory comes back and a crash ends one network alone."""
+    case = next(case for case in CASES if case.key == name)
+    try:
+        record = compare(case, binary)
+    except Exception as error:  # noqa: BLE001: whatever PyTorch or timm raise is told in the table
+        first = (str(error).strip().splitlines() or [""])[0]
+        record = {
+            "version": VERSION, "family": case.family, "name": case.name, "size": case.size,
+            "failed": f"{type(error).__name__}: {first}"[:300],
+        }  # fmt: skip
+    (RESULTS / f"{case.key}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare aliascope with PyTorch, family by family.")
+    parser.add_argument("--only", nargs="*", default=[], help="words in the names of families or networks")
+    parser.add_argument("--fresh", action="store_true", help="run again what is recorded")
+    parser.add_argument("--binary", type=Path, default=CHECKOUT / "target" / "debug" / "aliascope")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    run_inside(Path(__file__).resolve())
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    if arguments.one:
+        one(arguments.one, arguments.binary)
+        return
+    if not arguments.binary.exists():
+        raise Failure(f"{arguments.binary} is not built: run `make build`, then run again")
+    if not PHOTO.exists():
+        raise Failure("the photos are not there: run `make models`, then run again")
+    words = [word.lower() for word in arguments.only]
+    chosen = [c for c in CASES if not words or any(w in c.family.lower() or w in c.name for w in words)]
+    todo = [case for case in chosen if arguments.fresh or recorded(case) is None]
+    started, log = time.monotonic(), RESULTS / "log.txt"
+    for at, case in enumerate(todo):
+        if not arguments.fresh and recorded(case):
+            continue  # another run that goes on beside this one has it
+        command = [sys.executable, __file__, "--one", case.key, "--binary", str(arguments.binary)]
+        with log.open("a") as file:
+            # One thread each: where other programs have a core, PyTorch's threads wait for one another without end.
+            done = subprocess.run(command, stdout=file, stderr=file, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        record = recorded(case)
+        if record is None:
+            say(f"{case.family}: the run of {case.name} died (status {done.returncode}); {log} has what it said")
+            continue
+        elapsed = time.monotonic() - started
+        left = elapsed / (at + 1) * (len(todo) - at - 1)
+        outcome = record.get("refused") or record.get("failed")
+        if outcome is None:
+            parts = (f"{p}: output {record[p]['output']:.0e}, L {worst(record, p):.0e}" for p in ("f32", "f64"))
+            outcome = f"{status(record)}; {'; '.join(parts)}"
+        say(f"[{at + 1}/{len(todo)}, {left / 60:.0f} min left] {case.family}, {case.name}: {outcome}")
+    records = [record for case in CASES if (record := recorded(case))]
+    write_table(records)
+    say(f"{TABLE.relative_to(CHECKOUT)}: {len(records)} of {len(CASES)} networks, {sum(map(agrees, records))} agree")
+    if any(not agrees(record) for record in records):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_script(main)
