@@ -200,7 +200,7 @@ fn torus_shifts_are_fourier_sums() {
             };
             let sum_axis = |n: usize, t: f64, p: usize, q: usize| -> f64 {
                 let half = n as i64 / 2;
-                let range = if n % 2 == 0 { -half + 1..=half } else { -half..=half };
+                let range = if n.is_multiple_of(2) { -half + 1..=half } else { -half..=half };
                 range.map(|k| axis(n, t, k, p, q)).sum::<f64>() / n as f64
             };
             let mut sum = 0.0;
