@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use tch::Tensor;
 
 use crate::graph::Network;
 use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
-use crate::measure::lee::Output;
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use crate::report::{Sink, layers_table};
 use crate::spectrum::Velocity;
-use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::spectrum::differentiation::Scheme;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::failure::{Failure, Status};
 use super::layers_outputs::{LayersOutputArgs, LayersOutputs, Pictured};
 use super::lee::picture;
+use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
 
 /// Attribute the equivariance error of a network to its layers, exactly.
@@ -39,21 +39,8 @@ pub struct LayersArgs {
     /// Under which derivatives to compare, as derivative=spectral,forward,authors.
     #[arg(long, value_name = "derivative=A,B,…", value_parser = read_comparison)]
     compare: Option<Comparison>,
-    /// How ∇ is taken.
-    #[arg(long, default_value_t = Scheme::Spectral, value_name = "spectral|forward|central|authors")]
-    derivative: Scheme,
-    /// What lies beyond a value's edge.
-    #[arg(long, default_value_t = Boundary::Reflect, value_name = "reflect|periodic")]
-    boundary: Boundary,
-    /// Where samples lie.
-    #[arg(long, default_value_t = GridKind::Tracked, value_name = "tracked|align-corners")]
-    grid: GridKind,
-    /// The unit of t.
-    #[arg(long, default_value_t = Units::HalfWidth, value_name = "half-width|pixel")]
-    units: Units,
-    /// What is measured behind the network's output [default: softmax for class scores, else identity].
-    #[arg(long, value_enum)]
-    output: Option<OutputChoice>,
+    #[command(flatten)]
+    measuring: MeasuringArgs,
     /// How contributions are found: exact, probes=N in reverse mode, auto (whichever takes less), or authors (100
     /// probes with the derivative and grid of the code released with the paper).
     #[arg(long, default_value = "exact", value_name = "exact|probes=N|auto|authors", value_parser = read_estimator)]
@@ -80,16 +67,6 @@ pub struct LayersArgs {
     /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OutputChoice {
-    /// Class probabilities.
-    Softmax,
-    /// Class scores.
-    Logits,
-    /// The output as it is.
-    Identity,
 }
 
 /// How contributions are found.
@@ -140,8 +117,8 @@ const fn residual_limit(double: bool) -> f64 {
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let generators = combinations(&args.generators)?;
     let authors = args.estimator == Estimator::Authors;
-    let derivative = if authors { Scheme::Authors } else { args.derivative };
-    let grid = if authors { GridKind::AlignCorners } else { args.grid };
+    let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
+    let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
     let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
     let outputs = LayersOutputs::claim(&args.outputs, generators.len(), schemes.len())?;
     let opened = args.network.open(&args.model, &args.images)?;
@@ -151,7 +128,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
             let [generator] = &generators[..] else {
                 return Err(Failure::new(Status::Usage, "--spectrum takes one generator; give one --generator"));
             };
-            Some((node, velocity(generator, args.units, network)?))
+            Some((node, velocity(generator, args.measuring.units, network)?))
         }
         None => None,
     };
@@ -222,9 +199,9 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         preprocess: opened.preprocess.clone(),
         output: first.output().name().to_owned(),
         output_action: first.output_action().name().to_owned(),
-        boundary: args.boundary.to_string(),
+        boundary: args.measuring.boundary.to_string(),
         grid: grid.to_string(),
-        units: args.units.to_string(),
+        units: args.measuring.units.to_string(),
         precision: args.network.precision().to_owned(),
         group: args.group.to_string(),
         estimator: probes.map_or_else(|| "exact".to_owned(), |count| format!("probes={count}")),
@@ -297,14 +274,10 @@ fn node_spectrum(network: &Network, x: &Tensor, node: &str, velocity: Velocity) 
 fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersOptions {
     LayersOptions {
         scheme,
-        boundary: args.boundary,
-        grid: args.grid,
-        units: args.units,
-        output: args.output.map(|output| match output {
-            OutputChoice::Softmax => Output::Softmax,
-            OutputChoice::Logits => Output::Logits,
-            OutputChoice::Identity => Output::Identity,
-        }),
+        boundary: args.measuring.boundary,
+        grid: args.measuring.grid,
+        units: args.measuring.units,
+        output: args.measuring.output(),
         grouping: args.group,
         split: !args.no_split,
         memory: args.memory << 20,

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
-use crate::measure::lee::{LeeMeter, LeeOptions, Output};
+use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
-use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, GridKind, MEASURED, Units};
+use crate::symmetry::{Combination, MEASURED};
 
 use super::failure::{Failure, Status};
+use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
@@ -24,21 +24,8 @@ pub struct LeeArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
-    /// How ∇ is taken.
-    #[arg(long, default_value_t = Scheme::Spectral, value_name = "spectral|forward|central|authors")]
-    derivative: Scheme,
-    /// What lies beyond the image's edge.
-    #[arg(long, default_value_t = Boundary::Reflect, value_name = "reflect|periodic")]
-    boundary: Boundary,
-    /// Where samples lie.
-    #[arg(long, default_value_t = GridKind::Tracked, value_name = "tracked|align-corners")]
-    grid: GridKind,
-    /// The unit of t.
-    #[arg(long, default_value_t = Units::HalfWidth, value_name = "half-width|pixel")]
-    units: Units,
-    /// What is measured behind the network's output [default: softmax for class scores, else identity].
-    #[arg(long, value_enum)]
-    output: Option<OutputChoice>,
+    #[command(flatten)]
+    measuring: MeasuringArgs,
     /// A combination to report beside the ten named generators, such as 'rotate+0.5*saturate'; may be repeated.
     #[arg(long = "generator", value_name = "COMBINATION", allow_hyphen_values = true)]
     generators: Vec<Combination>,
@@ -97,31 +84,17 @@ impl Claimed {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OutputChoice {
-    /// Class probabilities.
-    Softmax,
-    /// Class scores.
-    Logits,
-    /// The output as it is.
-    Identity,
-}
-
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let claimed = Claimed::new(args)?;
     let opened = args.network.open_any(&args.model, &args.images)?;
     let network = &opened.network;
     let options = LeeOptions {
-        scheme: args.derivative,
-        boundary: args.boundary,
-        grid: args.grid,
-        units: args.units,
-        output: args.output.map(|output| match output {
-            OutputChoice::Softmax => Output::Softmax,
-            OutputChoice::Logits => Output::Logits,
-            OutputChoice::Identity => Output::Identity,
-        }),
+        scheme: args.measuring.derivative,
+        boundary: args.measuring.boundary,
+        grid: args.measuring.grid,
+        units: args.measuring.units,
+        output: args.measuring.output(),
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
     };
@@ -159,10 +132,10 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         output: meter.output().name().to_owned(),
         output_action: meter.output_action().name().to_owned(),
         output_shape: network.output().shape.clone(),
-        derivative: args.derivative.to_string(),
-        boundary: args.boundary.to_string(),
-        grid: args.grid.to_string(),
-        units: args.units.to_string(),
+        derivative: args.measuring.derivative.to_string(),
+        boundary: args.measuring.boundary.to_string(),
+        grid: args.measuring.grid.to_string(),
+        units: args.measuring.units.to_string(),
         precision: args.network.precision().to_owned(),
         device: args.network.device(),
         generators: meter.results(),

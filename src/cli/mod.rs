@@ -14,6 +14,8 @@ mod layers_outputs;
 #[cfg(feature = "torch")]
 mod lee;
 #[cfg(feature = "torch")]
+mod measuring;
+#[cfg(feature = "torch")]
 mod metrics;
 #[cfg(feature = "torch")]
 mod network;

@@ -1,0 +1,48 @@
+//! How a Lie derivative is taken: the options that `lee` and `layers` share.
+
+use clap::{Args, ValueEnum};
+
+use crate::measure::lee::Output;
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::symmetry::{GridKind, Units};
+
+/// How a Lie derivative is taken.
+#[derive(Debug, Args)]
+pub(super) struct MeasuringArgs {
+    /// How ∇ is taken.
+    #[arg(long, default_value_t = Scheme::Spectral, value_name = "spectral|forward|central|authors")]
+    pub(super) derivative: Scheme,
+    /// What lies beyond the edge of an image or inner value.
+    #[arg(long, default_value_t = Boundary::Reflect, value_name = "reflect|periodic")]
+    pub(super) boundary: Boundary,
+    /// Where samples lie.
+    #[arg(long, default_value_t = GridKind::Tracked, value_name = "tracked|align-corners")]
+    pub(super) grid: GridKind,
+    /// The unit of t.
+    #[arg(long, default_value_t = Units::HalfWidth, value_name = "half-width|pixel")]
+    pub(super) units: Units,
+    /// What is measured behind the network's output [default: softmax for class scores, else identity].
+    #[arg(long, value_enum)]
+    output: Option<OutputChoice>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OutputChoice {
+    /// Class probabilities.
+    Softmax,
+    /// Class scores.
+    Logits,
+    /// The output as it is.
+    Identity,
+}
+
+impl MeasuringArgs {
+    /// What is measured behind the network's output; none to choose by its shape.
+    pub(super) fn output(&self) -> Option<Output> {
+        self.output.map(|output| match output {
+            OutputChoice::Softmax => Output::Softmax,
+            OutputChoice::Logits => Output::Logits,
+            OutputChoice::Identity => Output::Identity,
+        })
+    }
+}
