@@ -81,9 +81,9 @@ struct Convolution {
     groups: i64,
 }
 
-impl Linear for Convolution {
-    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (mut x, lead) = fold_lanes(x[0])?;
+impl Convolution {
+    fn convolved(&self, x: &Tensor, bias: Option<&Tensor>) -> Torch<Vec<Tensor>> {
+        let (mut x, lead) = fold_lanes(x)?;
         let w = &self.window;
         let padding: Vec<i64> = if w.is_symmetric() {
             w.begin.clone()
@@ -91,12 +91,22 @@ impl Linear for Convolution {
             x = pad::zeros(&x, &w.begin, &w.end)?;
             vec![0; w.begin.len()]
         };
-        let none = None::<&Tensor>;
         let y = match w.kernel.len() {
-            1 => x.f_conv1d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
-            _ => x.f_conv2d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
+            1 => x.f_conv1d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
+            _ => x.f_conv2d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
         };
         Ok(vec![unfold_lanes(y, lead)?])
+    }
+}
+
+impl Linear for Convolution {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        self.convolved(x[0], None)
+    }
+
+    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let bias = self.offset.as_ref().map(|offset| offset.f_reshape([-1])).transpose()?;
+        self.convolved(x[0], bias.as_ref())
     }
 
     fn offset(&self) -> Option<&Tensor> {

@@ -4,7 +4,7 @@ use tch::{TchError, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
+use crate::graph::operator::{AttentionPart, Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
 
 fn built(operator: Operator, flow: Flow) -> Build {
     Ok(Built { operator, flow })
@@ -61,6 +61,13 @@ impl Linear for MatrixMap {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn matrix(&self) -> Option<Tensor> {
+        let s = &self.sides;
+        let plain = self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.transposed == [false; 2] && s.factor == 1.0;
+        let size = self.constant.size();
+        if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
+    }
 }
 
 /// Both sides vary.
@@ -87,6 +94,12 @@ impl Differentiable for MatrixProduct {
             (None, None) => return Err(TchError::Torch("a tangent was asked for, and no input moves".into())),
         };
         Ok(vec![self.sides.result(product)?])
+    }
+
+    fn attention_part(&self) -> Option<AttentionPart> {
+        let s = &self.sides;
+        let plain = s.ranks[0] == s.ranks[1] && s.ranks[0] >= 3 && s.transposed == [false; 2] && s.factor == 1.0;
+        plain.then_some(AttentionPart::Product)
     }
 }
 
@@ -152,6 +165,17 @@ impl Linear for Dense {
         Ok(vec![x.f_matmul(&self.weight)?])
     }
 
+    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let x = if self.transposed { x[0].f_transpose(-1, -2)? } else { x[0].shallow_clone() };
+        // One call for product and bias, where there is one bias for all rows.
+        let bias = self.offset.as_ref().filter(|c| c.size() == self.weight.size()[1..]);
+        Ok(vec![match (bias, &self.offset) {
+            (Some(bias), _) => x.f_linear(&self.weight.f_transpose(0, 1)?, Some(bias))?,
+            (None, Some(offset)) => x.f_matmul(&self.weight)?.f_add_(offset)?,
+            (None, None) => x.f_matmul(&self.weight)?,
+        }])
+    }
+
     fn offset(&self) -> Option<&Tensor> {
         self.offset.as_ref()
     }
@@ -159,6 +183,63 @@ impl Linear for Dense {
     fn is_fresh(&self) -> bool {
         true
     }
+}
+
+/// x·W + c along the last axis, then a transposition.
+#[derive(Debug)]
+struct Affine {
+    /// As [`torch`](Tensor::f_linear) keeps it: `[outputs, inputs]`, a view.
+    weight: Tensor,
+    bias: Tensor,
+    /// The bias as it broadcasts against the output.
+    offset: Tensor,
+    /// The order of the axes behind the lanes; none where they stay.
+    turn: Option<Vec<i64>>,
+}
+
+impl Affine {
+    fn turned(&self, y: Tensor) -> Torch<Tensor> {
+        let Some(turn) = &self.turn else { return Ok(y) };
+        let lead = (y.dim() - turn.len()) as i64;
+        let order: Vec<i64> = (0..lead).chain(turn.iter().map(|a| a + lead)).collect();
+        y.f_permute(order)
+    }
+}
+
+impl Linear for Affine {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.turned(x[0].f_linear(&self.weight, None::<&Tensor>)?)?])
+    }
+
+    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![self.turned(x[0].f_linear(&self.weight, Some(&self.bias))?)?])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        Some(&self.offset)
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+/// The operator x·W + c along the last axis, for W of shape `[inputs, outputs]` and c of shape `[outputs]`; then, with
+/// `turn`, the axes behind the lanes in that order.
+///
+/// # Errors
+/// When sizes do not fit.
+pub fn affine(weight: &Tensor, bias: &Tensor, turn: Option<Vec<i64>>) -> Torch<Operator> {
+    let offset = match &turn {
+        Some(turn) => {
+            let last = turn.len() as i64 - 1;
+            let shape: Vec<i64> = turn.iter().map(|&a| if a == last { bias.size()[0] } else { 1 }).collect();
+            bias.f_view(shape.as_slice())?
+        }
+        None => bias.shallow_clone(),
+    };
+    let weight = weight.f_transpose(0, 1)?;
+    Ok(Operator::Linear(Box::new(Affine { weight, bias: bias.f_contiguous()?, offset, turn })))
 }
 
 /// α·A'·B' + β·C where more than A varies.
