@@ -48,8 +48,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(0.0)
     };
-    let mut rows: Vec<(&str, f64, f64)> =
-        times.iter_mut().map(|(operator, [forward, sweep])| (operator.as_str(), median(forward), median(sweep))).collect();
+    let mut rows: Vec<(&str, f64, f64)> = times
+        .iter_mut()
+        .map(|(operator, [forward, sweep])| (operator.as_str(), median(forward), median(sweep)))
+        .collect();
     rows.sort_by(|a, b| b.2.total_cmp(&a.2));
     println!("{:<24} {:>16} {:>10}", "operator", "forward of 8, ms", "sweep, ms");
     for (operator, forward, sweep) in &rows {

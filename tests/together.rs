@@ -149,8 +149,7 @@ fn gated_activations_are_found() {
     assert_together(hard(1.0 / 6.0), &["HardSwish"]);
     assert_together(hard(0.2), &["HardSigmoid", "Mul"]);
     // A gate of another value.
-    let other =
-        vec![node("Sin", &["x"], &["z"]), node("Sigmoid", &["z"], &["s"]), node("Mul", &["x", "s"], &["y"])];
+    let other = vec![node("Sin", &["x"], &["z"]), node("Sigmoid", &["z"], &["s"]), node("Mul", &["x", "s"], &["y"])];
     assert_together(other, &["Sin", "Sigmoid", "Mul"]);
 }
 

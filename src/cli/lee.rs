@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
-use crate::input::Frame;
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
+use crate::input::Frame;
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};

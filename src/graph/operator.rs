@@ -9,6 +9,7 @@ use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
+use super::lanes::Bounds;
 use super::ops::Function;
 use super::window::{Taps, Window};
 
@@ -165,6 +166,11 @@ pub trait Elementwise: Debug {
     /// nothing is touched.
     fn value_onto(&self, _x: &mut Tensor) -> Torch<bool> {
         Ok(false)
+    }
+
+    /// The bounds, where the function is a clip.
+    fn bounds(&self) -> Option<Bounds> {
+        None
     }
 
     /// The function, where it is one of those that have a name.

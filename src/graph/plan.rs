@@ -84,7 +84,11 @@ pub(super) fn together(
                 step.outputs.iter().flatten().for_each(|&id| fresh[id] = group.operator.is_fresh());
                 let first = &steps[group.members[0]].name;
                 let name = format!("{first}' to '{}", step.name);
-                (Work::Together { name, op_type: group.name, operator: group.operator }, group.inputs, step.outputs.clone())
+                (
+                    Work::Together { name, op_type: group.name, operator: group.operator },
+                    group.inputs,
+                    step.outputs.clone(),
+                )
             }
             None if taken[at] => continue,
             None => (Work::Node(at), step.inputs.clone(), step.outputs.clone()),

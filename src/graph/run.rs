@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::error::{GraphError, first_line};
 use super::forward_ad;
+use super::lanes;
 use super::network::{Network, Step, Task, Work};
 use super::operator::{Operator, Point, Torch};
 use super::plan;
@@ -148,13 +149,7 @@ impl Network {
         }
     }
 
-    fn sweep_by(
-        &self,
-        tasks: &[Task],
-        x: &Tensor,
-        dx: &Tensor,
-        watch: &mut dyn Watch,
-    ) -> Result<Sweep, GraphError> {
+    fn sweep_by(&self, tasks: &[Task], x: &Tensor, dx: &Tensor, watch: &mut dyn Watch) -> Result<Sweep, GraphError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
         let stack = self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?)?;
         let output = self.run(tasks, Value { stack, tangents }, images, watch)?;
@@ -180,13 +175,7 @@ impl Network {
         }
     }
 
-    fn run(
-        &self,
-        tasks: &[Task],
-        input: Value,
-        images: i64,
-        watch: &mut dyn Watch,
-    ) -> Result<Value, GraphError> {
+    fn run(&self, tasks: &[Task], input: Value, images: i64, watch: &mut dyn Watch) -> Result<Value, GraphError> {
         tch::no_grad(|| {
             watch.value(0, &input)?;
             let mut values: Vec<Option<Value>> = self.values.iter().map(|_| None).collect();
@@ -286,13 +275,7 @@ impl Watch for Done<'_> {
     }
 }
 
-fn apply(
-    operator: &Operator,
-    may_overwrite: bool,
-    inputs: &[&Value],
-    images: i64,
-    room: i64,
-) -> Torch<Vec<Value>> {
+fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
@@ -318,15 +301,20 @@ fn apply(
         }
         Operator::Elementwise(op) => {
             let input = inputs[0];
-            let x = input.primal(images)?;
-            let y = op.value(&x)?;
-            let slope = op.derivative(&x, &y)?;
             let width = tangents.max(room);
             let stack = if width == tangents && may_overwrite {
                 input.stack.shallow_clone()
             } else {
                 input.room(images, width)?
             };
+            if let Some(bounds) = op.bounds()
+                && lanes::clip(&stack, &input.stack, images, tangents, bounds)
+            {
+                return Ok(vec![Value { stack, tangents: width }]);
+            }
+            let x = input.primal(images)?;
+            let y = op.value(&x)?;
+            let slope = op.derivative(&x, &y)?;
             let output = Value { stack, tangents: width };
             let same = Value { stack: output.stack.f_narrow(0, 0, images * (1 + tangents))?, tangents };
             if let (Some(dx), Some(dy)) = (input.tangent(images)?, same.tangent(images)?) {

@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::lanes::Bounds;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Elementwise, Operator, Torch};
 
@@ -211,6 +212,14 @@ impl Elementwise for Function {
             _ => return Ok(false),
         };
         Ok(true)
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        match *self {
+            Self::Relu => Some(Bounds { low: 0.0, high: f64::INFINITY, open: true }),
+            Self::Clip(low, high) => Some(Bounds { low, high, open: false }),
+            _ => None,
+        }
     }
 
     fn function(&self) -> Option<Function> {

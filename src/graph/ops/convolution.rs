@@ -1,6 +1,6 @@
 //! Conv and ConvTranspose.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
@@ -172,6 +172,12 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
     let flow = window.flow();
+    // In the order of memory of the stacks, so that it is not put into it at every call.
+    let weight = if shape.len() == 4 && weight.kind() == Kind::Float {
+        weight.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?
+    } else {
+        weight
+    };
     Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
 }
 

@@ -2,6 +2,7 @@
 
 use tch::{TchError, Tensor};
 
+use crate::graph::lanes;
 use crate::graph::operator::{Differentiable, Operator, Point, Stack, Torch};
 
 /// softmax(s·QKᵀ + c)·V for stacks of matrices: Q `[…, n, d]`, Kᵀ `[…, d, m]`, V `[…, m, e]`.
@@ -24,6 +25,11 @@ pub fn head_attention(scale: f64, offset: Option<Tensor>) -> Operator {
 /// All axes but the last two as one.
 fn groups(x: &Tensor) -> Torch<Tensor> {
     x.f_flatten(0, -3)
+}
+
+/// As [`groups`], for matrices that come as a view of their transposes: copied, if they have to be, as they lie.
+fn turned_groups(x: &Tensor) -> Torch<Tensor> {
+    groups(&x.f_transpose(-1, -2)?)?.f_transpose(-1, -2)
 }
 
 /// All axes before heads, rows and columns as one.
@@ -87,11 +93,7 @@ impl Differentiable for HeadAttention {
             }
         };
         // Lanes apart again; heads keep their place in memory.
-        let y = if size.len() > 4 {
-            y.f_unflatten(0, &size[..size.len() - 3])?
-        } else {
-            y
-        };
+        let y = if size.len() > 4 { y.f_unflatten(0, &size[..size.len() - 3])? } else { y };
         Ok(vec![y])
     }
 
@@ -110,7 +112,7 @@ impl Differentiable for HeadAttention {
         let [dq, dk, dv] = dx else { return Ok(None) };
         let Some(tangents) = dx.iter().flatten().map(|dx| dx.size()[0]).next() else { return Ok(None) };
         let kind = x[0].kind();
-        let (k, v) = (groups(x[1])?, groups(x[2])?);
+        let (k, v) = (turned_groups(x[1])?, groups(x[2])?);
         let q = groups(x[0])?.f_mul_scalar(self.scale)?;
         let p = q.f_bmm(&k)?;
         if let Some(offset) = &self.offset {
@@ -120,7 +122,6 @@ impl Differentiable for HeadAttention {
             let _ = p.f_view(size.as_slice())?.f_add_(offset)?;
         }
         let p = p.f_softmax(-1, kind)?;
-        let k = k.f_mul_scalar(self.scale)?;
 
         // Heads lie beside features, as the transpose behind an attention wants them.
         let size = Self::size(x)?;
@@ -131,10 +132,19 @@ impl Differentiable for HeadAttention {
         let Stack { whole, mut y, dy } = Stack::new(&size, tangents, &like)?;
         let mut out = p.f_bmm(&v)?;
         y.f_copy_(&out.f_view(size.as_slice())?)?;
+        let turned = |t: &Tensor| t.f_transpose(-1, -2);
+        let (key, dkey) = (turned(x[1])?, dk.as_ref().map(turned).transpose()?);
+        let operands = [(x[0], dq.as_ref()), (&key, dkey.as_ref()), (x[2], dv.as_ref())];
+        if lanes::attention_tangent(&dy, operands, &p, self.scale)? {
+            return Ok(Some(vec![whole]));
+        }
+        let k = k.f_mul_scalar(self.scale)?;
         let mut ds = p.f_empty_like()?;
-        let one = |of: &Option<Tensor>, t: i64| of.as_ref().map(|of| groups(&of.f_select(0, t)?)).transpose();
+        let one = |of: &Option<Tensor>, t: i64| of.as_ref().map(|of| of.f_select(0, t)).transpose();
         for t in 0..tangents {
-            let (dq, dk, dv) = (one(dq, t)?, one(dk, t)?, one(dv, t)?);
+            let dq = one(dq, t)?.map(|dq| groups(&dq)).transpose()?;
+            let dk = one(dk, t)?.map(|dk| turned_groups(&dk)).transpose()?;
+            let dv = one(dv, t)?.map(|dv| groups(&dv)).transpose()?;
             let moved = match (&dq, &dk) {
                 (None, None) => false,
                 (dq, dk) => {
@@ -186,31 +196,42 @@ mod tests {
         ((a - b).abs().max() / b.abs().max()).double_value(&[])
     }
 
+    /// Q, Kᵀ and V of n rows, m columns, d and e features; K lies in memory row by row, as networks have it.
+    fn operands(lead: &[i64], [n, m, d, e]: [i64; 4]) -> [Tensor; 3] {
+        let sized = |matrix: [i64; 2]| random(&[lead, &matrix].concat());
+        [sized([n, d]), sized([m, d]).transpose(-1, -2), sized([m, e])]
+    }
+
     #[test]
     fn values_and_tangents_are_those_of_the_stages() {
         tch::manual_seed(0);
-        // Own axes before rows and columns; one offset for all windows, one for each, none.
-        for (own, offset) in [
-            (vec![1, 3], None),
-            (vec![4, 3], Some(vec![1, 3, 5, 6])),
-            (vec![4, 3], Some(vec![4, 3, 5, 6])),
-            (vec![4, 3], Some(vec![5, 6])),
-            (vec![3], Some(vec![3, 5, 6])),
-            (vec![2, 2, 3], Some(vec![2, 1, 3, 5, 6])),
+        // Own axes before rows and columns; one offset for all windows, one for each, none; sizes for libtorch's products
+        // and for our own loops, with rows and columns that fill registers and that do not.
+        let (small, loops, longer) = ([5, 6, 4, 4], [5, 6, 4, 16], [49, 70, 8, 32]);
+        for (sizes, own, offset) in [
+            (small, vec![1, 3], None),
+            (small, vec![4, 3], Some(vec![1, 3, 5, 6])),
+            (small, vec![4, 3], Some(vec![4, 3, 5, 6])),
+            (small, vec![4, 3], Some(vec![5, 6])),
+            (small, vec![3], Some(vec![3, 5, 6])),
+            (small, vec![2, 2, 3], Some(vec![2, 1, 3, 5, 6])),
+            (loops, vec![4, 3], Some(vec![4, 3, 5, 6])),
+            (loops, vec![3], None),
+            (longer, vec![2, 2], Some(vec![1, 2, 49, 70])),
         ] {
             let offset = offset.map(|size| random(&size));
             let op = HeadAttention { scale: 0.3, offset: offset.as_ref().map(Tensor::shallow_clone) };
-            let sized = |lead: &[i64], matrix: [i64; 2]| random(&[lead, own.as_slice(), &matrix].concat());
+            let lead = |lanes: &[i64]| [lanes, own.as_slice()].concat();
             for images in [1, 2] {
-                let x = [[5, 4], [4, 6], [6, 4]].map(|matrix| sized(&[images], matrix));
+                let x = operands(&lead(&[images]), sizes);
                 let refs: Vec<&Tensor> = x.iter().collect();
                 let y = plainly(&refs, 0.3, offset.as_ref());
                 assert!(distance(&op.forward(&refs).unwrap()[0], &y) < 1e-13);
                 for moving in [[true; 3], [true, false, false], [false, true, false], [false, false, true]] {
-                    let dx: Vec<Option<Tensor>> = [[5, 4], [4, 6], [6, 4]]
-                        .iter()
+                    let dx: Vec<Option<Tensor>> = operands(&lead(&[2, images]), sizes)
+                        .into_iter()
                         .zip(moving)
-                        .map(|(matrix, moves)| moves.then(|| sized(&[2, images], *matrix)))
+                        .map(|(dx, moves)| moves.then_some(dx))
                         .collect();
                     let stack = op.stacked(&refs, &dx).unwrap().unwrap().remove(0);
                     assert!(distance(&stack.narrow(0, 0, images), &y) < 1e-13);
@@ -225,10 +246,25 @@ mod tests {
                             plainly(&x.iter().collect::<Vec<_>>(), 0.3, offset.as_ref())
                         };
                         let dy = (moved(1.0) - moved(-1.0)) / (2.0 * h);
-                        assert!(distance(&stack.narrow(0, images * (1 + t), images), &dy) < 1e-7);
+                        let error = distance(&stack.narrow(0, images * (1 + t), images), &dy);
+                        assert!(error < 1e-7, "{sizes:?} {own:?} {moving:?}: {error:.1e}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn our_own_loops_are_taken_where_rows_are_short() {
+        let x = operands(&[1, 2], [7, 9, 4, 16]);
+        let key = x[1].transpose(-1, -2);
+        let p = random(&[2, 7, 9]).softmax(-1, Kind::Double);
+        let out = Tensor::zeros([3, 1, 2, 7, 16], (Kind::Double, Device::Cpu));
+        let dq = random(&[3, 1, 2, 7, 4]);
+        let operands = [(&x[0], Some(&dq)), (&key, None), (&x[2], None)];
+        assert!(lanes::attention_tangent(&out, operands, &p, 1.0).unwrap());
+        // Not where a row of K is not in one piece.
+        let operands = [(&x[0], Some(&dq)), (&x[1], None), (&x[2], None)];
+        assert!(!lanes::attention_tangent(&out, operands, &p, 1.0).unwrap());
     }
 }

@@ -64,7 +64,8 @@ impl Linear for MatrixMap {
 
     fn matrix(&self) -> Option<Tensor> {
         let s = &self.sides;
-        let plain = self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.transposed == [false; 2] && s.factor == 1.0;
+        let plain =
+            self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.transposed == [false; 2] && s.factor == 1.0;
         let size = self.constant.size();
         if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
     }
@@ -165,17 +166,6 @@ impl Linear for Dense {
         Ok(vec![x.f_matmul(&self.weight)?])
     }
 
-    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let x = if self.transposed { x[0].f_transpose(-1, -2)? } else { x[0].shallow_clone() };
-        // One call for product and bias, where there is one bias for all rows.
-        let bias = self.offset.as_ref().filter(|c| c.size() == self.weight.size()[1..]);
-        Ok(vec![match (bias, &self.offset) {
-            (Some(bias), _) => x.f_linear(&self.weight.f_transpose(0, 1)?, Some(bias))?,
-            (None, Some(offset)) => x.f_matmul(&self.weight)?.f_add_(offset)?,
-            (None, None) => x.f_matmul(&self.weight)?,
-        }])
-    }
-
     fn offset(&self) -> Option<&Tensor> {
         self.offset.as_ref()
     }
@@ -188,9 +178,7 @@ impl Linear for Dense {
 /// x·W + c along the last axis, then a transposition.
 #[derive(Debug)]
 struct Affine {
-    /// As [`torch`](Tensor::f_linear) keeps it: `[outputs, inputs]`, a view.
     weight: Tensor,
-    bias: Tensor,
     /// The bias as it broadcasts against the output.
     offset: Tensor,
     /// The order of the axes behind the lanes; none where they stay.
@@ -208,11 +196,8 @@ impl Affine {
 
 impl Linear for Affine {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![self.turned(x[0].f_linear(&self.weight, None::<&Tensor>)?)?])
-    }
-
-    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![self.turned(x[0].f_linear(&self.weight, Some(&self.bias))?)?])
+        // The bias is added in place behind it: one call for both is slower, as it first writes the bias everywhere.
+        Ok(vec![self.turned(x[0].f_matmul(&self.weight)?)?])
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -238,8 +223,7 @@ pub fn affine(weight: &Tensor, bias: &Tensor, turn: Option<Vec<i64>>) -> Torch<O
         }
         None => bias.shallow_clone(),
     };
-    let weight = weight.f_transpose(0, 1)?;
-    Ok(Operator::Linear(Box::new(Affine { weight, bias: bias.f_contiguous()?, offset, turn })))
+    Ok(Operator::Linear(Box::new(Affine { weight: weight.shallow_clone(), offset, turn })))
 }
 
 /// α·A'·B' + β·C where more than A varies.

@@ -267,9 +267,8 @@ impl Differentiable for MaxPool {
         let Stack { whole, mut y, dy } = Stack::new(&value.size(), tangents, &value)?;
         y.f_copy_(&value)?;
         // [tangents, lanes·batch, rows·columns, channels]
-        let channels_behind = |t: &Tensor| -> Torch<Tensor> {
-            t.f_flatten(1, 2)?.f_permute([0, 1, 3, 4, 2])?.f_flatten(2, 3)
-        };
+        let channels_behind =
+            |t: &Tensor| -> Torch<Tensor> { t.f_flatten(1, 2)?.f_permute([0, 1, 3, 4, 2])?.f_flatten(2, 3) };
         let index = index.f_permute([0, 2, 3, 1])?.f_flatten(1, 2)?.f_unsqueeze(0)?;
         let (from, to) = (channels_behind(dx)?, channels_behind(&dy)?);
         if to.data_ptr() == dy.data_ptr() {
