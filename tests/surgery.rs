@@ -51,7 +51,15 @@ impl Draft {
         self.constants.push(doubles(name, shape, values));
     }
 
-    fn convolution(&mut self, from: &str, to: &str, [outputs, inputs, kernel]: [i64; 3], strides: [i64; 2], pads: [i64; 4], group: i64) {
+    fn convolution(
+        &mut self,
+        from: &str,
+        to: &str,
+        [outputs, inputs, kernel]: [i64; 3],
+        strides: [i64; 2],
+        pads: [i64; 4],
+        group: i64,
+    ) {
         let weight = format!("{to}.weight");
         let size = outputs * inputs * kernel * kernel;
         let values: Vec<f64> = (0..size).map(|_| self.random() / ((inputs * kernel * kernel) as f64).sqrt()).collect();
@@ -140,7 +148,12 @@ fn rules(texts: &[&str]) -> Vec<Replacement> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn grafts(patient: &Patient<'_>, texts: &[&str], pattern: Option<&str>, padding: Padding) -> Result<Vec<Graft>, SurgeryError> {
+fn grafts(
+    patient: &Patient<'_>,
+    texts: &[&str],
+    pattern: Option<&str>,
+    padding: Padding,
+) -> Result<Vec<Graft>, SurgeryError> {
     let ranges = HashMap::new();
     let rules = rules(texts);
     patient.grafts(&GraftOptions { rules: &rules, pattern, padding, place: Place::Paper, ranges: &ranges })
@@ -205,7 +218,11 @@ fn a_design_that_is_what_was_there_changes_nothing() {
             assert!(difference <= 1e-13 * largest(&y), "{n}, {same:?}: {difference:e}");
             let (before, now) = (lee(&network, &x, Boundary::Reflect), lee(&after, &x, Boundary::Reflect));
             for (name, value) in &before {
-                assert!((now[name] - value).abs() <= 1e-10 * value.abs(), "{n}, {same:?}, {name}: {} {value}", now[name]);
+                assert!(
+                    (now[name] - value).abs() <= 1e-10 * value.abs(),
+                    "{n}, {same:?}, {name}: {} {value}",
+                    now[name]
+                );
             }
         }
     }
@@ -220,7 +237,9 @@ fn shapes_and_grids_keep_their_place() {
         let value = network.values().iter().find(|value| value.name == name).unwrap();
         (value.shape.clone(), value.layout.plane().unwrap())
     };
-    for (rule, moved) in [("conv=blurpool:3", 0.0), ("conv=ideal", 0.0), ("conv=blurpool:5", 0.0), ("conv=blurpool:4", 0.5)] {
+    for (rule, moved) in
+        [("conv=blurpool:3", 0.0), ("conv=ideal", 0.0), ("conv=blurpool:5", 0.0), ("conv=blurpool:4", 0.5)]
+    {
         let after = operated(&patient, &[rule]);
         for (name, strides) in [("stem/act", 1), ("pool", 1), ("down/act", 2)] {
             let ((shape, before), (new_shape, now)) = (grid(&network, name), grid(&after, name));
@@ -230,7 +249,12 @@ fn shapes_and_grids_keep_their_place() {
                 // The first stride's finer map has the input's pitch; the second's, that of the pool, four times as much.
                 let pixel = 2.0 / 32.0;
                 let shift = moved * pixel * if strides == 1 { 1.0 } else { 1.0 + 4.0 };
-                assert!((new.origin - old.origin - shift).abs() < 1e-12, "{rule}, {name}: {} {}", new.origin, old.origin);
+                assert!(
+                    (new.origin - old.origin - shift).abs() < 1e-12,
+                    "{rule}, {name}: {} {}",
+                    new.origin,
+                    old.origin
+                );
             }
         }
     }
@@ -241,14 +265,17 @@ fn positions_of_a_moved_branch_are_tracked_truly() {
     // What the grid says of a filter of even length is what an image shows: a ramp reads its own position.
     let mut d = Draft::new(1);
     d.constant("one", &[1, 1, 1, 1], &[1.0]);
-    let attributes = vec![attribute("kernel_shape", Value::Ints(vec![1, 1])), attribute("strides", Value::Ints(vec![2, 2]))];
+    let attributes =
+        vec![attribute("kernel_shape", Value::Ints(vec![1, 1])), attribute("strides", Value::Ints(vec![2, 2]))];
     d.add("Conv", &["x", "one"], "y", attributes);
     let file = d.finish(&[1, 1, 32, 32], "y");
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let patient = Patient::new(&file, &network).unwrap();
     let ramp: Vec<f64> = (0..32 * 32).map(|i| f64::from(i % 32)).collect();
     let x = Tensor::from_slice(&ramp).reshape([1, 1, 1, 32, 32]);
-    for name in ["blurpool:2", "blurpool:4", "blurpool:6", "blurpool:5", "kaiser:12", "average", "bilinear", "wavelet:db2"] {
+    for name in
+        ["blurpool:2", "blurpool:4", "blurpool:6", "blurpool:5", "kaiser:12", "average", "bilinear", "wavelet:db2"]
+    {
         let after = operated(&patient, &[&format!("conv={name}")]);
         let row = after.forward(&x).unwrap().reshape([16, 16]).get(8);
         let columns = after.output().layout.plane().unwrap().columns;
@@ -309,7 +336,9 @@ fn downsamplings_stand_where_their_papers_have_them() {
 fn saved_models_compute_the_same_and_keep_everything_else() {
     let mut file = classifier(48);
     file.model.producer_name = Some("a test".to_owned());
-    file.model.metadata_props.push(StringStringEntryProto { key: Some("own".to_owned()), value: Some("kept".to_owned()) });
+    file.model
+        .metadata_props
+        .push(StringStringEntryProto { key: Some("own".to_owned()), value: Some("kept".to_owned()) });
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let patient = Patient::new(&file, &network).unwrap();
     let x = image(48, 11);
@@ -382,7 +411,13 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
     let file = classifier(24);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let patient = Patient::new(&file, &network).unwrap();
-    let found = grafts(&patient, &["stride=blurpool:3", "relu6=filtered:2x", "silu=softplus", "hardswish=silu"], None, Padding::Reflect).unwrap();
+    let found = grafts(
+        &patient,
+        &["stride=blurpool:3", "relu6=filtered:2x", "silu=softplus", "hardswish=silu"],
+        None,
+        Padding::Reflect,
+    )
+    .unwrap();
     let images: Vec<(String, Tensor)> = (0..3).map(|i| (i.to_string(), image(24, 31 + i))).collect();
     let options = AdviseOptions {
         generator: "translate_x".parse().unwrap(),
@@ -441,7 +476,9 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let file = classifier(32);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let patient = Patient::new(&file, &network).unwrap();
-    let refused = |texts: &[&str], pattern: Option<&str>| grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string();
+    let refused = |texts: &[&str], pattern: Option<&str>| {
+        grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string()
+    };
     let message = refused(&["stride=blurpool:3"], Some("stam"));
     assert!(message.contains("'stam'") && message.contains("/stem/Conv"), "{message}");
     let message = refused(&["elu=softplus"], None);
@@ -462,7 +499,9 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let file = d.finish(&[1, 3, 24, 24], "y");
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let patient = Patient::new(&file, &network).unwrap();
-    let refused = |texts: &[&str], pattern: Option<&str>| grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string();
+    let refused = |texts: &[&str], pattern: Option<&str>| {
+        grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string()
+    };
     let message = refused(&["stride=blurpool:3"], None);
     assert!(message.contains("/narrow/Conv") && message.contains("2 by 1") && message.contains("--where"), "{message}");
     let message = refused(&["stride=wavelet:haar"], Some("/y/"));

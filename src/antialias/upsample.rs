@@ -99,10 +99,10 @@ pub(super) fn transposed(
 }
 
 /// The input samples beyond the edge that outputs inside it see: output 0 those from −⌈(n − 1 − anchor)/f⌉ on, the last
-/// one those up to ⌊(f − 1 + anchor)/f⌋ behind the last sample.
+/// one those up to ⌈anchor/f⌉ behind the last sample.
 pub(super) fn edge(taps: &Taps, factor: usize) -> usize {
     let [before, after] = taps.reach();
-    after.div_ceil(factor).max((factor - 1 + before) / factor)
+    after.div_ceil(factor).max(before.div_ceil(factor))
 }
 
 /// The same as ONNX nodes: padding, ConvTranspose, Slice.

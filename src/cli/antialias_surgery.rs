@@ -146,7 +146,8 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     }
     let claimed = Claimed::new(args, how.output)?;
     let file = read_model(model)?;
-    let opened = how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
+    let opened =
+        how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
     let network = &opened.network;
     let patient = Patient::new(&file, network)?;
     let console = Console::new(how.quiet, 1, "measurements");
@@ -156,13 +157,8 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     let fitted = patient.fitted_inputs(&args.replace, pattern);
     let ranges = if fitted.is_empty() { HashMap::new() } else { ranges(&opened, &fitted, &console)? };
     console.finish();
-    let options = GraftOptions {
-        rules: &args.replace,
-        pattern,
-        padding: how.padding,
-        place: args.place(),
-        ranges: &ranges,
-    };
+    let options =
+        GraftOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
     let grafts = patient.grafts(&options)?;
     // What cannot be saved is said before an hour's measurement.
     if claimed.save.is_some() {
@@ -190,17 +186,11 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         },
         ..report
     };
-    write(args, how, claimed, &report, saved)?;
+    write(claimed, &report, saved)?;
     check(&report)
 }
 
-fn write(
-    args: &SurgeryArgs,
-    how: &How<'_>,
-    claimed: Claimed,
-    report: &SurgeryReport,
-    saved: Option<Vec<u8>>,
-) -> Result<(), Failure> {
+fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
     if let (Some(file), Some(advice)) = (claimed.advice, &report.advice) {
         file.write_bytes(&render(&AdviceFigure { report, advice }, Format::Png)?)?;
     }
@@ -210,7 +200,6 @@ fn write(
     if let (Some(file), Some(bytes)) = (claimed.save, saved) {
         file.write_bytes(&bytes)?;
     }
-    let _ = (args, how);
     claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report))
 }
 
@@ -350,10 +339,13 @@ fn measure(
     let mut comparison = Comparison::new(before, after, options)?;
     let frames = opened.source.frames();
     let console = Console::new(how.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
+    // What the images are like was said when they were read for the advice.
+    let reading = Console::new(how.quiet || advice.is_some(), 1, "images");
+    reading.finish();
     let mut names = Vec::new();
     let mut first = None;
     for frame in frames {
-        let x = opened.read(frame, &console)?;
+        let x = opened.read(frame, &reading)?;
         if !is_finite(&x)? {
             let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
             return Err(Failure::new(Status::NotFinite, message));
@@ -437,11 +429,8 @@ fn save(
     let written = patient.operate(chosen, Form::Onnx)?;
     let bytes = written.file.to_bytes()?;
     let again = OnnxFile::from_bytes(&bytes, &file.path)?;
-    let options = LoadOptions {
-        input_shape: Some(after.input().shape.clone()),
-        kind: after.kind(),
-        device: after.device(),
-    };
+    let options =
+        LoadOptions { input_shape: Some(after.input().shape.clone()), kind: after.kind(), device: after.device() };
     let again = Network::from_file(&again, &options)?;
     let x = after.place(x)?;
     let (wanted, got) = (after.forward(&x)?.f_to_kind(Kind::Double)?, again.forward(&x)?.f_to_kind(Kind::Double)?);

@@ -20,7 +20,7 @@ pub struct SurgeryFigure<'a> {
 
 const WIDTH: i32 = 1440;
 const MARGIN: i32 = 28;
-const TOP: i32 = 118;
+const TOP: i32 = 136;
 const ROW: i32 = 34;
 const AXIS: i32 = 40;
 const FOOT: i32 = 84;
@@ -42,9 +42,8 @@ impl SurgeryFigure<'_> {
     fn generators(&self) -> Vec<Pair> {
         let pair = |(name, paired): (&String, &crate::antialias::surgery::report::Paired)| {
             let change = paired.ratio().map_or(String::new(), |ratio| {
-                let error = paired.difference_sem.map_or(String::new(), |sem| {
-                    format!(" ± {:.0}", 100.0 * sem / paired.before)
-                });
+                let error =
+                    paired.difference_sem.map_or(String::new(), |sem| format!(" ± {:.0}", 100.0 * sem / paired.before));
                 let sign = if ratio > 1.0 { "+" } else { "−" };
                 format!("{sign}{:.0}{error} %", 100.0 * (ratio - 1.0).abs())
             });
@@ -73,7 +72,12 @@ impl SurgeryFigure<'_> {
         order.sort_unstable();
         let pair = |at: usize| {
             let layer = &self.report.layers[at];
-            Pair { name: layer.name.clone(), before: value(layer.before), after: value(layer.after), note: String::new() }
+            Pair {
+                name: layer.name.clone(),
+                before: value(layer.before),
+                after: value(layer.after),
+                note: String::new(),
+            }
         };
         order.into_iter().map(pair).collect()
     }
@@ -92,7 +96,8 @@ impl Figure for SurgeryFigure<'_> {
         let title = format!("{} with {}, not trained again", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
         let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
-        let places = if report.grafts.len() == 1 { "1 place".to_owned() } else { format!("{} places", report.grafts.len()) };
+        let places =
+            if report.grafts.len() == 1 { "1 place".to_owned() } else { format!("{} places", report.grafts.len()) };
         let note = format!(
             "{places}; {images}; output: {}; {} derivative, {} boundary; designs pad: {}",
             report.output, report.derivative, report.boundary, report.padding
@@ -172,7 +177,7 @@ fn draw_pairs<DB: DrawingBackend>(
 ) -> Result<(), FigureError> {
     let notes = if pairs.iter().any(|pair| !pair.note.is_empty()) { 108 } else { 0 };
     let (left, right) = (start + names, end - notes - 8);
-    root.draw_text(&fit(root, title, &style::panel(), end - start)?, &style::panel(), (start, TOP - 24))?;
+    root.draw_text(&fit(root, title, &style::panel(), end - start)?, &style::panel(), (start, TOP - 28))?;
     let values = || pairs.iter().flat_map(|pair| [pair.before[0], pair.after[0]]);
     let reach = pairs.iter().flat_map(|pair| [pair.before, pair.after]).map(|[v, e]| v + e).fold(0.0, f64::max);
     // Errors that reach zero would stretch a logarithmic axis without end: values decide.

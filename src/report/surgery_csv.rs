@@ -16,9 +16,8 @@ pub fn surgery_csv(report: &SurgeryReport) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{quantity},{},{}", quoted(name), fields.join(","));
     };
-    let paired = |p: &Paired| {
-        [Some(p.before), p.before_sem, Some(p.after), p.after_sem, Some(p.difference), p.difference_sem]
-    };
+    let paired =
+        |p: &Paired| [Some(p.before), p.before_sem, Some(p.after), p.after_sem, Some(p.difference), p.difference_sem];
     for (name, value) in &report.generators {
         row("lee", name, paired(value));
     }

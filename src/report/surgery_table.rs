@@ -76,7 +76,14 @@ fn write_surgery(text: &mut String, report: &SurgeryReport) -> Result {
 }
 
 fn write_layers(text: &mut String, report: &SurgeryReport) -> Result {
-    writeln!(text, "\n{:32} {:>20} {:>20} {:>7}", format!("layers, {}", report.layers_generator), "before", "after", "ratio")?;
+    writeln!(
+        text,
+        "\n{:32} {:>20} {:>20} {:>7}",
+        format!("layers, {}", report.layers_generator),
+        "before",
+        "after",
+        "ratio"
+    )?;
     let value = |mean: &Option<Mean>| mean.map_or(0.0, |mean| mean.mean);
     let mut layers: Vec<_> = report.layers.iter().collect();
     layers.sort_by(|a, b| value(&b.before).max(value(&b.after)).total_cmp(&value(&a.before).max(value(&a.after))));

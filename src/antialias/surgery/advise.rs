@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use tch::Tensor;
 
+use super::SurgeryError;
 use super::outputs::Changes;
 use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial, rank_correlation};
 use super::rewrite::{Form, Graft, Patient};
 use super::toggled::Toggled;
-use super::SurgeryError;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeMeter, LeeOptions};
@@ -168,9 +168,9 @@ pub fn advise(
             advice.forecast = Forecast { rank_correlation: rank_correlation(&forecast, &gain), places };
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
-        let best = trials.iter().find(|(_, trial)| {
-            trial.gain.mean > 0.0 && trial.top1_kept.is_none_or(|kept| kept >= options.keep)
-        });
+        let best = trials
+            .iter()
+            .find(|(_, trial)| trial.gain.mean > 0.0 && trial.top1_kept.is_none_or(|kept| kept >= options.keep));
         let choice = best.map(|(graft, trial)| (*graft, trial.name.clone()));
         let tried = trials.into_iter().map(|(_, trial)| trial).collect();
         let (name, ends) = match choice {
@@ -179,9 +179,13 @@ pub fn advise(
                 chosen.push(graft);
                 (name, None)
             }
-            None if options.keep > 0.0 => {
-                (String::new(), Some(format!("no place is left that lowers LEE and keeps the first class of {:.0} % of the images", 100.0 * options.keep)))
-            }
+            None if options.keep > 0.0 => (
+                String::new(),
+                Some(format!(
+                    "no place is left that lowers LEE and keeps the first class of {:.0} % of the images",
+                    100.0 * options.keep
+                )),
+            ),
             None => (String::new(), Some("no place is left that lowers LEE".to_owned())),
         };
         advice.steps.push(AdviceStep { chosen: name, tried, seconds: begin.elapsed().as_secs_f64() });

@@ -145,7 +145,8 @@ impl<'a> Comparison<'a> {
 
     /// Metrics under shifts that both networks have.
     pub fn shifts(&self) -> IndexMap<String, Paired> {
-        let named: [(&str, fn(&Metrics) -> Option<f64>); 6] = [
+        type Metric = fn(&Metrics) -> Option<f64>;
+        let named: [(&str, Metric); 6] = [
             ("consistency_integer_circular", |m| m.consistency_integer_circular),
             ("consistency_half_pixel_circular", |m| m.consistency_half_pixel_circular),
             ("consistency_integer_cropped", |m| m.consistency_integer_cropped),

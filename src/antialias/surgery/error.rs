@@ -17,7 +17,9 @@ pub enum SurgeryError {
     #[error(transparent)]
     Place(UnknownName),
     /// A design for another kind of place.
-    #[error("the design '{design}' is a {kind}, and in the place of {place} goes a {fits}; `aliascope antialias --list` has them")]
+    #[error(
+        "the design '{design}' is a {kind}, and in the place of {place} goes a {fits}; `aliascope antialias --list` has them"
+    )]
     Kind {
         /// The design.
         design: String,

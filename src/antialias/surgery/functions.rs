@@ -53,9 +53,10 @@ fn single(index: &GraphIndex<'_>, node: &NodeProto) -> Option<Activation> {
         "Mish" => Some(Activation::Mish),
         "Elu" => near(parameter("alpha", 1.0), 1.0).then_some(Activation::Elu),
         "Gelu" => {
-            let tanh = node.attribute.iter().any(|a| {
-                a.name.as_deref() == Some("approximate") && a.s.as_deref().is_some_and(|s| s == b"tanh")
-            });
+            let tanh = node
+                .attribute
+                .iter()
+                .any(|a| a.name.as_deref() == Some("approximate") && a.s.as_deref().is_some_and(|s| s == b"tanh"));
             (!tanh).then_some(Activation::Gelu)
         }
         _ => None,

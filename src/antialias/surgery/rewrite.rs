@@ -106,7 +106,10 @@ impl Graft {
         let folder = site.rfind('/').map_or(site.as_str(), |at| &site[..at]);
         let name = format!("{folder}/{}", self.design.name());
         // A block may hold two of a kind.
-        (1..).map(|n| if n == 1 { name.clone() } else { format!("{name}.{n}") }).find(|n| !taken.contains(n)).unwrap_or(name)
+        (1..)
+            .map(|n| if n == 1 { name.clone() } else { format!("{name}.{n}") })
+            .find(|n| !taken.contains(n))
+            .unwrap_or(name)
     }
 
     /// The stride of a strided place; 1 elsewhere.
@@ -243,24 +246,35 @@ impl<'a> Patient<'a> {
             }
             SiteKind::Strided(strided) => {
                 let [batch, channels, rows, columns] = strided.output.map(|n| n as usize);
-                let [s, t] = strided.window.strides[..] else { return Err(self.refuse(site, "it is no window over a plane")) };
+                let [s, t] = strided.window.strides[..] else {
+                    return Err(self.refuse(site, "it is no window over a plane"));
+                };
                 if s != t {
-                    return Err(self.refuse(site, &format!("its strides are {s} by {t}, and designs have one for both axes")));
+                    return Err(
+                        self.refuse(site, &format!("its strides are {s} by {t}, and designs have one for both axes"))
+                    );
                 }
                 let context = Context { stride: s as usize, ..Context::default() };
                 let made = design(&replacement.design, &context).map_err(|e| at_layer([rows, columns], e))?;
                 let natural = strided.fine(false);
                 let sizes = |end: &[i64]| strided.length(end).map(|n| n as usize);
-                let (end, [fine_rows, fine_columns]) =
-                    match made.check([channels, sizes(&natural)[0], sizes(&natural)[1]], options.padding) {
-                        Ok(()) => (natural.clone(), sizes(&natural)),
-                        Err(_) => {
-                            let whole = strided.fine(true);
-                            let [r, c] = sizes(&whole);
-                            made.check([channels, r, c], options.padding).map_err(|e| at_layer([r, c], e))?;
-                            (whole.clone(), [r, c])
+                let check = |end: &[i64]| {
+                    let [r, c] = sizes(end);
+                    made.check([channels, r, c], options.padding).map(|()| [r, c]).map_err(|e| ([r, c], e))
+                };
+                let (end, [fine_rows, fine_columns]) = match check(&natural) {
+                    Ok(size) => (natural, size),
+                    Err((size, error)) => {
+                        let whole = strided.fine(true);
+                        match check(&whole) {
+                            Ok(size) => (whole, size),
+                            Err((size, error)) if matches!(error, DesignError::Indivisible { .. }) => {
+                                return Err(at_layer(size, error));
+                            }
+                            Err(_) => return Err(at_layer(size, error)),
                         }
-                    };
+                    }
+                };
                 if let Some(problem) = strided.lies_in_padding(&end) {
                     return Err(self.refuse(site, &problem));
                 }
@@ -268,7 +282,12 @@ impl<'a> Patient<'a> {
                     let got = made.resampling().output([fine_rows, fine_columns]);
                     return Err(self.refuse(
                         site,
-                        &format!("with '{}' it would make {} x {} samples of {rows} x {columns}", made.name(), got[0], got[1]),
+                        &format!(
+                            "with '{}' it would make {} x {} samples of {rows} x {columns}",
+                            made.name(),
+                            got[0],
+                            got[1]
+                        ),
                     ));
                 }
                 let behind = match options.place {
@@ -443,7 +462,9 @@ impl Rewriting<'_> {
     fn check_precision(&self) -> Result<(), SurgeryError> {
         let graph = self.file.graph()?;
         if matches!(element_type(graph), Some(10 | 16)) {
-            return Err(SurgeryError::NotSaved("it takes half precision, and designs are written in single or double".to_owned()));
+            return Err(SurgeryError::NotSaved(
+                "it takes half precision, and designs are written in single or double".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -612,7 +633,7 @@ fn fix_input(graph: &mut GraphProto, name: &str, shape: &[i64]) {
 fn note(file: &mut OnnxFile, grafts: &[&Graft]) {
     let lines: Vec<String> = grafts
         .iter()
-        .map(|graft| format!("{} behind {} ({} padding)", graft.design.name(), graft.follows(), graft.padding).to_lowercase())
+        .map(|graft| format!("{} behind {} ({} padding)", graft.design.name(), graft.follows(), graft.padding))
         .collect();
     let entries = &mut file.model.metadata_props;
     let earlier = entries.iter_mut().find(|entry| entry.key.as_deref() == Some(SURGERY_KEY));

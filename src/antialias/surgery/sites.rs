@@ -206,8 +206,25 @@ fn pointwise(
     inside: &HashSet<&str>,
 ) -> Option<bool> {
     const CURVED: [&str; 19] = [
-        "Relu", "Clip", "LeakyRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Celu", "Gelu",
-        "Mish", "Softplus", "Softsign", "Erf", "Exp", "Abs", "Swish", "PRelu",
+        "Relu",
+        "Clip",
+        "LeakyRelu",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Tanh",
+        "Elu",
+        "Selu",
+        "Celu",
+        "Gelu",
+        "Mish",
+        "Softplus",
+        "Softsign",
+        "Erf",
+        "Exp",
+        "Abs",
+        "Swish",
+        "PRelu",
     ];
     if !is_onnx(node) {
         return None;
@@ -218,7 +235,8 @@ fn pointwise(
             continue;
         }
         // A value from elsewhere would have to be on the finer map too.
-        if values.contains_key(input) || (operator != "BatchNormalization" && !is_uniform(index.constant_shape(input)?)) {
+        if values.contains_key(input) || (operator != "BatchNormalization" && !is_uniform(index.constant_shape(input)?))
+        {
             return None;
         }
     }

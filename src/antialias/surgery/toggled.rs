@@ -175,8 +175,12 @@ impl<'a> Toggled<'a> {
                 vec![value.ok_or_else(|| freed(&step.name))?]
             }
             role => {
-                let inputs: Vec<&Value> =
-                    step.inputs.iter().map(|&id| run.values[id].as_ref()).collect::<Option<_>>().ok_or_else(|| freed(&step.name))?;
+                let inputs: Vec<&Value> = step
+                    .inputs
+                    .iter()
+                    .map(|&id| run.values[id].as_ref())
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| freed(&step.name))?;
                 let shape = |value: &Value| value.stack.size()[1..].to_vec();
                 let from = inputs.first().map_or_else(Vec::new, |value| shape(value));
                 match role {

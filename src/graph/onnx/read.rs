@@ -47,7 +47,9 @@ impl OnnxFile {
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, OnnxError> {
         let wrong = |problem: &str| OnnxError::Format { path: path.to_owned(), problem: problem.to_owned() };
         let model = ModelProto::decode(bytes).map_err(|error| {
-            wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"))
+            wrong(&format!(
+                "this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"
+            ))
         })?;
         let file = Self { path: path.to_owned(), model };
         if file.graph()?.node.is_empty() {
