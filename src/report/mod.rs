@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 mod antialias_table;
+mod departures_table;
 mod finite;
 #[cfg(feature = "torch")]
 mod inspect_table;
@@ -27,6 +28,7 @@ mod vectors;
 
 #[cfg(feature = "torch")]
 pub use antialias_table::{antialias_list, antialias_table};
+pub use departures_table::departures_table;
 #[cfg(feature = "torch")]
 pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
