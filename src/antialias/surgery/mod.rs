@@ -1,6 +1,6 @@
 //! Surgery on a pretrained network: designs in the place of its strides and activations, without training it again.
 //!
-//! [`sites`] finds the places, [`rewrite`] puts designs there, and the result is a model like any other, which is loaded,
+//! [`find_sites`] finds the places, [`Patient::operate`] puts designs there, and the result is a model like any other, which is loaded,
 //! measured ([`compare`]) and saved. One rewriting serves both: in memory a design is one node with the design itself as
 //! its operator; in a saved file it is written in ONNX's own operators. [`advise`] chooses where to begin.
 //!
