@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use aliascope::figure::{DeparturesFigure, Format, TheoremFigure, render};
+use aliascope::report::departures_table;
 use aliascope::spectrum::departures::departures;
 use aliascope::spectrum::filter::Filter;
 use aliascope::spectrum::series::RandomSeries;
@@ -42,37 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let study = departures(&[3, 4, 5, 6, 8, 10], &[5, 6, 7, 8, 9, 11, 12], 12, velocity)?;
     let path = folder.join("departures.png");
     std::fs::write(&path, render(&DeparturesFigure { study: &study }, Format::Png)?)?;
-    println!("  K   M   bins shared   3 in 4 depart less: diagonal     paper      measured");
-    let quartile = |values: Vec<f64>| {
-        let mut sizes: Vec<f64> = values.into_iter().map(f64::abs).collect();
-        sizes.sort_by(f64::total_cmp);
-        sizes.get(3 * sizes.len() / 4).copied().unwrap_or(f64::NAN)
-    };
-    for band in [3, 4, 6, 10] {
-        for grid in [5, 8, 12] {
-            let cases: Vec<_> = study.cases.iter().filter(|case| (case.band, case.grid) == (band, grid)).collect();
-            if !cases.is_empty() {
-                println!(
-                    "{band:>3} {grid:>3} {:>10.0} % {:>26.1} % {:>10.1} % {:>13.0e}",
-                    100.0 * cases.iter().map(|case| case.collision_share).sum::<f64>() / cases.len() as f64,
-                    100.0 * quartile(cases.iter().map(|case| case.diagonal).collect()),
-                    100.0 * quartile(cases.iter().map(|case| case.paper).collect()),
-                    quartile(cases.iter().map(|case| case.measured).collect()),
-                );
-            }
-        }
-    }
-    println!("  occupied bins that are shared   3 in 4 depart less: diagonal     paper");
-    for (name, from, to) in
-        [("none", 0.0, 0.0), ("up to 30 %", f64::MIN_POSITIVE, 0.3), ("30 to 70 %", 0.3, 0.7), ("more", 0.7, 1.0)]
-    {
-        let cases: Vec<_> = study.cases.iter().filter(|case| (from..=to).contains(&case.collision_share)).collect();
-        println!(
-            "{name:>31} {:>30.1} % {:>8.1} %",
-            100.0 * quartile(cases.iter().map(|case| case.diagonal).collect()),
-            100.0 * quartile(cases.iter().map(|case| case.paper).collect()),
-        );
-    }
+    print!("{}", departures_table(&study));
     println!(
         "{}: See in it: where no bins are shared the diagonal form is right, and the printed one need not be, since v is \
          not along an axis.",

@@ -154,6 +154,25 @@ fn every_activation_has_harmonics() {
     }
 }
 
+/// Where no bin is shared the diagonal form is exact; along an axis the printed one is the diagonal one; measured always is.
+#[test]
+fn departures_are_where_the_forms_assume_too_much() {
+    for (velocity, askew) in [("0.8,0.6", true), ("1,0", false)] {
+        let study = json(&format!("theorem --departures --velocity {velocity}"));
+        let cases = study["cases"].as_array().unwrap();
+        assert!(cases.len() > 300);
+        let departs = |case: &Value, form: &str| number(&case[form]).abs() > 1e-9;
+        assert!(cases.iter().all(|case| !departs(case, "measured")));
+        let (alone, crowded): (Vec<_>, Vec<_>) = cases.iter().partition(|case| number(&case["collision_share"]) == 0.0);
+        assert!(!alone.is_empty() && alone.iter().all(|case| !departs(case, "diagonal")));
+        assert!(crowded.iter().any(|case| departs(case, "diagonal")));
+        assert_eq!(alone.iter().any(|case| departs(case, "paper")), askew);
+    }
+    let table = aliascope("theorem --departures --velocity 0.8,0.6").assert().success();
+    let text = String::from_utf8_lossy(&table.get_output().stdout).into_owned();
+    assert!(text.contains("bins shared   series   diagonal      paper   measured"), "{text}");
+}
+
 #[test]
 fn figures_are_drawn_for_every_kind_of_result() {
     let folder = TempDir::new().unwrap();
@@ -161,6 +180,7 @@ fn figures_are_drawn_for_every_kind_of_result() {
     for (name, line) in [
         ("theorem.svg", "theorem --random 1 --grid 7".to_owned()),
         ("free.svg", "theorem --random 1 --band 2 --grid 7".to_owned()),
+        ("departures.svg", "theorem --departures --velocity 0.8,0.6".to_owned()),
         ("harmonics.svg", "harmonics --activation gelu --amplitude 4 --filter kaiser --stride 2".to_owned()),
         ("photo.svg", format!("harmonics --activation relu --image {} --stride 2", photo.display())),
     ] {
@@ -197,6 +217,7 @@ fn nonsense_is_refused_with_one_message() {
         ("theorem --random 1 --band 257 --grid 7".to_owned(), 2, "a band from 1 to 256"),
         ("theorem --random 1".to_owned(), 2, "give --grid M, or --samples N and --stride S"),
         ("theorem --random 1 --grid 0".to_owned(), 2, "at least 1"),
+        ("theorem --departures --grid 7".to_owned(), 2, "cannot be used with"),
         ("theorem --random 1 --grid 7y3".to_owned(), 2, "COLUMNSxROWS"),
         ("theorem --random 1 --samples 16 --stride 3".to_owned(), 2, "does not divide"),
         ("theorem --random 1 --stride 3".to_owned(), 2, "--stride needs --samples"),

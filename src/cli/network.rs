@@ -115,7 +115,8 @@ impl NetworkArgs {
         self.open_as(load, model, images)
     }
 
-    fn open_as(
+    /// Loads what `load` makes of the file, and lists the images.
+    pub(super) fn open_as(
         &self,
         load: impl Fn(&Path, &LoadOptions) -> Result<Network, GraphError>,
         model: &Path,
@@ -270,6 +271,12 @@ impl Console {
     /// Some more of the things are done.
     pub(super) fn advance(&self, things: u64) {
         self.bar.inc(things);
+    }
+
+    /// So many of so many things are done.
+    pub(super) fn reach(&self, done: usize, of: usize) {
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
     }
 
     /// How far the thing in hand is.

@@ -10,10 +10,11 @@ use num_complex::Complex64;
 
 use super::failure::{Failure, Status};
 use super::outputs::{OutputArgs, Outputs};
-use crate::figure::TheoremFigure;
+use crate::figure::{DeparturesFigure, TheoremFigure};
 use crate::input::read_luma;
-use crate::report::theorem_table;
+use crate::report::{departures_table, theorem_table};
 use crate::spectrum::activation::Activation;
+use crate::spectrum::departures::departures;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::series::{FourierSeries, RandomSeries, SeriesError};
 use crate::spectrum::theorem::{Setup, TheoremError, TheoremReport, check_field, check_series};
@@ -75,6 +76,11 @@ struct InputArgs {
     /// A random trigonometric polynomial with this seed.
     #[arg(long, value_name = "SEED")]
     random: Option<u64>,
+    /// How far the diagonal and the printed form depart from the exact one, over random series of many bands on many
+    /// grids; move askew (--velocity 0.8,0.6), or the two forms are one.
+    #[arg(long, conflicts_with_all =
+        ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
+    departures: bool,
     /// Every strided convolution, pooling and activation of an ONNX network, on its real feature maps.
     #[cfg(feature = "torch")]
     #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, requires = "images", conflicts_with_all =
@@ -90,12 +96,21 @@ impl TheoremArgs {
     }
 }
 
+/// Bands and grids of `--departures`: from twice as many samples as harmonics to a quarter.
+const STUDY_BANDS: [u64; 6] = [3, 4, 5, 6, 8, 10];
+const STUDY_GRIDS: [usize; 7] = [5, 6, 7, 8, 9, 11, 12];
+const STUDY_SERIES: usize = 12;
+
 pub(super) fn run(args: &TheoremArgs) -> Result<(), Failure> {
     #[cfg(feature = "torch")]
     if let Some(model) = &args.input.model {
         return super::theorem_model::run(model, args.velocity, &args.nodes, &args.output);
     }
     let outputs = Outputs::claim(&args.output)?;
+    if args.input.departures {
+        let study = departures(&STUDY_BANDS, &STUDY_GRIDS, STUDY_SERIES, args.velocity)?;
+        return outputs.write(&study, &DeparturesFigure { study: &study }, || departures_table(&study));
+    }
     if !(args.tolerance > 0.0 && args.tolerance < 1.0) {
         return Err(Failure::new(
             Status::Usage,

@@ -367,6 +367,16 @@ impl<'a> LayerMeter<'a> {
         graph::layer_graph(self.network, &self.plan)
     }
 
+    /// Every layer's name and contribution ‖J δ‖², image by image.
+    pub fn per_image(&self) -> impl Iterator<Item = (&str, &[f64])> {
+        self.plan.layers.iter().zip(&self.sums).map(|(layer, sums)| (layer.name.as_str(), sums.contribution.as_slice()))
+    }
+
+    /// ‖L‖², image by image.
+    pub fn totals(&self) -> &[f64] {
+        &self.totals
+    }
+
     /// How many images have been measured.
     pub fn images(&self) -> usize {
         self.totals.len()
