@@ -23,6 +23,10 @@ fn link_libtorch() {
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
     println!("cargo:rustc-env=ALIASCOPE_LIBTORCH={}", lib.display());
+    // Before the OpenBLAS that ndarray-linalg brings: libtorch's own matrix products have the same names, and the library
+    // that is named first would serve both, with threads of its own beside libtorch's.
+    println!("cargo:rustc-link-search=native={}", lib.display());
+    println!("cargo:rustc-link-lib=dylib=torch_cpu");
 
     let root = env::var_os("LIBTORCH_INCLUDE")
         .map(PathBuf::from)

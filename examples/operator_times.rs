@@ -1,8 +1,10 @@
 //! Where a network's time goes: milliseconds per operator, in a forward of eight images and in a sweep of one.
 //!
-//! It is the processor's time on one thread, which other programs on the machine disturb little.
+//! It is the processor's time on one thread, which other programs on the machine disturb little; with a number of
+//! threads it is time by the clock on so many.
 //!
 //!     cargo run --example operator_times -- models/efficientnet-lite0.onnx
+//!     cargo run --example operator_times -- models/efficientnet-lite0.onnx 2
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,17 +14,19 @@ use tch::{Kind, Tensor};
 
 const REPETITIONS: usize = 7;
 
-/// The processor's time that this process has taken, in milliseconds.
-fn processor_ms() -> f64 {
+/// Milliseconds: the processor's time that this process has taken, or those of the clock.
+fn milliseconds(clock: libc::clockid_t) -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes to `time` alone.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).map(PathBuf::from).ok_or("name an ONNX file")?;
-    tch::set_num_threads(1);
+    let threads = std::env::args().nth(2).map(|threads| threads.parse()).transpose()?;
+    let clock = if threads.is_some() { libc::CLOCK_MONOTONIC } else { libc::CLOCK_PROCESS_CPUTIME_ID };
+    tch::set_num_threads(threads.unwrap_or(1));
     let network = Network::load(&path, &LoadOptions::default())?;
     let shape = [&[1], network.input().shape.as_slice()].concat();
     let x = Tensor::f_randn(&shape, (Kind::Float, tch::Device::Cpu))?;
@@ -33,9 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..REPETITIONS {
         for (column, (x, dx)) in [(&eight, None), (&x, Some(&dx))].into_iter().enumerate() {
             let mut now: BTreeMap<String, f64> = BTreeMap::new();
-            let mut last = processor_ms();
+            let mut last = milliseconds(clock);
             network.profile(x, dx, &mut |operator| {
-                let time = processor_ms();
+                let time = milliseconds(clock);
                 *now.entry(operator.to_owned()).or_default() += time - last;
                 last = time;
             })?;

@@ -231,15 +231,15 @@ inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row,
   }
 }
 
-// The tangents of one group: dS = dQ K' + Q dK', dP = s P (dS - sum P dS), dY = dP V + P dV.
+// Some tangents of one group: dS = dQ K' + Q dK', dP = s P (dS - sum P dS), dY = dP V + P dV.
 template <typename T>
-inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, T* buffer) {
+inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, int64_t first, int64_t end, T* buffer) {
   constexpr int64_t W = Wide<T>::entries;
   const int64_t wide = (a.m + W - 1) / W * W;
   T *kt = buffer, *dkt = kt + a.d * wide, *p = dkt + a.d * wide, *s = p + a.n * wide;
   turn(kt, a.k.x + a.k.at[g], a.k.row, a.m, a.d, wide);
   for (int64_t i = 0; i < a.n; ++i) std::memcpy(p + i * wide, a.p + (g * a.n + i) * a.m, a.m * sizeof(T));
-  for (int64_t t = 0; t < a.tangents; ++t) {
+  for (int64_t t = first; t < end; ++t) {
     Pair<T> pairs[2];
     int count = 0;
     if (a.q.dx) pairs[count++] = {a.q.dx + a.q.dx_at[g] + t * a.q.tangent, a.q.dx_row, kt, wide, a.d};
@@ -266,8 +266,13 @@ inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t
   }
 }
 
-EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, float* buffer) { attend(a, g, buffer); }
-EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, double* buffer) { attend(a, g, buffer); }
+EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, int64_t first, int64_t end, float* buffer) {
+  attend(a, g, first, end, buffer);
+}
+
+EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, int64_t first, int64_t end, double* buffer) {
+  attend(a, g, first, end, buffer);
+}
 
 // While it lives, numbers too small for full precision count as 0. Masked weights are such numbers, e^-100, and each
 // operation on one costs a hundred others.
@@ -294,9 +299,12 @@ int attend_all(const Attention<T>& a) {
     T* buffer = static_cast<T*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     if (buffer) std::memset(buffer, 0, bytes);
     failed |= buffer == nullptr;
+    // Groups, or where there are few of them their tangents, so that no thread waits for another.
+    const int64_t parts = a.groups < 64 ? a.tangents : 1, each = a.tangents / parts;
 #pragma omp for
-    for (int64_t g = 0; g < a.groups; ++g) {
-      if (buffer) attend_of(a, g, buffer);
+    for (int64_t part = 0; part < a.groups * parts; ++part) {
+      const int64_t g = part / parts, first = part % parts * each;
+      if (buffer) attend_of(a, g, first, first + each, buffer);
     }
     std::free(buffer);
   }
