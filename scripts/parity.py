@@ -165,7 +165,7 @@ def torch_side(model: Any, x: Any, tangents: dict[str, Any], precision: str) -> 
 def wobble(model: Any, x: Any, tangents: dict[str, Any], exact: Any, until: float) -> float:
     """How far PyTorch's single precision gets from its double precision where the photo is a rounding error off.
 
-    Kinks that lie within rounding of 0 are crossed by luck: so up to five photos that differ in the last bit are tried,
+    Kinks that lie within rounding of 0 are crossed by luck: so up to five XX,
     until one is as far away as `until`.
     """
     import numpy as np
@@ -174,7 +174,7 @@ def wobble(model: Any, x: Any, tangents: dict[str, Any], exact: Any, until: floa
     worst = 0.0
     rng = np.random.default_rng(0)
     with torch.no_grad():
-        for _ in range(5):
+        for _ in range(20):
             other = torch.from_numpy((x * (1 + 2.0**-24 * rng.choice([-2, -1, 1, 2], x.shape))).astype(np.float32))
             for i, tangent in enumerate(tangents.values()):
                 tangent = torch.from_numpy(tangent).float()
@@ -328,7 +328,7 @@ def section(records: list[dict[str, Any]]) -> str:
         "`kinks`: the derivative of a ReLU jumps at 0, and where rounding puts one of its inputs on the other side, L "
         "moves by about the square root of the rounding error, 1e-2 for 1e-5, in every program. So PyTorch's single "
         "precision is compared with its own double precision too (column PyTorch f32 to f64; where that is luckily small, of "
-        "up to five photos that differ in the last bit), and a network counts as "
+        "up to twenty photos that differ in the last bit), and a network counts as "
         f"`kinks` where aliascope's single precision is no more than {KINKS} times as far from PyTorch's double "
         "precision, and double precision agrees.",
         "",

@@ -363,3 +363,14 @@ fn doctor_says_what_is_here() {
     let words = predicate::str::contains("libtorch").and(predicate::str::contains("2.13.0"));
     aliascope().arg("doctor").assert().success().stdout(words.and(predicate::str::contains("efficientnet-lite0.onnx")));
 }
+
+#[test]
+fn how_a_network_is_run_is_said_where_asked() {
+    let network = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/vit.onnx");
+    let mut verbose = lee(&network, &asset("photos/chelsea.png"));
+    verbose.args(["--verbose", "--threads", "1"]).assert().success().stderr(
+        predicate::str::contains("threads: 1; images at once: 1")
+            .and(predicate::str::contains("Attention"))
+            .and(predicate::str::contains("channels last in memory")),
+    );
+}

@@ -53,6 +53,9 @@ pub struct LeeArgs {
     /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
+    /// Say how the network is run: threads, images at once, nodes that are put together, order of memory.
+    #[arg(long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 /// The output files, claimed before anything is computed.
@@ -102,6 +105,10 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let mut meter = LeeMeter::new(network, options)?;
     let console = Console::new(args.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
+    if args.verbose {
+        let threads = tch::get_num_threads();
+        console.note(&format!("threads: {threads}; images at once: {}; {}", args.batch, network.describe_run()));
+    }
     let mut names = Vec::new();
     let mut first = None;
     opened.for_batches(usize::from(args.batch.get()), &console, |frames, x| {

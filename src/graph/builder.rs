@@ -118,6 +118,11 @@ impl<'a> Builder<'a> {
         &self.varying
     }
 
+    /// Whether all operands are constants: the node is evaluated once, when the model is loaded.
+    pub fn folds(&self) -> bool {
+        self.folding
+    }
+
     /// The run's device.
     pub fn device(&self) -> Device {
         self.device

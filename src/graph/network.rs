@@ -1,5 +1,6 @@
 //! A loaded network: operators in order, and what is known of every value.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
@@ -118,6 +119,20 @@ impl Network {
     pub fn ends_in_softmax(&self) -> bool {
         let last = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(self.output)));
         self.probabilities || last.is_some_and(|step| step.op_type == "Softmax")
+    }
+
+    /// How an unwatched run goes about it, in words: which nodes are put together, and the order of memory.
+    pub fn describe_run(&self) -> String {
+        let mut together: BTreeMap<&str, usize> = BTreeMap::new();
+        for task in &self.tasks {
+            if let Work::Together { op_type, .. } = &task.work {
+                *together.entry(op_type).or_default() += 1;
+            }
+        }
+        let parts: Vec<String> = together.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
+        let made = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        let memory = if self.kind == Kind::Float { "channels last" } else { "channels first" };
+        format!("{} nodes run as {} operators{made}, {memory} in memory", self.steps.len(), self.tasks.len())
     }
 
     /// A value of the model's metadata.

@@ -151,7 +151,7 @@ impl Network {
 
     fn sweep_by(&self, tasks: &[Task], x: &Tensor, dx: &Tensor, watch: &mut dyn Watch) -> Result<Sweep, GraphError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
-        let stack = self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?)?;
+        let stack = self.joined(x, dx)?;
         let output = self.run(tasks, Value { stack, tangents }, images, watch)?;
         let value = output.primal(images)?;
         let tangent = match output.tangent(images)? {
@@ -163,6 +163,21 @@ impl Network {
             }
         };
         Ok(Sweep { value, tangent })
+    }
+
+    /// Values and tangents as one stack, as [`prepared`](Self::prepared) has it, in one copy.
+    fn joined(&self, x: &Tensor, dx: &Tensor) -> Torch<Tensor> {
+        let (images, tangents) = (x.size()[0], dx.size()[0]);
+        let behind = |x: &Tensor| x.f_permute([0, 1, 3, 4, 2]);
+        if x.dim() != 5 || self.kind != Kind::Float {
+            return self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?);
+        }
+        let mut size = behind(x)?.size();
+        size[0] = images * (1 + tangents);
+        let stack = Tensor::f_empty(size, (x.kind(), x.device()))?;
+        stack.f_narrow(0, 0, images)?.f_copy_(&behind(x)?)?;
+        stack.f_narrow(0, images, images * tangents)?.f_copy_(&behind(&dx.f_flatten(0, 1)?)?)?;
+        stack.f_permute([0, 1, 4, 2, 3])
     }
 
     /// The stack in channels-last memory, in which convolutions on a CPU run fastest.

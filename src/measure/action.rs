@@ -91,21 +91,22 @@ impl Action {
     /// When `h` does not end in the grid's rows and columns.
     pub fn all(&self, h: &Tensor) -> Torch<Tensor> {
         let (hx, hy) = (h.f_matmul(&self.dx)?, self.dy.f_matmul(h)?);
-        let parts = MEASURED
-            .iter()
-            .map(|generator| {
-                Ok(match generator {
-                    Generator::TranslateX => hx.shallow_clone(),
-                    Generator::TranslateY => hy.shallow_clone(),
-                    Generator::StretchX => hx.f_mul(&self.x)?,
-                    Generator::StretchY => hy.f_mul(&self.y)?,
-                    Generator::ShearX => hx.f_mul(&self.y)?,
-                    Generator::ShearY => hy.f_mul(&self.x)?,
-                    Generator::Saturate => h.shallow_clone(),
-                })
-            })
-            .collect::<Torch<Vec<_>>>()?;
-        Tensor::f_stack(&parts, 0)
+        let mut size = vec![MEASURED.len() as i64];
+        size.extend(h.size());
+        let all = Tensor::f_empty(size, (h.kind(), h.device()))?;
+        for (i, generator) in MEASURED.iter().enumerate() {
+            let mut out = all.f_select(0, i as i64)?;
+            match generator {
+                Generator::TranslateX => out.f_copy_(&hx)?,
+                Generator::TranslateY => out.f_copy_(&hy)?,
+                Generator::StretchX => drop(hx.f_mul_out(&out, &self.x)?),
+                Generator::StretchY => drop(hy.f_mul_out(&out, &self.y)?),
+                Generator::ShearX => drop(hx.f_mul_out(&out, &self.y)?),
+                Generator::ShearY => drop(hy.f_mul_out(&out, &self.x)?),
+                Generator::Saturate => out.f_copy_(h)?,
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -123,7 +123,7 @@ pub const OPERATORS: &[Entry] = &[
         1,
         Operator(normalization::batch),
         &[Linear],
-        "at test time, folded to a scale and an offset",
+        "at test time, folded to a scale and an offset; by its own statistics of constants alone",
     ),
     onnx(
         "Cast",

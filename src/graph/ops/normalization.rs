@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::lanes;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Torch};
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Stack, Torch};
 
 /// y = s_c·x + o_c: batch normalisation with fixed statistics.
 #[derive(Debug)]
@@ -31,18 +31,22 @@ impl Linear for ChannelAffine {
 
 /// BatchNormalization at test time.
 pub fn batch(b: &mut Builder<'_>) -> Build {
-    if b.int("training_mode")?.unwrap_or(0) != 0 {
+    let training = b.int("training_mode")?.unwrap_or(0) != 0;
+    if training && !b.folds() {
         return Err(b.unsupported("training_mode = 1", "export the network in evaluation mode"));
     }
-    if b.outputs() > 1 {
+    if b.outputs() > 1 && !training {
         return Err(b.unsupported("running statistics as outputs", "export the network in evaluation mode"));
     }
-    let _ = b.float("momentum")?;
+    let momentum = b.float("momentum")?.unwrap_or(0.9);
     let _ = b.int("spatial")?;
     let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let shape = b.shape(0)?;
     if shape.len() < 2 {
         return Err(b.invalid("its input has no channels"));
+    }
+    if training {
+        return standardized_weights(b, &shape, epsilon, momentum);
     }
     let kind = b.kind(0)?;
     let mut view = vec![shape[1]];
@@ -61,6 +65,58 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
     b.varying_input(0)?;
     let op = ChannelAffine { scale: scale.f_to_kind(kind)?, offset: offset.f_to_kind(kind)? };
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Pointwise })
+}
+
+/// Batch normalisation by the statistics of its own input, of constants alone: networks that standardise their weights are
+/// written so.
+#[derive(Debug)]
+struct OwnStatistics {
+    /// Scale, bias, and the running mean and variance that come in, per channel.
+    parameters: [Tensor; 4],
+    /// The input's own axes.
+    rank: usize,
+    epsilon: f64,
+    momentum: f64,
+    outputs: usize,
+}
+
+impl Forward for OwnStatistics {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let rank = self.rank as i64;
+        // All axes but the lanes and the channels.
+        let axes: Vec<i64> = (-rank..0).filter(|&axis| axis != 1 - rank).collect();
+        let mean_of = |x: &Tensor, keep: bool| x.f_mean_dim(axes.as_slice(), keep, None::<Kind>);
+        let centred = x[0].f_sub(&mean_of(x[0], true)?)?;
+        let variance = mean_of(&centred.f_square()?, true)?;
+        let mut view = vec![-1];
+        view.extend(std::iter::repeat_n(1, self.rank - 2));
+        let [scale, bias, mean, running] = &self.parameters;
+        let inverse = variance.f_add_scalar(self.epsilon)?.f_rsqrt()?;
+        let scaled = centred.f_mul(&inverse)?.f_mul(&scale.f_reshape(view.as_slice())?)?;
+        let mut outputs = vec![scaled.f_add(&bias.f_reshape(view.as_slice())?)?];
+        let followed = |before: &Tensor, now: &Tensor| {
+            now.f_mul_scalar(1.0 - self.momentum)?.f_add(&before.f_mul_scalar(self.momentum)?)
+        };
+        outputs.push(followed(mean, &mean_of(x[0], false)?)?);
+        outputs.push(followed(running, &mean_of(&centred.f_square()?, false)?)?);
+        outputs.truncate(self.outputs.max(1));
+        Ok(outputs)
+    }
+}
+
+fn standardized_weights(b: &mut Builder<'_>, shape: &[i64], epsilon: f64, momentum: f64) -> Build {
+    let mut parameters = Vec::with_capacity(4);
+    for (i, what) in [(1, "scale"), (2, "bias"), (3, "mean"), (4, "variance")] {
+        let parameter = b.parameter(i, what)?;
+        if parameter.size() != [shape[1]] {
+            return Err(b.invalid(format!("its {what} has the shape {:?}", parameter.size())));
+        }
+        parameters.push(parameter);
+    }
+    let Ok(parameters) = <[Tensor; 4]>::try_from(parameters) else { return Err(b.invalid("it has no statistics")) };
+    b.varying_input(0)?;
+    let op = OwnStatistics { parameters, rank: shape.len(), epsilon, momentum, outputs: b.outputs() };
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
 }
 
 /// x̂ = (x − mean)/√(var + ε) over some of the last axes, of a view of x; then scale and bias.
