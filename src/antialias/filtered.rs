@@ -9,7 +9,7 @@ use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
 use super::plane::{Cache, Taps, check_padding, filter, matrices, spectral_matrix, tensor_of};
 use super::pointwise::{onnx_activation, value};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
-use super::upsample::{onnx_transposed, transposed};
+use super::upsample::{edge, onnx_transposed, transposed};
 use crate::graph::operator::Torch;
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Filter;
@@ -137,7 +137,9 @@ impl Design for Filtered {
 
     fn check(&self, shape: [usize; 3], padding: Padding) -> Result<(), DesignError> {
         let Filters::Fir(taps) = &self.filters else { return Ok(()) };
-        check_padding(&self.name, taps.reach().map(|r| r.div_ceil(self.factor) + 1), shape, padding)
+        // Up, then the filter on the finer map, of which a sample is `factor` of them.
+        let needs = taps.reach().map(|reach| reach.div_ceil(self.factor).max(edge(taps, self.factor)));
+        check_padding(&self.name, needs, shape, padding)
     }
 
     fn forward(&self, x: &Tensor, padding: Padding) -> Torch<Tensor> {

@@ -26,6 +26,7 @@ pub mod prediction;
 pub mod report;
 mod resize;
 mod shift;
+pub mod surgery;
 mod upsample;
 mod wavelet;
 

@@ -98,9 +98,11 @@ pub(super) fn transposed(
     wide.f_narrow(2, start, f * size[2])?.f_narrow(3, start, f * size[3])?.f_contiguous()
 }
 
-/// The input samples beyond the edge that outputs inside it see.
-fn edge(taps: &Taps, factor: usize) -> usize {
-    taps.weights.len().div_ceil(factor)
+/// The input samples beyond the edge that outputs inside it see: output 0 those from −⌈(n − 1 − anchor)/f⌉ on, the last
+/// one those up to ⌈anchor/f⌉ behind the last sample.
+pub(super) fn edge(taps: &Taps, factor: usize) -> usize {
+    let [before, after] = taps.reach();
+    after.div_ceil(factor).max(before.div_ceil(factor))
 }
 
 /// The same as ONNX nodes: padding, ConvTranspose, Slice.

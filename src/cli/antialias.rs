@@ -1,12 +1,14 @@
-//! `aliascope antialias`: anti-aliasing designs side by side on one field.
+//! `aliascope antialias`: anti-aliasing designs side by side on one field, or in a pretrained network.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use ndarray::Axis;
 
+use super::antialias_surgery::{self, SurgeryArgs};
 use super::failure::{Failure, Status};
-use super::network::Console;
+use super::measuring::MeasuringArgs;
+use super::network::{Console, NetworkArgs};
 use super::outputs::{OutputArgs, Outputs};
 use super::theorem::{read_harmonics, velocity};
 use crate::antialias::bench::{Bench, BenchError, middle};
@@ -18,23 +20,23 @@ use crate::report::{Sink, antialias_list, antialias_table, json_bytes};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
 
-/// Compare anti-aliasing designs: what the theorem predicts, what is measured, shift errors, costs.
+/// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (--model, --replace).
+///
+/// On a field: what the theorem predicts, what is measured, shift errors, costs. In a network: LEE, layers, consistency
+/// under shifts, outputs and cost before and after, without training again.
 #[derive(Debug, Args)]
 pub struct AntialiasArgs {
     /// List every design, with its guarantee and source.
-    #[arg(long, conflicts_with_all = ["design", "signal", "image", "random", "plot"])]
+    #[arg(long, conflicts_with_all = ["design", "signal", "image", "random", "plot", "model"])]
     list: bool,
     /// Designs, such as stride,blurpool:5,ideal,aps, or all.
-    #[arg(long, value_name = "NAME,…", required_unless_present = "list")]
+    #[arg(long, value_name = "NAME,…", required_unless_present_any = ["list", "model"])]
     design: Vec<String>,
     #[command(flatten)]
     input: InputArgs,
     /// How fast a random field's coefficients fall off, as (1 + |n|)^-DECAY.
     #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0)]
     decay: f64,
-    /// The seed of a random field.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Samples along each side; of a photo the middle, 256 or what it has.
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
@@ -44,13 +46,19 @@ pub struct AntialiasArgs {
     /// The translation's direction and speed, to the right and down.
     #[arg(long, value_name = "VX,VY", value_parser = velocity, default_value = "1,0", allow_hyphen_values = true)]
     velocity: Velocity,
-    /// What layers find beyond the edge.
-    #[arg(long, value_enum, default_value_t = PaddingChoice::Circular)]
-    padding: PaddingChoice,
-    /// No progress bar, no notes.
-    #[arg(long)]
-    quiet: bool,
+    /// What designs find beyond the edge [default: circular on a field, reflect in a network].
+    #[arg(long, value_enum)]
+    padding: Option<PaddingChoice>,
+    #[command(flatten, next_help_heading = "In a network")]
+    surgery: SurgeryArgs,
+    #[command(flatten, next_help_heading = "How the network is measured")]
+    measuring: MeasuringArgs,
     #[command(flatten)]
+    network: NetworkArgs,
+    /// No progress bar, no notes.
+    #[arg(long, help_heading = "Results")]
+    quiet: bool,
+    #[command(flatten, next_help_heading = "Results")]
     output: OutputArgs,
 }
 
@@ -69,13 +77,23 @@ struct InputArgs {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum PaddingChoice {
+pub(super) enum PaddingChoice {
     /// The other end.
     Circular,
     /// The mirror image.
     Reflect,
     /// Zeros.
     Zero,
+}
+
+impl PaddingChoice {
+    pub(super) fn padding(self) -> Padding {
+        match self {
+            Self::Circular => Padding::Circular,
+            Self::Reflect => Padding::Reflect,
+            Self::Zero => Padding::Zero,
+        }
+    }
 }
 
 /// The most samples along a side: a differentiation matrix and a batch of shifted fields must fit into memory.
@@ -86,6 +104,17 @@ const PHOTO_SIDE: usize = 256;
 pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     if args.list {
         return run_list(args);
+    }
+    if args.surgery.model().is_some() {
+        let padding = args.padding.map_or(Padding::Reflect, PaddingChoice::padding);
+        let how = antialias_surgery::How {
+            padding,
+            measuring: &args.measuring,
+            network: &args.network,
+            output: &args.output,
+            quiet: args.quiet,
+        };
+        return antialias_surgery::run(&args.surgery, &how);
     }
     let outputs = Outputs::claim(&args.output)?;
     let beside = args.output.beside("downsampled")?;
@@ -137,11 +166,8 @@ fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
     if let Some(samples) = args.samples.filter(|samples| !(1..=MAX_SIDE).contains(samples)) {
         return Err(usage(format!("--samples {samples} cannot be worked with; give 1 to {MAX_SIDE} samples a side")));
     }
-    let padding = match args.padding {
-        PaddingChoice::Circular => Padding::Circular,
-        PaddingChoice::Reflect => Padding::Reflect,
-        PaddingChoice::Zero => Padding::Zero,
-    };
+    let padding = args.padding.map_or(Padding::Circular, PaddingChoice::padding);
+    let seed = args.network.seed().unwrap_or(0);
     let make = |field, input| Bench { field, input, stride: args.stride, velocity: args.velocity, padding };
     if let Some(path) = &args.input.image {
         let image = read_luma(path)?;
@@ -164,9 +190,9 @@ fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
     let (series, input) = match (&args.input.signal, args.input.random) {
         (Some(path), _) => (read_harmonics(path)?, format!("harmonics of {}", path.display())),
         (None, Some(band)) => {
-            let options = RandomSeries { band, decay: args.decay, real: true, seed: args.seed };
+            let options = RandomSeries { band, decay: args.decay, real: true, seed };
             let series = FourierSeries::random(options).map_err(|error| usage(format!("{error}; change --random")))?;
-            (series, format!("random real series of band {band}, seed {}, decay {}", args.seed, args.decay))
+            (series, format!("random real series of band {band}, seed {seed}, decay {}", args.decay))
         }
         (None, None) => {
             return Err(usage("give a field: --signal FILE.json, --image PATH or --random BAND".to_owned()));

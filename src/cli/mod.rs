@@ -2,6 +2,8 @@
 
 #[cfg(feature = "torch")]
 mod antialias;
+#[cfg(feature = "torch")]
+mod antialias_surgery;
 mod doctor;
 mod failure;
 mod harmonics;

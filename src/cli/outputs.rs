@@ -40,6 +40,7 @@ impl OutputArgs {
 }
 
 /// The claimed files.
+#[derive(Debug)]
 pub(super) struct Outputs {
     json: Option<Sink>,
     plot: Option<(OutputFile, Format)>,

@@ -1,5 +1,7 @@
 //! Figures, one file per figure, drawn from result structs only.
 
+#[cfg(feature = "torch")]
+mod advice;
 mod aliased_fraction;
 #[cfg(feature = "torch")]
 mod antialias;
@@ -33,9 +35,13 @@ mod scale;
 mod scaled;
 mod schemes;
 pub mod style;
+#[cfg(feature = "torch")]
+mod surgery;
 mod tangents;
 mod theorem;
 
+#[cfg(feature = "torch")]
+pub use advice::AdviceFigure;
 pub use aliased_fraction::AliasedFractionFigure;
 #[cfg(feature = "torch")]
 pub use antialias::AntialiasFigure;
@@ -57,5 +63,7 @@ pub use layers_worst::WorstLayersFigure;
 pub use lee::LeeFigure;
 pub use node_theorem::NodeTheoremFigure;
 pub use schemes::SchemesFigure;
+#[cfg(feature = "torch")]
+pub use surgery::SurgeryFigure;
 pub use tangents::TangentsFigure;
 pub use theorem::TheoremFigure;

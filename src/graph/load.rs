@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 use crate::symmetry::{Grid, GridKind};
 
 use super::builder::{Builder, Slot, shapes_of};
+use super::custom::{CUSTOM_DOMAIN, CustomOperators};
 use super::error::{GraphError, first_line};
 use super::inline;
 use super::layout::{Layout, plane};
@@ -21,6 +22,7 @@ use super::onnx::proto::{
 };
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
 use super::ops::{self, Make};
+use super::plan;
 use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::{self, Known as KnownSites, Labels};
 use super::tensors::{is_finite, tensor_from_onnx};
@@ -60,7 +62,19 @@ impl Network {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_file(file: &OnnxFile, options: &LoadOptions) -> Result<Self, GraphError> {
-        tch::no_grad(|| Loader::new(file, options)?.load())
+        Self::from_file_with(file, options, &CustomOperators::default())
+    }
+
+    /// As [`from_file`](Self::from_file), with operators of the caller's for nodes of [`CUSTOM_DOMAIN`].
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when such a node has no operator or its operator refuses it.
+    pub fn from_file_with(
+        file: &OnnxFile,
+        options: &LoadOptions,
+        custom: &CustomOperators,
+    ) -> Result<Self, GraphError> {
+        tch::no_grad(|| Loader::new(file, options, custom)?.load())
     }
 }
 
@@ -69,7 +83,7 @@ impl Network {
 /// # Errors
 /// As [`Network::load`], and when an output depends on an input.
 pub fn evaluate(file: &OnnxFile, options: &LoadOptions) -> Result<Vec<Tensor>, GraphError> {
-    tch::no_grad(|| Loader::new(file, options)?.constants())
+    tch::no_grad(|| Loader::new(file, options, &CustomOperators::default())?.constants())
 }
 
 /// What a name stands for.
@@ -82,6 +96,7 @@ struct Loader<'a> {
     file: &'a OnnxFile,
     graph: &'a GraphProto,
     options: &'a LoadOptions,
+    custom: &'a CustomOperators,
     initializers: HashMap<&'a str, &'a TensorProto>,
     /// By domain and name.
     functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
@@ -104,7 +119,7 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(file: &'a OnnxFile, options: &'a LoadOptions) -> Result<Self, GraphError> {
+    fn new(file: &'a OnnxFile, options: &'a LoadOptions, custom: &'a CustomOperators) -> Result<Self, GraphError> {
         let graph = file.graph()?;
         let mut initializers = HashMap::new();
         for tensor in &graph.initializer {
@@ -132,6 +147,7 @@ impl<'a> Loader<'a> {
             file,
             graph,
             options,
+            custom,
             initializers,
             functions: file.model.functions.iter().map(|f| (key(f), f)).collect(),
             made: HashSet::new(),
@@ -176,11 +192,19 @@ impl<'a> Loader<'a> {
             }
         };
         self.plan(output_id);
+        let tasks = plan::together(
+            &self.steps,
+            &self.values,
+            &self.fresh,
+            output_id,
+            (self.options.kind, self.options.device),
+        )?;
         let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
         Ok(Network {
             path: self.file.path.clone(),
             steps: self.steps,
+            tasks,
             values: self.values,
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
@@ -253,14 +277,11 @@ impl<'a> Loader<'a> {
                 let fits = stated.is_empty()
                     || given.len() == stated.len() && given.iter().zip(&stated).all(|(g, s)| s.is_none_or(|s| s == *g));
                 if !fits || given.iter().any(|&n| n < 1) {
-                    return Err(wrong(
-                        self.file,
-                        format!(
-                            "--input-shape {} does not fit the input '{name}' of shape [{}]",
-                            list(given),
-                            open(&stated)
-                        ),
-                    ));
+                    return Err(GraphError::InputShape {
+                        path: self.file.path.display().to_string(),
+                        given: list(given),
+                        problem: format!("does not fit the input '{name}' of shape [{}]", open(&stated)),
+                    });
                 }
                 given.clone()
             }
@@ -287,6 +308,13 @@ impl<'a> Loader<'a> {
                 }
             }
         };
+        if let Some(given) = self.options.input_shape.as_ref().filter(|given| given.first() != Some(&1)) {
+            return Err(GraphError::InputShape {
+                path: self.file.path.display().to_string(),
+                given: list(given),
+                problem: format!("is not a batch of one, such as {}", list(&[&[1], &given[1..]].concat())),
+            });
+        }
         if shape.first() != Some(&1) {
             let batch = shape.first().copied().unwrap_or(0);
             return Err(wrong(
@@ -433,7 +461,8 @@ impl<'a> Loader<'a> {
             return self.call(node, &name, function);
         }
         let known_domain = if domain == ops::MICROSOFT { domain } else { "" };
-        let entry = ops::find(domain, operator).ok_or_else(|| match ops::refusal(operator) {
+        let custom = if domain == CUSTOM_DOMAIN { self.custom.get(operator) } else { None };
+        let unknown = || match ops::refusal(operator) {
             Some(reason) => GraphError::Unsupported {
                 node: name.clone(),
                 operator: operator.to_owned(),
@@ -448,7 +477,11 @@ impl<'a> Loader<'a> {
                 opset,
                 supported: ops::names(known_domain).join(", "),
             },
-        })?;
+        };
+        let entry = match custom {
+            Some(_) => None,
+            None => Some(ops::find(domain, operator).ok_or_else(unknown)?),
+        };
         let slots =
             node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
@@ -465,9 +498,10 @@ impl<'a> Loader<'a> {
             },
             other => other,
         };
-        let build = match entry.make {
-            Make::Operator(build) => build,
-            Make::Constant => {
+        let build = match entry.map(|entry| entry.make) {
+            None => None,
+            Some(Make::Operator(build)) => Some(build),
+            Some(Make::Constant) => {
                 let tensor = ops::create(&mut builder).map_err(failed)?;
                 if let Some(i) = builder.unread() {
                     return Err(builder.invalid(format!("the operator has no input {i}")));
@@ -480,12 +514,12 @@ impl<'a> Loader<'a> {
                 self.release(node);
                 return Ok(());
             }
-            Make::Nodes(expand) => {
+            Some(Make::Nodes(expand)) => {
                 let nodes = expand(&mut builder, node).map_err(failed)?;
                 attributes.finish(opset)?;
                 return self.write_out(node, &name, &nodes);
             }
-            Make::Branch => {
+            Some(Make::Branch) => {
                 let holds = builder.parameter(0, "condition").map_err(failed)?;
                 let holds =
                     holds.numel() == 1 && holds.f_to_kind(Kind::Int64)?.f_reshape([-1])?.f_int64_value(&[0])? != 0;
@@ -499,7 +533,15 @@ impl<'a> Loader<'a> {
                 return self.write_out(node, &name, &nodes);
             }
         };
-        let built = build(&mut builder).map_err(failed)?;
+        let built = match (build, custom) {
+            (Some(build), _) => build(&mut builder).map_err(failed)?,
+            (None, Some(make)) => {
+                builder.varying_input(0)?;
+                let shape = builder.shape(0)?;
+                make(&shape).map_err(|problem| builder.invalid(problem))?
+            }
+            (None, None) => return Err(builder.invalid("it has no operator")),
+        };
         if let Some(i) = builder.unread() {
             return Err(builder.invalid(format!("the operator has no input {i}")));
         }

@@ -8,11 +8,15 @@ pub mod onnx;
 #[cfg(feature = "torch")]
 mod builder;
 #[cfg(feature = "torch")]
+pub mod custom;
+#[cfg(feature = "torch")]
 mod error;
 #[cfg(feature = "torch")]
 pub mod forward_ad;
 #[cfg(feature = "torch")]
-mod inline;
+pub(crate) mod inline;
+#[cfg(feature = "torch")]
+mod lanes;
 #[cfg(feature = "torch")]
 pub mod layout;
 #[cfg(feature = "torch")]
@@ -24,6 +28,8 @@ pub mod operator;
 #[cfg(feature = "torch")]
 pub mod ops;
 #[cfg(feature = "torch")]
+mod plan;
+#[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]
 pub mod script;
@@ -34,6 +40,8 @@ mod tensors;
 #[cfg(feature = "torch")]
 pub mod window;
 
+#[cfg(feature = "torch")]
+pub use builder::Built;
 #[cfg(feature = "torch")]
 pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]

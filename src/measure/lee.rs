@@ -219,6 +219,30 @@ impl<'a> LeeMeter<'a> {
         Ok(self.actions.on(&grid)?.all(&self.network.place(x)?)?)
     }
 
+    /// A x along one combination: `[1, …]` in front of `x`'s own shape.
+    pub fn input_tangent(&mut self, x: &Tensor, along: &Combination) -> Result<Tensor, LeeError> {
+        let grid = self.placed(&self.input_grid);
+        Ok(self.actions.on(&grid)?.along(along, &self.network.place(x)?)?.f_unsqueeze(0)?)
+    }
+
+    /// The measured function's value, and L along one combination, `[1, images, output shape…]`, from what a sweep with
+    /// [`input_tangent`](Self::input_tangent) gave.
+    pub fn along(&mut self, sweep: Sweep, along: &Combination) -> Result<(Tensor, Tensor), LeeError> {
+        let Sweep { value, tangent } = sweep;
+        let (value, tangent) = match self.output {
+            Output::Softmax => softmax_tangent(&value, &tangent)?,
+            Output::Logits | Output::Identity => (value, tangent),
+        };
+        let lie = match self.output_action {
+            OutputAction::None => tangent,
+            OutputAction::Image(grid) => {
+                let grid = self.placed(&grid);
+                tangent.f_sub(&self.actions.on(&grid)?.along(along, &value)?)?
+            }
+        };
+        Ok((value, lie))
+    }
+
     /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
         let x = self.network.place(x)?;
@@ -307,6 +331,12 @@ impl<'a> LeeMeter<'a> {
     /// The names of the results' generators with their coefficients: the measured ones, then combinations.
     pub fn generators(&self) -> Vec<Combination> {
         MEASURED.iter().map(|g| Combination::single(*g)).chain(self.combinations.iter().cloned()).collect()
+    }
+
+    /// The LEE of every generator, image by image.
+    pub fn per_image(&self) -> IndexMap<String, Vec<f64>> {
+        let each = |combination: &Combination| self.grams.iter().map(|gram| quadratic(combination, gram)).collect();
+        self.generators().iter().map(|combination| (combination.name().to_owned(), each(combination))).collect()
     }
 
     /// The Gram matrix over the images so far.

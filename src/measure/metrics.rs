@@ -153,10 +153,29 @@ impl<'a> MetricsMeter<'a> {
         Ok(())
     }
 
-    /// f(T x) against T f(x), pooled.
+    /// As [`measure`](Self::measure), shifts alone: EQ-T and EQ-T_frac of an image, consistency of classes.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn measure_shifts(&mut self, x: &Tensor, larger: Option<&Tensor>) -> Result<(), LeeError> {
+        let y = self.run(x)?;
+        let draws = self.options.draws;
+        let eighths: Vec<[f64; 2]> =
+            (0..draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect();
+        let steps: Vec<[i64; 2]> = (0..draws).map(|_| [0; 2].map(|_: i32| self.rng.random_range(0..=7))).collect();
+        if self.is_image {
+            self.equivariance(x, &y, &eighths, &[])?;
+        }
+        if self.is_classes() {
+            self.consistency(x, &y, larger, &steps)?;
+        }
+        Ok(())
+    }
+
+    /// f(T x) against T f(x), pooled: a shift each, and a rotation where there is an angle for it.
     fn equivariance(&mut self, x: &Tensor, y: &Tensor, eighths: &[[f64; 2]], angles: &[f64]) -> Result<(), LeeError> {
         let (from, to) = (x.size(), y.size());
-        for (shift, angle) in eighths.iter().zip(angles) {
+        for (at, shift) in eighths.iter().enumerate() {
             // Output pixels; the input moves by as much of the image.
             let out = [shift[0] * to[3] as f64, shift[1] * to[2] as f64];
             let ratio = [from[3] as f64 / to[3] as f64, from[2] as f64 / to[2] as f64];
@@ -170,9 +189,10 @@ impl<'a> MetricsMeter<'a> {
             let seen = self.run(&shift_lanczos(x, scaled(out))?.0)?;
             let (wanted, mask) = shift_lanczos(y, out)?;
             pool(&mut self.sums.eq[1], &seen, &wanted, &mask)?;
-            let seen = self.run(&rotate(x, *angle)?.0)?;
-            let (seen, outer) = rotation_band(&seen, *angle)?;
-            let (wanted, inner) = rotate(y, *angle)?;
+            let Some(&angle) = angles.get(at) else { continue };
+            let seen = self.run(&rotate(x, angle)?.0)?;
+            let (seen, outer) = rotation_band(&seen, angle)?;
+            let (wanted, inner) = rotate(y, angle)?;
             pool(&mut self.sums.eq[2], &seen, &wanted, &inner.f_mul(&outer)?)?;
         }
         Ok(())

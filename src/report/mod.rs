@@ -19,6 +19,10 @@ mod node_theorem_table;
 mod operator_table;
 mod output;
 mod spectrum_table;
+#[cfg(feature = "torch")]
+mod surgery_csv;
+#[cfg(feature = "torch")]
+mod surgery_table;
 mod text;
 mod vectors;
 
@@ -40,4 +44,8 @@ pub use node_theorem_table::node_theorem_table;
 pub use operator_table::{operator_page, operator_table};
 pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
+#[cfg(feature = "torch")]
+pub use surgery_csv::surgery_csv;
+#[cfg(feature = "torch")]
+pub use surgery_table::surgery_table;
 pub use vectors::{Number, Vectors, VectorsError, vectors_bytes};

@@ -36,20 +36,31 @@ pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     if bytes.is_empty() {
         return Err(wrong("the file is empty; fetch or export it again"));
     }
-    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| {
-        wrong(&format!("this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"))
-    })?;
-    let file = OnnxFile { path: path.to_owned(), model };
-    if file.graph()?.node.is_empty() {
-        return Err(wrong("the model's graph has no nodes; export it again"));
-    }
-    if file.model.opset_import.is_empty() {
-        return Err(wrong("the model names no opset, so it is not a complete ONNX file; export it again"));
-    }
-    Ok(file)
+    OnnxFile::from_bytes(&bytes, path)
 }
 
 impl OnnxFile {
+    /// A model from the bytes of its file; `path` is for messages and for data beside it.
+    ///
+    /// # Errors
+    /// When the bytes are truncated, not protobuf, or protobuf of something else.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, OnnxError> {
+        let wrong = |problem: &str| OnnxError::Format { path: path.to_owned(), problem: problem.to_owned() };
+        let model = ModelProto::decode(bytes).map_err(|error| {
+            wrong(&format!(
+                "this is not an ONNX model, or it is damaged or cut off ({error}); fetch or export it again"
+            ))
+        })?;
+        let file = Self { path: path.to_owned(), model };
+        if file.graph()?.node.is_empty() {
+            return Err(wrong("the model's graph has no nodes; export it again"));
+        }
+        if file.model.opset_import.is_empty() {
+            return Err(wrong("the model names no opset, so it is not a complete ONNX file; export it again"));
+        }
+        Ok(file)
+    }
+
     /// The graph.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::LayerMeter;
-use super::statistics::{jackknife, spearman};
 use crate::measure::layers_report::Agreement;
+use crate::measure::statistics::{jackknife, spearman};
 
 /// Spearman's rank correlation of the layers' contributions for every pair of meters under one derivative, over the layers
 /// that make errors under both; of pairs with fewer than three such layers nothing is said.
@@ -15,8 +15,8 @@ pub fn agreements(meters: &[LayerMeter<'_>]) -> Vec<Agreement> {
             if a.options.scheme != b.options.scheme || a.images() == 0 || a.images() != b.images() {
                 continue;
             }
-            let of_b: BTreeMap<&str, &[f64]> = b.contributions().collect();
-            let pairs: Vec<_> = a.contributions().filter_map(|(name, a)| Some((a, *of_b.get(name)?))).collect();
+            let of_b: BTreeMap<&str, &[f64]> = b.per_image().collect();
+            let pairs: Vec<_> = a.per_image().filter_map(|(name, a)| Some((a, *of_b.get(name)?))).collect();
             let correlation = |left_out: Option<usize>| {
                 let sum = |values: &[f64]| -> f64 {
                     values.iter().enumerate().filter(|(image, _)| Some(*image) != left_out).map(|(_, v)| v).sum()

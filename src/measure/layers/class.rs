@@ -2,7 +2,7 @@
 
 use crate::graph::layout::Flow;
 use crate::graph::operator::Operator;
-use crate::graph::{Network, Step};
+use crate::graph::{Network, Step, ops};
 use crate::measure::layers_report::LayerClass;
 
 /// A stride from which a convolution without overlap is taken to cut an image into patches.
@@ -47,6 +47,12 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             LayerClass::Resampling
         }
         ("Attention" | "RotaryEmbedding", _, _) => LayerClass::Attention,
+        // A design that was put into the network.
+        (op, operator, flow) if ops::find("", op).is_none() => match flow {
+            Flow::Resampled { rows, columns } if rows.step != 1.0 || columns.step != 1.0 => LayerClass::Resampling,
+            _ if matches!(operator, Operator::Linear(_)) => LayerClass::Resampling,
+            _ => LayerClass::Nonlinearity,
+        },
         _ if path.contains("norm") => LayerClass::Normalisation,
         (_, _, Flow::Product) | ("Softmax", _, _) => LayerClass::Attention,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,

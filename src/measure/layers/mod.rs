@@ -17,7 +17,6 @@ mod graph;
 mod parts;
 mod plan;
 pub mod probes;
-mod statistics;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -38,10 +37,10 @@ use crate::graph::layout::Layout;
 pub use agreement::agreements;
 pub use plan::{Grouping, module_of};
 
+use super::statistics::{effective_count, jackknife, mean, standard_error};
 use parts::Actor;
 use plan::{Plan, PlanOptions};
 use probes::{Defects, Samples};
-use statistics::{effective_count, jackknife, mean, standard_error};
 
 /// How to attribute.
 #[derive(Clone, Debug)]
@@ -371,13 +370,13 @@ impl<'a> LayerMeter<'a> {
         graph::layer_graph(self.network, &self.plan)
     }
 
-    /// Names of the layers that make errors, and ‖J δ‖² of each for every image so far.
-    pub fn contributions(&self) -> impl Iterator<Item = (&str, &[f64])> {
-        self.plan.layers.iter().zip(&self.sums).map(|(layer, sums)| (layer.name.as_str(), &*sums.contribution))
+    /// Every layer's name and contribution ‖J δ‖², image by image.
+    pub fn per_image(&self) -> impl Iterator<Item = (&str, &[f64])> {
+        self.plan.layers.iter().zip(&self.sums).map(|(layer, sums)| (layer.name.as_str(), sums.contribution.as_slice()))
     }
 
-    /// Per image, the sum of the contributions of the layers that `counts`.
-    fn per_image(&self, counts: impl Fn(LayerClass) -> bool) -> Vec<f64> {
+    /// Image by image, the sum of the contributions of the layers that `counts`.
+    fn class_per_image(&self, counts: impl Fn(LayerClass) -> bool) -> Vec<f64> {
         let mut sums = vec![0.0; self.images()];
         for (layer, values) in self.plan.layers.iter().zip(&self.sums) {
             if counts(layer.class) {
@@ -385,6 +384,11 @@ impl<'a> LayerMeter<'a> {
             }
         }
         sums
+    }
+
+    /// ‖L‖², image by image.
+    pub fn totals(&self) -> &[f64] {
+        &self.totals
     }
 
     /// How many images have been measured.
@@ -447,14 +451,14 @@ impl<'a> LayerMeter<'a> {
             })
             .collect();
         let sum: f64 = layers.iter().map(|l| l.contribution).sum();
-        let everything = self.per_image(|_| true);
+        let everything = self.class_per_image(|_| true);
         let by_type = self
             .classes
             .iter()
             .map(|(class, sums)| {
                 let of = || layers.iter().filter(|l| l.class == *class);
                 let contribution: f64 = of().map(|l| l.contribution).sum();
-                let own = self.per_image(|other| other == *class);
+                let own = self.class_per_image(|other| other == *class);
                 let whole = (own.iter().sum::<f64>(), everything.iter().sum::<f64>());
                 let shares: Vec<f64> =
                     own.iter().zip(&everything).filter(|(_, of)| **of > 0.0).map(|(own, of)| own / of).collect();

@@ -1,18 +1,18 @@
 //! Errors of means and of what is made of them, over images.
 
 /// The mean; 0 of no values.
-pub(super) fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// (Σ w)²/Σ w²: how many values of equal weight a mean of these is as good as (Kish's effective sample size).
-pub(super) fn effective_count(weights: &[f64]) -> Option<f64> {
+pub(crate) fn effective_count(weights: &[f64]) -> Option<f64> {
     let squares: f64 = weights.iter().map(|w| w * w).sum();
     (squares > 0.0).then(|| weights.iter().sum::<f64>().powi(2) / squares)
 }
 
 /// The standard error of the mean; nothing for fewer than two values.
-pub(super) fn standard_error(values: &[f64], mean: f64) -> Option<f64> {
+pub(crate) fn standard_error(values: &[f64], mean: f64) -> Option<f64> {
     let n = values.len() as f64;
     let spread: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (values.len() > 1).then(|| (spread / (n - 1.0) / n).sqrt())
@@ -20,7 +20,7 @@ pub(super) fn standard_error(values: &[f64], mean: f64) -> Option<f64> {
 
 /// The jackknife's standard error of a statistic of `count` samples, from its values with one of them left out:
 /// ((n − 1)/n Σ (θ_i − θ̄)²)^½. Nothing where a value is missing.
-pub(super) fn jackknife(count: usize, without: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+pub(crate) fn jackknife(count: usize, without: impl Fn(usize) -> Option<f64>) -> Option<f64> {
     let values = (0..count).map(without).collect::<Option<Vec<f64>>>()?;
     let n = count as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -30,7 +30,7 @@ pub(super) fn jackknife(count: usize, without: impl Fn(usize) -> Option<f64>) ->
 
 /// Spearman's rank correlation: Pearson's of the ranks, of which equal values share the mean. Nothing for fewer than
 /// three pairs, or where all values of one side are equal.
-pub(super) fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+pub(crate) fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     if x.len() != y.len() || x.len() < 3 {
         return None;
     }

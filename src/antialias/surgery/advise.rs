@@ -1,0 +1,261 @@
+//! Where to put a design first: greedy, each step exact.
+//!
+//! A step tries every place that is left, alone on top of those chosen before, on all images, and takes the one that
+//! lowers LEE most per forward that it costs. Beside it stand the layers' contributions, which one attribution gives, as a
+//! cheap forecast of the first step.
+
+use std::time::Instant;
+
+use tch::Tensor;
+
+use super::SurgeryError;
+use super::outputs::Changes;
+use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial, rank_correlation};
+use super::rewrite::{Form, Graft, Patient};
+use super::toggled::Toggled;
+use crate::graph::Network;
+use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
+use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::symmetry::Combination;
+
+/// How to choose.
+#[derive(Clone, Debug)]
+pub struct AdviseOptions {
+    /// What is lowered: LEE under this generator.
+    pub generator: Combination,
+    /// How Lie derivatives are taken.
+    pub lee: LeeOptions,
+    /// How the network's error is attributed to its layers, for the forecast.
+    pub layers: LayersOptions,
+    /// How many replacements at most.
+    pub budget: usize,
+    /// The share of images that must keep their first class; 0 for no such condition.
+    pub keep: f64,
+}
+
+/// One image's outcome with some designs on.
+struct Outcome {
+    lee: f64,
+    output: Tensor,
+    cost: f64,
+}
+
+/// A place that is tried: LEE image by image.
+struct Tried {
+    graft: usize,
+    lee: Vec<f64>,
+    cost: f64,
+    changes: Changes,
+}
+
+/// The least cost of a replacement, in forwards: dearer ones are not compared with a division by nothing.
+const LEAST_COST: f64 = 1e-3;
+
+/// What is done, and of how much, in images times places.
+pub type Progress<'p> = &'p mut dyn FnMut(usize, usize);
+
+/// Chooses among `grafts`, and returns the choice with its reasons. `images` are `[1, input shape…]` each.
+///
+/// # Errors
+/// When a network fails or cannot be measured.
+pub fn advise(
+    patient: &Patient<'_>,
+    grafts: &[Graft],
+    options: &AdviseOptions,
+    images: &[(String, Tensor)],
+    progress: Progress<'_>,
+) -> Result<(Vec<usize>, Advice), SurgeryError> {
+    let all: Vec<&Graft> = grafts.iter().collect();
+    let operated = patient.operate(&all, Form::Memory)?;
+    let network = patient.load(&operated)?;
+    let toggled = Toggled::new(patient, &network, grafts, &operated)?;
+    let mut meter = LeeMeter::new(patient.network(), options.lee.clone())?;
+    let steps = options.budget.min(grafts.len());
+    let total: usize = (0..steps).map(|step| grafts.len() - step).sum::<usize>() * images.len() + images.len();
+    let mut done = 0;
+    let mut tick = |done: &mut usize| {
+        *done += 1;
+        progress(*done, total);
+    };
+
+    let contributions = contributions(patient.network(), grafts, options, images, &mut || tick(&mut done))?;
+    let mut on = vec![false; grafts.len()];
+    let mut chosen = Vec::new();
+    let mut advice = Advice {
+        generator: options.generator.name().to_owned(),
+        start: 0.0,
+        budget: options.budget,
+        keep: options.keep,
+        steps: Vec::new(),
+        ended: None,
+        forecast: Forecast::default(),
+    };
+    let mut base = None;
+    let mut plain_outputs: Vec<Tensor> = Vec::new();
+    for step in 0..steps {
+        let begin = Instant::now();
+        let left: Vec<usize> = toggled.order().into_iter().filter(|graft| !on[*graft]).collect();
+        let mut tried: Vec<Tried> = left
+            .iter()
+            .map(|&graft| Tried { graft, lee: Vec::new(), cost: 0.0, changes: Changes::new(patient.network()) })
+            .collect();
+        let mut current = Vec::new();
+        let mut cost = 0.0;
+        for (at, (name, x)) in images.iter().enumerate() {
+            let x = patient.network().place(x)?;
+            let dx = meter.input_tangent(&x, &options.generator)?;
+            let mut run = toggled.start(&x, &dx)?;
+            let mut forks = Vec::new();
+            for trial in &mut tried {
+                toggled.reach(&mut run, &on, trial.graft)?;
+                let fork = toggled.fork(&run);
+                on[trial.graft] = true;
+                let outcome = outcome(&toggled, fork, &on, &mut meter, options);
+                on[trial.graft] = false;
+                forks.push(outcome?);
+                tick(&mut done);
+            }
+            let plain = outcome(&toggled, run, &on, &mut meter, options)?;
+            if step == 0 {
+                plain_outputs.push(plain.output.shallow_clone());
+            }
+            for (trial, outcome) in tried.iter_mut().zip(forks) {
+                check(&outcome, &grafts[trial.graft], name)?;
+                trial.lee.push(outcome.lee);
+                trial.cost = outcome.cost;
+                trial.changes.add(&plain_outputs[at], &outcome.output, name)?;
+            }
+            current.push(plain.lee);
+            cost = plain.cost;
+        }
+        let whole = *base.get_or_insert(cost);
+        if step == 0 {
+            advice.start = Mean::of(&current).mean;
+        }
+        let mut trials: Vec<(usize, Trial)> = tried
+            .iter()
+            .map(|tried| {
+                let gains: Vec<f64> = current.iter().zip(&tried.lee).map(|(before, after)| before - after).collect();
+                let gain = Mean::of(&gains);
+                let added = ((tried.cost - cost) / whole).max(LEAST_COST);
+                let trial = Trial {
+                    name: grafts[tried.graft].site.name.clone(),
+                    design: grafts[tried.graft].design.name(),
+                    lee: Mean::of(&tried.lee).mean,
+                    gain,
+                    cost: tried.cost / whole,
+                    gain_per_cost: gain.mean / added,
+                    top1_kept: tried.changes.kept(),
+                    kl: tried.changes.kl(),
+                    relative: tried.changes.relative(),
+                    pareto: false,
+                };
+                (tried.graft, trial)
+            })
+            .collect();
+        if step == 0 {
+            let mut places: Vec<(usize, ForecastPlace)> = trials
+                .iter()
+                .map(|(graft, trial)| {
+                    let contribution = contributions[*graft];
+                    (*graft, ForecastPlace { name: trial.name.clone(), contribution, gain: trial.gain.mean })
+                })
+                .collect();
+            places.sort_by_key(|(graft, _)| *graft);
+            let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
+            let [forecast, gain]: [Vec<f64>; 2] =
+                [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
+            advice.forecast = Forecast { rank_correlation: rank_correlation(&forecast, &gain), places };
+        }
+        trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
+        let best = trials
+            .iter()
+            .find(|(_, trial)| trial.gain.mean > 0.0 && trial.top1_kept.is_none_or(|kept| kept >= options.keep));
+        let choice = best.map(|(graft, trial)| (*graft, trial.name.clone()));
+        let tried = trials.into_iter().map(|(_, trial)| trial).collect();
+        let (name, ends) = match choice {
+            Some((graft, name)) => {
+                on[graft] = true;
+                chosen.push(graft);
+                (name, None)
+            }
+            None if options.keep > 0.0 => (
+                String::new(),
+                Some(format!(
+                    "no place is left that lowers LEE and keeps the first class of {:.0} % of the images",
+                    100.0 * options.keep
+                )),
+            ),
+            None => (String::new(), Some("no place is left that lowers LEE".to_owned())),
+        };
+        advice.steps.push(AdviceStep { chosen: name, tried, seconds: begin.elapsed().as_secs_f64() });
+        if ends.is_some() {
+            advice.ended = ends;
+            break;
+        }
+    }
+    mark_pareto(&mut advice);
+    Ok((chosen, advice))
+}
+
+fn outcome(
+    toggled: &Toggled<'_>,
+    run: super::toggled::Run,
+    on: &[bool],
+    meter: &mut LeeMeter<'_>,
+    options: &AdviseOptions,
+) -> Result<Outcome, SurgeryError> {
+    let (sweep, cost) = toggled.finish(run, on)?;
+    let output = sweep.value.copy();
+    let (_, lie) = meter.along(sweep, &options.generator)?;
+    let lee = lie.f_square()?.f_mean(tch::Kind::Double)?.f_double_value(&[])?;
+    Ok(Outcome { lee, output, cost })
+}
+
+fn check(outcome: &Outcome, graft: &Graft, image: &str) -> Result<(), SurgeryError> {
+    if outcome.lee.is_finite() {
+        return Ok(());
+    }
+    Err(crate::measure::lee::LeeError::NotFinite {
+        what: "the Lie derivative",
+        image: format!("{image}' with '{}' at '{}", graft.design.name(), graft.site.name),
+        mend: "leave the place out with --where, or try --precision f64",
+    }
+    .into())
+}
+
+/// E‖J δ‖²/dim of each place's nodes in the network as it was.
+fn contributions(
+    network: &Network,
+    grafts: &[Graft],
+    options: &AdviseOptions,
+    images: &[(String, Tensor)],
+    done: &mut dyn FnMut(),
+) -> Result<Vec<f64>, SurgeryError> {
+    let layers = LayersOptions { grouping: Grouping::Node, split: false, ..options.layers.clone() };
+    let mut meter = LayerMeter::new(network, layers)?;
+    for (name, x) in images {
+        meter.measure(x, std::slice::from_ref(name), &mut |_, _| {})?;
+        done();
+    }
+    let size = network.output().shape.iter().product::<i64>() as f64;
+    let of: Vec<(String, f64)> =
+        meter.per_image().map(|(name, values)| (name.to_owned(), Mean::of(values).mean / size)).collect();
+    let sum = |graft: &Graft| {
+        of.iter().filter(|(name, _)| graft.site.nodes.contains(name)).map(|(_, value)| value).sum::<f64>()
+    };
+    Ok(grafts.iter().map(sum).collect())
+}
+
+/// A trial is on the front where none has both less LEE and less cost; the network as it was is in the race too.
+fn mark_pareto(advice: &mut Advice) {
+    let mut points: Vec<[f64; 2]> =
+        advice.steps.iter().flat_map(|step| &step.tried).map(|trial| [trial.cost, trial.lee]).collect();
+    points.push([1.0, advice.start]);
+    let beaten = |own: [f64; 2]| {
+        points.iter().any(|other| other[0] <= own[0] && other[1] <= own[1] && (other[0] < own[0] || other[1] < own[1]))
+    };
+    for trial in advice.steps.iter_mut().flat_map(|step| &mut step.tried) {
+        trial.pareto = !beaten([trial.cost, trial.lee]);
+    }
+}

@@ -1,0 +1,187 @@
+//! A network before and after: LEE, layers, shifts, outputs.
+
+use indexmap::IndexMap;
+use tch::Tensor;
+
+use super::SurgeryError;
+use super::outputs::Changes;
+use super::report::{LayerPair, Mean, OutputChange, Paired};
+use crate::graph::Network;
+use crate::measure::layers::{LayerMeter, LayersOptions};
+use crate::measure::lee::{LeeMeter, LeeOptions, Output, OutputAction};
+use crate::measure::metrics::{MetricsMeter, MetricsOptions};
+use crate::measure::metrics_report::Metrics;
+
+/// How to compare.
+#[derive(Clone, Debug)]
+pub struct CompareOptions {
+    /// How Lie derivatives are taken.
+    pub lee: LeeOptions,
+    /// How they are attributed to layers; none to leave that out.
+    pub layers: Option<LayersOptions>,
+    /// Shifts per image; none to leave them out.
+    pub draws: usize,
+    /// The seed that shifts are drawn from, the same for both networks.
+    pub seed: u64,
+}
+
+/// The comparison of two networks, image by image.
+pub struct Comparison<'a> {
+    networks: [&'a Network; 2],
+    options: CompareOptions,
+    lee: [LeeMeter<'a>; 2],
+    layers: Option<[LayerMeter<'a>; 2]>,
+    shifts: [Vec<Metrics>; 2],
+    changes: Changes,
+}
+
+impl<'a> Comparison<'a> {
+    /// Prepares the comparison.
+    ///
+    /// # Errors
+    /// When input or output of a network do not allow it; so for the next.
+    pub fn new(before: &'a Network, after: &'a Network, options: CompareOptions) -> Result<Self, SurgeryError> {
+        let lee = |network| LeeMeter::new(network, options.lee.clone());
+        let layers = match &options.layers {
+            Some(options) => {
+                Some([LayerMeter::new(before, options.clone())?, LayerMeter::new(after, options.clone())?])
+            }
+            None => None,
+        };
+        Ok(Self {
+            networks: [before, after],
+            lee: [lee(before)?, lee(after)?],
+            layers,
+            shifts: [Vec::new(), Vec::new()],
+            changes: Changes::new(before),
+            options,
+        })
+    }
+
+    /// What is measured behind the output, and what the group does to it.
+    pub fn output(&self) -> (Output, OutputAction) {
+        (self.lee[0].output(), self.lee[0].output_action())
+    }
+
+    /// Measures one image, `[1, input shape…]`; `larger` is the same photo with more around it, for shifts of a window.
+    /// `progress` hears how much of it is done.
+    ///
+    /// # Errors
+    /// When a network fails or gives NaN.
+    pub fn measure(
+        &mut self,
+        x: &Tensor,
+        larger: Option<&Tensor>,
+        name: &str,
+        progress: &mut dyn FnMut(),
+    ) -> Result<(), SurgeryError> {
+        let names = [name.to_owned()];
+        for at in 0..2 {
+            self.lee[at].measure(x, &names)?;
+            progress();
+            if let Some(layers) = &mut self.layers {
+                layers[at].measure(x, &names, &mut |_, _| {})?;
+            }
+            progress();
+            if self.options.draws > 0 {
+                let image = self.shifts[at].len() as u64;
+                // A seed for each image: both networks see the same shifts of it.
+                let options = MetricsOptions {
+                    draws: self.options.draws,
+                    seed: self.options.seed.wrapping_add(image),
+                    range: 2.0,
+                };
+                let mut meter = MetricsMeter::new(self.networks[at], options)?;
+                meter.measure_shifts(&x.f_squeeze_dim(0)?, larger)?;
+                self.shifts[at].push(meter.results().0);
+            }
+            progress();
+        }
+        let outputs = self.networks.map(|network| network.forward(&network.place(x)?));
+        let [old, new] = outputs;
+        self.changes.add(&old?, &new?, name)?;
+        Ok(())
+    }
+
+    /// How often `progress` is called for an image.
+    pub const PARTS: u64 = 6;
+
+    /// LEE of each generator.
+    pub fn generators(&self) -> IndexMap<String, Paired> {
+        let [before, after] = [self.lee[0].per_image(), self.lee[1].per_image()];
+        before.iter().filter_map(|(name, old)| Some((name.clone(), Paired::of(old, after.get(name)?)))).collect()
+    }
+
+    /// Every layer's contribution before and after, by its name: those of both networks in graph order, a layer that only
+    /// the new one has behind the one before it.
+    pub fn layers(&self) -> Vec<LayerPair> {
+        let Some(meters) = &self.layers else { return Vec::new() };
+        let [before, after] = [0, 1].map(|at| by_name(&meters[at]));
+        let mut names: Vec<&String> = before.keys().collect();
+        let mut last = None;
+        for name in after.keys() {
+            match names.iter().position(|known| *known == name) {
+                Some(at) => last = Some(at),
+                None => {
+                    let at = last.map_or(0, |at| at + 1);
+                    names.insert(at, name);
+                    last = Some(at);
+                }
+            }
+        }
+        let mean = |of: &IndexMap<String, Vec<f64>>, name: &String| of.get(name).map(|values| Mean::of(values));
+        names
+            .into_iter()
+            .map(|name| LayerPair { name: name.clone(), before: mean(&before, name), after: mean(&after, name) })
+            .collect()
+    }
+
+    /// ‖L‖² under the layers' generator before and after, and the residuals of the conservation law.
+    pub fn layers_total(&self) -> (Paired, [f64; 2]) {
+        let Some(meters) = &self.layers else { return (Paired::default(), [0.0; 2]) };
+        let residuals = [0, 1].map(|at| meters[at].results().conservation_residual);
+        (Paired::of(meters[0].totals(), meters[1].totals()), residuals)
+    }
+
+    /// Metrics under shifts that both networks have.
+    pub fn shifts(&self) -> IndexMap<String, Paired> {
+        type Metric = fn(&Metrics) -> Option<f64>;
+        let named: [(&str, Metric); 6] = [
+            ("consistency_integer_circular", |m| m.consistency_integer_circular),
+            ("consistency_half_pixel_circular", |m| m.consistency_half_pixel_circular),
+            ("consistency_integer_cropped", |m| m.consistency_integer_cropped),
+            ("consistency_half_pixel_cropped", |m| m.consistency_half_pixel_cropped),
+            ("eq_t_mse", |m| m.eq_t.map(|psnr| psnr.mse)),
+            ("eq_t_frac_mse", |m| m.eq_t_frac.map(|psnr| psnr.mse)),
+        ];
+        let mut found = IndexMap::new();
+        for (name, value) in named {
+            let of = |at: usize| self.shifts[at].iter().map(value).collect::<Option<Vec<f64>>>();
+            if let (Some(before), Some(after)) = (of(0), of(1))
+                && !before.is_empty()
+            {
+                found.insert(name.to_owned(), Paired::of(&before, &after));
+            }
+        }
+        found
+    }
+
+    /// What became of the outputs.
+    pub fn change(&self) -> OutputChange {
+        self.changes.results()
+    }
+}
+
+/// Contributions by layer, those of one name added up.
+fn by_name(meter: &LayerMeter<'_>) -> IndexMap<String, Vec<f64>> {
+    let mut found: IndexMap<String, Vec<f64>> = IndexMap::new();
+    for (name, values) in meter.per_image() {
+        match found.get_mut(name) {
+            Some(sum) => sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+            None => {
+                found.insert(name.to_owned(), values.to_vec());
+            }
+        }
+    }
+    found
+}

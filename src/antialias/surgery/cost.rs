@@ -1,0 +1,94 @@
+//! What networks cost, counted and timed.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use tch::Tensor;
+
+use super::rewrite::{Graft, Operated};
+use crate::graph::operator::Operator;
+use crate::graph::{GraphError, Network, Step};
+
+/// Multiplications of one node, given the shapes of its first input and output without lanes: of convolutions and matrix
+/// products what their sums take, of anything else one per entry.
+pub(super) fn step_cost(step: &Step, input: &[i64], output: &[i64]) -> f64 {
+    let entries = |shape: &[i64]| shape.iter().product::<i64>() as f64;
+    if let Operator::Linear(op) = &step.operator {
+        if let Some(taps) = op.taps() {
+            let weight = taps.weight.size();
+            return entries(output) * entries(&weight[1..]);
+        }
+        if matches!(step.op_type.as_str(), "MatMul" | "Gemm") {
+            return entries(output) * input.last().copied().unwrap_or(1) as f64;
+        }
+    }
+    entries(output)
+}
+
+/// Multiplications of a design on a map of `[batch, channels, rows, columns]`.
+pub(super) fn graft_cost(graft: &Graft, input: &[i64], output: &[i64]) -> f64 {
+    let shape = <[usize; 4]>::try_from(input.iter().map(|&n| n as usize).collect::<Vec<_>>()).unwrap_or(graft.shape);
+    let entries = output.iter().product::<i64>() as f64;
+    graft.design.cost(shape).map_or(entries, |cost| cost.operations.max(0.0))
+}
+
+/// Multiplications of one forward.
+pub fn multiplications(network: &Network, grafts: &[&Graft], operated: Option<&Operated>) -> f64 {
+    let mut designs: HashMap<&str, &Graft> = HashMap::new();
+    for (graft, swap) in grafts.iter().zip(operated.iter().flat_map(|operated| &operated.swaps)) {
+        if let Some(last) = swap.after.last() {
+            designs.insert(last, graft);
+        }
+    }
+    let values = network.values();
+    network
+        .steps()
+        .iter()
+        .filter_map(|step| {
+            let output = &values[step.outputs.iter().flatten().next().copied()?];
+            let input = step.inputs.first().map_or(&[][..], |&id| &values[id].shape);
+            Some(match designs.get(output.name.as_str()) {
+                Some(graft) => graft_cost(graft, input, &output.shape),
+                None => step_cost(step, input, &output.shape),
+            })
+        })
+        .sum()
+}
+
+/// Times of a forward of one network and the other in milliseconds, taken in turn: medians, and the median of the ratios.
+///
+/// # Errors
+/// When a network fails.
+pub fn time_in_turn(before: &Network, after: &Network, x: &Tensor, turns: usize) -> Result<[f64; 3], GraphError> {
+    let x = before.place(x)?;
+    let run = |network: &Network| -> Result<f64, GraphError> {
+        let start = Instant::now();
+        let _ = network.forward(&x)?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    // The first runs make plans and touch memory.
+    let _ = (run(before)?, run(after)?);
+    let (mut old, mut new, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in 0..turns.max(1) {
+        let (a, b) = if turn % 2 == 0 {
+            let a = run(before)?;
+            (a, run(after)?)
+        } else {
+            let b = run(after)?;
+            (run(before)?, b)
+        };
+        old.push(a);
+        new.push(b);
+        ratios.push(b / a.max(1e-6));
+    }
+    Ok([median(old), median(new), median(ratios)])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    }
+}

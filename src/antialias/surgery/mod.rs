@@ -1,0 +1,29 @@
+//! Surgery on a pretrained network: designs in the place of its strides and activations, without training it again.
+//!
+//! [`find_sites`] finds the places, [`Patient::operate`] puts designs there, and the result is a model like any other, which is loaded,
+//! measured ([`compare`]) and saved. One rewriting serves both: in memory a design is one node with the design itself as
+//! its operator; in a saved file it is written in ONNX's own operators. [`advise`] chooses where to begin.
+//!
+//! A strided convolution or pooling becomes the same at stride 1, then the design with the stride. With the same padding
+//! before its first window, sample s·j of the finer map lies where sample j lay, so the sampling grid keeps its place; a
+//! filter of even length moves it by half a sample of the finer map, and the layout says so. The finer map is what the
+//! network's own padding makes of it; where a design needs a whole number of strides (ideal filters), the padding behind
+//! grows by up to s − 1 samples.
+
+pub mod advise;
+pub mod compare;
+pub mod cost;
+mod error;
+mod functions;
+mod graph_index;
+mod outputs;
+pub mod report;
+mod rewrite;
+mod rule;
+mod sites;
+mod toggled;
+
+pub use error::SurgeryError;
+pub use rewrite::{Form, Graft, GraftOptions, Operated, Patient, SURGERY_KEY, Swap};
+pub use rule::{PLACES, Place, Replacement, What, follows_activation};
+pub use sites::{Site, SiteKind, find_sites};

@@ -1,0 +1,90 @@
+//! How far outputs moved.
+
+use tch::{Kind, Tensor};
+
+use super::report::{Mean, OutputChange};
+use crate::graph::Network;
+use crate::graph::operator::Torch;
+
+/// Outputs of one network against those of another, image by image.
+#[derive(Clone, Debug)]
+pub(super) struct Changes {
+    classes: bool,
+    probabilities: bool,
+    kept: Vec<f64>,
+    changed: Vec<String>,
+    kl: Vec<f64>,
+    relative: Vec<f64>,
+}
+
+impl Changes {
+    /// For outputs like this network's.
+    pub fn new(network: &Network) -> Self {
+        let classes = matches!(network.output().shape[..], [1, classes] if classes > 1);
+        Self {
+            classes,
+            probabilities: network.ends_in_softmax(),
+            kept: Vec::new(),
+            changed: Vec::new(),
+            kl: Vec::new(),
+            relative: Vec::new(),
+        }
+    }
+
+    /// Takes up one image's outputs, as the networks give them.
+    pub fn add(&mut self, old: &Tensor, new: &Tensor, name: &str) -> Torch<()> {
+        let flat = |y: &Tensor| y.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1]);
+        let (old, new) = (flat(old)?, flat(new)?);
+        let norm = |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?.sqrt()) };
+        let scale = norm(&old)?;
+        self.relative.push(if scale > 0.0 { norm(&new.f_sub(&old)?)? / scale } else { norm(&new)? });
+        if !self.classes {
+            return Ok(());
+        }
+        let first = |y: &Tensor| y.f_argmax(-1, false)?.f_int64_value(&[]);
+        let same = first(&old)? == first(&new)?;
+        self.kept.push(f64::from(same));
+        if !same {
+            self.changed.push(name.to_owned());
+        }
+        let logs = |y: &Tensor| {
+            if self.probabilities {
+                // Below what single precision can hold beside 1, a probability is rounding.
+                y.f_clamp_min(1e-12)?.f_log()
+            } else {
+                y.f_log_softmax(-1, None::<Kind>)
+            }
+        };
+        let (p, q) = (logs(&old)?, logs(&new)?);
+        let kl = p.f_exp()?.f_mul(&p.f_sub(&q)?)?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        // Rounding alone makes it less.
+        self.kl.push(kl.max(0.0));
+        Ok(())
+    }
+
+    /// The share of images whose first class was kept, where there are classes.
+    pub fn kept(&self) -> Option<f64> {
+        self.classes.then(|| Mean::of(&self.kept).mean)
+    }
+
+    /// The mean divergence, where there are classes.
+    pub fn kl(&self) -> Option<f64> {
+        self.classes.then(|| Mean::of(&self.kl).mean)
+    }
+
+    /// The mean relative change.
+    pub fn relative(&self) -> f64 {
+        Mean::of(&self.relative).mean
+    }
+
+    /// All of it.
+    pub fn results(&self) -> OutputChange {
+        let classes = |values: &[f64]| self.classes.then(|| Mean::of(values));
+        OutputChange {
+            top1_kept: classes(&self.kept),
+            top1_changed: self.changed.clone(),
+            kl: classes(&self.kl),
+            relative: Mean::of(&self.relative),
+        }
+    }
+}

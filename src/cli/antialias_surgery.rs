@@ -1,0 +1,457 @@
+//! `aliascope antialias --model`: designs in a pretrained network.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum, ValueHint};
+use tch::{Kind, Tensor};
+
+use super::failure::{Failure, Status};
+use super::measuring::MeasuringArgs;
+use super::network::{Console, NetworkArgs, Opened};
+use super::outputs::{OutputArgs, Outputs};
+use crate::antialias::Padding;
+use crate::antialias::surgery::advise::{AdviseOptions, advise};
+use crate::antialias::surgery::compare::{CompareOptions, Comparison};
+use crate::antialias::surgery::cost::{multiplications, time_in_turn};
+use crate::antialias::surgery::report::{Advice, Cost, GraftReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
+use crate::antialias::surgery::{Form, Graft, GraftOptions, Patient, Place, Replacement, SurgeryError};
+use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
+use crate::graph::onnx::{OnnxFile, read_model};
+use crate::graph::{LoadOptions, Network, is_finite};
+use crate::measure::layers::LayersOptions;
+use crate::measure::lee::LeeOptions;
+use crate::measure::metrics::MARGIN;
+use crate::report::{OutputFile, surgery_csv, surgery_table};
+use crate::symmetry::Combination;
+
+/// Designs in the place of a network's strides and activations.
+#[derive(Debug, Args)]
+pub(super) struct SurgeryArgs {
+    /// A pretrained network, an ONNX file with one image input.
+    #[arg(
+        long,
+        value_hint = ValueHint::FilePath,
+        requires_all = ["replace", "images"],
+        conflicts_with_all = ["design", "signal", "image", "random"]
+    )]
+    model: Option<PathBuf>,
+    /// What is replaced by which design, such as stride=blurpool:5 or relu6=filtered:2x; may be repeated.
+    ///
+    /// Places are stride (every strided layer), conv, maxpool, averagepool (strided ones), activation (all), or one
+    /// function: relu, relu6, leaky_relu, silu, gelu, hardswish, sigmoid, tanh, elu, softplus, mish. A design that is put
+    /// around a function takes the one that it replaces.
+    #[arg(long, value_name = "WHAT=DESIGN", requires = "model", value_parser = read_replacement)]
+    replace: Vec<Replacement>,
+    /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
+    #[arg(long, num_args = 1.., value_name = "PATH", requires = "model")]
+    images: Vec<PathBuf>,
+    /// Only layers with this in their name, or of exactly this name.
+    #[arg(long = "where", value_name = "PATTERN", requires = "model")]
+    pattern: Option<String>,
+    /// Where a downsampling goes behind a strided convolution [default: as its paper has it].
+    #[arg(long, value_enum, default_value_t = PlaceChoice::Paper, requires = "model")]
+    place: PlaceChoice,
+    /// Choose where: at each step the place that lowers LEE most per cost, of all that are left.
+    #[arg(long, requires = "model")]
+    advise: bool,
+    /// Replacements that --advise may choose.
+    #[arg(long, value_name = "N", requires = "advise", default_value = "3")]
+    budget: std::num::NonZeroU16,
+    /// The share of images whose first class --advise must keep, such as 0.9.
+    #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
+    keep: f64,
+    /// The generator that --advise lowers and that layers' contributions are under.
+    #[arg(long, value_name = "NAME", requires = "model", default_value = "translate_x", allow_hyphen_values = true)]
+    generator: Combination,
+    /// Random shifts per image for consistency; 0 leaves it out.
+    #[arg(long, value_name = "D", requires = "model", default_value = "4")]
+    draws: u16,
+    /// Leave out the layers' contributions.
+    #[arg(long, requires = "model")]
+    no_layers: bool,
+    /// Save the new network as an ONNX file.
+    #[arg(long, value_name = "NEW.onnx", requires = "model")]
+    save: Option<PathBuf>,
+    /// Write one row per figure.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PlaceChoice {
+    /// As its paper has it.
+    Paper,
+    /// Before the activation.
+    Before,
+    /// Behind the activation.
+    After,
+}
+
+fn read_replacement(text: &str) -> Result<Replacement, String> {
+    text.parse().map_err(|error: SurgeryError| error.to_string())
+}
+
+impl SurgeryArgs {
+    /// The model, where a network is to be operated on.
+    pub(super) fn model(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
+    fn place(&self) -> Place {
+        match self.place {
+            PlaceChoice::Paper => Place::Paper,
+            PlaceChoice::Before => Place::Before,
+            PlaceChoice::After => Place::After,
+        }
+    }
+}
+
+/// What surgery shares with other commands.
+pub(super) struct How<'a> {
+    pub(super) padding: Padding,
+    pub(super) measuring: &'a MeasuringArgs,
+    pub(super) network: &'a NetworkArgs,
+    pub(super) output: &'a OutputArgs,
+    pub(super) quiet: bool,
+}
+
+/// The claimed files.
+struct Claimed {
+    outputs: Outputs,
+    advice: Option<OutputFile>,
+    csv: Option<OutputFile>,
+    save: Option<OutputFile>,
+}
+
+impl Claimed {
+    fn new(args: &SurgeryArgs, output: &OutputArgs) -> Result<Self, Failure> {
+        let file = |path: &PathBuf| OutputFile::claim(path, output.force);
+        Ok(Self {
+            outputs: Outputs::claim(output)?,
+            advice: if args.advise { output.beside("advice")? } else { None },
+            csv: args.csv.as_ref().map(file).transpose()?,
+            save: args.save.as_ref().map(file).transpose()?,
+        })
+    }
+}
+
+/// The largest difference between a saved model and the measured one, over the largest output.
+const SAVED_TOLERANCE: f64 = 1e-4;
+
+pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
+    let Some(model) = args.model() else { return Ok(()) };
+    if !(0.0..=1.0).contains(&args.keep) {
+        return Err(Failure::new(Status::Usage, format!("--keep must be from 0 to 1, not {}", args.keep)));
+    }
+    let claimed = Claimed::new(args, how.output)?;
+    let file = read_model(model)?;
+    let opened =
+        how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
+    let network = &opened.network;
+    let patient = Patient::new(&file, network)?;
+    let console = Console::new(how.quiet, 1, "measurements");
+    opened.note_outputs(&console);
+
+    let pattern = args.pattern.as_deref();
+    let fitted = patient.fitted_inputs(&args.replace, pattern);
+    let ranges = if fitted.is_empty() { HashMap::new() } else { ranges(&opened, &fitted, &console)? };
+    console.finish();
+    let options =
+        GraftOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
+    let grafts = patient.grafts(&options)?;
+    // What cannot be saved is said before an hour's measurement.
+    if claimed.save.is_some() {
+        patient.operate(&grafts.iter().collect::<Vec<_>>(), Form::Onnx)?;
+    }
+    let (chosen, advice) = if args.advise {
+        let (chosen, advice) = advice(args, how, &opened, &patient, &grafts)?;
+        (chosen.iter().map(|at| &grafts[*at]).collect(), Some(advice))
+    } else {
+        (grafts.iter().collect::<Vec<&Graft>>(), None)
+    };
+    let mut chosen = chosen;
+    chosen.sort_by_key(|graft| grafts.iter().position(|other| other.site.name == graft.site.name));
+
+    let operated = patient.operate(&chosen, Form::Memory)?;
+    let after = patient.load(&operated)?;
+    note_layouts(network, &after, &console);
+    let (report, saved) = measure(args, how, &opened, [network, &after], &patient, &chosen, advice, &file)?;
+    let report = SurgeryReport {
+        cost: Cost {
+            multiplications_before: multiplications(network, &[], None),
+            multiplications_after: multiplications(&after, &chosen, Some(&operated)),
+            forwards: multiplications(&after, &chosen, Some(&operated)) / multiplications(network, &[], None).max(1.0),
+            ..report.cost
+        },
+        ..report
+    };
+    write(claimed, &report, saved)?;
+    check(&report)
+}
+
+fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
+    if let (Some(file), Some(advice)) = (claimed.advice, &report.advice) {
+        file.write_bytes(&render(&AdviceFigure { report, advice }, Format::Png)?)?;
+    }
+    if let Some(file) = claimed.csv {
+        file.write_bytes(surgery_csv(report).as_bytes())?;
+    }
+    if let (Some(file), Some(bytes)) = (claimed.save, saved) {
+        file.write_bytes(&bytes)?;
+    }
+    claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report))
+}
+
+/// The law that makes an attribution one, and the promise of a saved file.
+fn check(report: &SurgeryReport) -> Result<(), Failure> {
+    let limit = if report.precision == "f64" { 1e-10 } else { 1e-4 };
+    if let Some(residual) = report.conservation_residual.iter().find(|residual| **residual > limit) {
+        return Err(Failure::new(
+            Status::Check,
+            format!(
+                "the layers' errors do not add up to the whole: a residual of {residual:.1e}, above {limit:.0e}; use --precision \
+                 f64, and report it if that does not help"
+            ),
+        ));
+    }
+    match report.saved_difference {
+        Some(difference) if difference > SAVED_TOLERANCE => Err(Failure::new(
+            Status::Check,
+            format!("the saved model's outputs differ by {difference:.1e} from those that were measured; report it"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn lee_options(how: &How<'_>) -> LeeOptions {
+    LeeOptions {
+        scheme: how.measuring.derivative,
+        boundary: how.measuring.boundary,
+        grid: how.measuring.grid,
+        units: how.measuring.units,
+        output: how.measuring.output(),
+        ..LeeOptions::default()
+    }
+}
+
+fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
+    LayersOptions {
+        scheme: how.measuring.derivative,
+        boundary: how.measuring.boundary,
+        grid: how.measuring.grid,
+        units: how.measuring.units,
+        output: how.measuring.output(),
+        split: false,
+        ..LayersOptions::new(args.generator.clone())
+    }
+}
+
+fn advice(
+    args: &SurgeryArgs,
+    how: &How<'_>,
+    opened: &Opened,
+    patient: &Patient<'_>,
+    grafts: &[Graft],
+) -> Result<(Vec<usize>, Advice), Failure> {
+    let console = Console::new(how.quiet, 1, "trials");
+    let images = opened
+        .source
+        .frames()
+        .iter()
+        .map(|frame| {
+            let x = opened.read(frame, &console)?.f_unsqueeze(0)?;
+            Ok((frame.name(), x.f_to_kind(opened.network.kind())?))
+        })
+        .collect::<Result<Vec<(String, Tensor)>, Failure>>()?;
+    if images.is_empty() {
+        return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
+    }
+    let options = AdviseOptions {
+        generator: args.generator.clone(),
+        lee: lee_options(how),
+        layers: layers_options(args, how),
+        budget: usize::from(args.budget.get()),
+        keep: args.keep,
+    };
+    let found = advise(patient, grafts, &options, &images, &mut |done, of| console.reach(done, of))?;
+    console.finish();
+    Ok(found)
+}
+
+/// The least and the largest entry of values over all images.
+fn ranges(opened: &Opened, names: &[String], console: &Console) -> Result<HashMap<String, [f64; 2]>, Failure> {
+    let mut found: HashMap<String, [f64; 2]> = HashMap::new();
+    let values = opened.network.values();
+    for frame in opened.source.frames() {
+        let x = opened.network.place(&opened.read(frame, console)?.f_unsqueeze(0)?)?;
+        let _ = opened.network.forward_observed(&x, &mut |id, value| {
+            let name = &values[id].name;
+            if names.contains(name) {
+                let least = value.stack.f_min()?.f_double_value(&[])?;
+                let most = value.stack.f_max()?.f_double_value(&[])?;
+                let range = found.entry(name.clone()).or_insert([least, most]);
+                *range = [range[0].min(least), range[1].max(most)];
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Says where positions that were certain no longer are: a branch that was moved by half a sample meets one that was not.
+fn note_layouts(before: &Network, after: &Network, console: &Console) {
+    use crate::graph::layout::Layout;
+    let known: HashMap<&str, bool> =
+        before.values().iter().map(|v| (v.name.as_str(), matches!(v.layout, Layout::Map(_)))).collect();
+    let lost = after
+        .values()
+        .iter()
+        .filter(|value| matches!(value.layout, Layout::Unknown) && known.get(value.name.as_str()) == Some(&true));
+    let lost: Vec<&str> = lost.map(|value| value.name.as_str()).collect();
+    if let Some(first) = lost.first() {
+        console.note(&format!(
+            "at '{first}' samples that a filter of even length moved by half a sample meet others that it did not, so \
+             positions are not certain in {} values from there on; filters of odd length move nothing",
+            lost.len()
+        ));
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn measure(
+    args: &SurgeryArgs,
+    how: &How<'_>,
+    opened: &Opened,
+    [before, after]: [&Network; 2],
+    patient: &Patient<'_>,
+    chosen: &[&Graft],
+    advice: Option<Advice>,
+    file: &OnnxFile,
+) -> Result<(SurgeryReport, Option<Vec<u8>>), Failure> {
+    let seed = how.network.seed().unwrap_or(0);
+    let options = CompareOptions {
+        lee: lee_options(how),
+        layers: (!args.no_layers).then(|| layers_options(args, how)),
+        draws: usize::from(args.draws),
+        seed,
+    };
+    let mut comparison = Comparison::new(before, after, options)?;
+    let frames = opened.source.frames();
+    let console = Console::new(how.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
+    // What the images are like was said when they were read for the advice.
+    let reading = Console::new(how.quiet || advice.is_some(), 1, "images");
+    reading.finish();
+    let mut names = Vec::new();
+    let mut first = None;
+    for frame in frames {
+        let x = opened.read(frame, &reading)?;
+        if !is_finite(&x)? {
+            let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
+            return Err(Failure::new(Status::NotFinite, message));
+        }
+        let larger = if args.draws > 0 { opened.read_larger(frame, MARGIN)? } else { None };
+        let x = x.f_unsqueeze(0)?;
+        comparison.measure(&x, larger.as_ref(), &frame.name(), &mut || console.advance(1))?;
+        names.push(frame.name());
+        first.get_or_insert(x);
+    }
+    console.finish();
+    let Some(first) = first else {
+        return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
+    };
+    let [old, new, ratio] = time_in_turn(before, after, &first, 9)?;
+    let (saved, difference) = match &args.save {
+        Some(_) => {
+            let (bytes, difference) = save(patient, chosen, after, &first, file)?;
+            (Some(bytes), Some(difference))
+        }
+        None => (None, None),
+    };
+    let (output, action) = comparison.output();
+    let (layers_total, conservation_residual) = comparison.layers_total();
+    let report = SurgeryReport {
+        schema_version: SURGERY_SCHEMA_VERSION,
+        model: args.model().map(|path| path.display().to_string()).unwrap_or_default(),
+        saved: args.save.as_ref().map(|path| path.display().to_string()),
+        saved_difference: difference,
+        images: names.len(),
+        image_names: names,
+        preprocess: opened.preprocess.clone(),
+        output: output.name().to_owned(),
+        output_action: action.name().to_owned(),
+        output_shape: before.output().shape.clone(),
+        derivative: how.measuring.derivative.to_string(),
+        boundary: how.measuring.boundary.to_string(),
+        grid: how.measuring.grid.to_string(),
+        units: how.measuring.units.to_string(),
+        precision: how.network.precision().to_owned(),
+        replace: args.replace.iter().map(ToString::to_string).collect(),
+        pattern: args.pattern.clone(),
+        padding: how.padding,
+        place: args.place(),
+        grafts: chosen.iter().map(|graft| graft_report(graft)).collect(),
+        generators: comparison.generators(),
+        layers_generator: args.generator.name().to_owned(),
+        layers: comparison.layers(),
+        layers_total,
+        conservation_residual,
+        shifts: comparison.shifts(),
+        draws: usize::from(args.draws),
+        seed,
+        change: comparison.change(),
+        cost: Cost { forward_ms_before: old, forward_ms_after: new, time_ratio: ratio, ..Cost::default() },
+        advice,
+    };
+    Ok((report, saved))
+}
+
+fn graft_report(graft: &Graft) -> GraftReport {
+    GraftReport {
+        name: graft.site.name.clone(),
+        op: graft.site.operator.clone(),
+        design: graft.design.name(),
+        behind: graft.follows().to_owned(),
+        stride: graft.stride(),
+        reads: [graft.shape[2], graft.shape[3]],
+        writes: [graft.output()[2], graft.output()[3]],
+    }
+}
+
+/// The bytes of the model in ONNX's own operators, read again and held against the network that was measured.
+fn save(
+    patient: &Patient<'_>,
+    chosen: &[&Graft],
+    after: &Network,
+    x: &Tensor,
+    file: &OnnxFile,
+) -> Result<(Vec<u8>, f64), Failure> {
+    let written = patient.operate(chosen, Form::Onnx)?;
+    let bytes = written.file.to_bytes()?;
+    let again = OnnxFile::from_bytes(&bytes, &file.path)?;
+    let options =
+        LoadOptions { input_shape: Some(after.input().shape.clone()), kind: after.kind(), device: after.device() };
+    let again = Network::from_file(&again, &options)?;
+    let x = after.place(x)?;
+    let (wanted, got) = (after.forward(&x)?.f_to_kind(Kind::Double)?, again.forward(&x)?.f_to_kind(Kind::Double)?);
+    let scale = wanted.f_abs()?.f_max()?.f_double_value(&[])?;
+    let difference = wanted.f_sub(&got)?.f_abs()?.f_max()?.f_double_value(&[])?;
+    Ok((bytes, if scale > 0.0 { difference / scale } else { difference }))
+}
+
+impl From<SurgeryError> for Failure {
+    fn from(error: SurgeryError) -> Self {
+        let message = error.to_string();
+        match error {
+            SurgeryError::Graph(error) => error.into(),
+            SurgeryError::Lee(error) => error.into(),
+            SurgeryError::Layers(error) => error.into(),
+            SurgeryError::Onnx(error) => error.into(),
+            SurgeryError::Torch(error) => error.into(),
+            SurgeryError::NotOnnx { .. } | SurgeryError::NotSaved(_) | SurgeryError::NoSite { .. } => {
+                Self::new(Status::Unsupported, message)
+            }
+            _ => Self::new(Status::Usage, message),
+        }
+    }
+}
