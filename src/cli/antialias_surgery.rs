@@ -390,7 +390,7 @@ fn measure(
         pattern: args.pattern.clone(),
         padding: how.padding,
         place: args.place(),
-        grafts: chosen.iter().map(|graft| graft_report(graft)).collect(),
+        grafts: chosen.iter().map(|graft| graft_report(&graft.among(chosen))).collect(),
         generators: comparison.generators(),
         layers_generator: args.generator.name().to_owned(),
         layers: comparison.layers(),
