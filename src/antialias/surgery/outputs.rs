@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::report::{Mean, OutputChange};
+use super::report::{Mean, OutputChange, Paired};
 use crate::graph::Network;
 use crate::graph::operator::Torch;
 
@@ -14,6 +14,8 @@ pub(super) struct Changes {
     kept: Vec<f64>,
     changed: Vec<String>,
     kl: Vec<f64>,
+    /// The largest probabilities before and after.
+    confidence: [Vec<f64>; 2],
     relative: Vec<f64>,
 }
 
@@ -27,6 +29,7 @@ impl Changes {
             kept: Vec::new(),
             changed: Vec::new(),
             kl: Vec::new(),
+            confidence: [Vec::new(), Vec::new()],
             relative: Vec::new(),
         }
     }
@@ -57,6 +60,9 @@ impl Changes {
         };
         let (p, q) = (logs(&old)?, logs(&new)?);
         let kl = p.f_exp()?.f_mul(&p.f_sub(&q)?)?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        for (seen, logs) in self.confidence.iter_mut().zip([&p, &q]) {
+            seen.push(logs.f_max()?.f_double_value(&[])?.exp());
+        }
         // Rounding alone makes it less.
         self.kl.push(kl.max(0.0));
         Ok(())
@@ -84,6 +90,7 @@ impl Changes {
             top1_kept: classes(&self.kept),
             top1_changed: self.changed.clone(),
             kl: classes(&self.kl),
+            confidence: self.classes.then(|| Paired::of(&self.confidence[0], &self.confidence[1])),
             relative: Mean::of(&self.relative),
         }
     }

@@ -175,6 +175,8 @@ pub struct OutputChange {
     pub top1_changed: Vec<String>,
     /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are none.
     pub kl: Option<Mean>,
+    /// The largest probability: where it falls, LEE of probabilities falls with it; null where there are none.
+    pub confidence: Option<Paired>,
     /// ‖new − old‖/‖old‖ of the network's own output.
     pub relative: Mean,
 }
