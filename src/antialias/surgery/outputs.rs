@@ -16,7 +16,8 @@ pub(super) struct Changes {
     kl: Vec<f64>,
     /// The largest probabilities before and after.
     confidence: [Vec<f64>; 2],
-    relative: Vec<f64>,
+    /// ‖new − old‖ and ‖old‖.
+    lengths: Vec<[f64; 2]>,
 }
 
 impl Changes {
@@ -30,7 +31,7 @@ impl Changes {
             changed: Vec::new(),
             kl: Vec::new(),
             confidence: [Vec::new(), Vec::new()],
-            relative: Vec::new(),
+            lengths: Vec::new(),
         }
     }
 
@@ -39,8 +40,7 @@ impl Changes {
         let flat = |y: &Tensor| y.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1]);
         let (old, new) = (flat(old)?, flat(new)?);
         let norm = |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?.sqrt()) };
-        let scale = norm(&old)?;
-        self.relative.push(if scale > 0.0 { norm(&new.f_sub(&old)?)? / scale } else { norm(&new)? });
+        self.lengths.push([norm(&new.f_sub(&old)?)?, norm(&old)?]);
         if !self.classes {
             return Ok(());
         }
@@ -80,7 +80,14 @@ impl Changes {
 
     /// The mean relative change.
     pub fn relative(&self) -> f64 {
-        Mean::of(&self.relative).mean
+        self.relative_lengths().mean
+    }
+
+    fn relative_lengths(&self) -> Mean {
+        let squares: f64 = self.lengths.iter().map(|[_, old]| old * old).sum();
+        let scale = (squares / self.lengths.len().max(1) as f64).sqrt();
+        let over = |length: f64| if scale > 0.0 { length / scale } else { length };
+        Mean::of(&self.lengths.iter().map(|[change, _]| over(*change)).collect::<Vec<_>>())
     }
 
     /// All of it.
@@ -91,7 +98,7 @@ impl Changes {
             top1_changed: self.changed.clone(),
             kl: classes(&self.kl),
             confidence: self.classes.then(|| Paired::of(&self.confidence[0], &self.confidence[1])),
-            relative: Mean::of(&self.relative),
+            relative: self.relative_lengths(),
         }
     }
 }

@@ -177,7 +177,8 @@ pub struct OutputChange {
     pub kl: Option<Mean>,
     /// The largest probability: where it falls, LEE of probabilities falls with it; null where there are none.
     pub confidence: Option<Paired>,
-    /// ‖new − old‖/‖old‖ of the network's own output.
+    /// ‖new − old‖ of the network's own output, over the root mean square of ‖old‖ over the images: on some a detector sees
+    /// nothing, and a ratio of their own would be one of noise.
     pub relative: Mean,
 }
 
@@ -247,7 +248,7 @@ pub struct Trial {
     pub top1_kept: Option<f64>,
     /// Mean divergence of the outputs from those of the network as it was; null without classes.
     pub kl: Option<f64>,
-    /// Mean ‖new − old‖/‖old‖ of the output.
+    /// Mean ‖new − old‖ of the output, over the root mean square of ‖old‖.
     pub relative: f64,
     /// Whether no trial of any step has both less LEE and less cost.
     pub pareto: bool,
