@@ -1,5 +1,5 @@
 //! Links what tch leaves to its user: an rpath to libtorch, so that the binary runs from any folder without
-//! LD_LIBRARY_PATH, and the C++ shim for forward-mode automatic differentiation.
+//! LD_LIBRARY_PATH, the C++ shim for forward-mode automatic differentiation, and loops over lanes.
 
 use std::env;
 
@@ -15,6 +15,7 @@ fn link_libtorch() {
     use std::path::PathBuf;
 
     println!("cargo:rerun-if-changed=src/graph/forward_ad.cpp");
+    println!("cargo:rerun-if-changed=src/graph/lanes.cpp");
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         // torch-sys says where libtorch is; it says nothing only where it failed, with its own message.
@@ -36,6 +37,19 @@ fn link_libtorch() {
         .include(root.join("include/torch/csrc/api/include"))
         .file("src/graph/forward_ad.cpp")
         .compile("aliascope_forward_ad");
+
+    let mut lanes = cc::Build::new();
+    lanes.cpp(true).pic(true).warnings(false).std("c++17").file("src/graph/lanes.cpp");
+    // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
+    lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        // libtorch's own threads: its libgomp is the one that is loaded.
+        lanes.flag("-fopenmp");
+        println!("cargo:rustc-link-lib=gomp");
+    } else {
+        lanes.flag("-fopenmp-simd");
+    }
+    lanes.compile("aliascope_lanes");
 }
 
 #[cfg(not(feature = "torch"))]

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use aliascope::graph::{GraphError, LoadOptions, Network};
+use aliascope::graph::{LoadOptions, Network};
 use tch::{Kind, Tensor};
 
 const REPETITIONS: usize = 7;
@@ -29,28 +29,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let eight = Tensor::f_randn([&[8], &shape[1..]].concat(), (Kind::Float, tch::Device::Cpu))?;
     let dx = Tensor::f_randn([&[7], shape.as_slice()].concat(), (Kind::Float, tch::Device::Cpu))?;
 
-    // The step that makes each value; the input comes from none.
-    let mut maker = vec!["(start)"; network.values().len()];
-    for step in network.steps() {
-        for id in step.outputs.iter().flatten() {
-            maker[*id] = step.op_type.as_str();
-        }
-    }
-    let mut times: BTreeMap<&str, [Vec<f64>; 2]> = BTreeMap::new();
+    let mut times: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
     for _ in 0..REPETITIONS {
-        for (column, sweep) in [false, true].into_iter().enumerate() {
-            let mut now: BTreeMap<&str, f64> = BTreeMap::new();
+        for (column, (x, dx)) in [(&eight, None), (&x, Some(&dx))].into_iter().enumerate() {
+            let mut now: BTreeMap<String, f64> = BTreeMap::new();
             let mut last = processor_ms();
-            let mut observe = |id: usize, _: &_| -> Result<(), GraphError> {
-                *now.entry(maker[id]).or_default() += processor_ms() - last;
-                last = processor_ms();
-                Ok(())
-            };
-            if sweep {
-                network.sweep_observed(&x, &dx, &mut observe).map(drop)?;
-            } else {
-                network.forward_observed(&eight, &mut observe).map(drop)?;
-            }
+            network.profile(x, dx, &mut |operator| {
+                let time = processor_ms();
+                *now.entry(operator.to_owned()).or_default() += time - last;
+                last = time;
+            })?;
             for (operator, time) in now {
                 times.entry(operator).or_default()[column].push(time);
             }
@@ -60,8 +48,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(0.0)
     };
-    let mut rows: Vec<(&str, f64, f64)> =
-        times.iter_mut().map(|(operator, [forward, sweep])| (*operator, median(forward), median(sweep))).collect();
+    let mut rows: Vec<(&str, f64, f64)> = times
+        .iter_mut()
+        .map(|(operator, [forward, sweep])| (operator.as_str(), median(forward), median(sweep)))
+        .collect();
     rows.sort_by(|a, b| b.2.total_cmp(&a.2));
     println!("{:<24} {:>16} {:>10}", "operator", "forward of 8, ms", "sweep, ms");
     for (operator, forward, sweep) in &rows {

@@ -47,7 +47,17 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
         .map(|class| {
             let contribution: f64 = layers.iter().filter(|l| l.class == class).map(|l| l.contribution).sum();
             let share = (cumulative > 0.0).then(|| contribution / cumulative);
-            let sum = ClassSum { layers: 1, contribution, share, joint: contribution, signed_share: share };
+            let sum = ClassSum {
+                layers: 1,
+                contribution,
+                sem: None,
+                share,
+                share_sem: None,
+                share_by_image: share,
+                share_by_image_sem: None,
+                joint: contribution,
+                signed_share: share,
+            };
             (class.name().to_owned(), sum)
         })
         .collect();
@@ -56,6 +66,7 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
         derivative: derivative.to_owned(),
         conservation_residual: 3e-7,
         total: 208.0,
+        images_effective: None,
         total_sem: Some(12.0),
         layers,
         by_type,
@@ -80,6 +91,7 @@ fn report(list: Vec<LayerResults>) -> LayersReport {
         forward_ms: 80.0,
         attribution_ms: 6800.0,
         spectrum: None,
+        agreement: Vec::new(),
         results: Attributions::new(list),
     }
 }

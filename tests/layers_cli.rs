@@ -70,6 +70,30 @@ fn several_generators_and_derivatives_are_a_list() {
 }
 
 #[test]
+fn generators_are_compared_by_the_layers_that_they_blame() {
+    let report = json(layers().arg(asset("photos/coffee.png")).args([
+        "--no-split",
+        "--generator",
+        "translate_x",
+        "--generator",
+        "2*translate_x",
+        "--generator",
+        "shear_x",
+    ]));
+    let agreement = report["agreement"].as_array().unwrap();
+    assert_eq!(agreement.len(), 3, "every pair");
+    // Twice as fast blames the same layers in the same order.
+    assert!((number(&agreement[0], "rank_correlation") - 1.0).abs() < 1e-12);
+    let other = number(&agreement[1], "rank_correlation");
+    assert!((-1.0..1.0).contains(&other), "{other}");
+    assert_eq!(agreement[1]["generators"][1], "shear_x");
+    assert!(number(&agreement[1], "sem") >= 0.0);
+    for class in report["attributions"][0]["by_type"].as_object().unwrap().values() {
+        assert!(number(class, "sem") >= 0.0 && (0.0..=1.0).contains(&number(class, "share_sem")));
+    }
+}
+
+#[test]
 fn images_together_or_one_by_one_give_the_same() {
     let two = |batch: &str| {
         let mut command = aliascope();

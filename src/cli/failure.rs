@@ -121,6 +121,7 @@ mod torch {
                 GraphError::Operator { .. } | GraphError::Unsupported { .. } => Self::new(Status::Unsupported, message),
                 GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
                 GraphError::Torch(error) => error.into(),
+                GraphError::InputShape { .. } => Self::new(Status::Usage, message),
                 GraphError::Node { .. } | GraphError::Graph { .. } | GraphError::DynamicInput { .. } => {
                     Self::new(Status::Model, message)
                 }

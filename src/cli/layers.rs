@@ -208,6 +208,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         forward_ms: median(forwards),
         attribution_ms: median(attributions),
         spectrum: resolved,
+        agreement: layers::agreements(&meters),
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
     };
     if !args.quiet && !outputs.stdout_is_json() {

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
+use crate::input::Frame;
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
@@ -103,18 +104,14 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     opened.note_outputs(&console);
     let mut names = Vec::new();
     let mut first = None;
-    for frames in opened.source.frames().chunks(usize::from(args.batch.get())) {
-        let mut images = Vec::new();
+    opened.for_batches(usize::from(args.batch.get()), &console, |frames, x| {
         let start = names.len();
-        for frame in frames {
-            images.push(opened.read(frame, &console)?);
-            names.push(frame.name());
-        }
-        let x = Tensor::f_stack(&images, 0)?;
-        meter.measure(&x, &names[start..])?;
+        names.extend(frames.iter().map(Frame::name));
+        meter.measure(x, &names[start..])?;
         console.advance(frames.len() as u64);
-        first.get_or_insert(x);
-    }
+        first.get_or_insert(x.shallow_clone());
+        Ok(())
+    })?;
     console.finish();
     let Some(first) = first else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));

@@ -4,10 +4,13 @@ use std::io::IsTerminal;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::script::is_archive;
@@ -180,12 +183,35 @@ impl NetworkArgs {
 impl Opened {
     /// One image as the network's input, `[1, channels, rows, columns]`, in double precision.
     pub(super) fn read(&self, frame: &Frame, console: &Console) -> Result<Tensor, Failure> {
-        let (image, notes) = self.source.read(frame, &self.preprocessing)?;
-        tracing::debug!(image = %frame.name(), shape = ?image.dim(), "image read");
-        notes.iter().for_each(|note| console.note(note));
-        let (c, h, w) = image.dim();
-        let values: Vec<f64> = image.iter().copied().collect();
-        Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
+        input(frame, self.source.read(frame, &self.preprocessing)?, console)
+    }
+
+    /// Calls `run` with batches of images, `[images, 1, channels, rows, columns]`, and their frames. The next batch is
+    /// read and decoded while `run` is busy.
+    pub(super) fn for_batches(
+        &self,
+        batch: usize,
+        console: &Console,
+        mut run: impl FnMut(&[Frame], &Tensor) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (source, preprocessing) = (&self.source, &self.preprocessing);
+        thread::scope(|scope| {
+            let (send, receive) = mpsc::sync_channel(batch);
+            scope.spawn(move || {
+                // It ends early where nobody waits any more: the run has failed.
+                let _ = source.frames().iter().try_for_each(|frame| send.send(source.read(frame, preprocessing)));
+            });
+            // Owned here, so that it goes away before the reader is waited for.
+            let receive = receive;
+            for frames in source.frames().chunks(batch.max(1)) {
+                let images = frames.iter().map(|frame| match receive.recv() {
+                    Ok(read) => input(frame, read?, console),
+                    Err(_) => Err(Failure::new(Status::Defect, "images were read no further; please report this")),
+                });
+                run(frames, &Tensor::f_stack(&images.collect::<Result<Vec<_>, _>>()?, 0)?)?;
+            }
+            Ok(())
+        })
     }
 
     /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.
@@ -204,6 +230,15 @@ impl Opened {
             console.note(&format!("measured is the output '{}'; not measured: {others}", self.network.output().name));
         }
     }
+}
+
+/// An image that was read as the network's input, `[1, channels, rows, columns]`, in double precision; notes are told.
+fn input(frame: &Frame, (image, notes): (Array3<f64>, Vec<String>), console: &Console) -> Result<Tensor, Failure> {
+    tracing::debug!(image = %frame.name(), shape = ?image.dim(), "image read");
+    notes.iter().for_each(|note| console.note(note));
+    let (c, h, w) = image.dim();
+    let values: Vec<f64> = image.iter().copied().collect();
+    Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
 }
 
 /// Notes and progress on standard error.

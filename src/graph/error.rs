@@ -75,6 +75,16 @@ pub enum GraphError {
         /// A shape that would do.
         example: String,
     },
+    /// The shape that was asked for does not fit the model.
+    #[error("{path}: --input-shape {given} {problem}")]
+    InputShape {
+        /// The model's path.
+        path: String,
+        /// The shape that was asked for.
+        given: String,
+        /// Why it does not fit.
+        problem: String,
+    },
     /// NaN or infinity.
     #[error("{0}")]
     NotFinite(String),

@@ -22,6 +22,7 @@ use super::onnx::proto::{
 };
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
 use super::ops::{self, Make};
+use super::plan;
 use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::{self, Known as KnownSites, Labels};
 use super::tensors::{is_finite, tensor_from_onnx};
@@ -191,11 +192,19 @@ impl<'a> Loader<'a> {
             }
         };
         self.plan(output_id);
+        let tasks = plan::together(
+            &self.steps,
+            &self.values,
+            &self.fresh,
+            output_id,
+            (self.options.kind, self.options.device),
+        )?;
         let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
         Ok(Network {
             path: self.file.path.clone(),
             steps: self.steps,
+            tasks,
             values: self.values,
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
@@ -268,14 +277,11 @@ impl<'a> Loader<'a> {
                 let fits = stated.is_empty()
                     || given.len() == stated.len() && given.iter().zip(&stated).all(|(g, s)| s.is_none_or(|s| s == *g));
                 if !fits || given.iter().any(|&n| n < 1) {
-                    return Err(wrong(
-                        self.file,
-                        format!(
-                            "--input-shape {} does not fit the input '{name}' of shape [{}]",
-                            list(given),
-                            open(&stated)
-                        ),
-                    ));
+                    return Err(GraphError::InputShape {
+                        path: self.file.path.display().to_string(),
+                        given: list(given),
+                        problem: format!("does not fit the input '{name}' of shape [{}]", open(&stated)),
+                    });
                 }
                 given.clone()
             }
@@ -302,6 +308,13 @@ impl<'a> Loader<'a> {
                 }
             }
         };
+        if let Some(given) = self.options.input_shape.as_ref().filter(|given| given.first() != Some(&1)) {
+            return Err(GraphError::InputShape {
+                path: self.file.path.display().to_string(),
+                given: list(given),
+                problem: format!("is not a batch of one, such as {}", list(&[&[1], &given[1..]].concat())),
+            });
+        }
         if shape.first() != Some(&1) {
             let batch = shape.first().copied().unwrap_or(0);
             return Err(wrong(

@@ -16,6 +16,8 @@ pub mod forward_ad;
 #[cfg(feature = "torch")]
 pub(crate) mod inline;
 #[cfg(feature = "torch")]
+mod lanes;
+#[cfg(feature = "torch")]
 pub mod layout;
 #[cfg(feature = "torch")]
 mod load;
@@ -25,6 +27,8 @@ mod network;
 pub mod operator;
 #[cfg(feature = "torch")]
 pub mod ops;
+#[cfg(feature = "torch")]
+mod plan;
 #[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]

@@ -28,6 +28,26 @@ pub struct Step {
     pub may_overwrite: bool,
 }
 
+/// What a run does at one time: a node, or several together.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub work: Work,
+    /// As a [`Step`]'s; so for the rest.
+    pub inputs: Vec<usize>,
+    pub outputs: Vec<Option<usize>>,
+    pub frees: Vec<usize>,
+    pub may_overwrite: bool,
+}
+
+/// What a task computes.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// The step of this place.
+    Node(usize),
+    /// Several steps as one operator.
+    Together { name: String, op_type: &'static str, operator: Operator },
+}
+
 /// What is known of a value that depends on the network's input.
 #[derive(Clone, Debug)]
 pub struct ValueInfo {
@@ -46,6 +66,8 @@ pub struct ValueInfo {
 pub struct Network {
     pub(super) path: PathBuf,
     pub(super) steps: Vec<Step>,
+    /// What a run does that nobody watches: the steps, some of them together.
+    pub(super) tasks: Vec<Task>,
     pub(super) values: Vec<ValueInfo>,
     pub(super) output: usize,
     pub(super) metadata: Vec<(String, String)>,

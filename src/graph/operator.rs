@@ -9,6 +9,8 @@ use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
+use super::lanes::Bounds;
+use super::ops::Function;
 use super::window::{Taps, Window};
 
 /// A result of libtorch.
@@ -78,13 +80,7 @@ impl Operator {
     /// The values for lanes of primals alone.
     pub fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         match self {
-            Self::Linear(op) => {
-                let mut y = op.apply(x)?;
-                if let (Some(offset), Some(first)) = (op.offset(), y.first_mut()) {
-                    let _ = first.f_add_(offset)?;
-                }
-                Ok(y)
-            }
+            Self::Linear(op) => op.value(x),
             Self::Elementwise(op) => Ok(vec![op.value(x[0])?]),
             Self::Differentiable(op) => op.forward(x),
             Self::Automatic(op) | Self::LocallyConstant(op) => op.forward(x),
@@ -104,6 +100,15 @@ impl Operator {
 pub trait Linear: Debug {
     /// Λx for any number of lanes; the inputs are the node's varying inputs in order.
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
+
+    /// Λx + c for lanes of primals alone.
+    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let mut y = self.apply(x)?;
+        if let (Some(offset), Some(first)) = (self.offset(), y.first_mut()) {
+            let _ = first.f_add_(offset)?;
+        }
+        Ok(y)
+    }
 
     /// Λx in the memory of the first input, which nothing else reads, where the operator has a way to; false where it
     /// has not, and then nothing is touched.
@@ -131,6 +136,16 @@ pub trait Linear: Debug {
         false
     }
 
+    /// W of shape `[inputs, outputs]`, where Λ is x ↦ xW along the last axis.
+    fn matrix(&self) -> Option<Tensor> {
+        None
+    }
+
+    /// The order of the axes behind the lanes, where Λ is a transposition.
+    fn permutation(&self) -> Option<&[i64]> {
+        None
+    }
+
     /// The taps, where Λ is a convolution over rows and columns.
     fn taps(&self) -> Option<Taps<'_>> {
         None
@@ -146,6 +161,22 @@ pub trait Elementwise: Debug {
     ///
     /// At a kink it is the derivative that libtorch takes.
     fn derivative(&self, x: &Tensor, y: &Tensor) -> Torch<Tensor>;
+
+    /// σ(x) in the memory of x, which nothing else reads, where there is a way to; false where there is none, and then
+    /// nothing is touched.
+    fn value_onto(&self, _x: &mut Tensor) -> Torch<bool> {
+        Ok(false)
+    }
+
+    /// The bounds, where the function is a clip.
+    fn bounds(&self) -> Option<Bounds> {
+        None
+    }
+
+    /// The function, where it is one of those that have a name.
+    fn function(&self) -> Option<Function> {
+        None
+    }
 }
 
 /// An operator with a forward and a tangent of its own.
@@ -166,6 +197,20 @@ pub trait Differentiable: Debug {
     fn max_window(&self) -> Option<&Window> {
         None
     }
+
+    /// What part of an attention the operator can be, where it can be one.
+    fn attention_part(&self) -> Option<AttentionPart> {
+        None
+    }
+}
+
+/// The operators of which attention is made, as far as they vary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttentionPart {
+    /// The product of two stacks of matrices, as they are.
+    Product,
+    /// Softmax over the last axis.
+    Softmax,
 }
 
 /// A stack to be filled, as values and as tangents.

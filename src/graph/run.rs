@@ -4,8 +4,10 @@ use tch::{Kind, Tensor};
 
 use super::error::{GraphError, first_line};
 use super::forward_ad;
-use super::network::{Network, Step};
+use super::lanes;
+use super::network::{Network, Step, Task, Work};
 use super::operator::{Operator, Point, Torch};
+use super::plan;
 
 /// A value while the network runs.
 #[derive(Debug)]
@@ -92,11 +94,12 @@ impl Network {
     /// # Errors
     /// When an operator fails, which the message names.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, GraphError> {
-        self.forward_observed(x, &mut |_, _| Ok(()))
+        let value = Value { stack: self.prepared(x)?, tangents: 0 };
+        Ok(self.run(&self.tasks, value, x.size()[0], &mut Unwatched)?.stack)
     }
 
-    /// As [`forward`](Self::forward); `observe` sees every value, by its place in [`values`](Self::values), as it is
-    /// made.
+    /// As [`forward`](Self::forward), node by node; `observe` sees every value, by its place in
+    /// [`values`](Self::values), as it is made.
     ///
     /// # Errors
     /// As `forward`, and whatever `observe` returns.
@@ -106,7 +109,7 @@ impl Network {
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Tensor, GraphError> {
         let value = Value { stack: self.prepared(x)?, tangents: 0 };
-        Ok(self.run(value, x.size()[0], observe)?.stack)
+        Ok(self.run(&plan::plain(&self.steps), value, x.size()[0], &mut Values(observe))?.stack)
     }
 
     /// f(x) and Df\[ẋ\] for `x` of shape `[images, input shape…]` and `dx` of shape `[tangents, images, input shape…]`.
@@ -114,10 +117,11 @@ impl Network {
     /// # Errors
     /// When an operator fails, which the message names.
     pub fn sweep(&self, x: &Tensor, dx: &Tensor) -> Result<Sweep, GraphError> {
-        self.sweep_observed(x, dx, &mut |_, _| Ok(()))
+        self.sweep_by(&self.tasks, x, dx, &mut Unwatched)
     }
 
-    /// As [`sweep`](Self::sweep); `observe` sees every value, by its place in [`values`](Self::values), as it is made.
+    /// As [`sweep`](Self::sweep), node by node; `observe` sees every value, by its place in [`values`](Self::values),
+    /// as it is made.
     ///
     /// # Errors
     /// As `sweep`, and whatever `observe` returns.
@@ -127,9 +131,28 @@ impl Network {
         dx: &Tensor,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Sweep, GraphError> {
+        self.sweep_by(&plan::plain(&self.steps), x, dx, &mut Values(observe))
+    }
+
+    /// A forward, or where tangents are given a sweep, as `forward` and `sweep` run it; `done` is called behind
+    /// everything that a run does, with its operator: to find out where the time goes.
+    ///
+    /// # Errors
+    /// As `sweep`.
+    pub fn profile(&self, x: &Tensor, dx: Option<&Tensor>, done: &mut dyn FnMut(&str)) -> Result<(), GraphError> {
+        match dx {
+            Some(dx) => self.sweep_by(&self.tasks, x, dx, &mut Done(done)).map(drop),
+            None => {
+                let value = Value { stack: self.prepared(x)?, tangents: 0 };
+                self.run(&self.tasks, value, x.size()[0], &mut Done(done)).map(drop)
+            }
+        }
+    }
+
+    fn sweep_by(&self, tasks: &[Task], x: &Tensor, dx: &Tensor, watch: &mut dyn Watch) -> Result<Sweep, GraphError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
         let stack = self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?)?;
-        let output = self.run(Value { stack, tangents }, images, observe)?;
+        let output = self.run(tasks, Value { stack, tangents }, images, watch)?;
         let value = output.primal(images)?;
         let tangent = match output.tangent(images)? {
             Some(tangent) => tangent,
@@ -152,39 +175,45 @@ impl Network {
         }
     }
 
-    fn run(
-        &self,
-        input: Value,
-        images: i64,
-        observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
-    ) -> Result<Value, GraphError> {
+    fn run(&self, tasks: &[Task], input: Value, images: i64, watch: &mut dyn Watch) -> Result<Value, GraphError> {
         tch::no_grad(|| {
-            observe(0, &input)?;
+            watch.value(0, &input)?;
             let mut values: Vec<Option<Value>> = self.values.iter().map(|_| None).collect();
             values[0] = Some(input);
-            for step in &self.steps {
-                let inputs = step
-                    .inputs
-                    .iter()
-                    .map(|&id| values[id].as_ref())
-                    .collect::<Option<Vec<&Value>>>()
-                    .ok_or_else(|| self.failed(step, "it reads a value that was freed"))?;
-                let outputs = self.apply(step, &inputs, images, 0)?;
-                for &id in &step.frees {
+            for task in tasks {
+                let (name, op_type, operator) = self.work(task);
+                let failed = |problem: &str| self.failed(name, op_type, &task.inputs, problem);
+                let inputs = task.inputs.iter().map(|&id| values[id].as_ref()).collect::<Option<Vec<&Value>>>();
+                let inputs = inputs.ok_or_else(|| failed("it reads a value that was freed"))?;
+                let outputs = apply(operator, task.may_overwrite, &inputs, images, 0)
+                    .map_err(|error| failed(&format!("libtorch refuses it: {}", first_line(&error))))?;
+                for &id in &task.frees {
                     values[id] = None;
                 }
-                for (id, value) in step.outputs.iter().zip(outputs) {
+                for (id, value) in task.outputs.iter().zip(outputs) {
                     if let Some(id) = id {
-                        observe(*id, &value)?;
+                        watch.value(*id, &value)?;
                         values[*id] = Some(value);
                     }
                 }
+                watch.done(op_type);
             }
             values[self.output].take().ok_or_else(|| GraphError::Graph {
                 path: self.path.display().to_string(),
                 problem: "its output was not made".to_owned(),
             })
         })
+    }
+
+    /// A task's name, operator in words, and operator.
+    fn work<'a>(&'a self, task: &'a Task) -> (&'a str, &'a str, &'a Operator) {
+        match &task.work {
+            Work::Node(at) => {
+                let step = &self.steps[*at];
+                (&step.name, &step.op_type, &step.operator)
+            }
+            Work::Together { name, op_type, operator } => (name, op_type, operator),
+        }
     }
 
     /// One step, for all lanes at once. Where that saves a copy, the outputs have room for `room` tangents at least.
@@ -198,32 +227,66 @@ impl Network {
         images: i64,
         room: i64,
     ) -> Result<Vec<Value>, GraphError> {
-        apply(step, inputs, images, room).map_err(|error| self.failed(step, &first_line(&error)))
+        apply(&step.operator, step.may_overwrite, inputs, images, room).map_err(|error| {
+            let problem = format!("libtorch refuses it: {}", first_line(&error));
+            self.failed(&step.name, &step.op_type, &step.inputs, &problem)
+        })
     }
 
-    fn failed(&self, step: &Step, problem: &str) -> GraphError {
-        let shapes: Vec<String> = step.inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect();
+    fn failed(&self, name: &str, op_type: &str, inputs: &[usize], problem: &str) -> GraphError {
+        let shapes: Vec<String> = inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect();
         GraphError::Node {
-            node: step.name.clone(),
-            operator: step.op_type.clone(),
+            node: name.to_owned(),
+            operator: op_type.to_owned(),
             shapes: shapes.join(", "),
-            problem: format!("libtorch refuses it: {problem}"),
+            problem: problem.to_owned(),
         }
     }
 }
 
-fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
+/// What is told of a run while it goes on.
+trait Watch {
+    /// A value is made; 0 is the input.
+    fn value(&mut self, _id: usize, _value: &Value) -> Result<(), GraphError> {
+        Ok(())
+    }
+
+    /// A task is done.
+    fn done(&mut self, _op_type: &str) {}
+}
+
+struct Unwatched;
+
+impl Watch for Unwatched {}
+
+struct Values<'a>(&'a mut dyn FnMut(usize, &Value) -> Result<(), GraphError>);
+
+impl Watch for Values<'_> {
+    fn value(&mut self, id: usize, value: &Value) -> Result<(), GraphError> {
+        (self.0)(id, value)
+    }
+}
+
+struct Done<'a>(&'a mut dyn FnMut(&str));
+
+impl Watch for Done<'_> {
+    fn done(&mut self, op_type: &str) {
+        (self.0)(op_type);
+    }
+}
+
+fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
-    if let Some(stack) = in_place(step, inputs, images, tangents)? {
+    if let Some(stack) = in_place(operator, may_overwrite, inputs, images, tangents)? {
         return Ok(vec![Value { stack, tangents }]);
     }
     if tangents == 0 {
         let stacks: Vec<&Tensor> = inputs.iter().map(|value| &value.stack).collect();
-        return Ok(still(step.operator.forward(&stacks)?));
+        return Ok(still(operator.forward(&stacks)?));
     }
-    match &step.operator {
+    match operator {
         Operator::LocallyConstant(op) => {
             let x = primals()?;
             Ok(still(op.forward(&x.iter().collect::<Vec<_>>())?))
@@ -238,15 +301,20 @@ fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Va
         }
         Operator::Elementwise(op) => {
             let input = inputs[0];
-            let x = input.primal(images)?;
-            let y = op.value(&x)?;
-            let slope = op.derivative(&x, &y)?;
             let width = tangents.max(room);
-            let stack = if width == tangents && step.may_overwrite {
+            let stack = if width == tangents && may_overwrite {
                 input.stack.shallow_clone()
             } else {
                 input.room(images, width)?
             };
+            if let Some(bounds) = op.bounds()
+                && lanes::clip(&stack, &input.stack, images, tangents, bounds)
+            {
+                return Ok(vec![Value { stack, tangents: width }]);
+            }
+            let x = input.primal(images)?;
+            let y = op.value(&x)?;
+            let slope = op.derivative(&x, &y)?;
             let output = Value { stack, tangents: width };
             let same = Value { stack: output.stack.f_narrow(0, 0, images * (1 + tangents))?, tangents };
             if let (Some(dx), Some(dy)) = (input.tangent(images)?, same.tangent(images)?) {
@@ -286,12 +354,27 @@ fn apply(step: &Step, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Va
     }
 }
 
-/// A linear step in the memory of its first input, where nothing else reads that and the operator has a way to.
-fn in_place(step: &Step, inputs: &[&Value], images: i64, tangents: i64) -> Torch<Option<Tensor>> {
-    let (Operator::Linear(op), Some((first, rest))) = (&step.operator, inputs.split_first()) else { return Ok(None) };
-    if !step.may_overwrite || first.tangents != tangents {
+/// A step in the memory of its first input, where nothing else reads that and the operator has a way to: linear ones,
+/// and elementwise ones of values that do not move.
+fn in_place(
+    operator: &Operator,
+    may_overwrite: bool,
+    inputs: &[&Value],
+    images: i64,
+    tangents: i64,
+) -> Torch<Option<Tensor>> {
+    let Some((first, rest)) = inputs.split_first() else { return Ok(None) };
+    if !may_overwrite || first.tangents != tangents {
         return Ok(None);
     }
+    let op = match operator {
+        Operator::Linear(op) => op,
+        Operator::Elementwise(op) if tangents == 0 => {
+            let mut stack = first.stack.shallow_clone();
+            return Ok(op.value_onto(&mut stack)?.then_some(stack));
+        }
+        _ => return Ok(None),
+    };
     let mut stack = first.stack.shallow_clone();
     let rest = rest.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
     if !op.apply_onto(&mut stack, &rest.iter().collect::<Vec<_>>())? {

@@ -15,6 +15,7 @@ use super::layout::{Flow, Layout, plane};
 use super::load::LoadOptions;
 use super::network::{Network, Step, ValueInfo};
 use super::operator::{Forward, Operator, Torch};
+use super::plan;
 
 /// What the layerwise commands say to a TorchScript module; to be read behind the file's name.
 pub const NEEDS_ONNX: &str = "this is a PyTorch archive, and layers are measured on ONNX models alone (`aliascope lee` takes \
@@ -75,7 +76,9 @@ impl Network {
             example: "1,3,224,224".to_owned(),
         })?;
         if shape.len() < 2 || shape[0] != 1 || shape.iter().any(|&n| !(1..=1 << 20).contains(&n)) {
-            return Err(wrong(format!("--input-shape {shape:?} is not a batch of one, such as 1,3,224,224")));
+            let given = shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+            let problem = "is not a batch of one, such as 1,3,224,224".to_owned();
+            return Err(GraphError::InputShape { path: path.display().to_string(), given, problem });
         }
         // Fused and specialised graphs drop forward-mode tangents.
         jit::f_set_profiling_mode(false)?;
@@ -118,9 +121,11 @@ impl Network {
             may_overwrite: false,
             flow: Flow::Lost,
         };
+        let steps = vec![step];
         Ok(Self {
             path: path.to_owned(),
-            steps: vec![step],
+            tasks: plan::plain(&steps),
+            steps,
             values: vec![value("input", shape, layout), value("output", output_shape, Layout::Unknown)],
             output: 1,
             metadata: Vec::new(),

@@ -44,9 +44,27 @@ pub struct LayersReport {
     /// Where it was asked for: one node's defect resolved by frequency, on the first image.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spectrum: Option<NodeSpectrum>,
+    /// With several generators, whether they blame the same layers: each pair under each derivative.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub agreement: Vec<Agreement>,
     /// What was found.
     #[serde(flatten)]
     pub results: Attributions,
+}
+
+/// How alike the layers' contributions are under two generators.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// How ∇ was taken.
+    pub derivative: String,
+    /// The two generators.
+    pub generators: [String; 2],
+    /// How many layers make errors under both.
+    pub layers: usize,
+    /// Spearman's rank correlation of their contributions.
+    pub rank_correlation: f64,
+    /// Its standard error over images, by the jackknife; null for a single image.
+    pub sem: Option<f64>,
 }
 
 /// Which harmonics of its input make a node's defect, on the torus: the aliasing theorem at that node.
@@ -118,6 +136,8 @@ pub struct LayerResults {
     pub total: f64,
     /// Its standard error over images; null for a single image.
     pub total_sem: Option<f64>,
+    /// (Σ ‖L‖²)²/Σ ‖L‖⁴ over images: how many images of equal weight the mean is as good as; null without any error.
+    pub images_effective: Option<f64>,
     /// The layers that make errors, in graph order.
     pub layers: Vec<LayerReport>,
     /// The same summed by class of layer.
@@ -173,8 +193,17 @@ pub struct ClassSum {
     pub layers: usize,
     /// The sum of their contributions.
     pub contribution: f64,
+    /// Its standard error over images; null for a single image.
+    pub sem: Option<f64>,
     /// That sum over the sum of all layers.
     pub share: Option<f64>,
+    /// Its standard error over images, by the jackknife.
+    pub share_sem: Option<f64>,
+    /// The mean over images of the class's share in each image's own sum, so that images whose errors are large do not
+    /// count for more; null where an image has no error.
+    pub share_by_image: Option<f64>,
+    /// Its standard error over images.
+    pub share_by_image_sem: Option<f64>,
     /// E‖Σ J δ‖²: their errors added up as vectors first.
     pub joint: f64,
     /// The sum of their signed shares.

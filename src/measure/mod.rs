@@ -21,6 +21,8 @@ pub mod metrics_report;
 #[cfg(feature = "torch")]
 pub mod node_theorem;
 pub mod node_theorem_report;
+#[cfg(feature = "torch")]
+mod statistics;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;
 #[cfg(feature = "torch")]

@@ -178,8 +178,8 @@ fn by_class(html: &mut String, results: &LayerResults) {
             "<tr><td class=\"word\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             escaped(name),
             class.layers,
-            compact(class.contribution),
-            optional(class.share),
+            compact(class.contribution) + &class.sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem))),
+            optional(class.share) + &class.share_sem.map_or_else(String::new, |sem| format!(" ± {}", percent(sem))),
             compact(class.joint),
             optional(class.signed_share)
         );

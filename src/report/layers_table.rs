@@ -22,8 +22,9 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     )];
     for results in report.results.all() {
         lines.push(String::new());
-        lines.extend(attribution(results, top, width));
+        lines.extend(attribution(results, report.images, top, width));
     }
+    lines.extend(agreement(report, width));
     if let Some(spectrum) = &report.spectrum {
         lines.push(String::new());
         lines.extend(resolved(spectrum));
@@ -80,7 +81,7 @@ fn group_words(group: &str) -> &str {
     }
 }
 
-fn attribution(results: &LayerResults, top: usize, width: usize) -> Vec<String> {
+fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) -> Vec<String> {
     let sem = results.total_sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem)));
     let mut lines = vec![format!(
         "{} ({} derivative): E‖L‖² = {}{sem}; the layers add up to L with a residual of {:.1e}",
@@ -115,6 +116,13 @@ fn attribution(results: &LayerResults, top: usize, width: usize) -> Vec<String> 
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
         lines.push(format!("and {} more with {} together", worst.len() - shown, compact(rest)));
     }
+    // Below a third the shares are those of a few images.
+    if let Some(effective) = results.images_effective.filter(|effective| 3.0 * effective < images as f64) {
+        lines.push(format!(
+            "A few images make most of this: the means are as good as those of {effective:.1} of {images} images. \
+             share_by_image in the JSON gives every image the same weight."
+        ));
+    }
     lines.push(String::new());
     let mut rows = vec![["class of layer", "layers", "contribution", "share", "signed"].map(str::to_owned).to_vec()];
     let mut values = Vec::new();
@@ -123,13 +131,57 @@ fn attribution(results: &LayerResults, top: usize, width: usize) -> Vec<String> 
         rows.push(vec![
             name.clone(),
             class.layers.to_string(),
-            compact(class.contribution),
-            percent(class.share),
+            with_error(compact(class.contribution), class.sem.map(compact)),
+            with_error(percent(class.share), class.share_sem.map(|sem| percent(Some(sem)))),
             percent(class.signed_share),
         ]);
     }
     let largest = values.iter().copied().fold(0.0, f64::max);
     lines.extend(columns(&rows, &values, largest, width));
+    lines
+}
+
+fn with_error(value: String, error: Option<String>) -> String {
+    error.map_or(value.clone(), |error| format!("{value} ± {error}"))
+}
+
+/// Spearman's correlations: a line per generator, a column for each that follows it.
+fn agreement(report: &LayersReport, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut derivatives: Vec<&str> = report.agreement.iter().map(|a| a.derivative.as_str()).collect();
+    derivatives.dedup();
+    for derivative in derivatives {
+        let pairs: Vec<_> = report.agreement.iter().filter(|a| a.derivative == derivative).collect();
+        lines.push(String::new());
+        lines.push(format!(
+            "Do generators blame the same layers ({derivative} derivative)? Spearman's rank correlation of contributions:"
+        ));
+        let mut names: Vec<&str> = pairs.iter().flat_map(|a| a.generators.iter().map(String::as_str)).collect();
+        names.sort_by_key(|name| report.results.all().iter().position(|r| r.generator == *name));
+        names.dedup();
+        let (Some((_, rows)), Some((_, columns))) = (names.split_last(), names.split_first()) else { continue };
+        let first = rows.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let width =
+            columns.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("0.00 ± 0.00".chars().count());
+        // A narrow terminal gets the numbers without their errors.
+        let wide = first + columns.len() * (GAP.len() + width) <= room;
+        let width = if wide { width } else { room.saturating_sub(first) / columns.len() - GAP.len() };
+        let head: String = columns.iter().map(|name| GAP.to_owned() + &pad_left(&tail(name, width), width)).collect();
+        lines.push(pad_right("", first) + &head);
+        for row in rows {
+            let cells = columns.iter().map(|column| {
+                let pair = pairs.iter().find(|a| a.generators[0] == *row && a.generators[1] == *column);
+                let cell = pair.map_or_else(String::new, |a| {
+                    with_error(
+                        format!("{:.2}", a.rank_correlation),
+                        a.sem.filter(|_| wide).map(|sem| format!("{sem:.2}")),
+                    )
+                });
+                GAP.to_owned() + &pad_left(&cell, width)
+            });
+            lines.push(pad_right(row, first) + &cells.collect::<String>());
+        }
+    }
     lines
 }
 

@@ -1,10 +1,11 @@
 //! Pointwise functions: value and derivative side by side.
 
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+use std::f64::consts::PI;
 
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::lanes::Bounds;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Elementwise, Operator, Torch};
 
@@ -106,6 +107,7 @@ impl Elementwise for Function {
             Self::Gelu => x.f_gelu("none"),
             Self::GeluTanh => x.f_gelu("tanh"),
             Self::Mish => x.f_mish(),
+            Self::Swish(1.0) if !is_integer(x.kind()) => x.f_silu(),
             Self::Swish(a) => x.f_mul(&x.f_mul_scalar(a)?.f_sigmoid()?),
             Self::Softplus => x.f_softplus(),
             Self::Softsign => x.f_div(&x.f_abs()?.f_add_scalar(1.0)?),
@@ -155,24 +157,15 @@ impl Elementwise for Function {
             Self::Elu(a) => kinked(y.f_add_scalar(a)?),
             Self::Selu(a, g) => y.f_add_scalar(a * g)?.f_masked_fill(&x.f_gt(0.0)?, g),
             Self::Celu(a) => kinked(x.f_div_scalar(a)?.f_exp()?),
-            Self::Gelu => {
-                let cdf = x.f_mul_scalar(FRAC_1_SQRT_2)?.f_erf()?.f_add_scalar(1.0)?.f_mul_scalar(0.5)?;
-                let density = x.f_square()?.f_mul_scalar(-0.5)?.f_exp()?.f_mul_scalar(1.0 / (2.0 * PI).sqrt())?;
-                cdf.f_add(&density.f_mul(x)?)
-            }
-            Self::GeluTanh => {
-                let (k, c) = ((2.0 / PI).sqrt(), 0.044715);
-                let square = x.f_square()?;
-                let t = square.f_mul_scalar(c)?.f_add_scalar(1.0)?.f_mul(x)?.f_mul_scalar(k)?.f_tanh()?;
-                let inner = square.f_mul_scalar(3.0 * c)?.f_add_scalar(1.0)?.f_mul_scalar(k)?;
-                let slope = one_minus(&t.f_square()?)?.f_mul(&inner)?.f_mul(x)?;
-                t.f_add_scalar(1.0)?.f_add(&slope)?.f_mul_scalar(0.5)
-            }
+            // libtorch's own kernels of reverse mode give σ' in one pass: they multiply it by what is given to them.
+            Self::Gelu => x.f_gelu_backward(&x.f_ones_like()?, "none"),
+            Self::GeluTanh => x.f_gelu_backward(&x.f_ones_like()?, "tanh"),
             Self::Mish => {
                 let t = x.f_softplus()?.f_tanh()?;
                 let slope = one_minus(&t.f_square()?)?.f_mul(&x.f_sigmoid()?)?.f_mul(x)?;
                 t.f_add(&slope)
             }
+            Self::Swish(1.0) => x.f_silu_backward(&x.f_ones_like()?),
             Self::Swish(a) => {
                 let s = x.f_mul_scalar(a)?.f_sigmoid()?;
                 s.f_add(&one_minus(&s)?.f_mul(y)?.f_mul_scalar(a)?)
@@ -200,6 +193,37 @@ impl Elementwise for Function {
             Self::Power(2.0) => x.f_mul_scalar(2.0),
             Self::Power(p) => x.f_pow_tensor_scalar(p - 1.0)?.f_mul_scalar(p),
         }
+    }
+
+    fn value_onto(&self, x: &mut Tensor) -> Torch<bool> {
+        if is_integer(x.kind()) {
+            return Ok(false);
+        }
+        let _ = match *self {
+            Self::Relu => x.f_relu_()?,
+            Self::Clip(low, high) => x.f_clamp_(low, high)?,
+            Self::Sigmoid => x.f_sigmoid_()?,
+            Self::Tanh => x.f_tanh_()?,
+            Self::HardSwish => x.f_hardswish_()?,
+            Self::Gelu => x.f_gelu_("none")?,
+            Self::GeluTanh => x.f_gelu_("tanh")?,
+            Self::Mish => x.f_mish_()?,
+            Self::Swish(1.0) => x.f_silu_()?,
+            _ => return Ok(false),
+        };
+        Ok(true)
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        match *self {
+            Self::Relu => Some(Bounds { low: 0.0, high: f64::INFINITY, open: true }),
+            Self::Clip(low, high) => Some(Bounds { low, high, open: false }),
+            _ => None,
+        }
+    }
+
+    fn function(&self) -> Option<Function> {
+        Some(*self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Conv and ConvTranspose.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
@@ -81,9 +81,9 @@ struct Convolution {
     groups: i64,
 }
 
-impl Linear for Convolution {
-    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (mut x, lead) = fold_lanes(x[0])?;
+impl Convolution {
+    fn convolved(&self, x: &Tensor, bias: Option<&Tensor>) -> Torch<Vec<Tensor>> {
+        let (mut x, lead) = fold_lanes(x)?;
         let w = &self.window;
         let padding: Vec<i64> = if w.is_symmetric() {
             w.begin.clone()
@@ -91,12 +91,22 @@ impl Linear for Convolution {
             x = pad::zeros(&x, &w.begin, &w.end)?;
             vec![0; w.begin.len()]
         };
-        let none = None::<&Tensor>;
         let y = match w.kernel.len() {
-            1 => x.f_conv1d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
-            _ => x.f_conv2d(&self.weight, none, &w.strides, &padding, &w.dilations, self.groups)?,
+            1 => x.f_conv1d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
+            _ => x.f_conv2d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
         };
         Ok(vec![unfold_lanes(y, lead)?])
+    }
+}
+
+impl Linear for Convolution {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        self.convolved(x[0], None)
+    }
+
+    fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let bias = self.offset.as_ref().map(|offset| offset.f_reshape([-1])).transpose()?;
+        self.convolved(x[0], bias.as_ref())
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -162,6 +172,12 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
     let flow = window.flow();
+    // In the order of memory of the stacks, so that it is not put into it at every call.
+    let weight = if shape.len() == 4 && weight.kind() == Kind::Float {
+        weight.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?
+    } else {
+        weight
+    };
     Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
 }
 

@@ -4,7 +4,7 @@ use tch::{TchError, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
+use crate::graph::operator::{AttentionPart, Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
 
 fn built(operator: Operator, flow: Flow) -> Build {
     Ok(Built { operator, flow })
@@ -61,6 +61,14 @@ impl Linear for MatrixMap {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn matrix(&self) -> Option<Tensor> {
+        let s = &self.sides;
+        let plain =
+            self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.transposed == [false; 2] && s.factor == 1.0;
+        let size = self.constant.size();
+        if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
+    }
 }
 
 /// Both sides vary.
@@ -87,6 +95,12 @@ impl Differentiable for MatrixProduct {
             (None, None) => return Err(TchError::Torch("a tangent was asked for, and no input moves".into())),
         };
         Ok(vec![self.sides.result(product)?])
+    }
+
+    fn attention_part(&self) -> Option<AttentionPart> {
+        let s = &self.sides;
+        let plain = s.ranks[0] == s.ranks[1] && s.ranks[0] >= 3 && s.transposed == [false; 2] && s.factor == 1.0;
+        plain.then_some(AttentionPart::Product)
     }
 }
 
@@ -159,6 +173,57 @@ impl Linear for Dense {
     fn is_fresh(&self) -> bool {
         true
     }
+}
+
+/// x·W + c along the last axis, then a transposition.
+#[derive(Debug)]
+struct Affine {
+    weight: Tensor,
+    /// The bias as it broadcasts against the output.
+    offset: Tensor,
+    /// The order of the axes behind the lanes; none where they stay.
+    turn: Option<Vec<i64>>,
+}
+
+impl Affine {
+    fn turned(&self, y: Tensor) -> Torch<Tensor> {
+        let Some(turn) = &self.turn else { return Ok(y) };
+        let lead = (y.dim() - turn.len()) as i64;
+        let order: Vec<i64> = (0..lead).chain(turn.iter().map(|a| a + lead)).collect();
+        y.f_permute(order)
+    }
+}
+
+impl Linear for Affine {
+    fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        // The bias is added in place behind it: one call for both is slower, as it first writes the bias everywhere.
+        Ok(vec![self.turned(x[0].f_matmul(&self.weight)?)?])
+    }
+
+    fn offset(&self) -> Option<&Tensor> {
+        Some(&self.offset)
+    }
+
+    fn is_fresh(&self) -> bool {
+        true
+    }
+}
+
+/// The operator x·W + c along the last axis, for W of shape `[inputs, outputs]` and c of shape `[outputs]`; then, with
+/// `turn`, the axes behind the lanes in that order.
+///
+/// # Errors
+/// When sizes do not fit.
+pub fn affine(weight: &Tensor, bias: &Tensor, turn: Option<Vec<i64>>) -> Torch<Operator> {
+    let offset = match &turn {
+        Some(turn) => {
+            let last = turn.len() as i64 - 1;
+            let shape: Vec<i64> = turn.iter().map(|&a| if a == last { bias.size()[0] } else { 1 }).collect();
+            bias.f_view(shape.as_slice())?
+        }
+        None => bias.shallow_clone(),
+    };
+    Ok(Operator::Linear(Box::new(Affine { weight: weight.shallow_clone(), offset, turn })))
 }
 
 /// α·A'·B' + β·C where more than A varies.

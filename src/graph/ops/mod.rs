@@ -7,6 +7,7 @@ mod convolution;
 mod creation;
 mod cumulative;
 mod expansion;
+mod fused;
 mod grid_sample;
 mod listing;
 mod local_response;
@@ -23,9 +24,12 @@ mod scatter;
 mod selection;
 mod softmax;
 
+pub use activation::Function;
 pub use creation::create;
 pub use expansion::Expand;
+pub use fused::head_attention;
 pub use listing::{OPERATORS_SCHEMA_VERSION, OperatorList, OperatorRow, RefusedRow};
+pub use matrix::affine;
 pub use pooling::MaxPool;
 pub use softmax::Softmax;
 

@@ -4,6 +4,7 @@
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
+use crate::graph::lanes;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Torch};
 
@@ -141,8 +142,18 @@ impl Differentiable for Standardize {
 
     fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let (Some(axes), [Some(dx)]) = (self.native_axes(x[0]), dx) else { return Ok(None) };
+        let n = axes.iter().product();
+        if lanes::can_loop_over(x[0]) && n > 0 {
+            let (scale, bias) = (self.scale.as_ref(), self.bias.as_ref());
+            let (value, mean, inverse) = x[0].f_native_layer_norm(axes.as_slice(), scale, bias, self.epsilon)?;
+            let Stack { whole, mut y, dy } = Stack::new(&x[0].size(), dx.size()[0], &value)?;
+            y.f_copy_(&value)?;
+            let scale = scale.map(Tensor::f_contiguous).transpose()?;
+            lanes::layer_norm_tangent(&dy, dx, x[0], (&mean, &inverse), scale.as_ref(), n)?;
+            return Ok(Some(vec![whole]));
+        }
         let none = None::<&Tensor>;
-        let (normalized, _, inverse) = x[0].f_native_layer_norm(axes, none, none, self.epsilon)?;
+        let (normalized, _, inverse) = x[0].f_native_layer_norm(axes.as_slice(), none, none, self.epsilon)?;
         let (value, slope) = match &self.scale {
             Some(scale) => (normalized.f_mul(scale)?, inverse.f_mul(scale)?),
             None => (normalized.shallow_clone(), inverse),

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
+use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::activation::is_integer;
@@ -186,6 +186,12 @@ impl MaxPool {
         Self { pool, indices: None }
     }
 
+    /// Whether libtorch's own padding does: the same on both sides, and half a window at most.
+    fn pads_itself(&self) -> bool {
+        let (w, end) = (&self.pool.window, &self.pool.end);
+        w.begin == *end && w.begin.iter().zip(&w.kernel).all(|(&pad, &taps)| 2 * pad <= taps)
+    }
+
     fn pooled(&self, x: &Tensor) -> Torch<(Tensor, Tensor, [i64; 2])> {
         let (x, lead) = self.pool.folded(x, f64::NEG_INFINITY)?;
         let w = &self.pool.window;
@@ -243,6 +249,34 @@ impl Differentiable for MaxPool {
             outputs.push(places.f_zeros_like()?.f_expand([&[tangents], places.size().as_slice()].concat(), false)?);
         }
         Ok(outputs)
+    }
+
+    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+        let [Some(dx)] = dx else { return Ok(None) };
+        let strides = x[0].stride();
+        let channels_last = strides.len() == 5 && strides[2] == 1 && x[0].size()[2] > 1 && dx.stride()[3] == 1;
+        if self.indices.is_some() || self.pool.lifted || !channels_last || !self.pads_itself() {
+            return Ok(None);
+        }
+        // Everything stays in channels-last memory: a tangent is picked where the maximum was, channels side by side.
+        let w = &self.pool.window;
+        let (flat, lead) = fold_lanes(x[0])?;
+        let (value, index) = flat.f_max_pool2d_with_indices(&w.kernel, &w.strides, &w.begin, &w.dilations, false)?;
+        let value = unfold_lanes(value, lead)?;
+        let tangents = dx.size()[0];
+        let Stack { whole, mut y, dy } = Stack::new(&value.size(), tangents, &value)?;
+        y.f_copy_(&value)?;
+        // [tangents, lanes·batch, rows·columns, channels]
+        let channels_behind =
+            |t: &Tensor| -> Torch<Tensor> { t.f_flatten(1, 2)?.f_permute([0, 1, 3, 4, 2])?.f_flatten(2, 3) };
+        let index = index.f_permute([0, 2, 3, 1])?.f_flatten(1, 2)?.f_unsqueeze(0)?;
+        let (from, to) = (channels_behind(dx)?, channels_behind(&dy)?);
+        if to.data_ptr() == dy.data_ptr() {
+            let _ = from.f_gather_out(&to, 2, &index.f_expand(to.size(), false)?, false)?;
+        } else {
+            return Ok(None);
+        }
+        Ok(Some(vec![whole]))
     }
 
     fn max_window(&self) -> Option<&Window> {

@@ -135,6 +135,10 @@ impl Linear for Permutation {
     fn selects(&self) -> bool {
         true
     }
+
+    fn permutation(&self) -> Option<&[i64]> {
+        Some(&self.axes)
+    }
 }
 
 /// Transpose: reverses the axes unless `perm` says otherwise.

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Operator, Point, Stack, Torch};
+use crate::graph::operator::{AttentionPart, Differentiable, Operator, Point, Stack, Torch};
 
 /// Softmax along an axis, of a view of x.
 #[derive(Debug)]
@@ -64,6 +64,10 @@ impl Differentiable for Softmax {
         let mean = dy.f_sum_dim_intlist([self.axis].as_slice(), true, None::<Kind>)?;
         let _ = dy.f_addcmul_(&y, &mean.f_neg()?)?;
         Ok(Some(vec![whole]))
+    }
+
+    fn attention_part(&self) -> Option<AttentionPart> {
+        (self.axis == -1 && !self.logarithm).then_some(AttentionPart::Softmax)
     }
 }
 

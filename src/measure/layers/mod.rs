@@ -11,6 +11,7 @@
 //! Under generators other than translations the first part holds, beside aliasing, what an operator does to the
 //! symmetry on a continuous plane: a kernel of three taps does not turn with the image.
 
+mod agreement;
 mod class;
 mod graph;
 mod parts;
@@ -33,8 +34,10 @@ use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part
 use super::lee::{LeeError, Output, OutputAction, choose_output};
 use crate::graph::layout::Layout;
 
+pub use agreement::agreements;
 pub use plan::{Grouping, module_of};
 
+use super::statistics::{effective_count, jackknife, mean, standard_error};
 use parts::Actor;
 use plan::{Plan, PlanOptions};
 use probes::{Defects, Samples};
@@ -372,6 +375,17 @@ impl<'a> LayerMeter<'a> {
         self.plan.layers.iter().zip(&self.sums).map(|(layer, sums)| (layer.name.as_str(), sums.contribution.as_slice()))
     }
 
+    /// Image by image, the sum of the contributions of the layers that `counts`.
+    fn class_per_image(&self, counts: impl Fn(LayerClass) -> bool) -> Vec<f64> {
+        let mut sums = vec![0.0; self.images()];
+        for (layer, values) in self.plan.layers.iter().zip(&self.sums) {
+            if counts(layer.class) {
+                sums.iter_mut().zip(&values.contribution).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        sums
+    }
+
     /// ‖L‖², image by image.
     pub fn totals(&self) -> &[f64] {
         &self.totals
@@ -437,16 +451,30 @@ impl<'a> LayerMeter<'a> {
             })
             .collect();
         let sum: f64 = layers.iter().map(|l| l.contribution).sum();
+        let everything = self.class_per_image(|_| true);
         let by_type = self
             .classes
             .iter()
             .map(|(class, sums)| {
                 let of = || layers.iter().filter(|l| l.class == *class);
                 let contribution: f64 = of().map(|l| l.contribution).sum();
+                let own = self.class_per_image(|other| other == *class);
+                let whole = (own.iter().sum::<f64>(), everything.iter().sum::<f64>());
+                let shares: Vec<f64> =
+                    own.iter().zip(&everything).filter(|(_, of)| **of > 0.0).map(|(own, of)| own / of).collect();
+                let share_by_image = (!shares.is_empty() && shares.len() == own.len()).then(|| mean(&shares));
+                let share_without = |image: usize| {
+                    let rest = whole.1 - everything[image];
+                    (rest > 0.0).then(|| (whole.0 - own[image]) / rest)
+                };
                 let result = ClassSum {
                     layers: of().count(),
                     contribution,
+                    sem: standard_error(&own, contribution),
                     share: (sum > 0.0).then(|| contribution / sum),
+                    share_sem: jackknife(own.len(), share_without),
+                    share_by_image,
+                    share_by_image_sem: share_by_image.and_then(|mean| standard_error(&shares, mean)),
                     joint: sums.joint / images,
                     signed_share: of().map(|l| l.signed_share).sum(),
                 };
@@ -463,16 +491,11 @@ impl<'a> LayerMeter<'a> {
             },
             total,
             total_sem: standard_error(&self.totals, total),
+            images_effective: effective_count(&self.totals),
             layers,
             by_type,
         }
     }
-}
-
-fn standard_error(values: &[f64], mean: f64) -> Option<f64> {
-    let n = values.len() as f64;
-    let spread: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (spread / (n - 1.0) / n).sqrt())
 }
 
 fn floats(x: &Tensor) -> Result<Vec<f64>, tch::TchError> {

@@ -1,0 +1,332 @@
+// Loops over lanes for which libtorch has no operator of one pass.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+// The widest registers of the machine, whatever the compiler's default is. (`arch=` with the name of a processor would
+// mean that processor alone.)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EVERY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#else
+#define EVERY_WIDTH
+#endif
+
+namespace {
+
+// One row of the tangent of layer norm: with x^ = (x - mean) / sigma,
+// out = scale * (dx - mean(dx) - x^ * mean(x^ * dx)) / sigma.
+template <typename T>
+inline __attribute__((always_inline)) void row(T* out, const T* dx, const T* x, T mean, T inverse, const T* scale, int64_t n) {
+  T sum = 0, along = 0;
+#pragma omp simd reduction(+ : sum, along)
+  for (int64_t i = 0; i < n; ++i) {
+    sum += dx[i];
+    along += dx[i] * ((x[i] - mean) * inverse);
+  }
+  sum /= static_cast<T>(n);
+  along /= static_cast<T>(n);
+  if (scale) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = (dx[i] - sum - (x[i] - mean) * inverse * along) * (inverse * scale[i]);
+    }
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = (dx[i] - sum - (x[i] - mean) * inverse * along) * inverse;
+    }
+  }
+}
+
+EVERY_WIDTH void row_of(float* out, const float* dx, const float* x, float mean, float inverse, const float* scale, int64_t n) {
+  row(out, dx, x, mean, inverse, scale, n);
+}
+
+EVERY_WIDTH void row_of(double* out, const double* dx, const double* x, double mean, double inverse, const double* scale, int64_t n) {
+  row(out, dx, x, mean, inverse, scale, n);
+}
+
+template <typename T>
+void rows_of(T* out, const T* dx, const T* x, const T* mean, const T* inverse, const T* scale, int64_t tangents, int64_t rows, int64_t n) {
+  // All tangents of a row while its values are near.
+#pragma omp parallel for if (tangents * rows * n > 32768)
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t t = 0; t < tangents; ++t) {
+      const int64_t at = (t * rows + r) * n;
+      row_of(out + at, dx + at, x + r * n, mean[r], inverse[r], scale, n);
+    }
+  }
+}
+
+// min(max(x, low), high) of n values, and their tangents where the bounds are not passed; where low is open, also not
+// where it is reached. out may be x.
+template <typename T>
+inline __attribute__((always_inline)) void clip(T* out, const T* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, T low, T high, bool open) {
+  for (int64_t t = 1; t <= tangents; ++t) {
+    T* to = out + t * n;
+    const T* from = x + t * n;
+    // One choice after the other: compilers do not make vectors of a choice by both.
+    if (open) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        const T above = x[i] > low ? from[i] : T(0);
+        to[i] = x[i] <= high ? above : T(0);
+      }
+    } else {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        const T above = x[i] >= low ? from[i] : T(0);
+        to[i] = x[i] <= high ? above : T(0);
+      }
+    }
+  }
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) {
+    const T v = x[i] < low ? low : x[i];
+    out[i] = v > high ? high : v;
+  }
+}
+
+EVERY_WIDTH void clip_of(float* out, const float* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, float low, float high, bool open) {
+  clip(out, x, tangents, n, begin, end, low, high, open);
+}
+
+EVERY_WIDTH void clip_of(double* out, const double* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, double low, double high, bool open) {
+  clip(out, x, tangents, n, begin, end, low, high, open);
+}
+
+template <typename T>
+void clip_all(T* out, const T* x, int64_t tangents, int64_t n, T low, T high, bool open) {
+  // Pieces whose values stay in the nearest cache until all tangents have seen them.
+  const int64_t piece = 2048, pieces = (n + piece - 1) / piece;
+#pragma omp parallel for if ((tangents + 1) * n > 32768)
+  for (int64_t p = 0; p < pieces; ++p) {
+    const int64_t begin = p * piece, end = begin + piece < n ? begin + piece : n;
+    clip_of(out, x, tangents, n, begin, end, low, high, open);
+  }
+}
+
+// Sixteen singles or eight doubles.
+template <typename T>
+struct Wide;
+template <>
+struct Wide<float> {
+  typedef float type __attribute__((vector_size(64), aligned(4), may_alias));
+  static constexpr int64_t entries = 16;
+};
+template <>
+struct Wide<double> {
+  typedef double type __attribute__((vector_size(64), aligned(8), may_alias));
+  static constexpr int64_t entries = 8;
+};
+
+// A product of matrices: A [rows, depth] with unit steps along its rows, B [depth, columns] likewise.
+template <typename T>
+struct Pair {
+  const T* a;
+  int64_t a_row;
+  const T* b;
+  int64_t b_row;
+  int64_t depth;
+};
+
+// R rows and C vectors of columns of the sum of products, in registers.
+template <typename T, int R, int C>
+inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const Pair<T>* pairs, int count) {
+  using V = typename Wide<T>::type;
+  constexpr int64_t W = Wide<T>::entries;
+  V sum[R][C] = {};
+  for (int p = 0; p < count; ++p) {
+    const Pair<T>& pair = pairs[p];
+    for (int64_t k = 0; k < pair.depth; ++k) {
+      V b[C];
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) b[c] = *reinterpret_cast<const V*>(pair.b + k * pair.b_row + c * W);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const T a = pair.a[r * pair.a_row + k];
+#pragma GCC unroll 8
+        for (int c = 0; c < C; ++c) sum[r][c] += a * b[c];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) *reinterpret_cast<V*>(out + r * out_row + c * W) = sum[r][c];
+  }
+}
+
+template <typename T, int C>
+inline __attribute__((always_inline)) void column(T* out, int64_t out_row, int64_t rows, const Pair<T>* pairs, int count) {
+  constexpr int R = 6;
+  Pair<T> now[2] = {pairs[0], pairs[count - 1]};
+  int64_t r = 0;
+  for (; r + R <= rows; r += R) {
+    tile<T, R, C>(out + r * out_row, out_row, now, count);
+    for (int p = 0; p < count; ++p) now[p].a += R * now[p].a_row;
+  }
+  for (; r < rows; ++r) {
+    tile<T, 1, C>(out + r * out_row, out_row, now, count);
+    for (int p = 0; p < count; ++p) now[p].a += now[p].a_row;
+  }
+}
+
+// out [rows, columns] = the sum of one or two products; columns in whole vectors.
+template <typename T>
+inline __attribute__((always_inline)) void products(T* out, int64_t out_row, int64_t rows, int64_t columns, const Pair<T>* pairs, int count) {
+  constexpr int64_t W = Wide<T>::entries;
+  for (int64_t c = 0; c < columns;) {
+    Pair<T> now[2] = {pairs[0], pairs[count - 1]};
+    for (int p = 0; p < count; ++p) now[p].b += c;
+    const int64_t left = (columns - c) / W;
+    if (left >= 4) {
+      column<T, 4>(out + c, out_row, rows, now, count);
+      c += 4 * W;
+    } else if (left >= 2) {
+      column<T, 2>(out + c, out_row, rows, now, count);
+      c += 2 * W;
+    } else {
+      column<T, 1>(out + c, out_row, rows, now, count);
+      c += W;
+    }
+  }
+}
+
+// One operand of an attention: where its values and tangents lie.
+template <typename T>
+struct Operand {
+  const T* x;
+  const T* dx;           // null where it does not move
+  int64_t row;           // between rows of a matrix, whose entries lie side by side
+  int64_t dx_row;
+  int64_t tangent;       // between tangents
+  const int64_t* at;     // of each group's values
+  const int64_t* dx_at;  // of each group's tangents
+};
+
+template <typename T>
+struct Attention {
+  Operand<T> q, k, v;  // [n, d], [m, d], [m, e]
+  const T* p;          // weights [groups, n, m]
+  T* out;              // tangents of the output
+  int64_t out_row, out_tangent;
+  const int64_t* out_at;
+  int64_t groups, tangents, n, m, d, e;
+  T scale;
+};
+
+// The transpose of [m, d] with rows of `wide` entries, of which those behind m are 0.
+template <typename T>
+inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row, int64_t m, int64_t d, int64_t wide) {
+  for (int64_t j = 0; j < m; ++j) {
+    for (int64_t i = 0; i < d; ++i) out[i * wide + j] = x[j * row + i];
+  }
+}
+
+// The tangents of one group: dS = dQ K' + Q dK', dP = s P (dS - sum P dS), dY = dP V + P dV.
+template <typename T>
+inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, T* buffer) {
+  constexpr int64_t W = Wide<T>::entries;
+  const int64_t wide = (a.m + W - 1) / W * W;
+  T *kt = buffer, *dkt = kt + a.d * wide, *p = dkt + a.d * wide, *s = p + a.n * wide;
+  turn(kt, a.k.x + a.k.at[g], a.k.row, a.m, a.d, wide);
+  for (int64_t i = 0; i < a.n; ++i) std::memcpy(p + i * wide, a.p + (g * a.n + i) * a.m, a.m * sizeof(T));
+  for (int64_t t = 0; t < a.tangents; ++t) {
+    Pair<T> pairs[2];
+    int count = 0;
+    if (a.q.dx) pairs[count++] = {a.q.dx + a.q.dx_at[g] + t * a.q.tangent, a.q.dx_row, kt, wide, a.d};
+    if (a.k.dx) {
+      turn(dkt, a.k.dx + a.k.dx_at[g] + t * a.k.tangent, a.k.dx_row, a.m, a.d, wide);
+      pairs[count++] = {a.q.x + a.q.at[g], a.q.row, dkt, wide, a.d};
+    }
+    const bool weights_move = count > 0;
+    if (weights_move) {
+      products(s, wide, a.n, wide, pairs, count);
+      for (int64_t i = 0; i < a.n; ++i) {
+        T *ds = s + i * wide, mean = 0;
+        const T* w = p + i * wide;
+#pragma omp simd reduction(+ : mean)
+        for (int64_t j = 0; j < wide; ++j) mean += w[j] * ds[j];
+#pragma omp simd
+        for (int64_t j = 0; j < wide; ++j) ds[j] = a.scale * w[j] * (ds[j] - mean);
+      }
+    }
+    count = 0;
+    if (weights_move) pairs[count++] = {s, wide, a.v.x + a.v.at[g], a.v.row, a.m};
+    if (a.v.dx) pairs[count++] = {p, wide, a.v.dx + a.v.dx_at[g] + t * a.v.tangent, a.v.dx_row, a.m};
+    products(a.out + a.out_at[g] + t * a.out_tangent, a.out_row, a.n, a.e, pairs, count);
+  }
+}
+
+EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, float* buffer) { attend(a, g, buffer); }
+EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, double* buffer) { attend(a, g, buffer); }
+
+// While it lives, numbers too small for full precision count as 0. Masked weights are such numbers, e^-100, and each
+// operation on one costs a hundred others.
+class NoTinyNumbers {
+ public:
+#ifdef __SSE2__
+  NoTinyNumbers() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+  ~NoTinyNumbers() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#endif
+};
+
+template <typename T>
+int attend_all(const Attention<T>& a) {
+  const int64_t wide = (a.m + 15) / 16 * 16;
+  const size_t bytes = sizeof(T) * static_cast<size_t>(2 * (a.d + a.n) * wide);
+  int failed = 0;
+#pragma omp parallel reduction(| : failed)
+  {
+    const NoTinyNumbers none;
+    // Zeros behind the last column stay zeros.
+    T* buffer = static_cast<T*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+    if (buffer) std::memset(buffer, 0, bytes);
+    failed |= buffer == nullptr;
+#pragma omp for
+    for (int64_t g = 0; g < a.groups; ++g) {
+      if (buffer) attend_of(a, g, buffer);
+    }
+    std::free(buffer);
+  }
+  return failed;
+}
+
+}  // namespace
+
+extern "C" {
+
+// The tangents of softmax(s Q K' + c) V for small matrices, group by group; returns 0, or 1 where memory is short.
+int aliascope_attention_f32(const Attention<float>* attention) { return attend_all(*attention); }
+int aliascope_attention_f64(const Attention<double>* attention) { return attend_all(*attention); }
+
+// A stack of values [n] and tangents [tangents, n] through min(max(x, low), high); `open` says whether the derivative at
+// low is 0. out is x, or apart from it.
+void aliascope_clip_f32(float* out, const float* x, int64_t tangents, int64_t n, double low, double high, int open) {
+  clip_all(out, x, tangents, n, static_cast<float>(low), static_cast<float>(high), open != 0);
+}
+
+void aliascope_clip_f64(double* out, const double* x, int64_t tangents, int64_t n, double low, double high, int open) {
+  clip_all(out, x, tangents, n, low, high, open != 0);
+}
+
+// Tangents [tangents, rows, n] of the layer norm of x [rows, n] with its rows' mean and 1/sigma; scale [n] may be null.
+void aliascope_layer_norm_tangent_f32(float* out, const float* dx, const float* x, const float* mean, const float* inverse, const float* scale, int64_t tangents, int64_t rows, int64_t n) {
+  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
+}
+
+void aliascope_layer_norm_tangent_f64(double* out, const double* dx, const double* x, const double* mean, const double* inverse, const double* scale, int64_t tangents, int64_t rows, int64_t n) {
+  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
+}
+}

@@ -1,0 +1,310 @@
+//! Loops over lanes for which libtorch has no operator of one pass; lanes.cpp has them.
+
+use std::ffi::c_void;
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::operator::Torch;
+
+unsafe extern "C" {
+    fn aliascope_layer_norm_tangent_f32(
+        out: *mut c_void,
+        dx: *const c_void,
+        x: *const c_void,
+        mean: *const c_void,
+        inverse: *const c_void,
+        scale: *const c_void,
+        tangents: i64,
+        rows: i64,
+        n: i64,
+    );
+    fn aliascope_layer_norm_tangent_f64(
+        out: *mut c_void,
+        dx: *const c_void,
+        x: *const c_void,
+        mean: *const c_void,
+        inverse: *const c_void,
+        scale: *const c_void,
+        tangents: i64,
+        rows: i64,
+        n: i64,
+    );
+    fn aliascope_clip_f32(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
+    fn aliascope_clip_f64(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
+    fn aliascope_attention_f32(attention: *const RawAttention<f32>) -> i32;
+    fn aliascope_attention_f64(attention: *const RawAttention<f64>) -> i32;
+}
+
+/// As lanes.cpp has it.
+#[repr(C)]
+struct RawOperand {
+    x: *const c_void,
+    dx: *const c_void,
+    row: i64,
+    dx_row: i64,
+    tangent: i64,
+    at: *const i64,
+    dx_at: *const i64,
+}
+
+/// As lanes.cpp has it.
+#[repr(C)]
+struct RawAttention<T> {
+    q: RawOperand,
+    k: RawOperand,
+    v: RawOperand,
+    p: *const c_void,
+    out: *mut c_void,
+    out_row: i64,
+    out_tangent: i64,
+    out_at: *const i64,
+    groups: i64,
+    tangents: i64,
+    n: i64,
+    m: i64,
+    d: i64,
+    e: i64,
+    scale: T,
+}
+
+/// Whether the loops can run on tensors like this one.
+pub fn can_loop_over(x: &Tensor) -> bool {
+    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::Double)
+}
+
+/// Where the matrices of a tensor begin, `[…, rows, columns]`, in order.
+fn matrices(x: &Tensor) -> Vec<i64> {
+    let (size, strides) = (x.size(), x.stride());
+    let lead = size.len() - 2;
+    let mut at = vec![0];
+    for (n, stride) in size[..lead].iter().zip(&strides[..lead]) {
+        at = at.iter().flat_map(|begin| (0..*n).map(move |i| begin + i * stride)).collect();
+    }
+    at
+}
+
+/// An operand's values `[…, rows, columns]` and tangents `[tangents, …, rows, columns]`.
+struct Places<'a> {
+    x: &'a Tensor,
+    dx: Option<&'a Tensor>,
+    at: Vec<i64>,
+    dx_at: Vec<i64>,
+}
+
+impl<'a> Places<'a> {
+    /// None where entries of a row do not lie side by side.
+    fn new(x: &'a Tensor, dx: Option<&'a Tensor>) -> Torch<Option<Self>> {
+        let unit = |t: &Tensor| t.stride().last() == Some(&1);
+        if !unit(x) || !dx.is_none_or(unit) {
+            return Ok(None);
+        }
+        let dx_at = dx.map_or(Ok(Vec::new()), |dx| Ok::<_, TchError>(matrices(&dx.f_select(0, 0)?)))?;
+        Ok(Some(Self { x, dx, at: matrices(x), dx_at }))
+    }
+
+    fn raw(&self) -> RawOperand {
+        let row = |t: &Tensor| t.stride()[t.dim() - 2];
+        RawOperand {
+            x: self.x.data_ptr().cast_const(),
+            dx: self.dx.map_or(std::ptr::null(), |dx| dx.data_ptr().cast_const()),
+            row: row(self.x),
+            dx_row: self.dx.map_or(0, row),
+            tangent: self.dx.map_or(0, |dx| dx.stride()[0]),
+            at: self.at.as_ptr(),
+            dx_at: self.dx_at.as_ptr(),
+        }
+    }
+}
+
+/// The tangents of softmax(s·QKᵀ + c)·V where each matrix is small: for Q `[…, n, d]`, K `[…, m, d]` and V `[…, m, e]`
+/// with their tangents, `[tangents, …]` in front, and the weights P = softmax(…), `[groups, n, m]`, into `out`, which is
+/// `[tangents, …, n, e]`. False where memory does not lie as the loop needs it, and then nothing is touched.
+///
+/// # Errors
+/// When memory is short.
+pub fn attention_tangent(
+    out: &Tensor,
+    operands: [(&Tensor, Option<&Tensor>); 3],
+    p: &Tensor,
+    scale: f64,
+) -> Torch<bool> {
+    let [(q, dq), (k, dk), (v, dv)] = operands;
+    let kind = q.kind();
+    let last = |t: &Tensor| [t.size()[t.dim() - 2], t.size()[t.dim() - 1]];
+    let ([n, d], [m, other], [rows, e]) = (last(q), last(k), last(v));
+    let tangents = out.size()[0];
+    let groups = |t: &Tensor| t.size()[..t.dim() - 2].iter().product::<i64>();
+    let moving = [dq, dk, dv];
+    let all = [Some(q), Some(k), Some(v), Some(p), Some(out), dq, dk, dv];
+    let fits = all.iter().flatten().all(|t| t.kind() == kind && can_loop_over(t) && t.dim() >= 3)
+        && moving.iter().any(Option::is_some)
+        && [(q, dq), (k, dk), (v, dv)].iter().all(|(x, dx)| {
+            dx.is_none_or(|dx| dx.size()[0] == tangents && dx.size()[1..] == x.size())
+        })
+        && (d, m) == (other, rows)
+        && [k, v].iter().all(|t| groups(t) == groups(q))
+        && p.is_contiguous()
+        && p.size() == [groups(q), n, m]
+        && last(out) == [n, e]
+        && groups(out) == tangents * groups(q)
+        && out.stride().last() == Some(&1)
+        // Columns of the output in whole vectors, and what the buffers hold in the cache.
+        && e % 16 == 0
+        && n <= LONGEST
+        && m <= LONGEST;
+    if !fits || tangents == 0 || groups(q) == 0 {
+        return Ok(false);
+    }
+    let (Some(q), Some(k), Some(v)) = (Places::new(q, dq)?, Places::new(k, dk)?, Places::new(v, dv)?) else {
+        return Ok(false);
+    };
+    let out_at = matrices(&out.f_select(0, 0)?);
+    macro_rules! run {
+        ($run:ident, $scale:expr) => {{
+            let raw = RawAttention {
+                q: q.raw(),
+                k: k.raw(),
+                v: v.raw(),
+                p: p.data_ptr().cast_const(),
+                out: out.data_ptr(),
+                out_row: out.stride()[out.dim() - 2],
+                out_tangent: out.stride()[0],
+                out_at: out_at.as_ptr(),
+                groups: out_at.len() as i64,
+                tangents,
+                n,
+                m,
+                d,
+                e,
+                scale: $scale,
+            };
+            // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one
+            // entry per group, and outlive the call; rows lie side by side; `out` is memory of its own.
+            unsafe { $run(&raw const raw) }
+        }};
+    }
+    let failed = match kind {
+        Kind::Double => run!(aliascope_attention_f64, scale),
+        _ => run!(aliascope_attention_f32, scale as f32),
+    };
+    if failed == 0 { Ok(true) } else { Err(TchError::Torch("no memory for an attention".to_owned())) }
+}
+
+/// The longest rows for which an attention goes by our own loops: beyond, libtorch's products are faster.
+const LONGEST: i64 = 256;
+
+/// Whether the lanes of a stack lie one behind the other, each in one piece.
+fn is_dense(stack: &Tensor) -> bool {
+    let (size, strides) = (stack.size(), stack.stride());
+    let mut axes: Vec<(i64, i64)> = strides.iter().copied().zip(size.iter().copied()).skip(1).collect();
+    axes.retain(|&(_, n)| n != 1);
+    axes.sort_unstable();
+    let mut entries = 1;
+    for (stride, n) in axes {
+        if stride != entries {
+            return false;
+        }
+        entries *= n;
+    }
+    size[0] == 1 || strides[0] == entries
+}
+
+/// A clip between bounds, whose derivative is 1 between them and on them, or with `open` on the upper one alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// The lower bound; may be −∞.
+    pub low: f64,
+    /// The upper bound; may be ∞.
+    pub high: f64,
+    /// Whether the derivative at the lower bound is 0.
+    pub open: bool,
+}
+
+/// Values and tangents of a stack, `[images·(1 + tangents), …]`, through a clip, into a stack of the same order of memory
+/// that has as many lanes at least and may be the same; false where memory is not such, and then nothing is touched.
+pub fn clip(out: &Tensor, stack: &Tensor, images: i64, tangents: i64, bounds: Bounds) -> bool {
+    let (size, lanes) = (stack.size(), images * (1 + tangents));
+    let kind = stack.kind();
+    let fits = can_loop_over(stack)
+        && can_loop_over(out)
+        && out.kind() == kind
+        && size[0] == lanes
+        && out.size()[0] >= lanes
+        && out.size()[1..] == size[1..]
+        && out.stride() == stack.stride()
+        && is_dense(stack);
+    let n = images * size[1..].iter().product::<i64>();
+    let run = match kind {
+        Kind::Float if fits => aliascope_clip_f32,
+        Kind::Double if fits => aliascope_clip_f64,
+        _ => return false,
+    };
+    // SAFETY: both are of this kind, on the CPU, and have n entries for the values and each tangent, one behind the other;
+    // entries are read before they are written, so that both may be the same memory.
+    unsafe {
+        run(
+            out.data_ptr(),
+            stack.data_ptr().cast_const(),
+            tangents,
+            n,
+            bounds.low,
+            bounds.high,
+            i32::from(bounds.open),
+        );
+    }
+    true
+}
+
+/// The tangents of layer norm over the last `n` entries, with x̂ = (x − mean)·inverse:
+/// out = scale·inverse·(dx − mean(dx) − x̂·mean(x̂·dx)).
+///
+/// `out` and `dx` are `[tangents, …]` in front of the shape of `x`, `mean` and `inverse` have one entry per row, `scale`
+/// has n; all lie in one piece of memory, in order, but `dx` and `x`, which are copied where they do not.
+///
+/// # Errors
+/// When sizes or kinds do not fit, or memory is not in one piece.
+pub fn layer_norm_tangent(
+    out: &Tensor,
+    dx: &Tensor,
+    x: &Tensor,
+    (mean, inverse): (&Tensor, &Tensor),
+    scale: Option<&Tensor>,
+    n: i64,
+) -> Torch<()> {
+    let (dx, x) = (dx.f_contiguous()?, x.f_contiguous()?);
+    let kind = x.kind();
+    let rows = x.numel() as i64 / n.max(1);
+    let tangents = dx.size()[0];
+    let entries = |t: &Tensor| t.numel() as i64;
+    let plain = |t: &Tensor| t.kind() == kind && t.device() == Device::Cpu && t.is_contiguous();
+    let fits = [out, &dx, &x, mean, inverse].into_iter().chain(scale).all(plain)
+        && n > 0
+        && rows * n == entries(&x)
+        && entries(&dx) == tangents * rows * n
+        && entries(out) == entries(&dx)
+        && entries(mean) == rows
+        && entries(inverse) == rows
+        && scale.is_none_or(|scale| entries(scale) == n);
+    let run = match kind {
+        Kind::Float if fits => aliascope_layer_norm_tangent_f32,
+        Kind::Double if fits => aliascope_layer_norm_tangent_f64,
+        _ => return Err(TchError::Torch("the tangent of layer norm was given sizes that do not fit".to_owned())),
+    };
+    let scale = scale.map_or(std::ptr::null(), |scale| scale.data_ptr().cast_const());
+    // SAFETY: all tensors are of this kind, on the CPU, in one piece, and have as many entries as the loop touches;
+    // `out` is no input's memory, as its caller has just allocated it.
+    unsafe {
+        run(
+            out.data_ptr(),
+            dx.data_ptr().cast_const(),
+            x.data_ptr().cast_const(),
+            mean.data_ptr().cast_const(),
+            inverse.data_ptr().cast_const(),
+            scale,
+            tangents,
+            rows,
+            n,
+        );
+    }
+    Ok(())
+}

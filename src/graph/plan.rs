@@ -1,0 +1,462 @@
+//! What a run does, in order: the graph's nodes, some of them together.
+//!
+//! Exporters write GELU as five nodes, a linear layer as two and an attention as four or more, and each node passes its
+//! whole value through memory. A run that nobody watches puts such nodes together into one operator. Only values that
+//! nothing else reads may disappear; the layers of an attribution, and a run that is watched, see every node.
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use tch::{Device, Kind, Tensor};
+
+use super::network::{Step, Task, ValueInfo, Work};
+use super::operator::{AttentionPart, Operator, Torch};
+use super::ops::{Function, affine, head_attention};
+
+/// Nodes that become one operator.
+struct Group {
+    /// Their places, in order; the last makes the output.
+    members: Vec<usize>,
+    inputs: Vec<usize>,
+    /// What they are together, in ONNX's words where it has one.
+    name: &'static str,
+    operator: Operator,
+}
+
+/// A graph with links in both directions.
+struct Links<'a> {
+    steps: &'a [Step],
+    values: &'a [ValueInfo],
+    /// Per value: the step that makes it.
+    writer: Vec<Option<usize>>,
+    /// Per value: the steps that read it, and the end of the steps where it is the network's output.
+    readers: Vec<Vec<usize>>,
+    kind: Kind,
+    device: Device,
+}
+
+/// A run of all steps, node by node.
+pub(super) fn plain(steps: &[Step]) -> Vec<Task> {
+    let task = |(at, step): (usize, &Step)| Task {
+        work: Work::Node(at),
+        inputs: step.inputs.clone(),
+        outputs: step.outputs.clone(),
+        frees: step.frees.clone(),
+        may_overwrite: step.may_overwrite,
+    };
+    steps.iter().enumerate().map(task).collect()
+}
+
+/// A run in which nodes are put together; `fresh` says which values own their memory.
+///
+/// # Errors
+/// When libtorch cannot compute a constant.
+pub(super) fn together(
+    steps: &[Step],
+    values: &[ValueInfo],
+    fresh: &[bool],
+    output: usize,
+    (kind, device): (Kind, Device),
+) -> Torch<Vec<Task>> {
+    let links = Links::new(steps, values, output, (kind, device));
+    let mut taken = vec![false; steps.len()];
+    let mut groups: Vec<Option<Group>> = steps.iter().map(|_| None).collect();
+    for rule in [Links::attention, Links::gelu, Links::gated, Links::linear] {
+        for at in 0..steps.len() {
+            if taken[at] {
+                continue;
+            }
+            if let Some(group) = rule(&links, at)?
+                && group.members.iter().all(|&m| !taken[m])
+                && links.may_disappear(&group)
+            {
+                group.members.iter().for_each(|&m| taken[m] = true);
+                let last = group.members[group.members.len() - 1];
+                groups[last] = Some(group);
+            }
+        }
+    }
+    let mut fresh = fresh.to_vec();
+    let mut tasks = Vec::new();
+    for (at, group) in groups.into_iter().enumerate() {
+        let step = &steps[at];
+        let (work, inputs, outputs) = match group {
+            Some(group) => {
+                step.outputs.iter().flatten().for_each(|&id| fresh[id] = group.operator.is_fresh());
+                let first = &steps[group.members[0]].name;
+                let name = format!("{first}' to '{}", step.name);
+                (
+                    Work::Together { name, op_type: group.name, operator: group.operator },
+                    group.inputs,
+                    step.outputs.clone(),
+                )
+            }
+            None if taken[at] => continue,
+            None => (Work::Node(at), step.inputs.clone(), step.outputs.clone()),
+        };
+        tasks.push(Task { work, inputs, outputs, frees: Vec::new(), may_overwrite: false });
+    }
+    lifetimes(&mut tasks, &fresh, output);
+    Ok(tasks)
+}
+
+/// Last uses, and which inputs may be overwritten.
+fn lifetimes(tasks: &mut [Task], fresh: &[bool], output: usize) {
+    let mut readers = vec![0usize; fresh.len()];
+    let mut last = vec![None; fresh.len()];
+    readers[output] += 1;
+    for (at, task) in tasks.iter().enumerate() {
+        for &id in &task.inputs {
+            readers[id] += 1;
+            last[id] = Some(at);
+        }
+    }
+    for (at, task) in tasks.iter_mut().enumerate() {
+        if let Some(&first) = task.inputs.first() {
+            task.may_overwrite = fresh[first] && readers[first] == 1;
+        }
+        let mut frees: Vec<usize> =
+            task.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
+        frees.sort_unstable();
+        frees.dedup();
+        task.frees = frees;
+    }
+}
+
+/// A constant of one entry.
+fn single(tensor: &Tensor) -> Option<f64> {
+    let number = || tensor.f_to_kind(Kind::Double)?.f_reshape([-1])?.f_double_value(&[0]);
+    if tensor.numel() == 1 { number().ok() } else { None }
+}
+
+impl<'a> Links<'a> {
+    fn new(steps: &'a [Step], values: &'a [ValueInfo], output: usize, (kind, device): (Kind, Device)) -> Self {
+        let mut writer = vec![None; values.len()];
+        let mut readers = vec![Vec::new(); values.len()];
+        for (at, step) in steps.iter().enumerate() {
+            step.inputs.iter().for_each(|&id| readers[id].push(at));
+            step.outputs.iter().flatten().for_each(|&id| writer[id] = Some(at));
+        }
+        readers[output].push(steps.len());
+        Self { steps, values, writer, readers, kind, device }
+    }
+
+    /// Whether no value but the last is seen outside the group.
+    fn may_disappear(&self, group: &Group) -> bool {
+        let Some((_, inner)) = group.members.split_last() else { return false };
+        inner.iter().all(|&m| {
+            let read = |id: &usize| self.readers[*id].iter().all(|reader| group.members.contains(reader));
+            self.steps[m].outputs.iter().flatten().all(read)
+        })
+    }
+
+    /// The only output of a step.
+    fn output(&self, at: usize) -> Option<usize> {
+        match self.steps[at].outputs[..] {
+            [Some(id)] => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The only reader of a step's only output.
+    fn reader(&self, at: usize) -> Option<usize> {
+        match self.readers[self.output(at)?][..] {
+            [reader] if reader < self.steps.len() => Some(reader),
+            _ => None,
+        }
+    }
+
+    /// The step that makes the value, and its only input, where it has one.
+    fn before(&self, id: usize) -> Option<(usize, usize)> {
+        let at = self.writer[id]?;
+        match self.steps[at].inputs[..] {
+            [input] => Some((at, input)),
+            _ => None,
+        }
+    }
+
+    fn function(&self, at: usize) -> Option<Function> {
+        match &self.steps[at].operator {
+            Operator::Elementwise(op) => op.function(),
+            _ => None,
+        }
+    }
+
+    /// c, where the step is x ↦ c·x with one number c.
+    fn factor(&self, at: usize) -> Option<f64> {
+        let step = &self.steps[at];
+        let (Operator::Linear(op), [_]) = (&step.operator, &step.inputs[..]) else { return None };
+        let (None, [constant]) = (op.offset(), &op.constants()[..]) else { return None };
+        match step.op_type.as_str() {
+            "Mul" => single(constant),
+            "Div" => single(constant).map(|c| 1.0 / c),
+            _ => None,
+        }
+    }
+
+    /// c, where the step is x ↦ x + c.
+    fn addend(&self, at: usize) -> Option<&Tensor> {
+        let step = &self.steps[at];
+        match (&step.operator, &step.inputs[..], step.op_type.as_str()) {
+            (Operator::Linear(op), [_], "Add") => op.offset(),
+            _ => None,
+        }
+    }
+
+    /// The other factor, where the step multiplies two varying values of one shape.
+    fn times(&self, at: usize, one: usize) -> Option<usize> {
+        let step = &self.steps[at];
+        let same = |a: usize, b: usize| self.values[a].shape == self.values[b].shape;
+        match (&step.operator, &step.inputs[..], step.op_type.as_str()) {
+            (Operator::Differentiable(_), &[a, b], "Mul") if same(a, b) && a == one => Some(b),
+            (Operator::Differentiable(_), &[a, b], "Mul") if same(a, b) && b == one => Some(a),
+            _ => None,
+        }
+    }
+
+    /// Whether two numbers are the same in the run's precision.
+    fn is(&self, a: f64, b: f64) -> bool {
+        let unit = if self.kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
+        (a - b).abs() <= 2.0 * unit * b.abs()
+    }
+
+    /// x·½·(1 + erf(x/√2)), in any order.
+    fn gelu(&self, erf: usize) -> Torch<Option<Group>> {
+        Ok(self.find_gelu(erf))
+    }
+
+    fn find_gelu(&self, erf: usize) -> Option<Group> {
+        if self.function(erf)? != Function::Erf {
+            return None;
+        }
+        let (scaling, x) = self.before(self.steps[erf].inputs[0])?;
+        let one = self.reader(erf)?;
+        if !self.is(self.factor(scaling)?, FRAC_1_SQRT_2) || single(self.addend(one)?)? != 1.0 {
+            return None;
+        }
+        let mut members = vec![scaling, erf, one];
+        // What is left are x and ½, in either order, or ½·x.
+        let mut at = self.reader(one)?;
+        let mut halved = false;
+        if self.factor(at) == Some(0.5) {
+            members.push(at);
+            halved = true;
+            at = self.reader(at)?;
+        }
+        let other = self.times(at, *self.steps[*members.last()?].outputs[0].as_ref()?)?;
+        members.push(at);
+        if other != x {
+            let (half, input) = self.before(other)?;
+            if halved || input != x || self.factor(half)? != 0.5 {
+                return None;
+            }
+            members.push(half);
+            halved = true;
+        }
+        if !halved {
+            let half = self.reader(at)?;
+            if self.factor(half)? != 0.5 {
+                return None;
+            }
+            members.push(half);
+        }
+        members.sort_unstable();
+        let operator = Operator::Elementwise(Box::new(Function::Gelu));
+        Some(Group { members, inputs: vec![x], name: "Gelu", operator })
+    }
+
+    /// x·σ(ax) with the logistic function, x·hard sigmoid, x·tanh(softplus).
+    fn gated(&self, gate: usize) -> Torch<Option<Group>> {
+        Ok(self.find_gated(gate))
+    }
+
+    fn find_gated(&self, gate: usize) -> Option<Group> {
+        const SIXTH: f64 = 1.0 / 6.0;
+        let argument = *self.steps[gate].inputs.first()?;
+        let product = self.reader(gate)?;
+        let x = self.times(product, self.output(gate)?)?;
+        let scaled = self.before(argument).filter(|(_, input)| *input == x);
+        let (mut members, function) = match (self.function(gate)?, scaled) {
+            (Function::Sigmoid, _) if argument == x => (vec![gate, product], Function::Swish(1.0)),
+            (Function::Sigmoid, Some((scaling, _))) => {
+                (vec![scaling, gate, product], Function::Swish(self.factor(scaling)?))
+            }
+            (Function::HardSigmoid(slope, 0.5), _) if argument == x && self.is(slope, SIXTH) => {
+                (vec![gate, product], Function::HardSwish)
+            }
+            (Function::Tanh, Some((inner, _))) if self.function(inner) == Some(Function::Softplus) => {
+                (vec![inner, gate, product], Function::Mish)
+            }
+            _ => return None,
+        };
+        members.sort_unstable();
+        let name = match function {
+            Function::HardSwish => "HardSwish",
+            Function::Mish => "Mish",
+            _ => "Swish",
+        };
+        Some(Group { members, inputs: vec![x], name, operator: Operator::Elementwise(Box::new(function)) })
+    }
+
+    /// (x·W + b)·g, with a transposition before g or without.
+    fn linear(&self, product: usize) -> Torch<Option<Group>> {
+        let Some((mut members, x, mut weight, mut bias)) = self.find_linear(product) else { return Ok(None) };
+        let mut turn = None;
+        let next = members.last().and_then(|&sum| self.reader(sum));
+        if let Some(next) = next {
+            let (turned, scaling) = match (self.permutation(next), self.reader(next)) {
+                (Some(axes), Some(scaling)) => (Some((next, axes)), scaling),
+                (Some(_), None) => (None, self.steps.len()),
+                (None, _) => (None, next),
+            };
+            let axes = turned.map(|(_, axes)| axes.to_vec());
+            if let Some(gain) = self.gain(scaling, axes.as_deref(), bias.size()[0])? {
+                weight = weight.f_mul(&gain)?;
+                bias = bias.f_mul(&gain)?;
+                members.extend(turned.map(|(at, _)| at));
+                members.push(scaling);
+                turn = axes;
+            }
+        }
+        let operator = affine(&weight, &bias, turn)?;
+        Ok(Some(Group { members, inputs: vec![x], name: "Linear", operator }))
+    }
+
+    fn find_linear(&self, product: usize) -> Option<(Vec<usize>, usize, Tensor, Tensor)> {
+        let step = &self.steps[product];
+        let (Operator::Linear(op), &[x]) = (&step.operator, &step.inputs[..]) else { return None };
+        let weight = op.matrix().filter(|_| op.offset().is_none())?;
+        let sum = self.reader(product)?;
+        let bias = self.addend(sum)?;
+        let fits = bias.dim() == 1 && bias.size()[0] == weight.size()[1];
+        fits.then(|| (vec![product, sum], x, weight, bias.shallow_clone()))
+    }
+
+    fn permutation(&self, at: usize) -> Option<&[i64]> {
+        match &self.steps[at].operator {
+            Operator::Linear(op) => op.permutation(),
+            _ => None,
+        }
+    }
+
+    /// One factor for each of `count` features, where the step multiplies by such: features lie on the last axis, before
+    /// the axes were put in the order `turn`.
+    fn gain(&self, at: usize, turn: Option<&[i64]>, count: i64) -> Torch<Option<Tensor>> {
+        let Some(step) = self.steps.get(at).filter(|step| step.op_type == "Mul") else { return Ok(None) };
+        let (Operator::Linear(op), &[input]) = (&step.operator, &step.inputs[..]) else { return Ok(None) };
+        let (None, &[factor]) = (op.offset(), &op.constants()[..]) else { return Ok(None) };
+        let rank = self.values[input].shape.len();
+        let place = match turn {
+            Some(turn) => turn.iter().position(|&a| a == rank as i64 - 1),
+            None => rank.checked_sub(1),
+        };
+        let size = factor.size();
+        // From the end, as broadcasting counts.
+        let Some(behind) = place.map(|place| rank - place) else { return Ok(None) };
+        let fits = size.len() >= behind
+            && size.len() <= rank
+            && factor.kind() == self.kind
+            && size.iter().enumerate().all(|(i, &n)| n == if size.len() - i == behind { count } else { 1 });
+        if fits { Ok(Some(factor.f_reshape([-1])?)) } else { Ok(None) }
+    }
+
+    fn part(&self, at: usize) -> Option<AttentionPart> {
+        match &self.steps[at].operator {
+            Operator::Differentiable(op) => op.attention_part(),
+            _ => None,
+        }
+    }
+
+    /// softmax(s·QKᵀ + c)·V.
+    fn attention(&self, softmax: usize) -> Torch<Option<Group>> {
+        let Some((mut members, [q, k, v], scale, between)) = self.find_attention(softmax) else { return Ok(None) };
+        // c: what the nodes between product and softmax make of zeros.
+        let offset = match between.split_first() {
+            None => None,
+            Some((&first, _)) => {
+                let shape = &self.values[self.steps[first].inputs[0]].shape;
+                let options = (self.kind, self.device);
+                let mut c = Tensor::f_zeros([&[1], shape.as_slice()].concat(), options)?;
+                for &at in &between {
+                    c = self.steps[at].operator.forward(&[&c])?.swap_remove(0);
+                }
+                constant_axes_once(&c.f_select(0, 0)?)?
+            }
+        };
+        members.sort_unstable();
+        let operator = head_attention(scale, offset);
+        Ok(Some(Group { members, inputs: vec![q, k, v], name: "Attention", operator }))
+    }
+
+    /// The nodes, Q, Kᵀ and V, s, and the nodes between product and softmax in order.
+    #[allow(clippy::type_complexity)]
+    fn find_attention(&self, softmax: usize) -> Option<(Vec<usize>, [usize; 3], f64, Vec<usize>)> {
+        if self.part(softmax)? != AttentionPart::Softmax {
+            return None;
+        }
+        let end = self.reader(softmax)?;
+        let (Some(AttentionPart::Product), &[weights, v]) = (self.part(end), &self.steps[end].inputs[..]) else {
+            return None;
+        };
+        if weights != self.output(softmax)? {
+            return None;
+        }
+        let mut members = vec![softmax, end];
+        let (mut scale, mut between) = (1.0, Vec::new());
+        let mut id = self.steps[softmax].inputs[0];
+        let product = loop {
+            let at = self.writer[id]?;
+            if self.part(at) == Some(AttentionPart::Product) {
+                break at;
+            }
+            let is_view = matches!(self.steps[at].op_type.as_str(), "Reshape" | "Squeeze" | "Unsqueeze" | "Identity");
+            match self.factor(at) {
+                Some(factor) => scale *= factor,
+                None if is_view || self.addend(at).is_some() => {}
+                None => return None,
+            }
+            between.push(at);
+            id = *self.steps[at].inputs.first()?;
+        };
+        between.reverse();
+        members.push(product);
+        members.extend(&between);
+        let &[mut q, mut k] = &self.steps[product].inputs[..] else { return None };
+        let scores = &self.values[self.output(product)?].shape;
+        // Views between that end where they began move nothing.
+        if *scores != self.values[self.steps[softmax].inputs[0]].shape {
+            return None;
+        }
+        for operand in [&mut q, &mut k] {
+            if let Some((at, input)) = self.before(*operand)
+                && let Some(factor) = self.factor(at)
+                && self.reader(at) == Some(product)
+            {
+                scale *= factor;
+                members.push(at);
+                *operand = input;
+            }
+        }
+        // No operand is broadcast against another, nor is of another kind.
+        let lead = |id: usize| {
+            let shape = &self.values[id].shape;
+            (&shape[..shape.len().saturating_sub(2)], shape.len(), self.values[id].kind)
+        };
+        let fits = lead(q) == lead(k) && lead(q) == lead(v) && lead(q).1 >= 3 && scale.is_finite();
+        fits.then_some((members, [q, k, v], scale, between))
+    }
+}
+
+/// Axes along which nothing changes as axes of one entry; none where all entries are zero.
+fn constant_axes_once(c: &Tensor) -> Torch<Option<Tensor>> {
+    if c.f_count_nonzero(None)?.f_int64_value(&[])? == 0 {
+        return Ok(None);
+    }
+    let mut c = c.shallow_clone();
+    for axis in 0..c.dim() as i64 - 2 {
+        let first = c.f_narrow(axis, 0, 1)?;
+        if c.f_eq_tensor(&first)?.f_all()?.f_int64_value(&[])? != 0 {
+            c = first;
+        }
+    }
+    Ok(Some(c.copy()))
+}
