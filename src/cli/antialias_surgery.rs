@@ -58,7 +58,7 @@ pub(super) struct SurgeryArgs {
     /// Replacements that --advise may choose.
     #[arg(long, value_name = "N", requires = "advise", default_value = "3")]
     budget: std::num::NonZeroU16,
-    /// The share of images whose first class --advise must keep, such as 0.9.
+    /// The share of images whose first class --advise must keep, such as 0.9; of other outputs, the share of their length.
     #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
     keep: f64,
     /// The generator that --advise lowers and that layers' contributions are under.

@@ -208,7 +208,7 @@ pub struct Advice {
     pub start: f64,
     /// How many replacements were allowed.
     pub budget: usize,
-    /// The share of images that must keep their first class.
+    /// The share of images that must keep their first class, or of another output that must stay.
     pub keep: f64,
     /// The choices, in order.
     pub steps: Vec<AdviceStep>,
@@ -252,6 +252,13 @@ pub struct Trial {
     pub relative: f64,
     /// Whether no trial of any step has both less LEE and less cost.
     pub pareto: bool,
+}
+
+impl Trial {
+    /// The share of images whose first class stays; without classes what stays of the output, 1 − its relative change.
+    pub fn kept(&self) -> f64 {
+        self.top1_kept.unwrap_or((1.0 - self.relative).max(0.0))
+    }
 }
 
 /// The layers' contributions as a forecast of what replacing them gains.
