@@ -63,6 +63,7 @@ bench-peers: ## Time transforms beside SciPy's on the same arrays (installs SciP
 bench-networks: setup models ## Time PyTorch and aliascope side by side (installs PyTorch, 4 GB)
 	@cargo build --locked --release
 	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
+	@$(PYTHON) benches/peers/layers.py --binary $(TARGET)/release/aliascope
 
 docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps

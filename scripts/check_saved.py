@@ -4,8 +4,8 @@
 
 Says whether ONNX Runtime loads the new model, whether it has the old one's inputs, outputs and metadata, and how far their
 outputs lie apart on white noise. With the file that `aliascope lee NEW.onnx --images FILE.safetensors --output logits
---vectors OUTPUTS.safetensors` wrote, ONNX Runtime's outputs on the same inputs must be those within 1e-4 of the largest; give
-the inputs with --inputs. Needs the packages numpy and onnxruntime, and for files safetensors.
+--vectors OUTPUTS.safetensors` wrote, ONNX Runtime's outputs on the same inputs must be those within 1e-4 (of the largest, where that
+is above 1); give the inputs with --inputs. Needs the packages numpy and onnxruntime, and for files safetensors.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def main() -> None:
 
         x, y = load_file(args.inputs)["x"].astype(np.float32), load_file(args.values)["value"]
         got = np.concatenate([new.run(None, {stated.name: image[None]})[0] for image in x])
-        apart = float(np.abs(got.reshape(y.shape) - y).max() / np.abs(y).max())
-        print(f"ONNX Runtime and aliascope lie {apart:.2g} of the largest output apart on {len(x)} inputs")
+        largest = float(np.abs(y).max())
+        apart = float(np.abs(got.reshape(y.shape) - y).max()) / max(largest, 1.0)
+        print(f"ONNX Runtime and aliascope lie {apart:.2g} apart on {len(x)} inputs; the largest output is {largest:.2g}")
         if not apart <= TOLERANCE:
             sys.exit(f"check_saved.py: more than {TOLERANCE:g}")
 

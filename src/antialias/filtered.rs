@@ -7,10 +7,11 @@ use tch::Tensor;
 use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
 use super::plane::{Cache, Taps, check_padding, filter, matrices, spectral_matrix, tensor_of};
-use super::pointwise::{onnx_activation, value};
+use super::pointwise::{Pointwise, derivative, onnx_activation, value};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
 use super::upsample::{edge, onnx_transposed, transposed};
 use crate::graph::operator::Torch;
+use crate::graph::window::{fold_lanes, unfold_lanes};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, HalfSpectrum};
@@ -23,6 +24,10 @@ enum Filters {
     /// Ideal ones; the Nyquist bin of the result is zero.
     Ideal,
 }
+
+/// Up to this side, filters are matrices per axis: a product of matrices is quicker than libtorch's depthwise and
+/// transposed convolutions of so many taps, and its work grows with the side.
+const MATRIX_SIDE: i64 = 192;
 
 /// ↑factor, σ, low-pass, ↓factor.
 #[derive(Debug)]
@@ -103,9 +108,82 @@ impl Filtered {
         [extended, down(2 * samples).slice(s![..samples, ..]).to_owned()]
     }
 
+    /// ↑ and ↓ with taps along an axis, padding included: `[factor·N, N]` and `[N, factor·N]`.
+    fn fir_matrices(&self, taps: &Taps, samples: usize, padding: Padding) -> [Array2<f64>; 2] {
+        let (n, f) = (samples as i64, self.factor as i64);
+        // The sample that stands at a place beyond the edge.
+        let source = |at: i64, n: i64| match padding {
+            Padding::Zero => (0..n).contains(&at).then_some(at as usize),
+            Padding::Circular => Some(at.rem_euclid(n) as usize),
+            Padding::Reflect => Some(if at < 0 {
+                -at
+            } else if at >= n {
+                2 * (n - 1) - at
+            } else {
+                at
+            } as usize),
+        };
+        let (mut up, mut down) =
+            (Array2::zeros((samples * self.factor, samples)), Array2::zeros((samples, samples * self.factor)));
+        for (t, weight) in taps.weights.iter().enumerate() {
+            let offset = t as i64 - taps.anchor as i64;
+            for i in 0..n * f {
+                // w_{i − f·j + anchor} with i − f·j = offset.
+                if (i - offset).rem_euclid(f) == 0
+                    && let Some(j) = source((i - offset).div_euclid(f), n)
+                {
+                    up[[i as usize, j]] += f as f64 * weight;
+                }
+            }
+            for j in 0..n {
+                if let Some(i) = source(f * j + offset, n * f) {
+                    down[[j as usize, i]] += weight;
+                }
+            }
+        }
+        [up, down]
+    }
+
+    /// Whether taps are applied as matrices.
+    fn as_matrices(&self, rows: i64, columns: i64) -> bool {
+        rows.max(columns) <= MATRIX_SIDE || self.filters == Filters::Ideal
+    }
+
+    /// `factor` times as many samples along rows and columns.
+    fn up(&self, x: &Tensor, padding: Padding) -> Torch<Tensor> {
+        let size = x.size();
+        match &self.filters {
+            Filters::Fir(taps) if !self.as_matrices(size[2], size[3]) => {
+                transposed(x, &Self::up_taps(taps, self.factor), self.factor, padding, &self.cache, 1)
+            }
+            _ => matrices(x, &self.tensors(size[2], x, padding)?[0], &self.tensors(size[3], x, padding)?[0]),
+        }
+    }
+
+    /// Back from there to a map of these rows and columns. Between ideal filters that reflect or see zeros, the finer map is
+    /// that of the whole extended period.
+    fn down(&self, fine: &Tensor, [rows, columns]: [i64; 2], padding: Padding) -> Torch<Tensor> {
+        match &self.filters {
+            Filters::Fir(taps) if !self.as_matrices(rows, columns) => {
+                filter(fine, taps, self.factor, padding, &self.cache)
+            }
+            _ => matrices(fine, &self.tensors(rows, fine, padding)?[1], &self.tensors(columns, fine, padding)?[1]),
+        }
+    }
+
     fn tensors(&self, samples: i64, like: &Tensor, padding: Padding) -> Torch<[Tensor; 2]> {
         let which = 2 * padding as u8;
-        let make = |at: usize| move || tensor_of(&self.ideal_matrices(samples as usize, padding)[at]);
+        let make = |at: usize| {
+            move || {
+                let n = samples as usize;
+                tensor_of(
+                    &match &self.filters {
+                        Filters::Fir(taps) => self.fir_matrices(taps, n, padding),
+                        Filters::Ideal => self.ideal_matrices(n, padding),
+                    }[at],
+                )
+            }
+        };
         Ok([self.cache.get(samples, which + 10, like, make(0))?, self.cache.get(samples, which + 11, like, make(1))?])
     }
 }
@@ -143,18 +221,24 @@ impl Design for Filtered {
     }
 
     fn forward(&self, x: &Tensor, padding: Padding) -> Torch<Tensor> {
-        match &self.filters {
-            Filters::Fir(taps) => {
-                let up = transposed(x, &Self::up_taps(taps, self.factor), self.factor, padding, &self.cache, 1)?;
-                filter(&value(&self.activation, &up)?, taps, self.factor, padding, &self.cache)
-            }
-            Filters::Ideal => {
-                let size = x.size();
-                let ([up_y, down_y], [up_x, down_x]) =
-                    (self.tensors(size[2], x, padding)?, self.tensors(size[3], x, padding)?);
-                matrices(&value(&self.activation, &matrices(x, &up_y, &up_x)?)?, &down_y, &down_x)
-            }
-        }
+        self.down(&value(&self.activation, &self.up(x, padding)?)?, plane(x), padding)
+    }
+
+    /// ↓(σ′(↑x)·↑ẋ): filters are linear.
+    fn tangent(&self, x: &Tensor, dx: &Tensor, padding: Padding) -> Torch<Tensor> {
+        let fine = self.up(x, padding)?;
+        let (folded, lead) = fold_lanes(dx)?;
+        let rises = self.up(&folded, padding)?;
+        let Some(slope) = derivative(&self.activation, &fine)? else {
+            // The function's own tangent by forward mode, between the same filters.
+            let rises = unfold_lanes(rises, lead)?;
+            let rises = Pointwise::plain(self.activation.clone()).tangent(&fine, &rises, padding)?;
+            let (folded, lead) = fold_lanes(&rises)?;
+            return unfold_lanes(self.down(&folded, plane(x), padding)?, lead);
+        };
+        let rises = unfold_lanes(rises, lead)?.f_mul(&slope)?;
+        let (folded, lead) = fold_lanes(&rises)?;
+        unfold_lanes(self.down(&folded, plane(x), padding)?, lead)
     }
 
     /// For ideal filters: σ of the field, folded on the finer grid, of which the band is kept.
@@ -205,6 +289,12 @@ impl Design for Filtered {
         }
         Ok(chain.finish())
     }
+}
+
+/// Rows and columns.
+fn plane(x: &Tensor) -> [i64; 2] {
+    let size = x.size();
+    [size[size.len() - 2], size[size.len() - 1]]
 }
 
 /// Attributes of a depthwise transposed convolution.

@@ -33,7 +33,7 @@ pub fn value(activation: &Activation, x: &Tensor) -> Torch<Tensor> {
 }
 
 /// σ′(x) of a tensor; at a kink as [`Activation::derivative`] has it.
-fn derivative(activation: &Activation, x: &Tensor) -> Torch<Option<Tensor>> {
+pub(super) fn derivative(activation: &Activation, x: &Tensor) -> Torch<Option<Tensor>> {
     Ok(Some(match activation {
         Activation::Relu => x.f_gt(0.0)?.f_to_kind(x.kind())?,
         Activation::LeakyRelu(slope) => x.f_full_like(*slope)?.f_masked_fill(&x.f_gt(0.0)?, 1.0)?,

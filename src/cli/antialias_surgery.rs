@@ -58,7 +58,7 @@ pub(super) struct SurgeryArgs {
     /// Replacements that --advise may choose.
     #[arg(long, value_name = "N", requires = "advise", default_value = "3")]
     budget: std::num::NonZeroU16,
-    /// The share of images whose first class --advise must keep, such as 0.9.
+    /// The share of images whose first class --advise must keep, such as 0.9; of other outputs, the share of their length.
     #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
     keep: f64,
     /// The generator that --advise lowers and that layers' contributions are under.
@@ -390,7 +390,7 @@ fn measure(
         pattern: args.pattern.clone(),
         padding: how.padding,
         place: args.place(),
-        grafts: chosen.iter().map(|graft| graft_report(graft)).collect(),
+        grafts: chosen.iter().map(|graft| graft_report(&graft.among(chosen))).collect(),
         generators: comparison.generators(),
         layers_generator: args.generator.name().to_owned(),
         layers: comparison.layers(),

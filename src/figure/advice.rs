@@ -10,6 +10,7 @@ use super::number::power_of_ten;
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
 use crate::antialias::surgery::report::{Advice, SurgeryReport, Trial};
+use crate::measure::layers::module_of;
 
 /// The choices of `--advise`.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +46,10 @@ impl Figure for AdviceFigure<'_> {
     }
 }
 
-/// The last parts of a node's path.
+/// The module's path where there is one.
 fn short(name: &str) -> String {
-    let mut parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
-    if parts.len() > 1 {
-        parts.pop();
-    }
-    let keep = parts.len().saturating_sub(2);
-    printable(&parts[keep..].join("/"))
+    let module = module_of(name);
+    printable(if module.is_empty() { name } else { &module })
 }
 
 fn step_color(step: usize) -> RGBColor {

@@ -140,6 +140,10 @@ impl SurgeryFigure<'_> {
             let error = kl.sem.map_or(String::new(), |sem| format!(" ± {}", compact(sem)));
             first.push(format!("KL {}{error} nats", compact(kl.mean)));
         }
+        if let Some(confidence) = change.confidence {
+            let [before, after] = [confidence.before, confidence.after].map(|value| 100.0 * value);
+            first.push(format!("largest probability {before:.0} → {after:.0} %"));
+        }
         first.push(format!("output changed by {:.0} %", 100.0 * change.relative.mean));
         first.push(format!(
             "cost {:.2} forwards by multiplications, {:.2} in time",

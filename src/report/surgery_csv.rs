@@ -28,6 +28,9 @@ pub fn surgery_csv(report: &SurgeryReport) -> String {
     for (name, value) in &report.shifts {
         row("shift", name, paired(value));
     }
+    if let Some(confidence) = &report.change.confidence {
+        row("output", "confidence", paired(confidence));
+    }
     let mut after = |name: &str, mean: Option<Mean>| {
         if let Some(mean) = mean {
             row("output", name, [None, None, Some(mean.mean), mean.sem, None, None]);

@@ -115,6 +115,17 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
     if let Some(kl) = change.kl {
         writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
     }
+    if let Some(confidence) = change.confidence {
+        let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
+        writeln!(
+            text,
+            "  largest probability      {} before, {} after ({} ± {})",
+            percent(confidence.before),
+            percent(confidence.after),
+            percent(confidence.difference),
+            percent(confidence.difference_sem.unwrap_or(0.0))
+        )?;
+    }
     writeln!(text, "  change of the output     {} of its length", with_error(change.relative))?;
     let cost = &report.cost;
     writeln!(

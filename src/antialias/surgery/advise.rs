@@ -29,7 +29,8 @@ pub struct AdviseOptions {
     pub layers: LayersOptions,
     /// How many replacements at most.
     pub budget: usize,
-    /// The share of images that must keep their first class; 0 for no such condition.
+    /// The share of images that must keep their first class, or of its length that another output must keep
+    /// ([`Trial::kept`]); 0 for no such condition.
     pub keep: f64,
 }
 
@@ -168,9 +169,7 @@ pub fn advise(
             advice.forecast = Forecast { rank_correlation: rank_correlation(&forecast, &gain), places };
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
-        let best = trials
-            .iter()
-            .find(|(_, trial)| trial.gain.mean > 0.0 && trial.top1_kept.is_none_or(|kept| kept >= options.keep));
+        let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
         let choice = best.map(|(graft, trial)| (*graft, trial.name.clone()));
         let tried = trials.into_iter().map(|(_, trial)| trial).collect();
         let (name, ends) = match choice {
@@ -182,7 +181,7 @@ pub fn advise(
             None if options.keep > 0.0 => (
                 String::new(),
                 Some(format!(
-                    "no place is left that lowers LEE and keeps the first class of {:.0} % of the images",
+                    "no place is left that lowers LEE and keeps {:.0} % of the first classes or of the output",
                     100.0 * options.keep
                 )),
             ),

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::report::{Mean, OutputChange};
+use super::report::{Mean, OutputChange, Paired};
 use crate::graph::Network;
 use crate::graph::operator::Torch;
 
@@ -14,7 +14,10 @@ pub(super) struct Changes {
     kept: Vec<f64>,
     changed: Vec<String>,
     kl: Vec<f64>,
-    relative: Vec<f64>,
+    /// The largest probabilities before and after.
+    confidence: [Vec<f64>; 2],
+    /// ‖new − old‖ and ‖old‖.
+    lengths: Vec<[f64; 2]>,
 }
 
 impl Changes {
@@ -27,7 +30,8 @@ impl Changes {
             kept: Vec::new(),
             changed: Vec::new(),
             kl: Vec::new(),
-            relative: Vec::new(),
+            confidence: [Vec::new(), Vec::new()],
+            lengths: Vec::new(),
         }
     }
 
@@ -36,8 +40,7 @@ impl Changes {
         let flat = |y: &Tensor| y.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1]);
         let (old, new) = (flat(old)?, flat(new)?);
         let norm = |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?.sqrt()) };
-        let scale = norm(&old)?;
-        self.relative.push(if scale > 0.0 { norm(&new.f_sub(&old)?)? / scale } else { norm(&new)? });
+        self.lengths.push([norm(&new.f_sub(&old)?)?, norm(&old)?]);
         if !self.classes {
             return Ok(());
         }
@@ -57,6 +60,9 @@ impl Changes {
         };
         let (p, q) = (logs(&old)?, logs(&new)?);
         let kl = p.f_exp()?.f_mul(&p.f_sub(&q)?)?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+        for (seen, logs) in self.confidence.iter_mut().zip([&p, &q]) {
+            seen.push(logs.f_max()?.f_double_value(&[])?.exp());
+        }
         // Rounding alone makes it less.
         self.kl.push(kl.max(0.0));
         Ok(())
@@ -74,7 +80,14 @@ impl Changes {
 
     /// The mean relative change.
     pub fn relative(&self) -> f64 {
-        Mean::of(&self.relative).mean
+        self.relative_lengths().mean
+    }
+
+    fn relative_lengths(&self) -> Mean {
+        let squares: f64 = self.lengths.iter().map(|[_, old]| old * old).sum();
+        let scale = (squares / self.lengths.len().max(1) as f64).sqrt();
+        let over = |length: f64| if scale > 0.0 { length / scale } else { length };
+        Mean::of(&self.lengths.iter().map(|[change, _]| over(*change)).collect::<Vec<_>>())
     }
 
     /// All of it.
@@ -84,7 +97,8 @@ impl Changes {
             top1_kept: classes(&self.kept),
             top1_changed: self.changed.clone(),
             kl: classes(&self.kl),
-            relative: Mean::of(&self.relative),
+            confidence: self.classes.then(|| Paired::of(&self.confidence[0], &self.confidence[1])),
+            relative: self.relative_lengths(),
         }
     }
 }

@@ -175,7 +175,10 @@ pub struct OutputChange {
     pub top1_changed: Vec<String>,
     /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are none.
     pub kl: Option<Mean>,
-    /// ‖new − old‖/‖old‖ of the network's own output.
+    /// The largest probability: where it falls, LEE of probabilities falls with it; null where there are none.
+    pub confidence: Option<Paired>,
+    /// ‖new − old‖ of the network's own output, over the root mean square of ‖old‖ over the images: on some a detector sees
+    /// nothing, and a ratio of their own would be one of noise.
     pub relative: Mean,
 }
 
@@ -205,7 +208,7 @@ pub struct Advice {
     pub start: f64,
     /// How many replacements were allowed.
     pub budget: usize,
-    /// The share of images that must keep their first class.
+    /// The share of images that must keep their first class, or of another output that must stay.
     pub keep: f64,
     /// The choices, in order.
     pub steps: Vec<AdviceStep>,
@@ -245,10 +248,17 @@ pub struct Trial {
     pub top1_kept: Option<f64>,
     /// Mean divergence of the outputs from those of the network as it was; null without classes.
     pub kl: Option<f64>,
-    /// Mean ‖new − old‖/‖old‖ of the output.
+    /// Mean ‖new − old‖ of the output, over the root mean square of ‖old‖.
     pub relative: f64,
     /// Whether no trial of any step has both less LEE and less cost.
     pub pareto: bool,
+}
+
+impl Trial {
+    /// The share of images whose first class stays; without classes what stays of the output, 1 − its relative change.
+    pub fn kept(&self) -> f64 {
+        self.top1_kept.unwrap_or((1.0 - self.relative).max(0.0))
+    }
 }
 
 /// The layers' contributions as a forecast of what replacing them gains.

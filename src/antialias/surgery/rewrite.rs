@@ -112,6 +112,22 @@ impl Graft {
             .unwrap_or(name)
     }
 
+    /// The graft as it is beside others: a function is on the finer map where a stride that is replaced too follows it.
+    pub fn among(&self, grafts: &[&Self]) -> Self {
+        let SiteKind::Function(function) = &self.site.kind else { return self.clone() };
+        let around = grafts.iter().find(|other| match &other.site.kind {
+            SiteKind::Strided(Strided { activation: Some(region), .. }) if other.behind_activation => {
+                function.nodes.iter().all(|node| region.nodes.contains(node))
+            }
+            _ => false,
+        });
+        let mut own = self.clone();
+        if let Some(around) = around {
+            own.shape[2..].copy_from_slice(&around.shape[2..]);
+        }
+        own
+    }
+
     /// The stride of a strided place; 1 elsewhere.
     pub fn stride(&self) -> usize {
         match &self.site.kind {
@@ -120,13 +136,12 @@ impl Graft {
         }
     }
 
-    /// What the place writes, `[batch, channels, rows, columns]`.
+    /// What the design writes, `[batch, channels, rows, columns]`.
     pub fn output(&self) -> [usize; 4] {
         match &self.site.kind {
-            SiteKind::Strided(strided) => strided.output,
-            SiteKind::Function(function) => function.shape,
+            SiteKind::Strided(strided) => strided.output.map(|n| n as usize),
+            SiteKind::Function(_) => self.shape,
         }
-        .map(|n| n as usize)
     }
 }
 
@@ -339,7 +354,7 @@ impl<'a> Patient<'a> {
         // Functions first: a downsampling may have to follow one.
         for (at, graft) in grafts.iter().enumerate() {
             if let SiteKind::Function(function) = &graft.site.kind {
-                let own = on_finer_map(graft, function, grafts);
+                let own = graft.among(grafts);
                 swaps[at] = Some(rewriting.replace_function(&index, &own, function)?);
             }
         }
@@ -369,21 +384,6 @@ impl<'a> Patient<'a> {
         };
         Ok(Network::from_file_with(&operated.file, &options, &operated.custom)?)
     }
-}
-
-/// The graft of a function, on the finer map where a stride that is replaced too follows it.
-fn on_finer_map(graft: &Graft, function: &FunctionSite, grafts: &[&Graft]) -> Graft {
-    let around = grafts.iter().find(|other| match &other.site.kind {
-        SiteKind::Strided(Strided { activation: Some(region), .. }) if other.behind_activation => {
-            function.nodes.iter().all(|node| region.nodes.contains(node))
-        }
-        _ => false,
-    });
-    let mut own = graft.clone();
-    if let Some(around) = around {
-        own.shape[2..].copy_from_slice(&around.shape[2..]);
-    }
-    own
 }
 
 fn no_match(rule: &Replacement, pattern: &str, all: &[&Site]) -> SurgeryError {
