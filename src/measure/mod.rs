@@ -22,7 +22,7 @@ pub mod metrics_report;
 pub mod node_theorem;
 pub mod node_theorem_report;
 #[cfg(feature = "torch")]
-mod statistics;
+pub(crate) mod statistics;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;
 #[cfg(feature = "torch")]

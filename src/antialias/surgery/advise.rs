@@ -10,12 +10,13 @@ use tch::Tensor;
 
 use super::SurgeryError;
 use super::outputs::Changes;
-use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial, rank_correlation};
+use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial};
 use super::rewrite::{Form, Graft, Patient};
 use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::measure::statistics::spearman;
 use crate::symmetry::Combination;
 
 /// How to choose.
@@ -166,7 +167,7 @@ pub fn advise(
             let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
             let [forecast, gain]: [Vec<f64>; 2] =
                 [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
-            advice.forecast = Forecast { rank_correlation: rank_correlation(&forecast, &gain), places };
+            advice.forecast = Forecast { rank_correlation: spearman(&forecast, &gain), places };
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);

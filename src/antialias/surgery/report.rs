@@ -282,41 +282,9 @@ pub struct ForecastPlace {
     pub gain: f64,
 }
 
-/// Spearman's rank correlation, equal values sharing their mean rank; none for fewer than three pairs or no spread.
-pub fn rank_correlation(a: &[f64], b: &[f64]) -> Option<f64> {
-    if a.len() != b.len() || a.len() < 3 {
-        return None;
-    }
-    let ranks = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .map(|value| {
-                let below = values.iter().filter(|other| *other < value).count() as f64;
-                let equal = values.iter().filter(|other| *other == value).count() as f64;
-                below + 0.5 * (equal - 1.0)
-            })
-            .collect()
-    };
-    let (a, b) = (ranks(a), ranks(b));
-    let middle = 0.5 * (a.len() as f64 - 1.0);
-    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - middle) * (y - middle)).sum::<f64>();
-    let spread = (product(&a, &a) * product(&b, &b)).sqrt();
-    (spread > 0.0).then(|| product(&a, &b) / spread)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_correlate() {
-        assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[10.0, 200.0, 3000.0]), Some(1.0));
-        assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), Some(-1.0));
-        // By hand: ranks (0, 1.5, 1.5, 3) and (0, 2, 1, 3), each about 1.5: 4.5/√(4.5·5).
-        let tied = rank_correlation(&[1.0, 2.0, 2.0, 3.0], &[1.0, 3.0, 2.0, 4.0]).unwrap();
-        assert!((tied - 4.5 / (4.5f64 * 5.0).sqrt()).abs() < 1e-12);
-        assert_eq!(rank_correlation(&[1.0, 1.0, 1.0], &[1.0, 2.0, 3.0]), None);
-    }
 
     #[test]
     fn differences_are_paired() {

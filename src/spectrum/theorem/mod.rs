@@ -1,7 +1,7 @@
 //! The aliasing theorem: how much sampling breaks translation, in three forms and measured.
 //!
 //! On the torus, with A = sample on a grid of M and re-interpolate, translation along v acts as v·∇, and the defect of A
-//! is δ = A(v·∇h) − v·∇(A h). Its mean square over the samples is what [`Forms`] predict and `measured` measures.
+//! is δ = A(v·∇h) − v·∇(A h). Its mean square over the samples is what [`Forms`](super::strided::Forms) predict and `measured` measures.
 //!
 //! **Which grid is which.** Without `samples` the field is continuous, and the grid samples it directly; a harmonic's
 //! derivative is 2πi n whatever n is. With `samples` N the field is first sampled on N, as the input of a layer is:
