@@ -77,6 +77,8 @@ fn folders_and_what_lies_under_files_are_refused() {
 fn a_dash_is_standard_output() {
     assert!(matches!(Sink::claim("-", false), Ok(Sink::Standard)));
     assert!(matches!(Sink::claim("./-", false), Ok(Sink::File(_))));
+    // Nobody who writes a dash means a file of that name.
+    assert!(matches!(OutputFile::claim("-", false), Err(OutputError::Dash)));
 }
 
 #[cfg(unix)]

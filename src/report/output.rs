@@ -25,6 +25,9 @@ pub enum OutputError {
     /// The path is empty.
     #[error("the name of an output file is empty; name a file, or - for standard output")]
     Empty,
+    /// Standard output, where only a file will do.
+    #[error("- is standard output, which takes --json alone; name a file here (./- for one of that name)")]
+    Dash,
     /// What should be the file's folder is something else.
     #[error("{} cannot be written: {} is not a folder; name a file elsewhere", .path.display(), .ancestor.display())]
     NotFolder {
@@ -88,6 +91,9 @@ impl OutputFile {
         let path = path.as_ref();
         if path.as_os_str().is_empty() {
             return Err(OutputError::Empty);
+        }
+        if path.as_os_str() == "-" {
+            return Err(OutputError::Dash);
         }
         // `out/` and `out/..` name folders whether they exist or not.
         if path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
