@@ -64,6 +64,7 @@ bench-networks: setup models ## Time PyTorch and aliascope side by side (install
 	@cargo build --locked --release
 	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/layers.py --binary $(TARGET)/release/aliascope
+	@$(PYTHON) benches/peers/designs.py --binary $(TARGET)/release/aliascope
 
 docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps
