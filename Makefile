@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test parity bench bench-peers bench-networks docs check clean
+.PHONY: help setup models conformance notice build demo test parity bench bench-spectra bench-networks bench-peers docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
@@ -55,16 +55,18 @@ parity: build models ## Compare with PyTorch, family by family (installs PyTorch
 
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
 	@cargo bench --locked
-	@$(MAKE) bench-peers
+	@$(MAKE) bench-spectra
 
-bench-peers: ## Time transforms beside SciPy's on the same arrays (installs SciPy in the cache, 50 MB)
+bench-spectra: ## Time transforms beside SciPy's on the same arrays (installs SciPy in the cache, 50 MB)
 	@$(PYTHON) scripts/bench_peers.py
 
-bench-networks: setup models ## Time PyTorch and aliascope side by side (installs PyTorch, 4 GB)
+bench-networks: setup models ## Time sweeps, attribution and designs beside PyTorch (installs it, 4 GB)
 	@cargo build --locked --release
 	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/layers.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/designs.py --binary $(TARGET)/release/aliascope
+
+bench-peers: bench-spectra bench-networks ## Time all of it beside its peers, SciPy and PyTorch
 
 docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps

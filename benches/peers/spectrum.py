@@ -1,6 +1,6 @@
 """Times 2-D real transforms of aliascope and of SciPy (scipy.fft, pocketfft) in turn, on the same arrays.
 
-    make bench-peers
+    make bench-spectra
 
 Both libraries read the same file, plan beforehand, allocate their results and are held to the same number of threads;
 repetitions take turns, so that a drift of the machine's speed falls on both alike. Times are those of the fastest turn,
