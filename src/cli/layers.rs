@@ -10,6 +10,7 @@ use crate::graph::Network;
 use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
+use crate::measure::statistics::median;
 use crate::report::{Sink, layers_table};
 use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
@@ -320,9 +321,4 @@ fn forward_ms(network: &Network, x: &Tensor) -> Result<f64, Failure> {
     let start = Instant::now();
     let _ = network.forward(&x)?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -17,6 +17,7 @@ use crate::symmetry::{Axis, Combination, Grid, GridKind, MEASURED, Named, Units}
 
 use super::action::{ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
+use super::statistics::median;
 
 /// What the measured function is: the network, and what comes behind its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -407,15 +408,6 @@ fn milliseconds(run: impl FnOnce() -> Result<(), LeeError>) -> Result<f64, LeeEr
     let start = Instant::now();
     run()?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => values[n / 2],
-        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
-    }
 }
 
 /// Softmax over the last axis, with its tangent.

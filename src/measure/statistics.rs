@@ -5,6 +5,16 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
+/// The median, of an even number the mean of the two in the middle; 0 of no values.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    }
+}
+
 /// (Σ w)²/Σ w²: how many values of equal weight a mean of these is as good as (Kish's effective sample size).
 pub(crate) fn effective_count(weights: &[f64]) -> Option<f64> {
     let squares: f64 = weights.iter().map(|w| w * w).sum();

@@ -8,6 +8,7 @@ use tch::Tensor;
 use super::rewrite::{Graft, Operated};
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
+use crate::measure::statistics::median;
 
 /// Multiplications of one node, given the shapes of its first input and output without lanes: of convolutions and matrix
 /// products what their sums take, of anything else one per entry.
@@ -82,13 +83,4 @@ pub fn time_in_turn(before: &Network, after: &Network, x: &Tensor, turns: usize)
         ratios.push(b / a.max(1e-6));
     }
     Ok([median(old), median(new), median(ratios)])
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => values[n / 2],
-        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
-    }
 }
