@@ -374,3 +374,33 @@ fn how_a_network_is_run_is_said_where_asked() {
             .and(predicate::str::contains("channels last in memory")),
     );
 }
+
+#[test]
+fn the_order_of_memory_is_measured_once_where_that_pays() {
+    let cache = tempfile::tempdir().unwrap();
+    let network = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/resnet.onnx");
+    let run = |images: usize, order: &[&str]| {
+        let mut command = aliascope();
+        command.env("ALIASCOPE_CACHE", cache.path()).arg("lee").arg(&network).arg("--images");
+        command.args(vec![asset("photos/chelsea.png"); images]).args(["--verbose", "--threads", "1"]).args(order);
+        let output = command.assert().success().get_output().clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let kept = cache.path().join("memory-order.json");
+    assert!(run(1, &[]).contains("channels last in memory (not measured"));
+    assert!(run(1, &["--memory-order", "channels-first"]).contains("channels first in memory (as --memory-order says)"));
+    assert!(!kept.exists());
+
+    assert!(run(64, &[]).contains("measured and kept in"));
+    let json: Value = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+    let (key, _) = json.as_object().unwrap().iter().next().unwrap();
+    assert!(key.starts_with("resnet.onnx") && key.ends_with("1 threads"), "{key}");
+    assert!(run(1, &[]).contains("measured earlier in"));
+
+    // What was measured decides; a damaged file is nobody's choice.
+    let slow = serde_json::json!({ key.as_str(): { "channels_last_ms": 9.0, "channels_first_ms": 5.0 } });
+    fs::write(&kept, slow.to_string()).unwrap();
+    assert!(run(1, &[]).contains("channels first in memory (measured earlier"));
+    fs::write(&kept, "{").unwrap();
+    assert!(run(1, &[]).contains("channels last in memory (not measured"));
+}

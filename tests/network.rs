@@ -3,7 +3,7 @@
 
 mod common;
 
-use aliascope::graph::{LoadOptions, Network, forward_ad};
+use aliascope::graph::{LoadOptions, MemoryOrder, Network, forward_ad};
 use common::{MODELS, asset, noise, recorded, relative};
 use tch::{Kind, Tensor};
 
@@ -99,4 +99,35 @@ fn tangents_are_linear_and_lanes_do_not_mix() {
     let alone = network.sweep(&other, &dx.flip([-1])).unwrap();
     assert!(relative(&both.value.narrow(0, 1, 1), &alone.value) <= 1e-12);
     assert!(relative(&both.tangent.narrow(1, 1, 1), &alone.tangent) <= 1e-12);
+}
+
+#[test]
+fn the_order_of_memory_changes_rounding_alone() {
+    let shape = [1, 3, 64, 96];
+    for kind in [Kind::Float, Kind::Double] {
+        let mut network = load("ppocr-v4-det", kind, &shape);
+        assert_eq!(network.has_memory_orders(), kind == Kind::Float);
+        let (x, dx) = point(&shape);
+        let (x, dx) = (network.place(&x).unwrap(), network.place(&dx).unwrap());
+        let mut run = |order| {
+            network.set_memory_order(order).unwrap();
+            network.sweep(&x, &dx).unwrap()
+        };
+        let [last, first] = MemoryOrder::ALL.map(&mut run);
+        // Sums in another order; single precision moves kinks as well, and 1e-3 is what it is held to everywhere.
+        let tolerance = if kind == Kind::Float { 1e-3 } else { 1e-10 };
+        assert!(relative(&first.value, &last.value) <= tolerance);
+        assert!(relative(&first.tangent, &last.tangent) <= tolerance);
+    }
+}
+
+#[test]
+fn both_orders_of_memory_are_timed() {
+    let mut network = load("ppocr-v4-cls", Kind::Float, &[1, 3, 48, 192]);
+    let times = network.time_memory_orders().unwrap();
+    assert!(times.iter().all(|ms| ms.is_finite() && *ms > 0.0), "{times:?}");
+    assert_eq!(network.memory_order(), MemoryOrder::ChannelsLast);
+    let other = load("ppocr-v4-cls", Kind::Float, &[1, 3, 48, 160]);
+    assert_ne!(network.shape_hash(), other.shape_hash());
+    assert_eq!(network.shape_hash(), load("ppocr-v4-cls", Kind::Double, &[1, 3, 48, 192]).shape_hash());
 }

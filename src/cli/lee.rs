@@ -107,7 +107,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     opened.note_outputs(&console);
     if args.verbose {
         let threads = tch::get_num_threads();
-        console.note(&format!("threads: {threads}; images at once: {}; {}", args.batch, network.describe_run()));
+        let (run, why) = (network.describe_run(), &opened.memory);
+        console.note(&format!("threads: {threads}; images at once: {}; {run} ({why})", args.batch));
     }
     let mut names = Vec::new();
     let mut first = None;

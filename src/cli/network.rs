@@ -18,6 +18,7 @@ use crate::graph::{GraphError, LoadOptions, Network};
 use crate::input::{Frame, METADATA_KEY, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
+use super::memory_order;
 
 /// How to load and run a network.
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub(super) struct NetworkArgs {
     /// Threads for libtorch [default: all cores].
     #[arg(long)]
     threads: Option<NonZeroU16>,
+    /// How images lie in memory, for speed: results are the same up to rounding.
+    #[arg(long, value_enum, default_value_t = memory_order::Choice::Auto, value_name = "ORDER")]
+    memory_order: memory_order::Choice,
     /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
@@ -100,6 +104,8 @@ pub(super) struct Opened {
     pub(super) source: Source,
     /// How images become input, in words.
     pub(super) preprocess: String,
+    /// Why images lie in memory as they do, in words.
+    pub(super) memory: String,
     preprocessing: Preprocessing,
 }
 
@@ -128,7 +134,7 @@ impl NetworkArgs {
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
-        let network = load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        let mut network = load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
             "model loaded"
@@ -158,7 +164,8 @@ impl NetworkArgs {
         } else {
             "tensor (taken as it is)".to_owned()
         };
-        Ok(Opened { network, source, preprocess, preprocessing })
+        let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
+        Ok(Opened { network, source, preprocess, memory, preprocessing })
     }
 
     /// The seed, if one was given.

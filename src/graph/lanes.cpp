@@ -120,11 +120,14 @@ template <>
 struct Wide<float> {
   typedef float type __attribute__((vector_size(64), aligned(4), may_alias));
   static constexpr int64_t entries = 16;
+  // Rows of scores, and of the other factor, that stay in the nearest cache together.
+  static constexpr int64_t rows = 48, depth = 64;
 };
 template <>
 struct Wide<double> {
   typedef double type __attribute__((vector_size(64), aligned(8), may_alias));
   static constexpr int64_t entries = 8;
+  static constexpr int64_t rows = 24, depth = 32;
 };
 
 // A product of matrices: A [rows, depth] with unit steps along its rows, B [depth, columns] likewise.
@@ -137,24 +140,26 @@ struct Pair {
   int64_t depth;
 };
 
-// R rows and C vectors of columns of the sum of products, in registers.
+// R rows and C vectors of columns of a product, in registers; onto what `out` has, or instead of it.
 template <typename T, int R, int C>
-inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const Pair<T>* pairs, int count) {
+inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const Pair<T>& pair, bool onto) {
   using V = typename Wide<T>::type;
   constexpr int64_t W = Wide<T>::entries;
-  V sum[R][C] = {};
-  for (int p = 0; p < count; ++p) {
-    const Pair<T>& pair = pairs[p];
-    for (int64_t k = 0; k < pair.depth; ++k) {
-      V b[C];
+  V sum[R][C];
 #pragma GCC unroll 8
-      for (int c = 0; c < C; ++c) b[c] = *reinterpret_cast<const V*>(pair.b + k * pair.b_row + c * W);
+  for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const T a = pair.a[r * pair.a_row + k];
+    for (int c = 0; c < C; ++c) sum[r][c] = onto ? *reinterpret_cast<const V*>(out + r * out_row + c * W) : V{};
+  }
+  for (int64_t k = 0; k < pair.depth; ++k) {
+    V b[C];
 #pragma GCC unroll 8
-        for (int c = 0; c < C; ++c) sum[r][c] += a * b[c];
-      }
+    for (int c = 0; c < C; ++c) b[c] = *reinterpret_cast<const V*>(pair.b + k * pair.b_row + c * W);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const T a = pair.a[r * pair.a_row + k];
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) sum[r][c] += a * b[c];
     }
   }
 #pragma GCC unroll 8
@@ -164,18 +169,22 @@ inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const P
   }
 }
 
+// Tiles of six rows at most, whose heights differ by one at most, so that none is so low that it waits for its sums.
 template <typename T, int C>
-inline __attribute__((always_inline)) void column(T* out, int64_t out_row, int64_t rows, const Pair<T>* pairs, int count) {
-  constexpr int R = 6;
-  Pair<T> now[2] = {pairs[0], pairs[count - 1]};
-  int64_t r = 0;
-  for (; r + R <= rows; r += R) {
-    tile<T, R, C>(out + r * out_row, out_row, now, count);
-    for (int p = 0; p < count; ++p) now[p].a += R * now[p].a_row;
-  }
-  for (; r < rows; ++r) {
-    tile<T, 1, C>(out + r * out_row, out_row, now, count);
-    for (int p = 0; p < count; ++p) now[p].a += now[p].a_row;
+inline __attribute__((always_inline)) void column(T* out, int64_t out_row, int64_t rows, Pair<T> pair, bool onto) {
+  for (int64_t tiles = (rows + 5) / 6; tiles > 0; --tiles) {
+    const int64_t high = (rows + tiles - 1) / tiles;
+    switch (high) {
+      case 6: tile<T, 6, C>(out, out_row, pair, onto); break;
+      case 5: tile<T, 5, C>(out, out_row, pair, onto); break;
+      case 4: tile<T, 4, C>(out, out_row, pair, onto); break;
+      case 3: tile<T, 3, C>(out, out_row, pair, onto); break;
+      case 2: tile<T, 2, C>(out, out_row, pair, onto); break;
+      default: tile<T, 1, C>(out, out_row, pair, onto);
+    }
+    out += high * out_row;
+    rows -= high;
+    pair.a += high * pair.a_row;
   }
 }
 
@@ -184,19 +193,25 @@ template <typename T>
 inline __attribute__((always_inline)) void products(T* out, int64_t out_row, int64_t rows, int64_t columns, const Pair<T>* pairs, int count) {
   constexpr int64_t W = Wide<T>::entries;
   for (int64_t c = 0; c < columns;) {
-    Pair<T> now[2] = {pairs[0], pairs[count - 1]};
-    for (int p = 0; p < count; ++p) now[p].b += c;
     const int64_t left = (columns - c) / W;
-    if (left >= 4) {
-      column<T, 4>(out + c, out_row, rows, now, count);
-      c += 4 * W;
-    } else if (left >= 2) {
-      column<T, 2>(out + c, out_row, rows, now, count);
-      c += 2 * W;
-    } else {
-      column<T, 1>(out + c, out_row, rows, now, count);
-      c += W;
+    // Five are three and two: one alone would wait for its sums.
+    const int64_t now = left == 5 ? 3 : left < 4 ? left : 4;
+    bool onto = false;
+    for (int p = 0; p < count; ++p) {
+      // So much depth that B's piece stays in the nearest cache while all rows pass.
+      const int64_t pieces = (pairs[p].depth + Wide<T>::depth - 1) / Wide<T>::depth;
+      for (int64_t piece = 0; piece < pieces; ++piece, onto = true) {
+        const int64_t from = pairs[p].depth * piece / pieces, to = pairs[p].depth * (piece + 1) / pieces;
+        const Pair<T> pair = {pairs[p].a + from, pairs[p].a_row, pairs[p].b + from * pairs[p].b_row + c, pairs[p].b_row, to - from};
+        switch (now) {
+          case 4: column<T, 4>(out + c, out_row, rows, pair, onto); break;
+          case 3: column<T, 3>(out + c, out_row, rows, pair, onto); break;
+          case 2: column<T, 2>(out + c, out_row, rows, pair, onto); break;
+          default: column<T, 1>(out + c, out_row, rows, pair, onto);
+        }
+      }
     }
+    c += now * W;
   }
 }
 
@@ -223,55 +238,86 @@ struct Attention {
   T scale;
 };
 
+// m in whole vectors.
+inline int64_t whole(int64_t m) { return (m + 15) / 16 * 16; }
+
 // The transpose of [m, d] with rows of `wide` entries, of which those behind m are 0.
 template <typename T>
 inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row, int64_t m, int64_t d, int64_t wide) {
-  for (int64_t j = 0; j < m; ++j) {
+  int64_t j = 0;
+  if (sizeof(T) == 4) {
+    typedef float V __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef int32_t I __attribute__((vector_size(16)));
+    for (; j + 4 <= m; j += 4) {
+      int64_t i = 0;
+      for (; i + 4 <= d; i += 4) {
+        const T* from = x + j * row + i;
+        const V a = *reinterpret_cast<const V*>(from), b = *reinterpret_cast<const V*>(from + row);
+        const V c = *reinterpret_cast<const V*>(from + 2 * row), e = *reinterpret_cast<const V*>(from + 3 * row);
+        const V ab = __builtin_shuffle(a, b, I{0, 4, 1, 5}), ba = __builtin_shuffle(a, b, I{2, 6, 3, 7});
+        const V ce = __builtin_shuffle(c, e, I{0, 4, 1, 5}), ec = __builtin_shuffle(c, e, I{2, 6, 3, 7});
+        T* to = out + i * wide + j;
+        *reinterpret_cast<V*>(to) = __builtin_shuffle(ab, ce, I{0, 1, 4, 5});
+        *reinterpret_cast<V*>(to + wide) = __builtin_shuffle(ab, ce, I{2, 3, 6, 7});
+        *reinterpret_cast<V*>(to + 2 * wide) = __builtin_shuffle(ba, ec, I{0, 1, 4, 5});
+        *reinterpret_cast<V*>(to + 3 * wide) = __builtin_shuffle(ba, ec, I{2, 3, 6, 7});
+      }
+      for (; i < d; ++i) {
+        for (int64_t r = 0; r < 4; ++r) out[i * wide + j + r] = x[(j + r) * row + i];
+      }
+    }
+  }
+  for (; j < m; ++j) {
     for (int64_t i = 0; i < d; ++i) out[i * wide + j] = x[j * row + i];
   }
 }
 
-// Some tangents of one group: dS = dQ K' + Q dK', dP = s P (dS - sum P dS), dY = dP V + P dV.
+// Rows `begin` to `end` of one tangent of one group, whose K' is given: dS = dQ K' + Q dK', dP = s P (dS - sum P dS),
+// dY = dP V + P dV.
 template <typename T>
-inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, int64_t first, int64_t end, T* buffer) {
-  constexpr int64_t W = Wide<T>::entries;
-  const int64_t wide = (a.m + W - 1) / W * W;
-  T *kt = buffer, *dkt = kt + a.d * wide, *p = dkt + a.d * wide, *s = p + a.n * wide;
-  turn(kt, a.k.x + a.k.at[g], a.k.row, a.m, a.d, wide);
-  for (int64_t i = 0; i < a.n; ++i) std::memcpy(p + i * wide, a.p + (g * a.n + i) * a.m, a.m * sizeof(T));
-  for (int64_t t = first; t < end; ++t) {
-    Pair<T> pairs[2];
-    int count = 0;
-    if (a.q.dx) pairs[count++] = {a.q.dx + a.q.dx_at[g] + t * a.q.tangent, a.q.dx_row, kt, wide, a.d};
-    if (a.k.dx) {
-      turn(dkt, a.k.dx + a.k.dx_at[g] + t * a.k.tangent, a.k.dx_row, a.m, a.d, wide);
-      pairs[count++] = {a.q.x + a.q.at[g], a.q.row, dkt, wide, a.d};
-    }
-    const bool weights_move = count > 0;
+inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const T* kt, T* buffer) {
+  const int64_t wide = whole(a.m), rows = end - begin;
+  T *dkt = buffer, *s = dkt + a.d * wide;
+  const T* p = a.p + (g * a.n + begin) * a.m;
+  Pair<T> pairs[2];
+  int count = 0;
+  if (a.q.dx) pairs[count++] = {a.q.dx + a.q.dx_at[g] + t * a.q.tangent + begin * a.q.dx_row, a.q.dx_row, kt, wide, a.d};
+  if (a.k.dx) {
+    turn(dkt, a.k.dx + a.k.dx_at[g] + t * a.k.tangent, a.k.dx_row, a.m, a.d, wide);
+    pairs[count++] = {a.q.x + a.q.at[g] + begin * a.q.row, a.q.row, dkt, wide, a.d};
+  }
+  const bool weights_move = count > 0;
+  Pair<T> last[2];
+  int of = 0;
+  if (weights_move) last[of++] = {s, wide, a.v.x + a.v.at[g], a.v.row, a.m};
+  if (a.v.dx) last[of++] = {p, a.m, a.v.dx + a.v.dx_at[g] + t * a.v.tangent, a.v.dx_row, a.m};
+  T* out = a.out + a.out_at[g] + t * a.out_tangent + begin * a.out_row;
+  const int64_t blocks = (rows + Wide<T>::rows - 1) / Wide<T>::rows;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t from = rows * block / blocks, now = rows * (block + 1) / blocks - from;
     if (weights_move) {
-      products(s, wide, a.n, wide, pairs, count);
-      for (int64_t i = 0; i < a.n; ++i) {
+      products(s, wide, now, wide, pairs, count);
+      for (int64_t i = 0; i < now; ++i) {
         T *ds = s + i * wide, mean = 0;
-        const T* w = p + i * wide;
+        const T* w = p + (from + i) * a.m;
 #pragma omp simd reduction(+ : mean)
-        for (int64_t j = 0; j < wide; ++j) mean += w[j] * ds[j];
+        for (int64_t j = 0; j < a.m; ++j) mean += w[j] * ds[j];
 #pragma omp simd
-        for (int64_t j = 0; j < wide; ++j) ds[j] = a.scale * w[j] * (ds[j] - mean);
+        for (int64_t j = 0; j < a.m; ++j) ds[j] = a.scale * w[j] * (ds[j] - mean);
       }
     }
-    count = 0;
-    if (weights_move) pairs[count++] = {s, wide, a.v.x + a.v.at[g], a.v.row, a.m};
-    if (a.v.dx) pairs[count++] = {p, wide, a.v.dx + a.v.dx_at[g] + t * a.v.tangent, a.v.dx_row, a.m};
-    products(a.out + a.out_at[g] + t * a.out_tangent, a.out_row, a.n, a.e, pairs, count);
+    products(out + from * a.out_row, a.out_row, now, a.e, last, of);
+    for (int i = 0; i < count; ++i) pairs[i].a += now * pairs[i].a_row;
+    if (a.v.dx) last[of - 1].a += now * a.m;
   }
 }
 
-EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, int64_t first, int64_t end, float* buffer) {
-  attend(a, g, first, end, buffer);
+EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const float* kt, float* buffer) {
+  attend(a, g, t, begin, end, kt, buffer);
 }
 
-EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, int64_t first, int64_t end, double* buffer) {
-  attend(a, g, first, end, buffer);
+EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const double* kt, double* buffer) {
+  attend(a, g, t, begin, end, kt, buffer);
 }
 
 // While it lives, numbers too small for full precision count as 0. Masked weights are such numbers, e^-100, and each
@@ -289,8 +335,8 @@ class NoTinyNumbers {
 
 template <typename T>
 int attend_all(const Attention<T>& a) {
-  const int64_t wide = (a.m + 15) / 16 * 16;
-  const size_t bytes = sizeof(T) * static_cast<size_t>(2 * (a.d + a.n) * wide);
+  const int64_t wide = whole(a.m);
+  const size_t bytes = sizeof(T) * static_cast<size_t>((2 * a.d + Wide<T>::rows) * wide);
   int failed = 0;
 #pragma omp parallel reduction(| : failed)
   {
@@ -299,12 +345,16 @@ int attend_all(const Attention<T>& a) {
     T* buffer = static_cast<T*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     if (buffer) std::memset(buffer, 0, bytes);
     failed |= buffer == nullptr;
-    // Groups, or where there are few of them their tangents, so that no thread waits for another.
-    const int64_t parts = a.groups < 64 ? a.tangents : 1, each = a.tangents / parts;
+    // Where groups and tangents are few their rows are halved, so that no thread waits for another.
+    const int64_t parts = a.groups * a.tangents < 64 ? 2 : 1;
+    int64_t held = -1;
 #pragma omp for
-    for (int64_t part = 0; part < a.groups * parts; ++part) {
-      const int64_t g = part / parts, first = part % parts * each;
-      if (buffer) attend_of(a, g, first, first + each, buffer);
+    for (int64_t unit = 0; unit < a.groups * a.tangents * parts; ++unit) {
+      const int64_t g = unit / (a.tangents * parts), t = unit / parts % a.tangents, part = unit % parts;
+      if (!buffer) continue;
+      if (held != g) turn(buffer, a.k.x + a.k.at[g], a.k.row, a.m, a.d, wide);
+      held = g;
+      attend_of(a, g, t, a.n * part / parts, a.n * (part + 1) / parts, buffer, buffer + a.d * wide);
     }
     std::free(buffer);
   }

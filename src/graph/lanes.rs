@@ -150,6 +150,8 @@ pub fn attention_tangent(
         && out.stride().last() == Some(&1)
         // Columns of the output in whole vectors, and what the buffers hold in the cache.
         && e % 16 == 0
+        && d > 0
+        && m > 0
         && n <= LONGEST
         && m <= LONGEST;
     if !fits || tangents == 0 || groups(q) == 0 {

@@ -16,6 +16,7 @@ use super::custom::{CUSTOM_DOMAIN, CustomOperators};
 use super::error::{GraphError, first_line};
 use super::inline;
 use super::layout::{Layout, plane};
+use super::memory::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{
     DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto,
@@ -201,7 +202,8 @@ impl<'a> Loader<'a> {
         )?;
         let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
-        Ok(Network {
+        let order = MemoryOrder::of(self.options.kind);
+        let mut network = Network {
             path: self.file.path.clone(),
             steps: self.steps,
             tasks,
@@ -212,7 +214,10 @@ impl<'a> Loader<'a> {
             probabilities: false,
             kind: self.options.kind,
             device: self.options.device,
-        })
+            order,
+        };
+        network.set_memory_order(order)?;
+        Ok(network)
     }
 
     fn constants(mut self) -> Result<Vec<Tensor>, GraphError> {

@@ -22,6 +22,8 @@ pub mod layout;
 #[cfg(feature = "torch")]
 mod load;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 pub mod operator;
@@ -46,6 +48,8 @@ pub use builder::Built;
 pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]
 pub use load::{LoadOptions, evaluate};
+#[cfg(feature = "torch")]
+pub use memory::MemoryOrder;
 #[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]

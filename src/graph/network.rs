@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 use super::layout::{Flow, Layout};
+use super::memory::MemoryOrder;
 use super::operator::Operator;
 
 /// One node, ready to run.
@@ -77,6 +78,7 @@ pub struct Network {
     pub(super) probabilities: bool,
     pub(super) kind: Kind,
     pub(super) device: Device,
+    pub(super) order: MemoryOrder,
 }
 
 impl Network {
@@ -131,8 +133,7 @@ impl Network {
         }
         let parts: Vec<String> = together.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
         let made = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-        let memory = if self.kind == Kind::Float { "channels last" } else { "channels first" };
-        format!("{} nodes run as {} operators{made}, {memory} in memory", self.steps.len(), self.tasks.len())
+        format!("{} nodes run as {} operators{made}, {} in memory", self.steps.len(), self.tasks.len(), self.order)
     }
 
     /// A value of the model's metadata.

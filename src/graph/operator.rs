@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use tch::{TchError, Tensor};
 
 use super::lanes::Bounds;
+use super::memory::MemoryOrder;
 use super::ops::Function;
 use super::window::{Taps, Window};
 
@@ -139,6 +140,11 @@ pub trait Linear: Debug {
     /// W of shape `[inputs, outputs]`, where Λ is x ↦ xW along the last axis.
     fn matrix(&self) -> Option<Tensor> {
         None
+    }
+
+    /// Puts weights that images are convolved with into the order of memory that images will have.
+    fn arrange(&mut self, _order: MemoryOrder) -> Torch<()> {
+        Ok(())
     }
 
     /// The order of the axes behind the lanes, where Λ is a transposition.

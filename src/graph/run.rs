@@ -1,10 +1,11 @@
 //! Running a network: values and tangents side by side, in lanes.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::error::{GraphError, first_line};
 use super::forward_ad;
 use super::lanes;
+use super::memory::MemoryOrder;
 use super::network::{Network, Step, Task, Work};
 use super::operator::{Operator, Point, Torch};
 use super::plan;
@@ -169,7 +170,7 @@ impl Network {
     fn joined(&self, x: &Tensor, dx: &Tensor) -> Torch<Tensor> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
         let behind = |x: &Tensor| x.f_permute([0, 1, 3, 4, 2]);
-        if x.dim() != 5 || self.kind != Kind::Float {
+        if x.dim() != 5 || self.order != MemoryOrder::ChannelsLast {
             return self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?);
         }
         let mut size = behind(x)?.size();
@@ -180,13 +181,14 @@ impl Network {
         stack.f_permute([0, 1, 4, 2, 3])
     }
 
-    /// The stack in channels-last memory, in which convolutions on a CPU run fastest.
+    /// The stack in the network's order of memory.
     pub(crate) fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
-        match stack.dim() {
-            5 if self.kind == Kind::Float => {
-                stack.f_permute([0, 1, 3, 4, 2])?.f_contiguous()?.f_permute([0, 1, 4, 2, 3])
-            }
-            _ => Ok(stack.shallow_clone()),
+        if stack.dim() != 5 {
+            return Ok(stack.shallow_clone());
+        }
+        match self.order {
+            MemoryOrder::ChannelsLast => stack.f_permute([0, 1, 3, 4, 2])?.f_contiguous()?.f_permute([0, 1, 4, 2, 3]),
+            MemoryOrder::ChannelsFirst => stack.f_contiguous(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Conv and ConvTranspose.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
+use crate::graph::memory::MemoryOrder;
 use crate::graph::operator::{Linear, Operator, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
@@ -117,6 +118,19 @@ impl Linear for Convolution {
         true
     }
 
+    fn arrange(&mut self, order: MemoryOrder) -> Torch<()> {
+        // So that libtorch does not do it at every call.
+        if self.weight.dim() == 4 {
+            self.weight = match order {
+                MemoryOrder::ChannelsLast => {
+                    self.weight.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?
+                }
+                MemoryOrder::ChannelsFirst => self.weight.f_contiguous()?,
+            };
+        }
+        Ok(())
+    }
+
     fn taps(&self) -> Option<Taps<'_>> {
         (self.window.kernel.len() == 2).then_some(Taps {
             weight: &self.weight,
@@ -172,12 +186,6 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
     let flow = window.flow();
-    // In the order of memory of the stacks, so that it is not put into it at every call.
-    let weight = if shape.len() == 4 && weight.kind() == Kind::Float {
-        weight.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?
-    } else {
-        weight
-    };
     Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
 }
 
