@@ -7,11 +7,14 @@ mod model;
 
 use std::f64::consts::PI;
 
+use aliascope::figure::{Format, LayerMetricsFigure, render};
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layer_metrics::{LayerMeasure, LayerMetrics};
 use aliascope::measure::layers::alone::LayerShifts;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
+use aliascope::measure::metrics_report::{METRICS_SCHEMA_VERSION, Metrics, MetricsReport};
+use aliascope::report::{layer_metrics_csv, metrics_table};
 use aliascope::spectrum::differentiation::{Boundary, Scheme, differentiation_matrix};
 use aliascope::symmetry::{Combination, Generator};
 use ndarray::Array2;
@@ -306,4 +309,42 @@ fn layers_of_values_with_channels_last_are_moved_alike() {
             }
         }
     }
+}
+
+#[test]
+fn layers_are_told_in_table_csv_and_figure() {
+    let layers = measure(&network(false));
+    let report = MetricsReport {
+        schema_version: METRICS_SCHEMA_VERSION,
+        model: "models/small.onnx".to_owned(),
+        images: 2,
+        image_names: vec!["a".to_owned(), "b".to_owned()],
+        preprocess: "tensor (taken as it is)".to_owned(),
+        output: "softmax".to_owned(),
+        output_shape: vec![1, 2],
+        precision: "f64".to_owned(),
+        draws: DRAWS,
+        seed: SEED,
+        range: 2.0,
+        metrics: Metrics::default(),
+        protocols: Default::default(),
+        missing: vec![],
+        layers: Some(layers.clone()),
+    };
+    insta::assert_snapshot!(metrics_table(&report));
+    let csv = layer_metrics_csv(&layers);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows.len(), 1 + 4 * LayerMeasure::ALL.len());
+    assert_eq!(rows[0], "name,op,class,measure,mean,sem,share");
+    let lee = layers.layers[0].measured(LayerMeasure::Lee).unwrap();
+    let first = format!("one,Conv,convolution,lee,{},{},{}", lee.mean, lee.sem.unwrap(), lee.share.unwrap());
+    assert_eq!(rows[1], first);
+    assert!(rows.contains(&"pool,GlobalAveragePool,pooling,eq_t_by_n,,,"));
+    for format in [Format::Svg, Format::Png] {
+        let bytes = render(&LayerMetricsFigure { report: &report, layers: &layers }, format).unwrap();
+        assert!(bytes.len() > 5000);
+    }
+    let mut none = layers.clone();
+    none.layers.retain(|layer| layer.missing.is_some());
+    assert!(render(&LayerMetricsFigure { report: &report, layers: &none }, Format::Svg).is_err());
 }
