@@ -25,6 +25,9 @@ use crate::symmetry::{Combination, Generator};
 /// How far a number of samples may be from a whole one: rounding of pitches.
 const WHOLE: f64 = 1e-6;
 
+/// Bytes that the stacks of an attribution may take: a few sweeps more cost little beside all the shifts.
+const MEMORY: u64 = 1 << 30;
+
 /// Connected nodes of one layer, which can be run on their own.
 #[derive(Debug, PartialEq)]
 struct Piece {
@@ -72,8 +75,8 @@ impl<'a> LayerShifts<'a> {
     /// When input or output of the network do not allow it.
     pub fn new(network: &'a Network, draws: usize, seed: u64) -> Result<Self, LayersError> {
         let meter = |generator| {
-            let options = LayersOptions { split: false, ..LayersOptions::new(Combination::single(generator)) };
-            LayerMeter::new(network, options)
+            let options = LayersOptions::new(Combination::single(generator));
+            LayerMeter::new(network, LayersOptions { split: false, memory: MEMORY, ..options })
         };
         let meters = [meter(Generator::TranslateX)?, meter(Generator::TranslateY)?];
         let pieces = pieces(network, &meters[0].plan);
