@@ -388,7 +388,9 @@ fn the_order_of_memory_is_measured_once_where_that_pays() {
     };
     let kept = cache.path().join("memory-order.json");
     assert!(run(1, &[]).contains("channels last in memory (not measured"));
-    assert!(run(1, &["--memory-order", "channels-first"]).contains("channels first in memory (as --memory-order says)"));
+    assert!(
+        run(1, &["--memory-order", "channels-first"]).contains("channels first in memory (as --memory-order says)")
+    );
     assert!(!kept.exists());
 
     assert!(run(64, &[]).contains("measured and kept in"));
