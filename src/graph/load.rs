@@ -11,15 +11,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::symmetry::{Grid, GridKind};
 
-use super::builder::{Builder, Slot, shapes_of};
+use super::builder::{Builder, LARGE, Slot, shapes_of};
 use super::custom::{CUSTOM_DOMAIN, CustomOperators};
+use super::entry;
 use super::error::{GraphError, first_line};
 use super::inline;
 use super::layout::{Layout, plane};
+use super::memory;
 use super::network::{Network, Step, ValueInfo};
-use super::onnx::proto::{
-    DimensionValue, FunctionProto, GraphProto, NodeProto, TensorProto, TypeValue, ValueInfoProto,
-};
+use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use super::onnx::{Attributes, OnnxFile, OnnxTensor, read_model};
 use super::ops::{self, Make};
 use super::plan;
@@ -51,10 +51,18 @@ impl Network {
     /// When the file is damaged, leaves its input's size open, or uses something that is not supported: the message
     /// names node, operator and attribute.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
+        Self::from_file(&Self::read(path)?, options)
+    }
+
+    /// Reads an ONNX file, as [`load`](Self::load) does before anything else.
+    ///
+    /// # Errors
+    /// When the file is damaged, or a TorchScript module.
+    pub fn read(path: &Path) -> Result<OnnxFile, GraphError> {
         if is_archive(path) {
             return Err(GraphError::Graph { path: path.display().to_string(), problem: NEEDS_ONNX.to_owned() });
         }
-        Self::from_file(&read_model(path)?, options)
+        Ok(read_model(path)?)
     }
 
     /// Loads a model that is already in memory; `file.path` is for messages and for data beside it.
@@ -164,8 +172,8 @@ impl<'a> Loader<'a> {
     }
 
     fn load(mut self) -> Result<Network, GraphError> {
-        let input = self.only_input()?;
-        let shape = self.input_shape(input)?;
+        let input = entry::only_input(self.file, self.graph, |name| self.initializers.contains_key(name))?;
+        let shape = entry::input_shape(self.file, input, self.options.input_shape.as_deref())?;
         let name = input.name.clone().unwrap_or_default();
         let output = match self.graph.output.first().and_then(|o| o.name.clone()) {
             Some(output) if !output.is_empty() => output,
@@ -191,6 +199,7 @@ impl<'a> Loader<'a> {
                 return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again")));
             }
         };
+        self.check_shapes(input)?;
         self.plan(output_id);
         let tasks = plan::together(
             &self.steps,
@@ -229,106 +238,6 @@ impl<'a> Loader<'a> {
             .collect()
     }
 
-    /// The graph's input; constants that old files list among the inputs are none.
-    fn only_input(&self) -> Result<&'a ValueInfoProto, GraphError> {
-        let is_constant = |v: &&ValueInfoProto| self.initializers.contains_key(v.name.as_deref().unwrap_or(""));
-        let inputs: Vec<_> = self.graph.input.iter().filter(|v| !is_constant(v)).collect();
-        match inputs[..] {
-            [input] => Ok(input),
-            [] => Err(wrong(self.file, "the model has no input; export it again")),
-            _ => {
-                let names: Vec<_> = inputs.iter().map(|v| v.name.as_deref().unwrap_or("")).collect();
-                Err(wrong(
-                    self.file,
-                    format!(
-                        "the model has {} inputs ({}); networks with one image input are supported",
-                        names.len(),
-                        names.join(", ")
-                    ),
-                ))
-            }
-        }
-    }
-
-    /// The input's shape: as the model states it, with one image, and open sizes from the options.
-    fn input_shape(&self, input: &ValueInfoProto) -> Result<Vec<i64>, GraphError> {
-        let name = input.name.as_deref().unwrap_or("");
-        let tensor = match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
-            Some(TypeValue::Tensor(tensor)) => tensor,
-            _ => return Err(wrong(self.file, format!("the input '{name}' is not a tensor"))),
-        };
-        if !matches!(tensor.elem_type, Some(1 | 10 | 11 | 16)) {
-            return Err(wrong(
-                self.file,
-                format!("the input '{name}' does not take floats; export the network without its decoding of bytes"),
-            ));
-        }
-        let stated: Vec<Option<i64>> = tensor
-            .shape
-            .iter()
-            .flat_map(|shape| &shape.dim)
-            .map(|dim| match dim.value {
-                Some(DimensionValue::Value(n)) if n > 0 => Some(n),
-                _ => None,
-            })
-            .collect();
-        let shape = match &self.options.input_shape {
-            Some(given) => {
-                let fits = stated.is_empty()
-                    || given.len() == stated.len() && given.iter().zip(&stated).all(|(g, s)| s.is_none_or(|s| s == *g));
-                if !fits || given.iter().any(|&n| n < 1) {
-                    return Err(GraphError::InputShape {
-                        path: self.file.path.display().to_string(),
-                        given: list(given),
-                        problem: format!("does not fit the input '{name}' of shape [{}]", open(&stated)),
-                    });
-                }
-                given.clone()
-            }
-            None => {
-                let mut shape = stated.clone();
-                if let Some(batch) = shape.first_mut() {
-                    *batch = batch.or(Some(1));
-                }
-                match shape.iter().copied().collect::<Option<Vec<i64>>>() {
-                    Some(shape) if !shape.is_empty() => shape,
-                    _ => {
-                        let example: Vec<i64> = [1, 3, 224, 224]
-                            .iter()
-                            .enumerate()
-                            .map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n))
-                            .collect();
-                        return Err(GraphError::DynamicInput {
-                            path: self.file.path.display().to_string(),
-                            input: name.to_owned(),
-                            shape: open(&stated),
-                            example: list(&example),
-                        });
-                    }
-                }
-            }
-        };
-        if let Some(given) = self.options.input_shape.as_ref().filter(|given| given.first() != Some(&1)) {
-            return Err(GraphError::InputShape {
-                path: self.file.path.display().to_string(),
-                given: list(given),
-                problem: format!("is not a batch of one, such as {}", list(&[&[1], &given[1..]].concat())),
-            });
-        }
-        if shape.first() != Some(&1) {
-            let batch = shape.first().copied().unwrap_or(0);
-            return Err(wrong(
-                self.file,
-                format!("the input '{name}' takes batches of {batch}; export the model for a batch of one"),
-            ));
-        }
-        let entries = shape.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
-        if entries.is_none_or(|n| n > 1 << 30) {
-            return Err(wrong(self.file, format!("an input of shape [{}] is too large", list(&shape))));
-        }
-        Ok(shape)
-    }
-
     /// The nodes on which outputs depend, in the file's order; counts readers of every name on the way.
     fn nodes_before(&mut self, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, GraphError> {
         for input in &self.graph.input {
@@ -339,6 +248,12 @@ impl<'a> Loader<'a> {
             self.claim(&node.output)?;
         }
         let nodes = needed(&self.graph.node, outputs);
+        let mut names = HashSet::new();
+        for name in nodes.iter().filter_map(|node| node.name.as_deref()).filter(|name| !name.is_empty()) {
+            if !names.insert(name) {
+                return Err(wrong(self.file, format!("two nodes are called '{name}'; export the model again")));
+            }
+        }
         nodes.iter().for_each(|node| self.count_reads(node));
         for output in outputs {
             *self.readers.entry((*output).to_owned()).or_default() += 1;
@@ -557,6 +472,7 @@ impl<'a> Loader<'a> {
                 })
                 .collect::<Result<Vec<_>, GraphError>>()?;
             let outputs = built.operator.forward(&lanes.iter().collect::<Vec<_>>()).map_err(|e| failed(e.into()))?;
+            self.check_memory(&name, operator, &outputs)?;
             for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
                 let tensor = self.constant(tensor.f_squeeze_dim(0)?)?;
                 self.known.insert(output.clone(), Known::Constant(tensor));
@@ -579,7 +495,16 @@ impl<'a> Loader<'a> {
                 .collect::<Result<Vec<_>, GraphError>>()?;
             built.operator.forward(&lanes).map_err(|e| failed(e.into()))?
         };
+        self.check_memory(&name, operator, &outputs)?;
         let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
+        if let Some(shape) = shapes.iter().find(|shape| shape.contains(&0)) {
+            return Err(GraphError::Node {
+                node: name,
+                operator: operator.to_owned(),
+                shapes: shapes_of(&slots),
+                problem: format!("its output of shape {shape:?} has no entries"),
+            });
+        }
         let known: Vec<KnownSites<'_>> = inputs
             .iter()
             .map(|&id| {
@@ -653,6 +578,60 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Refuses values whose shapes are not those that the file states.
+    ///
+    /// Where the file leaves sizes of the input open, what it states of others was made for some sizes or none.
+    fn check_shapes(&self, input: &ValueInfoProto) -> Result<(), GraphError> {
+        let maker = |id: usize| {
+            let step = self.steps.iter().find(|step| step.outputs.contains(&Some(id)));
+            step.map_or_else(String::new, |step| format!("node '{}' ({}): ", step.name, step.op_type))
+        };
+        if entry::stated(input).is_none_or(|sizes| sizes.contains(&None)) {
+            return Ok(());
+        }
+        for info in self.graph.value_info.iter().chain(&self.graph.output) {
+            let Some(Known::Varying(id)) = self.known.get(info.name.as_deref().unwrap_or("")) else { continue };
+            let (Some(sizes), value) = (entry::stated(info), &self.values[*id]) else { continue };
+            let fits = sizes.len() == value.shape.len()
+                && sizes.iter().zip(&value.shape).all(|(stated, n)| stated.is_none_or(|stated| stated == *n));
+            if !fits {
+                return Err(wrong(
+                    self.file,
+                    format!(
+                        "{}its output '{}' has the shape [{}], and the file states [{}]; export the model again",
+                        maker(*id),
+                        value.name,
+                        entry::list(&value.shape, ", "),
+                        entry::open(&sizes)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a model whose constants and values of one lane leave no memory, behind the node that made `made`.
+    fn check_memory(&self, node: &str, operator: &str, made: &[Tensor]) -> Result<(), GraphError> {
+        let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
+        if made.iter().map(bytes).sum::<u64>() < LARGE {
+            return Ok(());
+        }
+        // Another value as large as these, and some for the system.
+        let (most, free) = (made.iter().map(bytes).max().unwrap_or(0), memory::available());
+        match free {
+            Some(free) if free < most.saturating_add(LARGE) => Err(wrong(
+                self.file,
+                format!(
+                    "node '{node}' ({operator}): with its outputs of {} only {} of memory are free; export the model for a \
+                     smaller input",
+                    memory::size(made.iter().map(bytes).sum()),
+                    memory::size(free)
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Last uses, and which inputs may be overwritten.
     fn plan(&mut self, output: usize) {
         let mut readers = vec![0usize; self.values.len()];
@@ -677,7 +656,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {
+pub(super) fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {
     GraphError::Graph { path: file.path.display().to_string(), problem: problem.into() }
 }
 
@@ -706,11 +685,3 @@ const MAX_DEPTH: usize = 64;
 
 /// Nodes that stand in other nodes' places.
 const MAX_WRITTEN: usize = 250_000;
-
-fn list(shape: &[i64]) -> String {
-    shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
-}
-
-fn open(shape: &[Option<i64>]) -> String {
-    shape.iter().map(|n| n.map_or("?".to_owned(), |n| n.to_string())).collect::<Vec<_>>().join(", ")
-}

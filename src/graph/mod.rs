@@ -10,6 +10,8 @@ mod builder;
 #[cfg(feature = "torch")]
 pub mod custom;
 #[cfg(feature = "torch")]
+mod entry;
+#[cfg(feature = "torch")]
 mod error;
 #[cfg(feature = "torch")]
 pub mod forward_ad;
@@ -21,6 +23,8 @@ mod lanes;
 pub mod layout;
 #[cfg(feature = "torch")]
 mod load;
+#[cfg(feature = "torch")]
+pub mod memory;
 #[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]

@@ -148,6 +148,9 @@ pub fn outputs(
     if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
         return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
     }
+    if shapes.iter().any(|shape| shape.iter().product::<i64>() > MOST_LABELS) {
+        return Ok(nothing(shapes));
+    }
     let found: Vec<Option<Labels>> = match (operator, flow) {
         (Operator::Linear(op), _) if op.selects() => {
             let Some(ids) = inputs.iter().map(Known::labels).collect::<Torch<Option<Vec<Labels>>>>()? else {
@@ -179,6 +182,9 @@ pub fn outputs(
         })
         .collect()
 }
+
+/// Larger values than any with tokens or windows are not followed entry by entry, which would take seconds for each.
+const MOST_LABELS: i64 = 1 << 25;
 
 fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
     shapes.iter().map(|_| (Layout::Unknown, None)).collect()
