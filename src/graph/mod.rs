@@ -10,8 +10,6 @@ mod builder;
 #[cfg(feature = "torch")]
 pub mod custom;
 #[cfg(feature = "torch")]
-mod entry;
-#[cfg(feature = "torch")]
 mod error;
 #[cfg(feature = "torch")]
 pub mod forward_ad;

@@ -1,9 +1,10 @@
 //! Where images come in: the graph's one input, its shape, and what a file states of shapes.
 
-use super::error::GraphError;
-use super::load::wrong;
-use super::onnx::OnnxFile;
-use super::onnx::proto::{DimensionValue, GraphProto, TensorType, TypeValue, ValueInfoProto};
+use crate::graph::error::GraphError;
+use crate::graph::onnx::OnnxFile;
+use crate::graph::onnx::proto::{DimensionValue, GraphProto, TensorType, TypeValue, ValueInfoProto};
+
+use super::wrong;
 
 /// The graph's input; constants that old files list among the inputs are none.
 pub(super) fn only_input<'a>(
