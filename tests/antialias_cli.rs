@@ -159,3 +159,33 @@ fn metrics_of_a_classifier_say_their_protocols() {
     assert!(report["protocols"]["consistency_cropped"].as_str().unwrap().starts_with("crop"));
     assert!(report["protocols"]["consistency_circular"].as_str().unwrap().starts_with("circular"));
 }
+
+#[test]
+fn metrics_of_layers_are_written_and_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (model, photo) = (asset("models/efficientnet-lite0.onnx"), asset("photos/chelsea.png"));
+    let (model, photo) = (model.to_str().unwrap(), photo.to_str().unwrap());
+    let (csv, plot) = (path("layers.csv"), path("layers.svg"));
+    let report = json(&[
+        "metrics", model, "--images", photo, "--draws", "1", "--layers", "--csv", &csv, "--plot", &plot, "--json", "-",
+    ]);
+    let layers = report["layers"]["layers"].as_array().unwrap();
+    let compared = layers.iter().filter(|layer| layer["missing"].is_null()).count();
+    assert_eq!((layers.len(), compared), (51, 50));
+    // Whole steps do not see activations; LEE and fractional ones do.
+    let share = |class: &str, measure: &str| report["layers"]["by_type"][class][measure]["share"].as_f64().unwrap();
+    assert!(share("nonlinearity", "eq_t_by_n") < 1e-6 && share("nonlinearity", "lee") > 0.1);
+    assert!(share("nonlinearity", "eq_t_frac_by_root_n") > 0.01);
+    assert!(report["layers"]["protocols"]["eq_t_rounded"].as_str().unwrap().contains("rounded"));
+    assert!(std::fs::read_to_string(csv).unwrap().lines().count() == 1 + 51 * 8);
+    assert!(std::fs::read_to_string(plot).unwrap().contains("EQ-T_frac"));
+    let refused = |args: &[&str], word: &str| {
+        let mut all = vec!["metrics", model, "--images", photo];
+        all.extend(args);
+        aliascope(&all).assert().code(2).stdout("").stderr(predicate::str::contains(word));
+    };
+    refused(&["--plot", "x.png"], "--layers");
+    refused(&["--csv", "x.csv"], "--layers");
+    refused(&["--layers", "--plot", "x.gif"], ".png");
+}

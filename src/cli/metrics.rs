@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use crate::figure::{Format, LayerMetricsFigure, render};
+use crate::measure::layers::alone::LayerShifts;
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
-use crate::report::{Sink, json_bytes, metrics_table};
+use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_table};
 
 use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
 
-/// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol.
+/// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]
 pub struct MetricsArgs {
     /// The network: an ONNX file with one image input.
@@ -26,11 +28,20 @@ pub struct MetricsArgs {
     /// The width of the output's range, for PSNRs: 2 for outputs from −1 to 1.
     #[arg(long, default_value_t = 2.0, value_name = "R")]
     range: f64,
+    /// Each layer alone, too: LEE beside EQ-T and EQ-T_frac of its own input and output, over N and over √N entries.
+    #[arg(long)]
+    layers: bool,
     #[command(flatten)]
     network: NetworkArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
+    /// Write one row per layer and measure.
+    #[arg(long, value_name = "FILE", requires = "layers")]
+    csv: Option<PathBuf>,
+    /// Draw the layers' shares under each measure.
+    #[arg(long, value_name = "FILE.svg|png", requires = "layers")]
+    plot: Option<PathBuf>,
     /// Replace output files that exist.
     #[arg(long)]
     force: bool,
@@ -44,10 +55,19 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         return Err(Failure::new(Status::Usage, format!("--range must be above 0, not {}", args.range)));
     }
     let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
+    let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, args.force)).transpose()?;
+    let plot = match &args.plot {
+        Some(path) => {
+            let format = Format::from_path(path).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
+            Some((OutputFile::claim(path, args.force)?, format))
+        }
+        None => None,
+    };
     let opened = args.network.open(&args.model, &args.images)?;
     let seed = args.network.seed().unwrap_or(0);
     let options = MetricsOptions { draws: usize::from(args.draws), seed, range: args.range };
     let mut meter = MetricsMeter::new(&opened.network, options)?;
+    let mut layers = if args.layers { Some(LayerShifts::new(&opened.network, options.draws, seed)?) } else { None };
     let console = Console::new(args.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
     let mut names = Vec::new();
@@ -59,6 +79,9 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         }
         let larger = opened.read_larger(frame, MARGIN)?;
         meter.measure(&x, larger.as_ref())?;
+        if let Some(layers) = &mut layers {
+            layers.measure(&x.f_unsqueeze(0)?, &frame.name())?;
+        }
         names.push(frame.name());
         console.advance(1);
     }
@@ -79,10 +102,25 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         metrics,
         protocols: Default::default(),
         missing,
+        layers: layers.map(|layers| layers.results()),
     };
     let bytes = json_bytes(&report)?;
+    // All bytes first: a figure that cannot be drawn leaves no JSON behind.
+    let drawn = match (&plot, &report.layers) {
+        (Some((_, format)), Some(layers)) => {
+            let figure = LayerMetricsFigure { report: &report, layers };
+            Some(render(&figure, *format).map_err(|error| Failure::new(Status::NotFinite, error.to_string()))?)
+        }
+        _ => None,
+    };
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
         Sink::Standard.write_bytes(metrics_table(&report).as_bytes())?;
+    }
+    if let (Some(file), Some(layers)) = (csv, &report.layers) {
+        file.write_bytes(layer_metrics_csv(layers).as_bytes())?;
+    }
+    if let (Some((file, _)), Some(bytes)) = (plot, drawn) {
+        file.write_bytes(&bytes)?;
     }
     if let Some(sink) = json {
         sink.write_bytes(&bytes)?;

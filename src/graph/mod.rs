@@ -6,6 +6,8 @@
 pub mod onnx;
 
 #[cfg(feature = "torch")]
+mod axis_map;
+#[cfg(feature = "torch")]
 mod builder;
 #[cfg(feature = "torch")]
 pub mod custom;

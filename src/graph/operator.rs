@@ -141,6 +141,11 @@ pub trait Linear: Debug {
         None
     }
 
+    /// The axis, counted from the end, and M of shape `[outputs, inputs]`, where Λ multiplies along it: y_j = Σ_i M_ji x_i.
+    fn along_axis(&self) -> Option<(i64, Tensor)> {
+        None
+    }
+
     /// The order of the axes behind the lanes, where Λ is a transposition.
     fn permutation(&self) -> Option<&[i64]> {
         None

@@ -9,11 +9,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
 use crate::symmetry::{Axis, Grid};
 
-use super::layout::{Flow, Layout, SiteMap};
+use super::axis_map::filter_step;
+use super::layout::{Flow, Layout, SiteMap, Step};
 use super::operator::{Operator, Torch};
 
 /// The labels of a value.
@@ -126,6 +128,26 @@ impl Known<'_> {
             None => Labels::of(self.layout, self.shape, self.device),
         }
     }
+}
+
+/// What an operator does to a plane along whose rows or columns it multiplies by a constant matrix, where that is a filter.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn along_plane(operator: &Operator, inputs: &[Known<'_>]) -> Torch<Option<Flow>> {
+    let (Operator::Linear(op), [input]) = (operator, inputs) else { return Ok(None) };
+    if input.layout.plane().is_none() {
+        return Ok(None);
+    }
+    let Some((axis, matrix)) = op.along_axis() else { return Ok(None) };
+    let size = matrix.size();
+    let entries = matrix.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?.f_view([-1])?;
+    let entries = Array2::from_shape_vec((size[0] as usize, size[1] as usize), Vec::try_from(&entries)?);
+    let still = Step { first: 0.0, step: 1.0 };
+    Ok(entries.ok().and_then(|matrix| filter_step(&matrix)).map(|step| match axis {
+        -1 => Flow::Resampled { rows: still, columns: step },
+        _ => Flow::Resampled { rows: step, columns: still },
+    }))
 }
 
 /// What is known of an operator's outputs, of the given shapes.

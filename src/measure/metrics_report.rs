@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::layer_metrics::LayerMetrics;
+
 /// The version of [`MetricsReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const METRICS_SCHEMA_VERSION: u32 = 1;
 
@@ -36,6 +38,9 @@ pub struct MetricsReport {
     pub protocols: MetricProtocols,
     /// Metrics that this network or these images do not allow, and why.
     pub missing: Vec<Missing>,
+    /// LEE beside metrics under finite translations for each layer, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layers: Option<LayerMetrics>,
 }
 
 /// A pooled mean square error as PSNR.

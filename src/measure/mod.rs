@@ -9,6 +9,7 @@ mod direction;
 #[cfg(feature = "torch")]
 pub mod inspect;
 pub mod layer_graph;
+pub mod layer_metrics;
 #[cfg(feature = "torch")]
 pub mod layers;
 pub mod layers_report;

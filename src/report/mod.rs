@@ -7,6 +7,7 @@ mod finite;
 #[cfg(feature = "torch")]
 mod inspect_table;
 mod json;
+mod layer_metrics_csv;
 mod layers_csv;
 mod layers_html;
 mod layers_table;
@@ -32,6 +33,7 @@ pub use departures_table::departures_table;
 #[cfg(feature = "torch")]
 pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
+pub use layer_metrics_csv::layer_metrics_csv;
 pub use layers_csv::layers_csv;
 pub use layers_html::{LayersPage, layers_html};
 pub use layers_table::layers_table;

@@ -194,7 +194,8 @@ impl Loader<'_> {
                 KnownSites { shape: &value.shape, layout: &value.layout, labels: self.labels[id].as_ref(), device }
             })
             .collect();
-        let found = sites::outputs(&built.operator, &built.flow, &known, &shapes)?;
+        let flow = sites::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
+        let found = sites::outputs(&built.operator, &flow, &known, &shapes)?;
         let fresh = built.operator.is_fresh();
         let mut ids = Vec::with_capacity(node.output.len());
         for (((output, lane), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
@@ -208,7 +209,7 @@ impl Loader<'_> {
             name: name.clone(),
             op_type: operator.to_owned(),
             operator: built.operator,
-            flow: built.flow,
+            flow,
             inputs,
             outputs: ids,
             frees: Vec::new(),

@@ -69,6 +69,20 @@ impl Linear for MatrixMap {
         let size = self.constant.size();
         if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
     }
+
+    fn along_axis(&self) -> Option<(i64, Tensor)> {
+        let s = &self.sides;
+        let size = self.constant.size();
+        let matrix = s.ranks[1 - self.side] == 2 && s.ranks[self.side] >= 2 && s.transposed == [false; 2];
+        if !matrix || s.factor != 1.0 {
+            return None;
+        }
+        let constant = self.constant.f_view(&size[size.len() - 2..]).ok()?;
+        match self.side {
+            0 => Some((-1, constant.f_transpose(0, 1).ok()?)),
+            _ => Some((-2, constant)),
+        }
+    }
 }
 
 /// Both sides vary.

@@ -63,6 +63,8 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             let vector = step.outputs.iter().flatten().all(|&id| network.values()[id].shape.len() < 3);
             if vector { LayerClass::Head } else { LayerClass::PatchEmbedding }
         }
+        // A filter that is written as a matrix.
+        (_, Operator::Linear(_), Flow::Resampled { .. }) => LayerClass::Resampling,
         ("Mul" | "Div" | "Max" | "Min" | "Where" | "Pow", _, _) => LayerClass::Nonlinearity,
         _ => LayerClass::Other,
     }

@@ -12,6 +12,7 @@
 //! symmetry on a continuous plane: a kernel of three taps does not turn with the image.
 
 mod agreement;
+pub mod alone;
 mod class;
 mod graph;
 mod parts;

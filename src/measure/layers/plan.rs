@@ -58,6 +58,8 @@ pub(super) struct Layer {
     pub class: LayerClass,
     /// How many nodes make errors in it.
     pub sources: usize,
+    /// The places of its nodes: those that make errors, and those whose error shows at them.
+    pub steps: Vec<usize>,
     /// The value whose error is the layer's local one: the last that it makes.
     pub closes: usize,
 }
@@ -130,8 +132,10 @@ impl Plan {
                 } else if known || is_output {
                     let class = class_of(network, step, &before);
                     let layer = layers.of(step, class, id);
+                    layers.list[layer].steps.push(at);
                     for &earlier in &before {
                         layers.mention(layer, &network.steps()[earlier]);
+                        layers.list[layer].steps.push(earlier);
                     }
                     Role::Source(layer)
                 } else {
@@ -177,7 +181,7 @@ impl Layers {
 
     fn place(&mut self, name: String, class: LayerClass, module: String) -> usize {
         *self.places.entry((name.clone(), class)).or_insert_with(|| {
-            self.list.push(Layer { name, ops: Vec::new(), module, class, sources: 0, closes: 0 });
+            self.list.push(Layer { name, ops: Vec::new(), module, class, sources: 0, steps: Vec::new(), closes: 0 });
             self.list.len() - 1
         })
     }

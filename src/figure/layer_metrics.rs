@@ -1,0 +1,187 @@
+//! Which layers make the error by LEE, and by metrics under finite shifts: figure 4 (right) of Gruver et al. 2023.
+
+use plotters::backend::DrawingBackend;
+use plotters::element::{PathElement, Rectangle};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, FontTransform, WHITE};
+
+use super::canvas::{Area, Figure, FigureError};
+use super::layer_looks::{MARGIN, entries, header, legend, letter, pattern, plate, short_name};
+use super::style::{self, GRID, INK, anchored, fit_end, printable};
+use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics};
+use crate::measure::layers_report::LayerClass;
+use crate::measure::metrics_report::MetricsReport;
+
+/// A strip per measure: each layer's share along the depth, and beside it the shares of the classes.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerMetricsFigure<'a> {
+    /// The report.
+    pub report: &'a MetricsReport,
+    /// Its layers.
+    pub layers: &'a LayerMetrics,
+}
+
+/// Left of the strips, for the measures' names.
+const LEFT: i32 = MARGIN + 262;
+const TOP: i32 = 116;
+const STRIP: i32 = 64;
+const GAP: i32 = 20;
+/// The shares of the classes.
+const SHARES: i32 = 420;
+const BAR: i32 = 34;
+const NAMES: i32 = 190;
+/// More layers have no room for names.
+const MOST_NAMED: usize = 130;
+/// The least width of a piece with its letter, and with its percentage too.
+const LETTER: i32 = 22;
+const PERCENTAGE: i32 = 66;
+
+impl LayerMetricsFigure<'_> {
+    fn compared(&self) -> Vec<&LayerMetric> {
+        self.layers.layers.iter().filter(|layer| layer.missing.is_none()).collect()
+    }
+
+    fn width(&self) -> i32 {
+        let count = self.compared().len();
+        let pitch = if count <= MOST_NAMED { 16.0 } else { (1500.0 / count as f64).max(2.0) };
+        ((count as f64 * pitch) as i32).max(560)
+    }
+
+    fn names(&self) -> i32 {
+        let layers = self.compared();
+        if layers.len() > MOST_NAMED {
+            return 0;
+        }
+        let longest = layers.iter().map(|layer| layer.name.chars().count()).max().unwrap_or(0);
+        (longest as i32 * 7 + 8).min(NAMES)
+    }
+
+    fn strips() -> i32 {
+        (STRIP + GAP) * LayerMeasure::ALL.len() as i32
+    }
+}
+
+impl Figure for LayerMetricsFigure<'_> {
+    fn size(&self) -> (u32, u32) {
+        let width = LEFT + self.width() + 36 + SHARES + MARGIN;
+        (width as u32, (TOP + Self::strips() + self.names() + 84) as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let layers = self.compared();
+        if layers.is_empty() {
+            return Err(FigureError::Data { reason: "no layer has all measures".to_owned() });
+        }
+        let shares = layers.iter().flat_map(|layer| layer.measures.values().flatten().filter_map(|m| m.share));
+        if !shares.into_iter().all(f64::is_finite) {
+            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+        }
+        let width = self.size().0 as i32 - 2 * MARGIN;
+        let title = format!("Which layers make the error of {}, by eight measures", short_name(&self.report.model));
+        let photos = if self.report.images == 1 { "image" } else { "images" };
+        let note = format!(
+            "share of each layer in the sum of squared errors under translation; mean over {} {photos}, each at the same \
+             weight; {} shifts each; N: entries compared",
+            self.report.images, self.report.draws
+        );
+        header(root, &title, &[note], width)?;
+        let right = LEFT + self.width() + 36;
+        for (text, x) in [("layer by layer, from input to output", LEFT), ("by class", right)] {
+            root.draw_text(text, &anchored(style::panel(), HPos::Left, VPos::Bottom), (x, TOP - 10))?;
+        }
+        for (row, measure) in LayerMeasure::ALL.into_iter().enumerate() {
+            let top = TOP + (STRIP + GAP) * row as i32;
+            self.strip(root, measure, &layers, top)?;
+            self.classes(root, measure, (right, top + (STRIP - BAR) / 2))?;
+        }
+        let bottom = TOP + Self::strips() - GAP;
+        if self.names() > 0 {
+            let small = style::note().color(&INK).transform(FontTransform::Rotate270);
+            for (place, layer) in layers.iter().enumerate() {
+                let name = fit_end(root, &printable(&layer.name), &style::note(), self.names())?;
+                let x = i32::midpoint(self.cell(place, layers.len()).0, self.cell(place, layers.len()).1);
+                root.draw_text(&name, &anchored(small.clone(), HPos::Right, VPos::Center), (x, bottom + 8))?;
+            }
+        }
+        let shown: Vec<LayerClass> =
+            LayerClass::ALL.into_iter().filter(|class| self.layers.by_type.contains_key(class.name())).collect();
+        legend(root, &entries(&shown), (LEFT, bottom + self.names() + 34), width - LEFT)?;
+        Ok(())
+    }
+}
+
+impl LayerMetricsFigure<'_> {
+    fn cell(&self, place: usize, count: usize) -> (i32, i32) {
+        let pitch = (f64::from(self.width()) / count.max(1) as f64).min(48.0);
+        let x = |at: usize| LEFT + (at as f64 * pitch).round() as i32;
+        (x(place), x(place + 1))
+    }
+
+    fn strip<DB: DrawingBackend>(
+        &self,
+        root: &Area<DB>,
+        measure: LayerMeasure,
+        layers: &[&LayerMetric],
+        top: i32,
+    ) -> Result<(), FigureError> {
+        let share = |layer: &LayerMetric| layer.measured(measure).and_then(|measured| measured.share);
+        let largest = layers.iter().filter_map(|layer| share(layer)).fold(0.0, f64::max);
+        let (name, how) = measure.title().split_once(", ").unwrap_or((measure.title(), ""));
+        let bottom = top + STRIP;
+        for (text, font, y) in [(name, style::label(), top + 14), (how, style::note(), top + 34)] {
+            root.draw_text(text, &anchored(font, HPos::Right, VPos::Center), (LEFT - 12, y))?;
+        }
+        if largest > 0.0 {
+            let text = format!("tallest {:.0} %", 100.0 * largest);
+            root.draw_text(&text, &anchored(style::note(), HPos::Right, VPos::Center), (LEFT - 12, top + 54))?;
+        }
+        root.draw(&PathElement::new(vec![(LEFT, top), (LEFT + self.width(), top)], GRID.stroke_width(1)))?;
+        for (place, layer) in layers.iter().enumerate() {
+            let (left, right) = self.cell(place, layers.len());
+            let height = match share(layer) {
+                Some(share) if largest > 0.0 => (share / largest * f64::from(STRIP)).round() as i32,
+                _ => 0,
+            };
+            let inner = if right - left >= 6 { 1 } else { 0 };
+            if height > 0 {
+                pattern(layer.class).fill(root, [(left + inner, bottom - height), (right - inner, bottom)])?;
+            }
+        }
+        root.draw(&PathElement::new(vec![(LEFT, bottom), (LEFT + self.width(), bottom)], INK.stroke_width(1)))?;
+        Ok(())
+    }
+
+    fn classes<DB: DrawingBackend>(
+        &self,
+        root: &Area<DB>,
+        measure: LayerMeasure,
+        (left, top): (i32, i32),
+    ) -> Result<(), FigureError> {
+        let corners = [(left, top), (left + SHARES, top + BAR)];
+        root.draw(&Rectangle::new(corners, WHITE.filled()))?;
+        root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
+        let mut before = 0.0;
+        for class in LayerClass::ALL {
+            let shares = self.layers.by_type.get(class.name()).and_then(|of| of.get(measure.name()));
+            let Some(share) = shares.and_then(|share| share.share) else { continue };
+            let x = |share: f64| left + (share.clamp(0.0, 1.0) * f64::from(SHARES)).round() as i32;
+            let (from, to) = (x(before), x(before + share));
+            before += share;
+            if to == from {
+                continue;
+            }
+            pattern(class).fill(root, [(from, top), (to, top + BAR)])?;
+            let at = (i32::midpoint(from, to), top + BAR / 2);
+            if to - from >= PERCENTAGE {
+                plate(root, &format!("{} {:.0} %", letter(class), 100.0 * share), at)?;
+            } else if to - from >= LETTER {
+                plate(root, &letter(class).to_string(), at)?;
+            }
+        }
+        if before == 0.0 {
+            let text = anchored(style::note(), HPos::Left, VPos::Center);
+            root.draw_text("no error, or none in some images", &text, (left + 12, top + BAR / 2))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,470 @@
+//! Every layer alone: LEE beside metrics under finite shifts, as figure 4 (right) of Gruver et al. 2023 compares them.
+//!
+//! A layer's own maps are moved before it, and what it makes of them is held against its moved output. LEE is the same in
+//! the limit of small motions, and has besides what becomes of the error at the network's output.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::{Kind, Tensor};
+
+use super::plan::{Plan, Role};
+use super::{LayerMeter, LayersError, LayersOptions};
+use crate::graph::layout::{Layout, SiteMap};
+use crate::graph::operator::Torch;
+use crate::graph::{Network, Value};
+use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share};
+use crate::measure::layers_report::LayerClass;
+use crate::measure::lee::LeeError;
+use crate::measure::statistics::{mean, spearman, standard_error};
+use crate::measure::transport::{shift_lanczos, shift_whole};
+use crate::symmetry::{Combination, Generator};
+
+/// How far a number of samples may be from a whole one: rounding of pitches.
+const WHOLE: f64 = 1e-6;
+
+/// Bytes that the stacks of an attribution may take: a few sweeps more cost little beside all the shifts.
+const MEMORY: u64 = 1 << 30;
+
+/// Connected nodes of one layer, which can be run on their own.
+#[derive(Debug, PartialEq)]
+struct Piece {
+    layer: usize,
+    /// Places of its nodes, in order.
+    steps: Vec<usize>,
+    /// Values that it reads from outside.
+    inputs: Vec<usize>,
+    /// Values that others read.
+    outputs: Vec<usize>,
+}
+
+/// How maps are moved by the same part of the image.
+#[derive(Clone, Copy, PartialEq)]
+enum Steps {
+    /// Whole steps of the coarsest map.
+    Whole,
+    /// Whole samples of each map.
+    Rounded,
+    /// Not rounded.
+    Fractional,
+}
+
+/// Squared errors of a layer, draw by draw: Σ mask·error², Σ mask.
+type Draws = Vec<[f64; 2]>;
+
+/// The measurement of every layer of one network, image by image.
+pub struct LayerShifts<'a> {
+    network: &'a Network,
+    /// Under translate_x and translate_y.
+    meters: [LayerMeter<'a>; 2],
+    pieces: Vec<Piece>,
+    draws: usize,
+    rng: ChaCha8Rng,
+    /// Per image and layer, the measures behind the first; none where a layer has no such.
+    found: Vec<Vec<[Option<f64>; LayerMeasure::ALL.len() - 1]>>,
+    /// Per layer, why a measure is missing.
+    missing: Vec<Option<String>>,
+}
+
+impl<'a> LayerShifts<'a> {
+    /// Prepares the measurement with so many shifts per image, drawn from `seed`.
+    ///
+    /// # Errors
+    /// When input or output of the network do not allow it.
+    pub fn new(network: &'a Network, draws: usize, seed: u64) -> Result<Self, LayersError> {
+        let meter = |generator| {
+            let options = LayersOptions::new(Combination::single(generator));
+            LayerMeter::new(network, LayersOptions { split: false, memory: MEMORY, ..options })
+        };
+        let meters = [meter(Generator::TranslateX)?, meter(Generator::TranslateY)?];
+        let pieces = pieces(network, &meters[0].plan);
+        let missing = vec![None; meters[0].plan.layers.len()];
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        Ok(Self { network, meters, pieces, draws, rng, found: Vec::new(), missing })
+    }
+
+    /// Measures one image, `[1, input shape…]`.
+    ///
+    /// # Errors
+    /// When the network fails or a result is not finite.
+    pub fn measure(&mut self, x: &Tensor, name: &str) -> Result<(), LayersError> {
+        for meter in &mut self.meters {
+            meter.measure(x, &[name.to_owned()], &mut |_, _| {})?;
+        }
+        let shifts: Vec<[f64; 2]> =
+            (0..self.draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect();
+        let values = self.values(x)?;
+        let layers = self.missing.len();
+        let mut alone = vec![[0.0; 2]; layers];
+        let mut draws: [Vec<Draws>; 3] = std::array::from_fn(|_| vec![vec![[0.0; 2]; self.draws]; layers]);
+        let pieces = std::mem::take(&mut self.pieces);
+        let done: Result<(), LayersError> = tch::no_grad(|| {
+            pieces.iter().try_for_each(|piece| {
+                let layer = piece.layer;
+                if let Some(reason) = self.problem(piece) {
+                    self.missing[layer] = Some(reason);
+                }
+                if self.missing[layer].is_some() {
+                    return Ok(());
+                }
+                let [square, entries] = self.defect(piece, &values)?;
+                alone[layer] = [alone[layer][0] + square, alone[layer][1] + entries];
+                for (how, draws) in [Steps::Whole, Steps::Rounded, Steps::Fractional].into_iter().zip(&mut draws) {
+                    self.shifted(piece, &values, &shifts, how, &mut draws[layer])?;
+                }
+                Ok(())
+            })
+        });
+        self.pieces = pieces;
+        done?;
+        let found = (0..layers)
+            .map(|layer| {
+                let local = (alone[layer][1] > 0.0).then(|| alone[layer][0] / alone[layer][1]);
+                let [whole, rounded, fractional] = [0, 1, 2].map(|how| normalised(&draws[how][layer]));
+                [local, whole[0], whole[1], rounded[0], rounded[1], fractional[0], fractional[1]]
+            })
+            .collect();
+        self.found.push(found);
+        Ok(())
+    }
+
+    /// Copies of all values that pieces read or give, of one image.
+    fn values(&self, x: &Tensor) -> Result<HashMap<usize, Tensor>, LayersError> {
+        let needed: HashSet<usize> =
+            self.pieces.iter().flat_map(|p| p.inputs.iter().chain(&p.outputs)).copied().collect();
+        let mut values = HashMap::new();
+        let _ = self.network.forward_observed(&self.network.place(x)?, &mut |id, value| {
+            if needed.contains(&id) {
+                // What runs later may write over it.
+                values.insert(id, copied(&value.stack)?);
+            }
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    fn layout(&self, id: usize) -> &Layout {
+        &self.network.values()[id].layout
+    }
+
+    fn map(&self, id: usize) -> Option<&SiteMap> {
+        match self.layout(id) {
+            Layout::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Why finite shifts say nothing of a piece.
+    fn problem(&self, piece: &Piece) -> Option<String> {
+        if piece.inputs.iter().all(|&id| self.map(id).is_none()) {
+            return Some("what it reads has no rows and columns".to_owned());
+        }
+        if piece.outputs.iter().any(|&id| self.map(id).is_none()) {
+            return Some("what it gives has no rows and columns".to_owned());
+        }
+        None
+    }
+
+    /// ‖δ‖² of the piece alone, the mean of both translations, and the number of entries.
+    fn defect(&self, piece: &Piece, values: &HashMap<usize, Tensor>) -> Result<[f64; 2], LayersError> {
+        let mut actors = [self.meters[0].actor(), self.meters[1].actor()];
+        let mut inputs = HashMap::new();
+        for &id in &piece.inputs {
+            let x = value(values, id)?;
+            let input = match self.layout(id) {
+                layout @ Layout::Map(_) => {
+                    let mut stack = vec![x.shallow_clone()];
+                    for actor in &mut actors {
+                        stack.push(actor.on(layout, x)?);
+                    }
+                    Value { stack: Tensor::f_cat(&stack, 0)?, tangents: 2 }
+                }
+                _ => Value { stack: copied(x)?, tangents: 0 },
+            };
+            inputs.insert(id, input);
+        }
+        let outputs = self.run(piece, inputs, 1)?;
+        let mut sum = [0.0; 2];
+        for (id, output) in outputs {
+            let y = value(values, id)?;
+            for (at, actor) in actors.iter_mut().enumerate() {
+                let pushed = match output.tangents {
+                    0 => y.f_zeros_like()?,
+                    _ => output.lanes(1, at as i64, 1)?,
+                };
+                let defect = pushed.f_sub(&actor.on(self.layout(id), y)?)?;
+                sum[0] += 0.5 * defect.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+            }
+            sum[1] += y.numel() as f64;
+        }
+        Ok(sum)
+    }
+
+    /// Adds the piece's squared errors under every shift, \[right, down\] as parts of the image; nothing where whole
+    /// steps of one map are none of another.
+    fn shifted(
+        &mut self,
+        piece: &Piece,
+        values: &HashMap<usize, Tensor>,
+        shifts: &[[f64; 2]],
+        how: Steps,
+        draws: &mut Draws,
+    ) -> Result<(), LayersError> {
+        let maps = || piece.inputs.iter().chain(&piece.outputs).filter_map(|&id| self.map(id));
+        let coarsest = maps()
+            .fold([0.0_f64; 2], |most, map| [most[0].max(map.grid.columns.pitch), most[1].max(map.grid.rows.pitch)]);
+        let samples = |map: &SiteMap, shift: [f64; 2]| -> Option<[f64; 2]> {
+            let mut samples = [0.0; 2];
+            for (axis, pitch) in [map.grid.columns.pitch, map.grid.rows.pitch].into_iter().enumerate() {
+                // The image is two half-widths wide.
+                samples[axis] = match how {
+                    Steps::Fractional => 2.0 * shift[axis] / pitch,
+                    Steps::Rounded => (2.0 * shift[axis] / pitch).round(),
+                    Steps::Whole => {
+                        let steps = (2.0 * shift[axis] / coarsest[axis]).round() * coarsest[axis] / pitch;
+                        if (steps - steps.round()).abs() > WHOLE * steps.abs().max(1.0) {
+                            return None;
+                        }
+                        steps.round()
+                    }
+                };
+            }
+            Some(samples)
+        };
+        let moved = |maps: &Tensor, by: [f64; 2]| match how {
+            Steps::Fractional => shift_lanczos(maps, by),
+            _ => shift_whole(maps, by.map(|t| t as i64)),
+        };
+        let mut inputs = HashMap::new();
+        for &id in &piece.inputs {
+            let x = value(values, id)?;
+            let Some(map) = self.map(id) else {
+                let mut times = vec![1; x.dim()];
+                times[0] = shifts.len() as i64;
+                inputs.insert(id, Value { stack: x.f_repeat(times.as_slice())?, tangents: 0 });
+                continue;
+            };
+            let sites = map.gather(x)?;
+            let mut stack = Vec::new();
+            for shift in shifts {
+                let Some(by) = samples(map, *shift) else {
+                    let reason = "whole steps of what it gives are no whole steps of what it reads";
+                    self.missing[piece.layer] = Some(reason.to_owned());
+                    return Ok(());
+                };
+                stack.push(with_sites(map, x, &sites, &moved(&sites, by)?.0)?);
+            }
+            inputs.insert(id, Value { stack: Tensor::f_cat(&stack, 0)?, tangents: 0 });
+        }
+        for (id, output) in self.run(piece, inputs, shifts.len() as i64)? {
+            let Some(map) = self.map(id) else { continue };
+            let sites = map.gather(value(values, id)?)?;
+            for (at, (shift, sums)) in shifts.iter().zip(draws.iter_mut()).enumerate() {
+                let Some(by) = samples(map, *shift) else { continue };
+                let (wanted, mask) = moved(&sites, by)?;
+                // What does not depend on the moved input is the same for all draws.
+                let lane = if output.stack.size()[0] == 1 { 0 } else { at as i64 };
+                let seen = map.gather(&output.stack.f_narrow(0, lane, 1)?)?;
+                let mask = mask.f_to_kind(Kind::Double)?;
+                let error = seen.f_sub(&wanted)?.f_to_kind(Kind::Double)?.f_square()?.f_mul(&mask)?;
+                let planes = seen.numel() as f64 / mask.numel().max(1) as f64;
+                sums[0] += error.f_sum(None::<Kind>)?.f_double_value(&[])?;
+                sums[1] += planes * mask.f_sum(None::<Kind>)?.f_double_value(&[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The piece's outputs for its inputs of so many images.
+    fn run(
+        &self,
+        piece: &Piece,
+        mut values: HashMap<usize, Value>,
+        images: i64,
+    ) -> Result<Vec<(usize, Value)>, LayersError> {
+        for &at in &piece.steps {
+            let step = &self.network.steps()[at];
+            let inputs = step.inputs.iter().map(|id| values.get(id)).collect::<Option<Vec<_>>>();
+            let inputs = inputs.ok_or_else(|| missing_value(&step.name))?;
+            let outputs = self.network.apply(step, &inputs, images, 0)?;
+            for (id, value) in step.outputs.iter().zip(outputs) {
+                if let Some(id) = id {
+                    values.insert(*id, value);
+                }
+            }
+        }
+        Ok(piece.outputs.iter().filter_map(|&id| Some((id, values.remove(&id)?))).collect())
+    }
+
+    /// The results over the images so far.
+    pub fn results(&self) -> LayerMetrics {
+        let plan = &self.meters[0].plan;
+        let images = self.found.len();
+        let [across, down] = [0, 1].map(|at| self.meters[at].per_image().map(|(_, v)| v.to_vec()).collect::<Vec<_>>());
+        // [layer][measure][image]
+        let values: Vec<Vec<Option<Vec<f64>>>> = (0..plan.layers.len())
+            .map(|layer| {
+                let lee = across[layer].iter().zip(&down[layer]).map(|(x, y)| 0.5 * (x + y)).collect();
+                let others = (0..LayerMeasure::ALL.len() - 1)
+                    .map(|measure| self.found.iter().map(|image| image[layer][measure]).collect::<Option<Vec<f64>>>());
+                std::iter::once(Some(lee)).chain(others).collect()
+            })
+            .collect();
+        let compared: Vec<usize> =
+            (0..plan.layers.len()).filter(|&layer| values[layer].iter().all(Option::is_some)).collect();
+        let of = |layer: usize, measure: usize| values[layer][measure].as_deref().unwrap_or_default();
+        let sum = |layers: &[usize], measure: usize| -> Vec<f64> {
+            (0..images).map(|image| layers.iter().map(|&layer| of(layer, measure)[image]).sum()).collect()
+        };
+        let whole: Vec<Vec<f64>> = (0..LayerMeasure::ALL.len()).map(|measure| sum(&compared, measure)).collect();
+        let shares = |own: &[f64], measure: usize| -> Option<Vec<f64>> {
+            let share = |(own, whole): (&f64, &f64)| (*whole > 0.0).then(|| own / whole);
+            own.iter().zip(&whole[measure]).map(share).collect()
+        };
+        let layers = plan
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(at, layer)| {
+                let measures = LayerMeasure::ALL.into_iter().enumerate().map(|(measure, name)| {
+                    let measured = values[at][measure].as_deref().map(|own| Measured {
+                        mean: mean(own),
+                        sem: standard_error(own, mean(own)),
+                        share: shares(own, measure).filter(|_| compared.contains(&at)).map(|shares| mean(&shares)),
+                    });
+                    (name.name().to_owned(), measured)
+                });
+                let unmeasured = || "no sample of it has all that a fractional shift reads".to_owned();
+                let missing = self.missing[at].clone().or_else(|| (!compared.contains(&at)).then(unmeasured));
+                let (name, op) = (layer.name.clone(), layer.ops.join("+"));
+                LayerMetric { name, op, class: layer.class, measures: measures.collect(), missing }
+            })
+            .collect();
+        let class = |class: LayerClass| -> Option<(String, IndexMap<String, Share>)> {
+            let members: Vec<usize> =
+                compared.iter().copied().filter(|&layer| plan.layers[layer].class == class).collect();
+            let share = |(measure, name): (usize, LayerMeasure)| {
+                let shares = shares(&sum(&members, measure), measure);
+                let share = shares.as_deref().map(mean);
+                let sem = shares.as_deref().and_then(|shares| standard_error(shares, mean(shares)));
+                (name.name().to_owned(), Share { share, sem })
+            };
+            let shares = || LayerMeasure::ALL.into_iter().enumerate().map(share).collect();
+            (!members.is_empty()).then(|| (class.name().to_owned(), shares()))
+        };
+        let means = |measure: usize| compared.iter().map(|&layer| mean(of(layer, measure))).collect::<Vec<f64>>();
+        let every: f64 = (0..plan.layers.len()).map(|layer| mean(of(layer, 0))).sum();
+        LayerMetrics {
+            protocols: LayerProtocols::default(),
+            layers,
+            by_type: LayerClass::ALL.into_iter().filter_map(class).collect(),
+            compared_share: (every > 0.0).then(|| mean(&whole[0]) / every),
+            rank_correlation: LayerMeasure::ALL
+                .into_iter()
+                .enumerate()
+                .map(|(at, measure)| (measure.name().to_owned(), spearman(&means(0), &means(at))))
+                .collect(),
+        }
+    }
+}
+
+/// Squared error over N, all draws together, and over √N, the mean over draws; none where nothing was compared.
+fn normalised(draws: &Draws) -> [Option<f64>; 2] {
+    let [error, entries] = draws.iter().fold([0.0; 2], |sum, draw| [sum[0] + draw[0], sum[1] + draw[1]]);
+    let seen: Vec<f64> = draws.iter().filter(|draw| draw[1] > 0.0).map(|draw| draw[0] / draw[1].sqrt()).collect();
+    [(entries > 0.0).then(|| error / entries), (!seen.is_empty()).then(|| mean(&seen))]
+}
+
+/// `x` with other maps at its sites; what has no site stays.
+fn with_sites(map: &SiteMap, x: &Tensor, sites: &Tensor, moved: &Tensor) -> Torch<Tensor> {
+    if map.is_planar() {
+        return Ok(moved.shallow_clone());
+    }
+    let shape = &x.size()[1..];
+    x.f_sub(&map.scatter(sites, shape)?)?.f_add(&map.scatter(moved, shape)?)
+}
+
+fn copied(x: &Tensor) -> Torch<Tensor> {
+    let mut copy = x.f_empty_like()?;
+    copy.f_copy_(x)?;
+    Ok(copy)
+}
+
+fn value(values: &HashMap<usize, Tensor>, id: usize) -> Result<&Tensor, LayersError> {
+    values.get(&id).ok_or_else(|| missing_value("a layer"))
+}
+
+fn missing_value(reader: &str) -> LayersError {
+    LeeError::Torch(tch::TchError::Torch(format!("'{reader}' reads a value that was not made"))).into()
+}
+
+/// The layers' connected nodes: those that make errors, those whose error shows at them, and exact ones of the same module
+/// that lie next to them.
+fn pieces(network: &Network, plan: &Plan) -> Vec<Piece> {
+    let steps = network.steps();
+    let mut writer = vec![None; network.values().len()];
+    for (at, step) in steps.iter().enumerate() {
+        for &id in step.outputs.iter().flatten() {
+            writer[id] = Some(at);
+        }
+    }
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); network.values().len()];
+    for (at, step) in steps.iter().enumerate() {
+        for &id in &step.inputs {
+            readers[id].push(at);
+        }
+    }
+    let neighbours = |at: usize| {
+        let before = steps[at].inputs.iter().filter_map(|&id| writer[id]);
+        let behind = steps[at].outputs.iter().flatten().flat_map(|&id| readers[id].iter().copied());
+        before.chain(behind).collect::<Vec<usize>>()
+    };
+    let exact = |at: usize| steps[at].outputs.iter().flatten().all(|&id| plan.roles[id] == Role::Exact);
+    let mut pieces = Vec::new();
+    for (number, layer) in plan.layers.iter().enumerate() {
+        let mut members: HashSet<usize> = layer.steps.iter().copied().collect();
+        let mut open: Vec<usize> = layer.steps.clone();
+        while let Some(at) = open.pop() {
+            for next in neighbours(at) {
+                let same = !layer.module.is_empty() && super::module_of(&steps[next].name) == layer.module;
+                if same && exact(next) && members.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        let mut left = members.clone();
+        let mut own: Vec<usize> = members.into_iter().collect();
+        own.sort_unstable();
+        for first in own {
+            if !left.remove(&first) {
+                continue;
+            }
+            let (mut together, mut open) = (vec![first], vec![first]);
+            while let Some(at) = open.pop() {
+                for next in neighbours(at) {
+                    if left.remove(&next) {
+                        together.push(next);
+                        open.push(next);
+                    }
+                }
+            }
+            together.sort_unstable();
+            let made: Vec<usize> =
+                together.iter().flat_map(|&at| steps[at].outputs.iter().flatten().copied()).collect();
+            let mut inputs: Vec<usize> = together
+                .iter()
+                .flat_map(|&at| steps[at].inputs.iter().copied())
+                .filter(|id| !made.contains(id))
+                .collect();
+            inputs.sort_unstable();
+            inputs.dedup();
+            let leaves =
+                |id: &usize| *id == network.output_id() || readers[*id].iter().any(|reader| !together.contains(reader));
+            let outputs: Vec<usize> = made.iter().copied().filter(leaves).collect();
+            pieces.push(Piece { layer: number, steps: together, inputs, outputs });
+        }
+    }
+    pieces
+}
