@@ -31,6 +31,7 @@ functional = torch.nn.functional
 REACHES = (1.0, 2.0, 4.0)
 ROUNDS = 6
 PROJECTIONS = 32
+LIFT = 1e-30
 
 
 # --- Where functions have kinks ---------------------------------------------------------------------------------------
@@ -78,7 +79,8 @@ class Unit:
 def _elementwise_units(site: int, x: torch.Tensor, kinks: list[tuple[float, float]], reach: float) -> list[Unit]:
     flat, units = x.flatten(), []
     for at, jump in kinks:
-        for i in torch.nonzero((flat - at).abs() <= reach).flatten().tolist():
+        # An exact 0 came out of another ReLU, and does not move.
+        for i in torch.nonzero(((flat - at).abs() <= reach) & (flat != 0)).flatten().tolist():
             value = flat[i].item() - at
             units.append(Unit(site, i, i, -1, -jump if value > 0 else jump, abs(value)))
     return units
@@ -197,8 +199,8 @@ class Piece:
                 y = y.index_add(0, torch.tensor([u.out for u in crossed]), change)
             silent = [u for u in units if u.loss < 0 and y.detach()[u.out] == 0]
             if silent:
-                # A maximum over zeros is that of the unit that may not be zero.
-                lifted = torch.tensor([u.distance for u in silent], dtype=y.dtype)
+                # A maximum over zeros is that of the unit that may not be zero, and nothing else changes.
+                lifted = torch.full((len(silent),), LIFT, dtype=y.dtype)
                 y = y.index_add(0, torch.tensor([u.out for u in silent]), lifted)
             if passing is not None:
                 y = y.index_add(0, torch.tensor([u.out for u in units]), passing[here])

@@ -160,6 +160,9 @@ pub fn outputs(
     inputs: &[Known<'_>],
     shapes: &[Vec<i64>],
 ) -> Torch<Vec<(Layout, Option<Labels>)>> {
+    if shapes.iter().any(|shape| shape.contains(&0)) {
+        return Ok(nothing(shapes));
+    }
     let planes: Vec<(&[i64], Option<Grid>)> = inputs.iter().map(|k| (k.shape, k.layout.plane())).collect();
     let planar = inputs.iter().all(|k| k.layout.plane().is_some() || !matches!(k.layout, Layout::Map(_)));
     let grids: Vec<Option<Grid>> =

@@ -179,14 +179,6 @@ impl Loader<'_> {
         };
         self.check_memory(&name, operator, &outputs)?;
         let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
-        if let Some(shape) = shapes.iter().find(|shape| shape.contains(&0)) {
-            return Err(GraphError::Node {
-                node: name,
-                operator: operator.to_owned(),
-                shapes: shapes_of(&slots),
-                problem: format!("its output of shape {shape:?} has no entries"),
-            });
-        }
         let known: Vec<KnownSites<'_>> = inputs
             .iter()
             .map(|&id| {
