@@ -132,7 +132,8 @@ impl AdviceFigure<'_> {
                 root.draw(&Circle::new(point, 7, step_color(at_step).filled()))?;
                 root.draw(&Circle::new(point, 7, INK.stroke_width(2)))?;
                 let number = (at_step + 1).to_string();
-                root.draw_text(&number, &anchored(style::label(), HPos::Left, VPos::Top), (point.0 + 9, point.1 - 4))?;
+                // Choices go down to the right: this corner is free.
+                root.draw_text(&number, &anchored(style::label(), HPos::Right, VPos::Top), (point.0 - 8, point.1 + 3))?;
             }
             let text = format!("{}. {}", at_step + 1, short(&step.chosen));
             let text = fit(root, &text, &style::label(), 260)?;

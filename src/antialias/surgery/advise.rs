@@ -9,9 +9,11 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::SurgeryError;
+use super::graft::Graft;
 use super::outputs::Changes;
+use super::patient::Patient;
 use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial};
-use super::rewrite::{Form, Graft, Patient};
+use super::rewrite::Form;
 use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};

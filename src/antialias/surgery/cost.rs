@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::rewrite::{Graft, Operated};
+use super::graft::Graft;
+use super::rewrite::Operated;
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
 use crate::measure::statistics::median;

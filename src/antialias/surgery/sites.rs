@@ -52,6 +52,35 @@ pub struct Strided {
     pub(super) activation: Option<Region>,
 }
 
+impl Strided {
+    /// Samples at stride 1 with this padding behind.
+    pub(super) fn length(&self, end: &[i64]) -> [i64; 2] {
+        [0, 1].map(|axis| self.input[axis] + self.window.begin[axis] + end[axis] - self.window.reach(axis) + 1)
+    }
+
+    /// The padding behind at stride 1: the node's own, or more where its last window (`ceil_mode`) or, if `whole`, a whole
+    /// number of strides needs it.
+    pub(super) fn fine(&self, whole: bool) -> Vec<i64> {
+        let own = self.length(&self.window.end);
+        (0..2)
+            .map(|axis| {
+                let (s, outputs) = (self.window.strides[axis], self.output[2 + axis]);
+                let least = (outputs - 1) * s + 1;
+                let wanted = if whole { outputs * s } else { own[axis].max(least).min(outputs * s) };
+                self.window.end[axis] + wanted - own[axis]
+            })
+            .collect()
+    }
+
+    /// A last window that sees nothing of the map has no maximum and no mean.
+    pub(super) fn lies_in_padding(&self, end: &[i64]) -> Option<String> {
+        let length = self.length(end);
+        let beyond = (0..2).any(|axis| length[axis] - 1 - self.window.begin[axis] >= self.input[axis]);
+        (beyond && self.what != What::Convolution)
+            .then(|| "at stride 1 its last windows would lie in its padding alone".to_owned())
+    }
+}
+
 /// Pointwise nodes between a node's output and one value, beside which nothing leaves them.
 #[derive(Clone, Debug)]
 pub(super) struct Region {

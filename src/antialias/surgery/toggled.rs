@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use super::SurgeryError;
 use super::cost::{graft_cost, step_cost};
-use super::rewrite::{Form, Graft, Operated, Patient};
+use super::graft::Graft;
+use super::patient::Patient;
+use super::rewrite::{Form, Operated};
 use super::sites::SiteKind;
 use crate::graph::{GraphError, Network, Sweep, Value};
 

@@ -1,0 +1,96 @@
+//! A place and the design that goes there.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::rule::{Place, Replacement};
+use super::sites::{Site, SiteKind, Strided};
+use crate::antialias::{Design, Padding};
+
+/// A place and the design that goes there.
+#[derive(Clone, Debug)]
+pub struct Graft {
+    /// The place.
+    pub site: Site,
+    /// Which of the rules.
+    pub rule: usize,
+    /// The design.
+    pub design: Rc<dyn Design>,
+    /// What lies beyond the edge of the map that it reads.
+    pub padding: Padding,
+    /// Whether a downsampling follows the activation.
+    pub behind_activation: bool,
+    /// The map that the design reads, `[batch, channels, rows, columns]`.
+    pub shape: [usize; 4],
+    /// Of a strided place, the padding behind at stride 1.
+    pub(super) end: Vec<i64>,
+}
+
+/// How grafts are made.
+#[derive(Clone, Debug)]
+pub struct GraftOptions<'o> {
+    /// What goes where.
+    pub rules: &'o [Replacement],
+    /// What must be in a node's name.
+    pub pattern: Option<&'o str>,
+    /// What lies beyond the edge of the maps that designs read.
+    pub padding: Padding,
+    /// Where downsamplings go.
+    pub place: Place,
+    /// By the names of functions' inputs: the range that they were seen in, for designs that are fitted.
+    pub ranges: &'o HashMap<String, [f64; 2]>,
+}
+
+impl Graft {
+    /// The name of the node behind which the design stands.
+    pub fn follows(&self) -> &str {
+        match &self.site.kind {
+            SiteKind::Strided(Strided { activation: Some(region), .. }) if self.behind_activation => &region.last,
+            _ => &self.site.name,
+        }
+    }
+
+    /// Its name: the design's, beside the node's.
+    pub(super) fn node_name(&self, taken: &HashSet<String>) -> String {
+        let site = &self.site.name;
+        let folder = site.rfind('/').map_or(site.as_str(), |at| &site[..at]);
+        let name = format!("{folder}/{}", self.design.name());
+        // A block may hold two of a kind.
+        (1..)
+            .map(|n| if n == 1 { name.clone() } else { format!("{name}.{n}") })
+            .find(|n| !taken.contains(n))
+            .unwrap_or(name)
+    }
+
+    /// The graft as it is beside others: a function is on the finer map where a stride that is replaced too follows it.
+    pub fn among(&self, grafts: &[&Self]) -> Self {
+        let SiteKind::Function(function) = &self.site.kind else { return self.clone() };
+        let around = grafts.iter().find(|other| match &other.site.kind {
+            SiteKind::Strided(Strided { activation: Some(region), .. }) if other.behind_activation => {
+                function.nodes.iter().all(|node| region.nodes.contains(node))
+            }
+            _ => false,
+        });
+        let mut own = self.clone();
+        if let Some(around) = around {
+            own.shape[2..].copy_from_slice(&around.shape[2..]);
+        }
+        own
+    }
+
+    /// The stride of a strided place; 1 elsewhere.
+    pub fn stride(&self) -> usize {
+        match &self.site.kind {
+            SiteKind::Strided(strided) => strided.window.strides.first().map_or(1, |&s| s as usize),
+            SiteKind::Function(_) => 1,
+        }
+    }
+
+    /// What the design writes, `[batch, channels, rows, columns]`.
+    pub fn output(&self) -> [usize; 4] {
+        match &self.site.kind {
+            SiteKind::Strided(strided) => strided.output.map(|n| n as usize),
+            SiteKind::Function(_) => self.shape,
+        }
+    }
+}
