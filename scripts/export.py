@@ -74,6 +74,9 @@ def main() -> None:
         exported = networks.to_onnx(model, size, preprocess, arguments.opset)
     except networks.NetworkError as error:
         raise Failure(f"{arguments.network}: {error}") from error
+    except OSError as error:  # what timm and torchvision raise where a download fails
+        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise Failure(f"{arguments.network}: its files cannot be fetched or read ({told.strip().rstrip('.')})") from error
     except (RuntimeError, ValueError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Failure(f"{arguments.network} cannot be made or exported: {lines[0].rstrip('.')}") from error

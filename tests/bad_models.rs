@@ -154,6 +154,9 @@ fn graphs_that_cannot_run_are_refused() {
     refuses(vec![relu("x", "y"), node("Abs", &["x"], "y")], vec![], &["'y' is made twice"]);
     refuses(vec![relu("x", "x"), node("Abs", &["x"], "y")], vec![], &["'x' is made twice"]);
     refuses(vec![relu("x", "w")], vec![singles("w", &[1], &[1.0])], &["'w' is made twice"]);
+    let mut same = model(&IMAGE, vec![relu("x", "a"), node("Abs", &["a"], "y")], vec![]);
+    same.graph.as_mut().unwrap().node[1].name = text("/body/Relu");
+    assert!(refusal(same).contains("two nodes are called '/body/Relu'"));
     let twice = vec![singles("w", &[1], &[1.0]), singles("w", &[1], &[2.0])];
     refuses(vec![node("Mul", &["x", "w"], "y")], twice, &["'w' is there twice"]);
 }
@@ -179,6 +182,40 @@ fn contradicting_shapes_name_the_node() {
         let (nodes, initializers) = reshape(shape);
         refuses(nodes, initializers, &["/body/Reshape", "[1, 3, 8, 8]"]);
     }
+    // Nothing is wrong with a value without entries, but as an output it leaves nothing to measure.
+    let none = vec![longs("w", &[0]), longs("e", &[0])];
+    let slice = model(&IMAGE, vec![node("Slice", &["x", "w", "e"], "y")], none);
+    let gemm = vec![node("Flatten", &["x"], "a"), node("Gemm", &["a", "w"], "y")];
+    let gemm = model(&IMAGE, gemm, vec![weight(&[192, 0])]);
+    for (empty, words) in [(slice, ["/body/Slice", "[0, 3, 8, 8]"]), (gemm, ["/body/Gemm", "[1, 0]"])] {
+        let message = load(empty).unwrap().check_output().unwrap_err().to_string();
+        assert!(words.iter().all(|word| message.contains(word)) && message.contains("no entries"), "{message}");
+    }
+}
+
+#[test]
+fn shapes_that_the_file_states_are_those_that_come_out() {
+    let stated = |shape: &[Option<i64>], of: &str, says: &[Option<i64>]| {
+        let mut built = model(shape, vec![node("Relu", &["x"], "a"), node("Abs", &["a"], "y")], vec![]);
+        let info = ValueInfoProto { name: text(of), r#type: Some(tensor_type(says)), ..Default::default() };
+        built.graph.as_mut().unwrap().value_info.push(info);
+        load(built)
+    };
+    let open = [None, Some(3), None, None];
+    for says in [&IMAGE[..], &open, &[None; 4]] {
+        assert!(stated(&IMAGE, "a", says).is_ok(), "{says:?}");
+    }
+    for says in [&[Some(1), Some(3), Some(4), Some(8)][..], &[Some(1), Some(3), Some(8)], &[Some(2), None, None, None]]
+    {
+        let message = stated(&IMAGE, "a", says).unwrap_err();
+        assert!(message.contains("/body/Relu") && message.contains("[1, 3, 8, 8]"), "{message}");
+    }
+    assert!(stated(&IMAGE, "y", &[Some(7)]).unwrap_err().contains("/body/Abs"));
+    // What was stated for one size of the input says nothing of another.
+    let given = LoadOptions { input_shape: Some(vec![1, 3, 4, 4]), ..Default::default() };
+    let mut built = model(&open, vec![node("Relu", &["x"], "y")], vec![]);
+    built.graph.as_mut().unwrap().output[0].r#type = Some(tensor_type(&IMAGE));
+    assert!(Network::from_file(&file(built), &given).is_ok());
 }
 
 #[test]
@@ -307,6 +344,16 @@ fn sizes_beyond_reason_are_refused_before_the_memory_is_asked_for() {
     for (operator, nodes, initializers) in cases {
         refuses(nodes, initializers, &[operator]);
     }
+    // No size is written anywhere here: each node doubles what the last one made.
+    let doubling = |from: &str, axis: i64, last: NodeProto| -> Vec<NodeProto> {
+        let name = |i: usize| if i == 0 { from.to_owned() } else { format!("d{i}") };
+        let twice = |i: usize| node("Concat", &[&name(i), &name(i)], &name(i + 1));
+        let along = || vec![attribute("axis", Value::Int(axis))];
+        (0..40).map(|i| with(twice(i), along())).chain([last]).collect()
+    };
+    refuses(doubling("x", 1, node("Relu", &["d40"], "y")), vec![], &["/body/Concat_20", "too large"]);
+    let sum = node("Add", &["x", "d40"], "y");
+    refuses(doubling("w", 0, sum), vec![singles("w", &[1024], &[1.0; 1024])], &["/body/Concat_18", "too large"]);
     let bytes = peak();
     assert!(bytes < 2 << 30, "{bytes} bytes were taken");
 }
@@ -383,6 +430,22 @@ fn a_branch_with_a_constant_condition_is_written_out() {
     open.graph.as_mut().unwrap().node[1].attribute = vec![attribute("to", Value::Int(9))];
     let message = refusal(open);
     assert!(message.contains("/body/If") && message.contains("condition"), "{message}");
+}
+
+#[test]
+fn branches_whose_values_are_called_alike_nest_without_growing() {
+    // Every branch calls its value as the outer graph does, which would double names at each level if they were shared.
+    let mut inner = node("Relu", &["x"], "y");
+    for _ in 0..60 {
+        let branches = vec![
+            subgraph("then_branch", branch(vec![inner], vec![], "y")),
+            subgraph("else_branch", branch(vec![node("Neg", &["x"], "y")], vec![], "y")),
+        ];
+        inner = with(node("If", &["always"], "y"), branches);
+    }
+    let network = load(model(&IMAGE, vec![inner], vec![truth("always", true)])).unwrap();
+    assert_eq!(network.forward(&ones()).unwrap().double_value(&[0, 0, 0, 0, 0]), 1.0);
+    assert!(network.steps().iter().all(|step| step.name.len() < 1000));
 }
 
 fn function(name: &str, nodes: Vec<NodeProto>) -> FunctionProto {

@@ -406,3 +406,31 @@ fn the_order_of_memory_is_measured_once_where_that_pays() {
     fs::write(&kept, "{").unwrap();
     assert!(run(1, &[]).contains("channels last in memory (not measured"));
 }
+
+#[test]
+fn a_batch_is_as_large_as_the_memory_allows() {
+    let run = |memory: &str, batch: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let json = folder.path().join("lee.json");
+        let mut command = lee(&lite0(), &chelsea());
+        command.arg("--images").args([chelsea(), asset("photos/moon.png"), asset("photos/coffee.png")]);
+        command.args(["--batch", batch, "--memory", memory, "--json"]).arg(&json);
+        let assert = command.assert().success();
+        let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        let lee = report["generators"]["rotate"]["lee"].as_f64().unwrap();
+        (lee, String::from_utf8_lossy(&assert.get_output().stderr).into_owned())
+    };
+    // An image takes some 170 MiB, and each further one some 150.
+    let (whole, notes) = run("4000", "3");
+    assert!(!notes.contains("--batch"), "{notes}");
+    let (lowered, notes) = run("350", "3");
+    assert!(
+        notes.contains("note: --batch 3 takes about") && notes.contains("350 MiB are free: --batch 2 is taken"),
+        "{notes}"
+    );
+    // Rounding depends on the batch, results on nothing else.
+    assert!((lowered / whole - 1.0).abs() < 1e-4, "{lowered} beside {whole}");
+    let mut none = lee(&lite0(), &chelsea());
+    none.args(["--batch", "3", "--memory", "50"]);
+    refuses(none, 8, &["efficientnet-lite0.onnx", "one image takes about", "50 MiB are free", "--memory"]);
+}

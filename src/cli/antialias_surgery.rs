@@ -17,7 +17,7 @@ use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::{Advice, Cost, GraftReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
 use crate::antialias::surgery::{Form, Graft, GraftOptions, Patient, Place, Replacement, SurgeryError};
 use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
-use crate::graph::onnx::{OnnxFile, read_model};
+use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network, is_finite};
 use crate::measure::layers::LayersOptions;
 use crate::measure::lee::LeeOptions;
@@ -145,7 +145,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         return Err(Failure::new(Status::Usage, format!("--keep must be from 0 to 1, not {}", args.keep)));
     }
     let claimed = Claimed::new(args, how.output)?;
-    let file = read_model(model)?;
+    let file = Network::read(model)?;
     let opened =
         how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
     let network = &opened.network;

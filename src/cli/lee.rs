@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
+use crate::graph::memory::{self, size};
 use crate::input::Frame;
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
@@ -14,6 +15,7 @@ use crate::symmetry::{Combination, MEASURED};
 
 use super::failure::{Failure, Status};
 use super::measuring::MeasuringArgs;
+use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
@@ -30,9 +32,12 @@ pub struct LeeArgs {
     /// A combination to report beside the ten named generators, such as 'rotate+0.5*saturate'; may be repeated.
     #[arg(long = "generator", value_name = "COMBINATION", allow_hyphen_values = true)]
     generators: Vec<Combination>,
-    /// Images per sweep.
+    /// Images per sweep; fewer where memory does not allow as many.
     #[arg(long, default_value = "1")]
     batch: std::num::NonZeroU16,
+    /// Memory for a run, in MiB [default: what the system says is free].
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u64>,
     #[command(flatten)]
     network: NetworkArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
@@ -102,17 +107,31 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
     };
+    let free = match args.memory {
+        Some(mib) => Some(mib.saturating_mul(1 << 20)),
+        None if network.device() == Device::Cpu => memory::available(),
+        None => None,
+    };
+    let kept = match claimed.vectors {
+        Some(_) => network.kept_bytes(opened.source.frames().len() as u64),
+        None => 0,
+    };
+    let needed = |images| network.measuring_bytes(images).saturating_add(kept);
+    let (batch, lowered) = images_at_once(&args.model.display().to_string(), args.batch.get(), free, needed)?;
     let mut meter = LeeMeter::new(network, options)?;
     let console = Console::new(args.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
+    lowered.iter().for_each(|note| console.note(note));
     if args.verbose {
         let threads = tch::get_num_threads();
         let (run, why) = (network.describe_run(), &opened.memory);
-        console.note(&format!("threads: {threads}; images at once: {}; {run} ({why})", args.batch));
+        console.note(&format!("threads: {threads}; images at once: {batch}; {run} ({why})"));
+        let (values, all) = (network.live_bytes(u64::from(batch), 7), needed(u64::from(batch)));
+        console.note(&format!("memory: about {} beside the model, of which {} are values", size(all), size(values)));
     }
     let mut names = Vec::new();
     let mut first = None;
-    opened.for_batches(usize::from(args.batch.get()), &console, |frames, x| {
+    opened.for_batches(usize::from(batch), &console, |frames, x| {
         let start = names.len();
         names.extend(frames.iter().map(Frame::name));
         meter.measure(x, &names[start..])?;

@@ -18,6 +18,8 @@ mod lee;
 #[cfg(feature = "torch")]
 mod measuring;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod memory_order;
 #[cfg(feature = "torch")]
 mod metrics;

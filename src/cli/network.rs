@@ -135,6 +135,7 @@ impl NetworkArgs {
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
         let mut network = load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        network.check_output()?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
             "model loaded"

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::Flow;
+use super::memory;
 use super::onnx::Attributes;
 use super::operator::{Operator, Torch, with_rank};
 
@@ -55,6 +56,9 @@ impl Operand {
 /// More entries than one value of any vision network has (1 GiB in single precision): the file is damaged, and the
 /// memory is not asked for.
 pub const MAX_ENTRIES: i64 = 1 << 28;
+
+/// Bytes from which it is worth asking what memory there is.
+pub(super) const LARGE: u64 = 64 << 20;
 
 /// The outcome of building a node.
 pub struct Built {
@@ -286,13 +290,23 @@ impl<'a> Builder<'a> {
     /// Checks the shape of a value that the node makes, before anything is allocated.
     ///
     /// # Errors
-    /// When a size is negative, or there are more than [`MAX_ENTRIES`].
+    /// When a size is negative, there are more than [`MAX_ENTRIES`], or memory that large is not free.
     pub fn check_size(&self, shape: &[i64]) -> Result<(), GraphError> {
         // Sizes beside a zero count too: their products are taken elsewhere.
         let entries =
             shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n.max(1)) });
         match entries {
-            Some(entries) if entries <= MAX_ENTRIES => Ok(()),
+            Some(entries) if entries <= MAX_ENTRIES => {
+                let bytes = entries.unsigned_abs() * 4;
+                match (bytes > LARGE).then(memory::available).flatten() {
+                    Some(free) if bytes > free => Err(self.invalid(format!(
+                        "a value of shape {shape:?} takes {}, and {} of memory are free",
+                        memory::size(bytes),
+                        memory::size(free)
+                    ))),
+                    _ => Ok(()),
+                }
+            }
             _ => Err(self.invalid(format!("a value of shape {shape:?} is impossible or too large"))),
         }
     }

@@ -63,8 +63,7 @@ impl Renaming {
         }
     }
 
-    /// An attribute whose subgraphs see the new names. Names that they make themselves are not touched: the
-    /// specification forbids them to be outer ones.
+    /// An attribute whose subgraphs see the new names.
     fn attribute(&self, attribute: &AttributeProto) -> AttributeProto {
         let mut attribute = attribute.clone();
         for graph in attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs) {
@@ -73,7 +72,16 @@ impl Renaming {
         attribute
     }
 
+    /// Names that the subgraph makes itself are its own, although the specification forbids them to be outer ones.
     fn graph(&self, graph: &mut GraphProto) {
+        let made =
+            graph.node.iter().flat_map(|n| &n.output).chain(graph.initializer.iter().filter_map(|t| t.name.as_ref()));
+        let hidden: Vec<String> = made.filter(|name| self.names.contains_key(*name)).cloned().collect();
+        if !hidden.is_empty() {
+            let mut names = self.names.clone();
+            hidden.iter().for_each(|name| drop(names.remove(name)));
+            return Self { path: self.path.clone(), prefix: self.prefix.clone(), names }.graph(graph);
+        }
         for output in &mut graph.output {
             output.name = output.name.as_deref().map(|name| self.of(name));
         }

@@ -1,120 +1,148 @@
-//! The order of memory in which stacks of images and the weights of convolutions lie.
+//! Memory: what a sweep needs, and what the machine has to give.
 
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::Kind;
 
-use super::error::GraphError;
-use super::network::Network;
-use super::operator::{Operator, Torch};
+use super::network::{Network, ValueInfo};
 
-/// How `[lanes, images, channels, rows, columns]` lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemoryOrder {
-    /// All channels of a pixel side by side.
-    ChannelsLast,
-    /// All pixels of a channel side by side.
-    ChannelsFirst,
-}
-
-impl MemoryOrder {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::ChannelsLast, Self::ChannelsFirst];
-
-    /// What a network is loaded with: libtorch's convolutions in single precision are written for channels last, those in
-    /// double precision for channels first.
-    pub(super) fn of(kind: Kind) -> Self {
-        if kind == Kind::Float { Self::ChannelsLast } else { Self::ChannelsFirst }
-    }
-}
-
-impl fmt::Display for MemoryOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::ChannelsLast => "channels last",
-            Self::ChannelsFirst => "channels first",
-        })
-    }
-}
-
-/// No more than so many forwards in each order, and no new ones after so long.
-const MOST_ROUNDS: usize = 5;
-const LONG_ENOUGH: Duration = Duration::from_secs(3);
+/// What a sweep adds to a process, over the values that live at once: measured 1.1 to 2.4 (docs/performance.md). The rest
+/// are an operator's working copies, and pieces that the allocator cannot use.
+const WORKING: f64 = 2.0;
 
 impl Network {
-    /// The order of memory of its runs.
-    pub fn memory_order(&self) -> MemoryOrder {
-        self.order
-    }
-
-    /// Whether there is an order to choose: there are convolutions of images, in single precision.
-    pub fn has_memory_orders(&self) -> bool {
-        let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.taps().is_some());
-        self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&step.operator))
-    }
-
-    /// Puts the weights of convolutions, and from now on stacks of images, into this order. Results are the same up to the
-    /// order in which libtorch adds, that is, up to rounding.
+    /// Bytes of all values that live at once, at the most, while `images` images and `tangents` tangents of each run.
     ///
-    /// # Errors
-    /// When memory is short.
-    pub fn set_memory_order(&mut self, order: MemoryOrder) -> Torch<()> {
-        for step in &mut self.steps {
-            if let Operator::Linear(op) = &mut step.operator {
-                op.arrange(order)?;
-            }
+    /// It follows the run that nobody watches, and counts every value as moving and none as overwritten.
+    pub fn live_bytes(&self, images: u64, tangents: u64) -> u64 {
+        let lanes = images.saturating_mul(1 + tangents);
+        let mut held = bytes(self.input());
+        let mut most = held;
+        for task in &self.tasks {
+            let made: u64 = task.outputs.iter().flatten().map(|&id| bytes(&self.values[id])).sum();
+            held = held.saturating_add(made);
+            most = most.max(held);
+            let freed: u64 = task.frees.iter().map(|&id| bytes(&self.values[id])).sum();
+            held = held.saturating_sub(freed);
         }
-        self.order = order;
-        Ok(())
+        most.saturating_mul(lanes)
     }
 
-    /// Milliseconds of a forward of eight images in each order of [`MemoryOrder::ALL`]: the least of up to five in turn,
-    /// after one that is not counted. The network's own order stays what it was.
-    ///
-    /// # Errors
-    /// When an operator fails, which the message names.
-    pub fn time_memory_orders(&mut self) -> Result<[f64; 2], GraphError> {
-        let size = [&[8, 1], &self.input().shape[1..]].concat();
-        let x = Tensor::f_full(size, 0.5, (self.kind, self.device))?;
-        let own = self.order;
-        let mut least = [f64::INFINITY; 2];
-        let start = Instant::now();
-        for round in 0..=MOST_ROUNDS {
-            for (order, least) in MemoryOrder::ALL.into_iter().zip(&mut least) {
-                self.set_memory_order(order)?;
-                let before = Instant::now();
-                // What is asked of a device is done when its result has arrived.
-                let _ = self.forward(&x)?.f_to_device(Device::Cpu)?;
-                let time = before.elapsed().as_secs_f64() * 1e3;
-                if round > 0 {
-                    *least = least.min(time);
-                }
-            }
-            if round > 0 && start.elapsed() > LONG_ENOUGH {
-                break;
-            }
-        }
-        self.set_memory_order(own)?;
-        Ok(least)
+    /// Bytes that measuring `images` images at once takes, about: the sweep with its working memory, the tangents before
+    /// and the Lie derivatives behind it, and what is computed of them in double precision.
+    pub fn measuring_bytes(&self, images: u64) -> u64 {
+        const TANGENTS: u64 = 7;
+        let sweep = (self.live_bytes(images, TANGENTS) as f64 * WORKING) as u64;
+        let (input, output) = (bytes(self.input()), bytes(self.output()));
+        let around = (1 + TANGENTS).saturating_mul(images).saturating_mul(input.saturating_add(output));
+        // One image at a time, its tangents and derivatives, and their combinations.
+        let double = if self.kind() == Kind::Double { 1 } else { 2 };
+        let mixed = (2 * TANGENTS + 3).saturating_mul(double).saturating_mul(input.max(output));
+        sweep.saturating_add(around).saturating_add(mixed)
     }
 
-    /// A number that is the same for networks of the same operators and shapes, whose times are the same too.
-    pub fn shape_hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.values.iter().for_each(|value| value.shape.hash(&mut hasher));
-        for step in &self.steps {
-            step.op_type.hash(&mut hasher);
-            step.inputs.hash(&mut hasher);
-            if let Operator::Linear(op) = &step.operator
-                && let Some(taps) = op.taps()
-            {
-                (taps.weight.size(), &taps.window.strides, taps.groups).hash(&mut hasher);
-            }
+    /// Bytes of what is kept of `images` images where their derivatives are written: values and seven derivatives, once
+    /// as they come and once as they are written.
+    pub fn kept_bytes(&self, images: u64) -> u64 {
+        images.saturating_mul(2 * 8).saturating_mul(bytes(self.output()))
+    }
+}
+
+/// Bytes of one lane of a value.
+fn bytes(value: &ValueInfo) -> u64 {
+    let entries = value.shape.iter().fold(1u64, |product, &n| product.saturating_mul(n.max(0) as u64));
+    entries.saturating_mul(value.kind.elt_size_in_bytes() as u64)
+}
+
+/// Bytes of memory that this process can still take without being killed, where the system says: the kernel's estimate of
+/// what is available, or less where a control group (of either version) allows less.
+pub fn available() -> Option<u64> {
+    available_under(Path::new("/"))
+}
+
+/// As [`available`], of the files below `root`.
+fn available_under(root: &Path) -> Option<u64> {
+    let read = |path: PathBuf| fs::read_to_string(path).ok();
+    let meminfo = read(root.join("proc/meminfo"))?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let mut least = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?;
+    let groups = read(root.join("proc/self/cgroup")).unwrap_or_default();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let (mount, limit, usage, cache) = if controllers.is_empty() {
+            ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+        } else if controllers.split(',').any(|name| name == "memory") {
+            ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        } else {
+            continue;
+        };
+        // Every group above allows as much at the most. In a container the path may be that of another mount, where
+        // nothing is; its own group is the mount's root then.
+        let mount = root.join(mount);
+        let own = mount.join(path.trim_start_matches('/'));
+        for group in own.ancestors().take_while(|group| group.starts_with(&mount)) {
+            let number = |name: &str| read(group.join(name))?.trim().parse::<u64>().ok();
+            let (Some(limit), Some(used)) = (number(limit), number(usage)) else { continue };
+            let stat = read(group.join("memory.stat")).unwrap_or_default();
+            let reclaimable =
+                stat.lines().find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok()).unwrap_or(0);
+            least = least.min(limit.saturating_sub(used.saturating_sub(reclaimable)));
         }
-        hasher.finish()
+    }
+    Some(least)
+}
+
+/// A number of bytes for a message, such as `3.2 GiB`.
+pub fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    const MEMINFO: (&str, &str) = ("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable:   8000 kB\n");
+
+    #[test]
+    fn memory_is_the_least_of_what_the_machine_and_its_groups_allow() {
+        let available = |files: &[(&str, &str)]| available_under(machine(files).path());
+        assert_eq!(available(&[]), None);
+        assert_eq!(available(&[MEMINFO]), Some(8000 * 1024));
+        let second = [
+            MEMINFO,
+            ("proc/self/cgroup", "0::/outer/inner\n"),
+            ("sys/fs/cgroup/outer/inner/memory.max", "max\n"),
+            ("sys/fs/cgroup/outer/inner/memory.current", "1000\n"),
+            ("sys/fs/cgroup/outer/memory.max", "500000\n"),
+            ("sys/fs/cgroup/outer/memory.current", "300000\n"),
+            ("sys/fs/cgroup/outer/memory.stat", "anon 1\ninactive_file 100000\n"),
+        ];
+        assert_eq!(available(&second), Some(300_000));
+        let first = [
+            MEMINFO,
+            ("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/7\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "100000\n"),
+            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "120000\n"),
+            ("sys/fs/cgroup/memory/memory.stat", "inactive_file 5\ntotal_inactive_file 40000\n"),
+        ];
+        assert_eq!(available(&first), Some(20_000));
+    }
+
+    #[test]
+    fn sizes_are_read_by_people() {
+        assert_eq!([size(5 << 20), size(3 << 30)], ["5 MiB", "3.0 GiB"]);
     }
 }

@@ -24,7 +24,9 @@ pub mod layout;
 #[cfg(feature = "torch")]
 mod load;
 #[cfg(feature = "torch")]
-mod memory;
+pub mod memory;
+#[cfg(feature = "torch")]
+mod memory_order;
 #[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
@@ -51,7 +53,7 @@ pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]
 pub use load::{LoadOptions, evaluate};
 #[cfg(feature = "torch")]
-pub use memory::MemoryOrder;
+pub use memory_order::MemoryOrder;
 #[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]

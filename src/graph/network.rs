@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
+use super::error::GraphError;
 use super::layout::{Flow, Layout};
-use super::memory::MemoryOrder;
+use super::memory_order::MemoryOrder;
 use super::operator::Operator;
 
 /// One node, ready to run.
@@ -105,6 +106,27 @@ impl Network {
     /// The first output.
     pub fn output(&self) -> &ValueInfo {
         &self.values[self.output]
+    }
+
+    /// Refuses a network whose output has no entries, of which there is nothing to measure.
+    ///
+    /// # Errors
+    /// Then; the message names the node that makes it.
+    pub fn check_output(&self) -> Result<(), GraphError> {
+        let output = self.output();
+        if !output.shape.contains(&0) {
+            return Ok(());
+        }
+        let step = self.steps.iter().find(|step| step.outputs.contains(&Some(self.output)));
+        let shapes = |step: &Step| -> Vec<String> {
+            step.inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect()
+        };
+        Err(GraphError::Node {
+            node: step.map_or_else(String::new, |step| step.name.clone()),
+            operator: step.map_or_else(String::new, |step| step.op_type.clone()),
+            shapes: step.map_or_else(String::new, |step| shapes(step).join(", ")),
+            problem: format!("the network's output '{}' of shape {:?} has no entries", output.name, output.shape),
+        })
     }
 
     /// The first output's place in [`values`](Self::values).

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use tch::{TchError, Tensor};
 
 use super::lanes::Bounds;
-use super::memory::MemoryOrder;
+use super::memory_order::MemoryOrder;
 use super::ops::Function;
 use super::window::{Taps, Window};
 

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::error::{GraphError, first_line};
 use super::forward_ad;
 use super::lanes;
-use super::memory::MemoryOrder;
+use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, Task, Work};
 use super::operator::{Operator, Point, Torch};
 use super::plan;

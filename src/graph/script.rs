@@ -13,7 +13,7 @@ use crate::symmetry::{Grid, GridKind};
 use super::error::{GraphError, first_line};
 use super::layout::{Flow, Layout, plane};
 use super::load::LoadOptions;
-use super::memory::MemoryOrder;
+use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::operator::{Forward, Operator, Torch};
 use super::plan;

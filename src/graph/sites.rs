@@ -160,6 +160,9 @@ pub fn outputs(
     inputs: &[Known<'_>],
     shapes: &[Vec<i64>],
 ) -> Torch<Vec<(Layout, Option<Labels>)>> {
+    if shapes.iter().any(|shape| shape.contains(&0)) {
+        return Ok(nothing(shapes));
+    }
     let planes: Vec<(&[i64], Option<Grid>)> = inputs.iter().map(|k| (k.shape, k.layout.plane())).collect();
     let planar = inputs.iter().all(|k| k.layout.plane().is_some() || !matches!(k.layout, Layout::Map(_)));
     let grids: Vec<Option<Grid>> =
@@ -169,6 +172,9 @@ pub fn outputs(
     }
     if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
         return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
+    }
+    if shapes.iter().any(|shape| shape.iter().product::<i64>() > MOST_LABELS) {
+        return Ok(nothing(shapes));
     }
     let found: Vec<Option<Labels>> = match (operator, flow) {
         (Operator::Linear(op), _) if op.selects() => {
@@ -201,6 +207,9 @@ pub fn outputs(
         })
         .collect()
 }
+
+/// Larger values than any with tokens or windows are not followed entry by entry, which would take seconds for each.
+const MOST_LABELS: i64 = 1 << 25;
 
 fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
     shapes.iter().map(|_| (Layout::Unknown, None)).collect()

@@ -27,7 +27,16 @@ pub fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {
 }
 
 /// A model of the given nodes from `x` to `y`.
-pub fn model(shape: &[Option<i64>], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+/// Nodes of the same name are numbered from the second on, as exporters do.
+pub fn model(shape: &[Option<i64>], mut nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+    let mut used = std::collections::HashMap::new();
+    for name in nodes.iter_mut().filter_map(|node| node.name.as_mut()) {
+        let before = used.entry(name.clone()).or_insert(0);
+        *before += 1;
+        if *before > 1 {
+            name.push_str(&format!("_{}", *before - 1));
+        }
+    }
     let value = |name: &str, shape: &[Option<i64>]| ValueInfoProto {
         name: text(name),
         r#type: Some(tensor_type(shape)),

@@ -159,6 +159,7 @@ fn picks(d: &Dims) -> Vec<Case> {
         case("GatherND", 13, vec![v(&[2, d.h, d.w]), table(&[2, 1], &[1, -1])], vec![i("batch_dims", 1)]),
         case("TopK", 11, vec![v(x), list(&[3])], vec![]).outputs(2),
         case("TopK", 11, vec![v(x), list(&[2])], vec![i("axis", 2), i("largest", 0)]).outputs(2),
+        case("TopK", 11, vec![v(x), list(&[2])], vec![i("sorted", 0)]),
     ];
     for reduction in ["none", "add", "mul", "max", "min"] {
         let how = || vec![s("reduction", reduction)];

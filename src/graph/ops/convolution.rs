@@ -5,7 +5,7 @@ use tch::Tensor;
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
-use crate::graph::memory::MemoryOrder;
+use crate::graph::memory_order::MemoryOrder;
 use crate::graph::operator::{Linear, Operator, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 

@@ -67,12 +67,15 @@ pub fn concat(b: &mut Builder<'_>) -> Build {
     let axis = b.int("axis")?.ok_or_else(|| b.invalid("it has no axis"))?;
     let axis = b.axis_from_end(axis, first.len())?;
     let place = (axis + first.len() as i64) as usize;
+    let mut whole = first.clone();
     for i in 1..b.inputs() {
         let shape = b.shape(i)?;
         if shape.len() != first.len() || (0..first.len()).any(|a| a != place && shape[a] != first[a]) {
             return Err(b.invalid(format!("its inputs do not fit along axis {place}")));
         }
+        whole[place] = whole[place].saturating_add(shape[place]);
     }
+    b.check_size(&whole)?;
     let parts = (0..b.inputs()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
     let mut offset = None;
     if parts.iter().any(|part| matches!(part, Operand::Constant(_))) {

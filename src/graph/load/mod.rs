@@ -1,0 +1,447 @@
+//! From a file to a [`Network`]: constants folded, shapes known, operators built.
+//!
+//! Nodes are visited once, in order. A node whose inputs are all constant is evaluated and becomes a constant; every
+//! other is built into an operator and run on a zero image of one lane, which tells its outputs' shapes. So
+//! arithmetic on shapes needs no inference of its own.
+
+mod entry;
+mod node;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::symmetry::{Grid, GridKind};
+
+use super::builder::Slot;
+use super::custom::CustomOperators;
+use super::error::GraphError;
+use super::inline;
+use super::layout::{Layout, plane};
+use super::memory_order::MemoryOrder;
+use super::network::{Network, Step, ValueInfo};
+use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use super::onnx::{OnnxFile, OnnxTensor, read_model};
+use super::ops;
+use super::plan;
+use super::script::{NEEDS_ONNX, is_archive};
+use super::sites::Labels;
+use super::tensors::{is_finite, tensor_from_onnx};
+
+/// How to load a network.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The input's shape, where the model leaves it open.
+    pub input_shape: Option<Vec<i64>>,
+    /// `Kind::Float` or `Kind::Double`.
+    pub kind: Kind,
+    /// Where to run.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { input_shape: None, kind: Kind::Float, device: Device::Cpu }
+    }
+}
+
+impl Network {
+    /// Loads an ONNX file.
+    ///
+    /// # Errors
+    /// When the file is damaged, leaves its input's size open, or uses something that is not supported: the message
+    /// names node, operator and attribute.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
+        Self::from_file(&Self::read(path)?, options)
+    }
+
+    /// Reads an ONNX file, as [`load`](Self::load) does before anything else.
+    ///
+    /// # Errors
+    /// When the file is damaged, or a TorchScript module.
+    pub fn read(path: &Path) -> Result<OnnxFile, GraphError> {
+        if is_archive(path) {
+            return Err(GraphError::Graph { path: path.display().to_string(), problem: NEEDS_ONNX.to_owned() });
+        }
+        Ok(read_model(path)?)
+    }
+
+    /// Loads a model that is already in memory; `file.path` is for messages and for data beside it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_file(file: &OnnxFile, options: &LoadOptions) -> Result<Self, GraphError> {
+        Self::from_file_with(file, options, &CustomOperators::default())
+    }
+
+    /// As [`from_file`](Self::from_file), with operators of the caller's for nodes of [`CUSTOM_DOMAIN`](super::custom::CUSTOM_DOMAIN).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when such a node has no operator or its operator refuses it.
+    pub fn from_file_with(
+        file: &OnnxFile,
+        options: &LoadOptions,
+        custom: &CustomOperators,
+    ) -> Result<Self, GraphError> {
+        tch::no_grad(|| Loader::new(file, options, custom)?.load())
+    }
+}
+
+/// The outputs of a model that depends on no input, in the model's order: what folding makes of constants.
+///
+/// # Errors
+/// As [`Network::load`], and when an output depends on an input.
+pub fn evaluate(file: &OnnxFile, options: &LoadOptions) -> Result<Vec<Tensor>, GraphError> {
+    tch::no_grad(|| Loader::new(file, options, &CustomOperators::default())?.constants())
+}
+
+/// What a name stands for.
+enum Known {
+    Constant(Tensor),
+    Varying(usize),
+}
+
+struct Loader<'a> {
+    file: &'a OnnxFile,
+    graph: &'a GraphProto,
+    options: &'a LoadOptions,
+    custom: &'a CustomOperators,
+    initializers: HashMap<&'a str, &'a TensorProto>,
+    /// By domain and name.
+    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    /// Every name that stands for a value somewhere in the graph.
+    made: HashSet<String>,
+    /// Nodes that stand in other nodes' places, so far; and how deep the loader is in them.
+    written: usize,
+    depth: usize,
+    known: HashMap<String, Known>,
+    /// How many nodes still read a name.
+    readers: HashMap<String, usize>,
+    steps: Vec<Step>,
+    values: Vec<ValueInfo>,
+    /// The zero image's values, one lane each, while something still reads them.
+    trace: Vec<Option<Tensor>>,
+    /// Sites of the values' entries, where a layout does not say as much, while something still reads them.
+    labels: Vec<Option<Labels>>,
+    /// Whether a value owns its memory.
+    fresh: Vec<bool>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(file: &'a OnnxFile, options: &'a LoadOptions, custom: &'a CustomOperators) -> Result<Self, GraphError> {
+        let graph = file.graph()?;
+        let mut initializers = HashMap::new();
+        for tensor in &graph.initializer {
+            let name = tensor.name.as_deref().unwrap_or("");
+            if initializers.insert(name, tensor).is_some() {
+                return Err(wrong(file, format!("the constant '{name}' is there twice; export the model again")));
+            }
+        }
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().and_then(|v| v.name.as_deref()).unwrap_or("");
+            return Err(wrong(file, format!("the sparse constant '{name}' is not supported; save it as a dense one")));
+        }
+        let opset = file.opset("");
+        if opset > ops::NEWEST_OPSET {
+            return Err(wrong(
+                file,
+                format!(
+                    "the model uses opset {opset}, and operators are known up to opset {}; export it with an older one",
+                    ops::NEWEST_OPSET
+                ),
+            ));
+        }
+        let key = |f: &'a FunctionProto| (f.domain.as_deref().unwrap_or(""), f.name.as_deref().unwrap_or(""));
+        Ok(Self {
+            file,
+            graph,
+            options,
+            custom,
+            initializers,
+            functions: file.model.functions.iter().map(|f| (key(f), f)).collect(),
+            made: HashSet::new(),
+            written: 0,
+            depth: 0,
+            known: HashMap::new(),
+            readers: HashMap::new(),
+            steps: Vec::new(),
+            values: Vec::new(),
+            trace: Vec::new(),
+            labels: Vec::new(),
+            fresh: Vec::new(),
+        })
+    }
+
+    fn load(mut self) -> Result<Network, GraphError> {
+        let input = entry::only_input(self.file, self.graph, |name| self.initializers.contains_key(name))?;
+        let shape = entry::input_shape(self.file, input, self.options.input_shape.as_deref())?;
+        let name = input.name.clone().unwrap_or_default();
+        let output = match self.graph.output.first().and_then(|o| o.name.clone()) {
+            Some(output) if !output.is_empty() => output,
+            _ => return Err(wrong(self.file, "the model has no output; export it again")),
+        };
+        let nodes = self.nodes_before(&[&output])?;
+
+        let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
+        let layout = match plane(&shape) {
+            Some((rows, columns)) => Layout::planar(Grid::image(rows, columns, GridKind::Tracked)),
+            None => Layout::Unknown,
+        };
+        self.define(name.clone(), x, shape, (layout, None), false);
+        for node in nodes {
+            self.visit(node)?;
+        }
+        let output_id = match self.known.get(&output) {
+            Some(Known::Varying(id)) => *id,
+            Some(Known::Constant(_)) => {
+                return Err(wrong(self.file, format!("the output '{output}' does not depend on the input '{name}'")));
+            }
+            None => {
+                return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again")));
+            }
+        };
+        self.check_shapes(input)?;
+        self.plan(output_id);
+        let tasks = plan::together(
+            &self.steps,
+            &self.values,
+            &self.fresh,
+            output_id,
+            (self.options.kind, self.options.device),
+        )?;
+        let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
+        let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
+        let order = MemoryOrder::of(self.options.kind);
+        let mut network = Network {
+            path: self.file.path.clone(),
+            steps: self.steps,
+            tasks,
+            values: self.values,
+            output: output_id,
+            metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
+            other_outputs,
+            probabilities: false,
+            kind: self.options.kind,
+            device: self.options.device,
+            order,
+        };
+        network.set_memory_order(order)?;
+        Ok(network)
+    }
+
+    fn constants(mut self) -> Result<Vec<Tensor>, GraphError> {
+        let outputs: Vec<&str> = self.graph.output.iter().filter_map(|o| o.name.as_deref()).collect();
+        for node in self.nodes_before(&outputs)? {
+            self.visit(node)?;
+        }
+        outputs
+            .iter()
+            .map(|name| match self.slot("", "output", name)? {
+                Some(Slot::Constant(tensor)) => Ok(tensor),
+                _ => Err(wrong(self.file, format!("the output '{name}' depends on an input"))),
+            })
+            .collect()
+    }
+
+    /// The nodes on which outputs depend, in the file's order; counts readers of every name on the way.
+    fn nodes_before(&mut self, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, GraphError> {
+        for input in &self.graph.input {
+            self.made.extend(input.name.clone());
+        }
+        self.made.extend(self.initializers.keys().map(|name| (*name).to_owned()));
+        for node in &self.graph.node {
+            self.claim(&node.output)?;
+        }
+        let nodes = needed(&self.graph.node, outputs);
+        let mut names = HashSet::new();
+        for name in nodes.iter().filter_map(|node| node.name.as_deref()).filter(|name| !name.is_empty()) {
+            if !names.insert(name) {
+                return Err(wrong(self.file, format!("two nodes are called '{name}'; export the model again")));
+            }
+        }
+        nodes.iter().for_each(|node| self.count_reads(node));
+        for output in outputs {
+            *self.readers.entry((*output).to_owned()).or_default() += 1;
+        }
+        Ok(nodes)
+    }
+
+    /// Takes names for the values that a node makes.
+    fn claim(&mut self, names: &[String]) -> Result<(), GraphError> {
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            if !self.made.insert(name.clone()) {
+                return Err(wrong(self.file, format!("the value '{name}' is made twice; export the model again")));
+            }
+        }
+        Ok(())
+    }
+
+    fn count_reads(&mut self, node: &NodeProto) {
+        for name in reads(node) {
+            *self.readers.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn define(
+        &mut self,
+        name: String,
+        lane: Tensor,
+        shape: Vec<i64>,
+        (layout, labels): (Layout, Option<Labels>),
+        fresh: bool,
+    ) {
+        let id = self.values.len();
+        self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), layout });
+        self.trace.push(Some(lane));
+        self.labels.push(labels);
+        self.fresh.push(fresh);
+        self.known.insert(name, Known::Varying(id));
+    }
+
+    /// A constant in the run's precision and on its device.
+    fn constant(&self, tensor: Tensor) -> Result<Tensor, GraphError> {
+        let tensor = match tensor.kind() {
+            Kind::Float | Kind::Double => tensor.f_to_kind(self.options.kind)?,
+            _ => tensor,
+        };
+        Ok(tensor.f_to_device(self.options.device)?)
+    }
+
+    fn slot(&mut self, node: &str, operator: &str, name: &str) -> Result<Option<Slot>, GraphError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        if !self.known.contains_key(name)
+            && let Some(proto) = self.initializers.get(name)
+        {
+            let tensor = tensor_from_onnx(&OnnxTensor::from_proto(proto, &self.file.folder(), name)?)?;
+            if !is_finite(&tensor)? {
+                return Err(GraphError::NotFinite(format!(
+                    "{}: the weights '{name}' of node '{node}' ({operator}) hold NaN or infinity; export the model again",
+                    self.file.path.display()
+                )));
+            }
+            let tensor = self.constant(tensor)?;
+            self.known.insert(name.to_owned(), Known::Constant(tensor));
+        }
+        match self.known.get(name) {
+            Some(Known::Constant(tensor)) => Ok(Some(Slot::Constant(tensor.shallow_clone()))),
+            Some(Known::Varying(id)) => {
+                let value = &self.values[*id];
+                Ok(Some(Slot::Varying { shape: value.shape.clone(), kind: value.kind }))
+            }
+            None => Err(wrong(
+                self.file,
+                if self.made.contains(name) {
+                    format!(
+                        "node '{node}' ({operator}) reads '{name}', which is made behind it: the graph has a cycle, or its nodes are not in order; export the model again"
+                    )
+                } else {
+                    format!(
+                        "node '{node}' ({operator}) reads '{name}', which nothing makes: a constant is missing; export the model again"
+                    )
+                },
+            )),
+        }
+    }
+
+    /// Forgets trace values and constants that no later node reads.
+    fn release(&mut self, node: &NodeProto) {
+        for name in reads(node) {
+            let Some(readers) = self.readers.get_mut(name) else { continue };
+            *readers -= 1;
+            if *readers == 0 {
+                match self.known.get(name) {
+                    Some(Known::Varying(id)) => {
+                        self.trace[*id] = None;
+                        self.labels[*id] = None;
+                    }
+                    Some(Known::Constant(_)) => {
+                        self.known.remove(name);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Refuses values whose shapes are not those that the file states.
+    ///
+    /// Where the file leaves sizes of the input open, what it states of others was made for some sizes or none.
+    fn check_shapes(&self, input: &ValueInfoProto) -> Result<(), GraphError> {
+        let maker = |id: usize| {
+            let step = self.steps.iter().find(|step| step.outputs.contains(&Some(id)));
+            step.map_or_else(String::new, |step| format!("node '{}' ({}): ", step.name, step.op_type))
+        };
+        if entry::stated(input).is_none_or(|sizes| sizes.contains(&None)) {
+            return Ok(());
+        }
+        for info in self.graph.value_info.iter().chain(&self.graph.output) {
+            let Some(Known::Varying(id)) = self.known.get(info.name.as_deref().unwrap_or("")) else { continue };
+            let (Some(sizes), value) = (entry::stated(info), &self.values[*id]) else { continue };
+            let fits = sizes.len() == value.shape.len()
+                && sizes.iter().zip(&value.shape).all(|(stated, n)| stated.is_none_or(|stated| stated == *n));
+            if !fits {
+                return Err(wrong(
+                    self.file,
+                    format!(
+                        "{}its output '{}' has the shape [{}], and the file states [{}]; export the model again",
+                        maker(*id),
+                        value.name,
+                        entry::list(&value.shape, ", "),
+                        entry::open(&sizes)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Last uses, and which inputs may be overwritten.
+    fn plan(&mut self, output: usize) {
+        let mut readers = vec![0usize; self.values.len()];
+        let mut last = vec![None; self.values.len()];
+        readers[output] += 1;
+        for (at, step) in self.steps.iter().enumerate() {
+            for &id in &step.inputs {
+                readers[id] += 1;
+                last[id] = Some(at);
+            }
+        }
+        for (at, step) in self.steps.iter_mut().enumerate() {
+            if let Some(&first) = step.inputs.first() {
+                step.may_overwrite = self.fresh[first] && readers[first] == 1;
+            }
+            let mut frees: Vec<usize> =
+                step.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
+            frees.sort_unstable();
+            frees.dedup();
+            step.frees = frees;
+        }
+    }
+}
+
+fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {
+    GraphError::Graph { path: file.path.display().to_string(), problem: problem.into() }
+}
+
+/// All names that a node and its subgraphs read.
+fn reads(node: &NodeProto) -> impl Iterator<Item = &str> {
+    let own = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
+    own.chain(inline::subgraph_reads(node))
+}
+
+/// The nodes on which outputs depend, in order.
+fn needed<'n>(nodes: &'n [NodeProto], outputs: &[&str]) -> Vec<&'n NodeProto> {
+    let mut wanted: HashSet<&str> = outputs.iter().copied().collect();
+    let mut chosen = Vec::new();
+    for node in nodes.iter().rev() {
+        if node.output.iter().any(|name| wanted.contains(name.as_str())) {
+            wanted.extend(reads(node));
+            chosen.push(node);
+        }
+    }
+    chosen.reverse();
+    chosen
+}

@@ -1,0 +1,257 @@
+//! A node on its way into the network: folded into a constant, built and run on the zero image, or written out as the
+//! nodes that it stands for.
+
+use tch::{Kind, Tensor};
+
+use crate::graph::builder::{Builder, LARGE, Slot, shapes_of};
+use crate::graph::custom::CUSTOM_DOMAIN;
+use crate::graph::error::{GraphError, first_line};
+use crate::graph::network::Step;
+use crate::graph::onnx::Attributes;
+use crate::graph::onnx::proto::{FunctionProto, NodeProto};
+use crate::graph::ops::{self, Make};
+use crate::graph::sites::{self, Known as KnownSites};
+use crate::graph::{inline, memory};
+
+use super::{Known, Loader, needed, wrong};
+
+/// Functions in functions, or branches in branches.
+const MAX_DEPTH: usize = 64;
+
+/// Nodes that stand in other nodes' places.
+const MAX_WRITTEN: usize = 250_000;
+
+impl Loader<'_> {
+    /// Visits nodes that stand in the place of `node`.
+    fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
+        self.written += nodes.len();
+        if self.depth >= MAX_DEPTH || self.written > MAX_WRITTEN {
+            return Err(wrong(
+                self.file,
+                format!("node '{name}': its functions or branches are nested without end; export the model again"),
+            ));
+        }
+        let outputs: Vec<&str> = node.output.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        for inner in nodes {
+            let own: Vec<String> = inner.output.iter().filter(|o| !outputs.contains(&o.as_str())).cloned().collect();
+            self.claim(&own)?;
+        }
+        let nodes = needed(nodes, &outputs);
+        nodes.iter().for_each(|inner| self.count_reads(inner));
+        self.depth += 1;
+        nodes.iter().try_for_each(|inner| self.visit(inner))?;
+        self.depth -= 1;
+        self.release(node);
+        Ok(())
+    }
+
+    pub(super) fn visit(&mut self, node: &NodeProto) -> Result<(), GraphError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let domain = node.domain.as_deref().unwrap_or("");
+        let name = match node.name.as_deref() {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            // Nodes need no name; their first output has one.
+            _ => node.output.first().cloned().unwrap_or_default(),
+        };
+        let opset = self.file.opset(domain);
+        if let Some(function) = self.functions.get(&(domain, operator)).copied() {
+            return self.call(node, &name, function);
+        }
+        let known_domain = if domain == ops::MICROSOFT { domain } else { "" };
+        let custom = if domain == CUSTOM_DOMAIN { self.custom.get(operator) } else { None };
+        let unknown = || match ops::refusal(operator) {
+            Some(reason) => GraphError::Unsupported {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                opset,
+                problem: format!("the operator {operator}"),
+                mend: reason.to_owned(),
+            },
+            None => GraphError::Operator {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                domain: domain.to_owned(),
+                opset,
+                supported: ops::names(known_domain).join(", "),
+            },
+        };
+        let entry = match custom {
+            Some(_) => None,
+            None => Some(ops::find(domain, operator).ok_or_else(unknown)?),
+        };
+        let slots =
+            node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
+        let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
+        let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
+        let device = self.options.device;
+        let mut builder =
+            Builder::new(&name, operator, opset, &mut attributes, &slots, node.output.len(), folding, device);
+        let failed = |error: GraphError| match error {
+            GraphError::Torch(error) => GraphError::Node {
+                node: name.clone(),
+                operator: operator.to_owned(),
+                shapes: shapes_of(&slots),
+                problem: format!("libtorch refuses it: {}", first_line(&error)),
+            },
+            other => other,
+        };
+        let build = match entry.map(|entry| entry.make) {
+            None => None,
+            Some(Make::Operator(build)) => Some(build),
+            Some(Make::Constant) => {
+                let tensor = ops::create(&mut builder).map_err(failed)?;
+                if let Some(i) = builder.unread() {
+                    return Err(builder.invalid(format!("the operator has no input {i}")));
+                }
+                attributes.finish(opset)?;
+                let tensor = self.constant(tensor)?;
+                if let Some(output) = node.output.first() {
+                    self.known.insert(output.clone(), Known::Constant(tensor));
+                }
+                self.release(node);
+                return Ok(());
+            }
+            Some(Make::Nodes(expand)) => {
+                let nodes = expand(&mut builder, node).map_err(failed)?;
+                attributes.finish(opset)?;
+                return self.write_out(node, &name, &nodes);
+            }
+            Some(Make::Branch) => {
+                let holds = builder.parameter(0, "condition").map_err(failed)?;
+                let holds =
+                    holds.numel() == 1 && holds.f_to_kind(Kind::Int64)?.f_reshape([-1])?.f_int64_value(&[0])? != 0;
+                let (chosen, other) =
+                    if holds { ("then_branch", "else_branch") } else { ("else_branch", "then_branch") };
+                let graph = builder.attributes().graph(chosen)?;
+                let _ = builder.attributes().graph(other)?;
+                let graph = graph.ok_or_else(|| builder.invalid(format!("it has no {chosen}")))?;
+                let nodes = inline::branch(node, &name, &graph).map_err(|problem| builder.invalid(problem))?;
+                attributes.finish(opset)?;
+                return self.write_out(node, &name, &nodes);
+            }
+        };
+        let built = match (build, custom) {
+            (Some(build), _) => build(&mut builder).map_err(failed)?,
+            (None, Some(make)) => {
+                builder.varying_input(0)?;
+                let shape = builder.shape(0)?;
+                make(&shape).map_err(|problem| builder.invalid(problem))?
+            }
+            (None, None) => return Err(builder.invalid("it has no operator")),
+        };
+        if let Some(i) = builder.unread() {
+            return Err(builder.invalid(format!("the operator has no input {i}")));
+        }
+        let varying: Vec<usize> = builder.varying().to_vec();
+        attributes.finish(opset)?;
+
+        if folding {
+            let lanes = varying
+                .iter()
+                .map(|&i| match &slots[i] {
+                    Some(Slot::Constant(tensor)) => Ok(tensor.f_unsqueeze(0)?),
+                    _ => Err(wrong(self.file, "a folded node reads a varying value")),
+                })
+                .collect::<Result<Vec<_>, GraphError>>()?;
+            let outputs = built.operator.forward(&lanes.iter().collect::<Vec<_>>()).map_err(|e| failed(e.into()))?;
+            self.check_memory(&name, operator, &outputs)?;
+            for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
+                let tensor = self.constant(tensor.f_squeeze_dim(0)?)?;
+                self.known.insert(output.clone(), Known::Constant(tensor));
+            }
+            self.release(node);
+            return Ok(());
+        }
+
+        let inputs = varying
+            .iter()
+            .map(|&i| match self.known.get(&node.input[i]) {
+                Some(Known::Varying(id)) => Ok(*id),
+                _ => Err(wrong(self.file, format!("node '{name}' ({operator}) reads a constant as a varying value"))),
+            })
+            .collect::<Result<Vec<_>, GraphError>>()?;
+        let outputs = {
+            let lanes = inputs
+                .iter()
+                .map(|&id| self.trace[id].as_ref().ok_or_else(|| wrong(self.file, "a value was freed too early")))
+                .collect::<Result<Vec<_>, GraphError>>()?;
+            built.operator.forward(&lanes).map_err(|e| failed(e.into()))?
+        };
+        self.check_memory(&name, operator, &outputs)?;
+        let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
+        let known: Vec<KnownSites<'_>> = inputs
+            .iter()
+            .map(|&id| {
+                let value = &self.values[id];
+                KnownSites { shape: &value.shape, layout: &value.layout, labels: self.labels[id].as_ref(), device }
+            })
+            .collect();
+        let flow = sites::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
+        let found = sites::outputs(&built.operator, &flow, &known, &shapes)?;
+        let fresh = built.operator.is_fresh();
+        let mut ids = Vec::with_capacity(node.output.len());
+        for (((output, lane), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
+            let read = !output.is_empty() && self.readers.contains_key(output);
+            ids.push(read.then_some(self.values.len()));
+            if read {
+                self.define(output.clone(), lane, shape, sites, fresh);
+            }
+        }
+        self.steps.push(Step {
+            name: name.clone(),
+            op_type: operator.to_owned(),
+            operator: built.operator,
+            flow,
+            inputs,
+            outputs: ids,
+            frees: Vec::new(),
+            may_overwrite: false,
+        });
+        self.release(node);
+        Ok(())
+    }
+
+    /// The nodes of a function in the place of its call.
+    fn call(&mut self, node: &NodeProto, name: &str, function: &FunctionProto) -> Result<(), GraphError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let failed = |problem: String| GraphError::Node {
+            node: name.to_owned(),
+            operator: operator.to_owned(),
+            shapes: node.input.join(", "),
+            problem,
+        };
+        for import in &function.opset_import {
+            let (domain, version) = (import.domain.as_deref().unwrap_or(""), import.version.unwrap_or(1));
+            if version != self.file.opset(domain) {
+                return Err(failed(format!(
+                    "its function uses opset {version} of the domain '{domain}', the model opset {}; export the model again",
+                    self.file.opset(domain)
+                )));
+            }
+        }
+        let nodes = inline::call(node, name, function).map_err(failed)?;
+        self.write_out(node, name, &nodes)
+    }
+
+    /// Refuses a model whose constants and values of one lane leave no memory, behind the node that made `made`.
+    fn check_memory(&self, node: &str, operator: &str, made: &[Tensor]) -> Result<(), GraphError> {
+        let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
+        if made.iter().map(bytes).sum::<u64>() < LARGE {
+            return Ok(());
+        }
+        // Another value as large as these, and some for the system.
+        let (most, free) = (made.iter().map(bytes).max().unwrap_or(0), memory::available());
+        match free {
+            Some(free) if free < most.saturating_add(LARGE) => Err(wrong(
+                self.file,
+                format!(
+                    "node '{node}' ({operator}): with its outputs of {} only {} of memory are free; export the model for a \
+                     smaller input",
+                    memory::size(made.iter().map(bytes).sum()),
+                    memory::size(free)
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
