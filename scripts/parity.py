@@ -324,10 +324,12 @@ def section(records: list[dict[str, Any]]) -> str:
     import torch
 
     count = {kind: sum(status(r) == kind for r in records) for kind in ("agrees", "kinks", "refused", "failed", "differs")}
+    without = sorted({case.name for case in CASES} - {record["name"] for record in records})
+    missing = f" (not yet {', '.join(without)})" if without else ""
     lines = [
         HEADING,
         "",
-        f"One architecture of each family of the paper's list against PyTorch; {len(records)} of {len(CASES)} have been run: "
+        f"One architecture of each family of the paper's list against PyTorch; {len(records)} of {len(CASES)} have been run{missing}: "
         f"{count['agrees']} agree, {count['kinks']} agree but for kinks, {count['refused']} are "
         f"refused, {count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` "
         "makes this table.",
