@@ -1,6 +1,7 @@
 //! How figures of an attribution show the classes of layers and say what was measured.
 
 use plotters::backend::DrawingBackend;
+use plotters::element::Rectangle;
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
@@ -189,6 +190,44 @@ pub(super) fn plate<DB: DrawingBackend>(root: &Area<DB>, text: &str, (x, y): (i3
     let corners = [(x - half, y - 9), (x + half, y + 9)];
     root.draw(&plotters::element::Rectangle::new(corners, WHITE.mix(0.9).filled()))?;
     root.draw_text(text, &anchored(style::note().color(&INK), HPos::Center, VPos::Center), (x, y))?;
+    Ok(())
+}
+
+/// The least width of a piece of a bar with its class's letter, and with its percentage too.
+const LETTER: i32 = 22;
+const PERCENTAGE: i32 = 66;
+
+/// A bar between two corners, cut into the classes' shares; `none` stands in it where no class has one.
+pub(super) fn share_bar<DB: DrawingBackend>(
+    root: &Area<DB>,
+    [(left, top), (right, bottom)]: [(i32, i32); 2],
+    share_of: impl Fn(LayerClass) -> Option<f64>,
+    none: &str,
+) -> Result<(), FigureError> {
+    let corners = [(left, top), (right, bottom)];
+    let middle = i32::midpoint(top, bottom);
+    root.draw(&Rectangle::new(corners, WHITE.filled()))?;
+    root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
+    let mut before = 0.0;
+    for class in LayerClass::ALL {
+        let Some(share) = share_of(class) else { continue };
+        let x = |share: f64| left + (share.clamp(0.0, 1.0) * f64::from(right - left)).round() as i32;
+        let (from, to) = (x(before), x(before + share));
+        before += share;
+        if to == from {
+            continue;
+        }
+        pattern(class).fill(root, [(from, top), (to, bottom)])?;
+        let at = (i32::midpoint(from, to), middle);
+        if to - from >= PERCENTAGE {
+            plate(root, &format!("{} {:.0} %", letter(class), 100.0 * share), at)?;
+        } else if to - from >= LETTER {
+            plate(root, &letter(class).to_string(), at)?;
+        }
+    }
+    if before == 0.0 {
+        root.draw_text(none, &anchored(style::note(), HPos::Left, VPos::Center), (left + 12, middle))?;
+    }
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! Which layers make the error by LEE, and by metrics under finite shifts: figure 4 (right) of Gruver et al. 2023.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::{PathElement, Rectangle};
+use plotters::element::PathElement;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, FontTransform, WHITE};
+use plotters::style::{Color, FontTransform};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{MARGIN, entries, header, legend, letter, pattern, plate, short_name};
+use super::layer_looks::{MARGIN, entries, header, legend, pattern, share_bar, short_name};
 use super::style::{self, GRID, INK, anchored, fit_end, printable};
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics};
 use crate::measure::layers_report::LayerClass;
@@ -32,9 +32,6 @@ const BAR: i32 = 34;
 const NAMES: i32 = 190;
 /// More layers have no room for names.
 const MOST_NAMED: usize = 130;
-/// The least width of a piece with its letter, and with its percentage too.
-const LETTER: i32 = 22;
-const PERCENTAGE: i32 = 66;
 
 impl LayerMetricsFigure<'_> {
     fn compared(&self) -> Vec<&LayerMetric> {
@@ -157,31 +154,7 @@ impl LayerMetricsFigure<'_> {
         measure: LayerMeasure,
         (left, top): (i32, i32),
     ) -> Result<(), FigureError> {
-        let corners = [(left, top), (left + SHARES, top + BAR)];
-        root.draw(&Rectangle::new(corners, WHITE.filled()))?;
-        root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
-        let mut before = 0.0;
-        for class in LayerClass::ALL {
-            let shares = self.layers.by_type.get(class.name()).and_then(|of| of.get(measure.name()));
-            let Some(share) = shares.and_then(|share| share.share) else { continue };
-            let x = |share: f64| left + (share.clamp(0.0, 1.0) * f64::from(SHARES)).round() as i32;
-            let (from, to) = (x(before), x(before + share));
-            before += share;
-            if to == from {
-                continue;
-            }
-            pattern(class).fill(root, [(from, top), (to, top + BAR)])?;
-            let at = (i32::midpoint(from, to), top + BAR / 2);
-            if to - from >= PERCENTAGE {
-                plate(root, &format!("{} {:.0} %", letter(class), 100.0 * share), at)?;
-            } else if to - from >= LETTER {
-                plate(root, &letter(class).to_string(), at)?;
-            }
-        }
-        if before == 0.0 {
-            let text = anchored(style::note(), HPos::Left, VPos::Center);
-            root.draw_text("no error, or none in some images", &text, (left + 12, top + BAR / 2))?;
-        }
-        Ok(())
+        let share = |class: LayerClass| self.layers.by_type.get(class.name())?.get(measure.name())?.share;
+        share_bar(root, [(left, top), (left + SHARES, top + BAR)], share, "no error, or none in some images")
     }
 }

@@ -1,15 +1,11 @@
 //! Which classes of layers make the error, generator by generator.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::Rectangle;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{
-    MARGIN, check, classes, entries, header, images, legend, letter, pattern, plate, short_name, with_error,
-};
-use super::style::{self, INK, anchored, fit, printable};
+use super::layer_looks::{MARGIN, check, classes, entries, header, images, legend, share_bar, short_name, with_error};
+use super::style::{self, anchored, fit, printable};
 use crate::measure::layers_report::{LayerClass, LayerResults, LayersReport};
 
 /// A bar per attribution, cut into the classes' shares of the sum of contributions.
@@ -28,9 +24,6 @@ const WIDTH: i32 = 2 * MARGIN + NAMES + BARS + TOTALS;
 const TOP: i32 = 122;
 const ROW: i32 = 44;
 const BAR: i32 = 30;
-/// The least width of a piece with its letter, and with its percentage too.
-const LETTER: i32 = 22;
-const PERCENTAGE: i32 = 66;
 
 impl Figure for ClassSharesFigure<'_> {
     fn size(&self) -> (u32, u32) {
@@ -58,7 +51,8 @@ impl Figure for ClassSharesFigure<'_> {
             let left = MARGIN + NAMES;
             let middle = top + BAR / 2;
             root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 12, middle))?;
-            stack(root, results, left, top)?;
+            let share = |class: LayerClass| results.by_type.get(class.name()).and_then(|sum| sum.share);
+            share_bar(root, [(left, top), (left + BARS, top + BAR)], share, "no layer makes an error")?;
             let total = with_error(results.total, results.total_sem);
             root.draw_text(&total, &anchored(style::label(), HPos::Left, VPos::Center), (left + BARS + 18, middle))?;
         }
@@ -72,33 +66,4 @@ impl Figure for ClassSharesFigure<'_> {
         legend(root, &entries(&shown), (MARGIN, bottom + 34), WIDTH - 2 * MARGIN)?;
         Ok(())
     }
-}
-
-/// One bar.
-fn stack<DB: DrawingBackend>(root: &Area<DB>, results: &LayerResults, left: i32, top: i32) -> Result<(), FigureError> {
-    let corners = [(left, top), (left + BARS, top + BAR)];
-    root.draw(&Rectangle::new(corners, WHITE.filled()))?;
-    root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
-    let mut before = 0.0;
-    for class in LayerClass::ALL {
-        let Some(share) = results.by_type.get(class.name()).and_then(|sum| sum.share) else { continue };
-        let x = |share: f64| left + (share.clamp(0.0, 1.0) * f64::from(BARS)).round() as i32;
-        let (from, to) = (x(before), x(before + share));
-        before += share;
-        if to == from {
-            continue;
-        }
-        pattern(class).fill(root, [(from, top), (to, top + BAR)])?;
-        let at = (i32::midpoint(from, to), top + BAR / 2);
-        if to - from >= PERCENTAGE {
-            plate(root, &format!("{} {:.0} %", letter(class), 100.0 * share), at)?;
-        } else if to - from >= LETTER {
-            plate(root, &letter(class).to_string(), at)?;
-        }
-    }
-    if before == 0.0 {
-        let text = anchored(style::note(), HPos::Left, VPos::Center);
-        root.draw_text("no layer makes an error", &text, (left + 12, top + BAR / 2))?;
-    }
-    Ok(())
 }
