@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ pub(super) fn settle(network: &mut Network, choice: Choice, images: usize) -> Re
 
 fn measured(network: &mut Network, images: usize) -> Result<String, Failure> {
     let (key, store) = (key(network), store());
-    let mut kept = store.as_ref().map(read).unwrap_or_default();
+    let mut kept = store.as_deref().map(read).unwrap_or_default();
     let (times, when) = match kept.get(&key).copied().filter(|times| times.is_sane()) {
         Some(times) => (times, "measured earlier"),
         None if images < WORTH_MEASURING => {
@@ -74,7 +74,10 @@ fn measured(network: &mut Network, images: usize) -> Result<String, Failure> {
             let [channels_last_ms, channels_first_ms] = network.time_memory_orders()?;
             let times = Measured { channels_last_ms, channels_first_ms };
             kept.insert(key, times);
-            (times, if store.as_ref().is_some_and(|path| keep(path, &kept)) { "measured and kept" } else { "measured" })
+            (
+                times,
+                if store.as_deref().is_some_and(|path| keep(path, &kept)) { "measured and kept" } else { "measured" },
+            )
         }
     };
     network.set_memory_order(times.faster())?;
@@ -110,12 +113,12 @@ fn store() -> Option<PathBuf> {
 }
 
 /// What is kept; nothing where there is no file, or one that cannot be read: it is measured again then.
-fn read(path: &PathBuf) -> BTreeMap<String, Measured> {
+fn read(path: &Path) -> BTreeMap<String, Measured> {
     fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Whether it could be kept; where it could not, the next run measures again.
-fn keep(path: &PathBuf, measured: &BTreeMap<String, Measured>) -> bool {
+fn keep(path: &Path, measured: &BTreeMap<String, Measured>) -> bool {
     let Ok(json) = serde_json::to_vec_pretty(measured) else { return false };
     let folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
     folder && OutputFile::claim(path, true).is_ok_and(|file| file.write_bytes(&json).is_ok())

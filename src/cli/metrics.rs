@@ -58,7 +58,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, args.force)).transpose()?;
     let plot = match &args.plot {
         Some(path) => {
-            let format = Format::from_path(path).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
+            let format = Format::from_path(path)?;
             Some((OutputFile::claim(path, args.force)?, format))
         }
         None => None,

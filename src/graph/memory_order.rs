@@ -30,6 +30,17 @@ impl MemoryOrder {
     pub(super) fn of(kind: Kind) -> Self {
         if kind == Kind::Float { Self::ChannelsLast } else { Self::ChannelsFirst }
     }
+
+    /// `[…, channels, rows, columns]` in this order, copied where it is in another.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub(super) fn arranged(self, x: &Tensor) -> Torch<Tensor> {
+        match self {
+            Self::ChannelsLast => x.f_movedim_int(-3, -1)?.f_contiguous()?.f_movedim_int(-1, -3),
+            Self::ChannelsFirst => x.f_contiguous(),
+        }
+    }
 }
 
 impl fmt::Display for MemoryOrder {

@@ -55,6 +55,8 @@ pub use load::{LoadOptions, evaluate};
 #[cfg(feature = "torch")]
 pub use memory_order::MemoryOrder;
 #[cfg(feature = "torch")]
+pub(crate) use network::wires;
+#[cfg(feature = "torch")]
 pub use network::{Network, Step, ValueInfo};
 #[cfg(feature = "torch")]
 pub use run::{Sweep, Value};

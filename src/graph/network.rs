@@ -31,6 +31,17 @@ pub struct Step {
     pub may_overwrite: bool,
 }
 
+/// Of `values` values, the step that makes each, and the steps that read it, in order.
+pub(crate) fn wires(steps: &[Step], values: usize) -> (Vec<Option<usize>>, Vec<Vec<usize>>) {
+    let mut writer = vec![None; values];
+    let mut readers = vec![Vec::new(); values];
+    for (at, step) in steps.iter().enumerate() {
+        step.inputs.iter().for_each(|&id| readers[id].push(at));
+        step.outputs.iter().flatten().for_each(|&id| writer[id] = Some(at));
+    }
+    (writer, readers)
+}
+
 /// What a run does at one time: a node, or several together.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -118,15 +129,10 @@ impl Network {
             return Ok(());
         }
         let step = self.steps.iter().find(|step| step.outputs.contains(&Some(self.output)));
-        let shapes = |step: &Step| -> Vec<String> {
-            step.inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect()
-        };
-        Err(GraphError::Node {
-            node: step.map_or_else(String::new, |step| step.name.clone()),
-            operator: step.map_or_else(String::new, |step| step.op_type.clone()),
-            shapes: step.map_or_else(String::new, |step| shapes(step).join(", ")),
-            problem: format!("the network's output '{}' of shape {:?} has no entries", output.name, output.shape),
-        })
+        let (name, op_type, inputs) =
+            step.map_or(("", "", &[][..]), |step| (step.name.as_str(), step.op_type.as_str(), step.inputs.as_slice()));
+        let problem = format!("the network's output '{}' of shape {:?} has no entries", output.name, output.shape);
+        Err(self.failed(name, op_type, inputs, &problem))
     }
 
     /// The first output's place in [`values`](Self::values).

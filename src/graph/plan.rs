@@ -8,7 +8,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use tch::{Device, Kind, Tensor};
 
-use super::network::{Step, Task, ValueInfo, Work};
+use super::network::{Step, Task, ValueInfo, Work, wires};
 use super::operator::{AttentionPart, Operator, Torch};
 use super::ops::{Function, affine, head_attention};
 
@@ -95,31 +95,36 @@ pub(super) fn together(
         };
         tasks.push(Task { work, inputs, outputs, frees: Vec::new(), may_overwrite: false });
     }
-    lifetimes(&mut tasks, &fresh, output);
+    let ends = lifetimes(tasks.iter().map(|task| task.inputs.as_slice()), &fresh, output);
+    for (task, (frees, may_overwrite)) in tasks.iter_mut().zip(ends) {
+        (task.frees, task.may_overwrite) = (frees, may_overwrite);
+    }
     Ok(tasks)
 }
 
-/// Last uses, and which inputs may be overwritten.
-fn lifetimes(tasks: &mut [Task], fresh: &[bool], output: usize) {
+/// Of each of a run's reads, in order: the values that nothing reads afterwards, and whether the first may be overwritten.
+pub(super) fn lifetimes<'r>(
+    reads: impl Iterator<Item = &'r [usize]> + Clone,
+    fresh: &[bool],
+    output: usize,
+) -> Vec<(Vec<usize>, bool)> {
     let mut readers = vec![0usize; fresh.len()];
     let mut last = vec![None; fresh.len()];
     readers[output] += 1;
-    for (at, task) in tasks.iter().enumerate() {
-        for &id in &task.inputs {
+    for (at, inputs) in reads.clone().enumerate() {
+        for &id in inputs {
             readers[id] += 1;
             last[id] = Some(at);
         }
     }
-    for (at, task) in tasks.iter_mut().enumerate() {
-        if let Some(&first) = task.inputs.first() {
-            task.may_overwrite = fresh[first] && readers[first] == 1;
-        }
-        let mut frees: Vec<usize> =
-            task.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
+    let end = |(at, inputs): (usize, &[usize])| {
+        let may_overwrite = inputs.first().is_some_and(|&first| fresh[first] && readers[first] == 1);
+        let mut frees: Vec<usize> = inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
         frees.sort_unstable();
         frees.dedup();
-        task.frees = frees;
-    }
+        (frees, may_overwrite)
+    };
+    reads.enumerate().map(end).collect()
 }
 
 /// A constant of one entry.
@@ -130,12 +135,7 @@ fn single(tensor: &Tensor) -> Option<f64> {
 
 impl<'a> Links<'a> {
     fn new(steps: &'a [Step], values: &'a [ValueInfo], output: usize, (kind, device): (Kind, Device)) -> Self {
-        let mut writer = vec![None; values.len()];
-        let mut readers = vec![Vec::new(); values.len()];
-        for (at, step) in steps.iter().enumerate() {
-            step.inputs.iter().for_each(|&id| readers[id].push(at));
-            step.outputs.iter().flatten().for_each(|&id| writer[id] = Some(at));
-        }
+        let (writer, mut readers) = wires(steps, values.len());
         readers[output].push(steps.len());
         Self { steps, values, writer, readers, kind, device }
     }

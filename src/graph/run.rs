@@ -183,13 +183,7 @@ impl Network {
 
     /// The stack in the network's order of memory.
     pub(crate) fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
-        if stack.dim() != 5 {
-            return Ok(stack.shallow_clone());
-        }
-        match self.order {
-            MemoryOrder::ChannelsLast => stack.f_permute([0, 1, 3, 4, 2])?.f_contiguous()?.f_permute([0, 1, 4, 2, 3]),
-            MemoryOrder::ChannelsFirst => stack.f_contiguous(),
-        }
+        if stack.dim() == 5 { self.order.arranged(stack) } else { Ok(stack.shallow_clone()) }
     }
 
     fn run(&self, tasks: &[Task], input: Value, images: i64, watch: &mut dyn Watch) -> Result<Value, GraphError> {
@@ -250,7 +244,8 @@ impl Network {
         })
     }
 
-    fn failed(&self, name: &str, op_type: &str, inputs: &[usize], problem: &str) -> GraphError {
+    /// What is told of a node that fails on values of these places.
+    pub(super) fn failed(&self, name: &str, op_type: &str, inputs: &[usize], problem: &str) -> GraphError {
         let shapes: Vec<String> = inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect();
         GraphError::Node {
             node: name.to_owned(),

@@ -202,7 +202,10 @@ impl<'a> Loader<'a> {
             }
         };
         self.check_shapes(input)?;
-        self.plan(output_id);
+        let ends = plan::lifetimes(self.steps.iter().map(|step| step.inputs.as_slice()), &self.fresh, output_id);
+        for (step, (frees, may_overwrite)) in self.steps.iter_mut().zip(ends) {
+            (step.frees, step.may_overwrite) = (frees, may_overwrite);
+        }
         let tasks = plan::together(
             &self.steps,
             &self.values,
@@ -396,29 +399,6 @@ impl<'a> Loader<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Last uses, and which inputs may be overwritten.
-    fn plan(&mut self, output: usize) {
-        let mut readers = vec![0usize; self.values.len()];
-        let mut last = vec![None; self.values.len()];
-        readers[output] += 1;
-        for (at, step) in self.steps.iter().enumerate() {
-            for &id in &step.inputs {
-                readers[id] += 1;
-                last[id] = Some(at);
-            }
-        }
-        for (at, step) in self.steps.iter_mut().enumerate() {
-            if let Some(&first) = step.inputs.first() {
-                step.may_overwrite = self.fresh[first] && readers[first] == 1;
-            }
-            let mut frees: Vec<usize> =
-                step.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
-            frees.sort_unstable();
-            frees.dedup();
-            step.frees = frees;
-        }
     }
 }
 

@@ -121,12 +121,7 @@ impl Linear for Convolution {
     fn arrange(&mut self, order: MemoryOrder) -> Torch<()> {
         // So that libtorch does not do it at every call.
         if self.weight.dim() == 4 {
-            self.weight = match order {
-                MemoryOrder::ChannelsLast => {
-                    self.weight.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?
-                }
-                MemoryOrder::ChannelsFirst => self.weight.f_contiguous()?,
-            };
+            self.weight = order.arranged(&self.weight)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::plan::{Plan, Role};
 use super::{LayerMeter, LayersError, LayersOptions};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
-use crate::graph::{Network, Value};
+use crate::graph::{Network, Value, wires};
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share};
 use crate::measure::layers_report::LayerClass;
 use crate::measure::lee::LeeError;
@@ -404,18 +404,7 @@ fn missing_value(reader: &str) -> LayersError {
 /// that lie next to them.
 fn pieces(network: &Network, plan: &Plan) -> Vec<Piece> {
     let steps = network.steps();
-    let mut writer = vec![None; network.values().len()];
-    for (at, step) in steps.iter().enumerate() {
-        for &id in step.outputs.iter().flatten() {
-            writer[id] = Some(at);
-        }
-    }
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); network.values().len()];
-    for (at, step) in steps.iter().enumerate() {
-        for &id in &step.inputs {
-            readers[id].push(at);
-        }
-    }
+    let (writer, readers) = wires(steps, network.values().len());
     let neighbours = |at: usize| {
         let before = steps[at].inputs.iter().filter_map(|&id| writer[id]);
         let behind = steps[at].outputs.iter().flatten().flat_map(|&id| readers[id].iter().copied());
