@@ -113,21 +113,29 @@ void clip_all(T* out, const T* x, int64_t tangents, int64_t n, T low, T high, bo
   }
 }
 
-// Sixteen singles or eight doubles.
-template <typename T>
-struct Wide;
-template <>
-struct Wide<float> {
-  typedef float type __attribute__((vector_size(64), aligned(4), may_alias));
-  static constexpr int64_t entries = 16;
-  // Rows of scores, and of the other factor, that stay in the nearest cache together.
-  static constexpr int64_t rows = 48, depth = 64;
+// How products of matrices use the vectors of a processor.
+//
+// `bytes` in a vector. Six rows by `columns` vectors of sums, and what is multiplied, fit its registers: where they do
+// not, each sum goes through memory, which costs fifteen times the product. Pieces of `lines` rows and `depth` (in
+// singles) of both factors stay in the nearest cache together.
+struct Registers32Of64Bytes {
+  static constexpr int bytes = 64, columns = 4, lines = 48, depth = 64;
 };
-template <>
-struct Wide<double> {
-  typedef double type __attribute__((vector_size(64), aligned(8), may_alias));
-  static constexpr int64_t entries = 8;
-  static constexpr int64_t rows = 24, depth = 32;
+struct Registers16Of32Bytes {
+  static constexpr int bytes = 32, columns = 2, lines = 48, depth = 64;
+};
+struct Registers16Of16Bytes {
+  static constexpr int bytes = 16, columns = 2, lines = 48, depth = 64;
+};
+struct Registers32Of16Bytes {
+  static constexpr int bytes = 16, columns = 4, lines = 48, depth = 64;
+};
+
+template <typename T, typename M>
+struct Wide {
+  typedef T type __attribute__((vector_size(M::bytes), aligned(sizeof(T)), may_alias));
+  static constexpr int64_t entries = M::bytes / sizeof(T);
+  static constexpr int64_t rows = M::lines * 4 / sizeof(T), depth = M::depth * 4 / sizeof(T);
 };
 
 // A product of matrices: A [rows, depth] with unit steps along its rows, B [depth, columns] likewise.
@@ -141,10 +149,10 @@ struct Pair {
 };
 
 // R rows and C vectors of columns of a product, in registers; onto what `out` has, or instead of it.
-template <typename T, int R, int C>
+template <typename T, typename M, int R, int C>
 inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const Pair<T>& pair, bool onto) {
-  using V = typename Wide<T>::type;
-  constexpr int64_t W = Wide<T>::entries;
+  using V = typename Wide<T, M>::type;
+  constexpr int64_t W = Wide<T, M>::entries;
   V sum[R][C];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -170,17 +178,17 @@ inline __attribute__((always_inline)) void tile(T* out, int64_t out_row, const P
 }
 
 // Tiles of six rows at most, whose heights differ by one at most, so that none is so low that it waits for its sums.
-template <typename T, int C>
+template <typename T, typename M, int C>
 inline __attribute__((always_inline)) void column(T* out, int64_t out_row, int64_t rows, Pair<T> pair, bool onto) {
   for (int64_t tiles = (rows + 5) / 6; tiles > 0; --tiles) {
     const int64_t high = (rows + tiles - 1) / tiles;
     switch (high) {
-      case 6: tile<T, 6, C>(out, out_row, pair, onto); break;
-      case 5: tile<T, 5, C>(out, out_row, pair, onto); break;
-      case 4: tile<T, 4, C>(out, out_row, pair, onto); break;
-      case 3: tile<T, 3, C>(out, out_row, pair, onto); break;
-      case 2: tile<T, 2, C>(out, out_row, pair, onto); break;
-      default: tile<T, 1, C>(out, out_row, pair, onto);
+      case 6: tile<T, M, 6, C>(out, out_row, pair, onto); break;
+      case 5: tile<T, M, 5, C>(out, out_row, pair, onto); break;
+      case 4: tile<T, M, 4, C>(out, out_row, pair, onto); break;
+      case 3: tile<T, M, 3, C>(out, out_row, pair, onto); break;
+      case 2: tile<T, M, 2, C>(out, out_row, pair, onto); break;
+      default: tile<T, M, 1, C>(out, out_row, pair, onto);
     }
     out += high * out_row;
     rows -= high;
@@ -189,26 +197,26 @@ inline __attribute__((always_inline)) void column(T* out, int64_t out_row, int64
 }
 
 // out [rows, columns] = the sum of one or two products; columns in whole vectors.
-template <typename T>
+template <typename T, typename M>
 inline __attribute__((always_inline)) void products(T* out, int64_t out_row, int64_t rows, int64_t columns, const Pair<T>* pairs, int count) {
-  constexpr int64_t W = Wide<T>::entries;
+  constexpr int64_t W = Wide<T, M>::entries;
   for (int64_t c = 0; c < columns;) {
     const int64_t left = (columns - c) / W;
     // Five are three and two: one alone would wait for its sums.
-    const int64_t now = left == 5 ? 3 : left < 4 ? left : 4;
+    const int64_t now = left < M::columns ? left : M::columns == 4 && left == 5 ? 3 : M::columns;
     bool onto = false;
     for (int p = 0; p < count; ++p) {
       // So much depth that B's piece stays in the nearest cache while all rows pass.
-      const int64_t pieces = (pairs[p].depth + Wide<T>::depth - 1) / Wide<T>::depth;
+      const int64_t pieces = (pairs[p].depth + Wide<T, M>::depth - 1) / Wide<T, M>::depth;
       for (int64_t piece = 0; piece < pieces; ++piece, onto = true) {
         const int64_t from = pairs[p].depth * piece / pieces, to = pairs[p].depth * (piece + 1) / pieces;
         const Pair<T> pair = {pairs[p].a + from, pairs[p].a_row, pairs[p].b + from * pairs[p].b_row + c, pairs[p].b_row, to - from};
-        switch (now) {
-          case 4: column<T, 4>(out + c, out_row, rows, pair, onto); break;
-          case 3: column<T, 3>(out + c, out_row, rows, pair, onto); break;
-          case 2: column<T, 2>(out + c, out_row, rows, pair, onto); break;
-          default: column<T, 1>(out + c, out_row, rows, pair, onto);
+        if constexpr (M::columns == 4) {
+          if (now == 4) column<T, M, 4>(out + c, out_row, rows, pair, onto);
+          if (now == 3) column<T, M, 3>(out + c, out_row, rows, pair, onto);
         }
+        if (now == 2) column<T, M, 2>(out + c, out_row, rows, pair, onto);
+        if (now == 1) column<T, M, 1>(out + c, out_row, rows, pair, onto);
       }
     }
     c += now * W;
@@ -274,7 +282,7 @@ inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row,
 
 // Rows `begin` to `end` of one tangent of one group, whose K' is given: dS = dQ K' + Q dK', dP = s P (dS - sum P dS),
 // dY = dP V + P dV.
-template <typename T>
+template <typename T, typename M>
 inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const T* kt, T* buffer) {
   const int64_t wide = whole(a.m), rows = end - begin;
   T *dkt = buffer, *s = dkt + a.d * wide;
@@ -292,11 +300,11 @@ inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t
   if (weights_move) last[of++] = {s, wide, a.v.x + a.v.at[g], a.v.row, a.m};
   if (a.v.dx) last[of++] = {p, a.m, a.v.dx + a.v.dx_at[g] + t * a.v.tangent, a.v.dx_row, a.m};
   T* out = a.out + a.out_at[g] + t * a.out_tangent + begin * a.out_row;
-  const int64_t blocks = (rows + Wide<T>::rows - 1) / Wide<T>::rows;
+  const int64_t blocks = (rows + Wide<T, M>::rows - 1) / Wide<T, M>::rows;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t from = rows * block / blocks, now = rows * (block + 1) / blocks - from;
     if (weights_move) {
-      products(s, wide, now, wide, pairs, count);
+      products<T, M>(s, wide, now, wide, pairs, count);
       for (int64_t i = 0; i < now; ++i) {
         T *ds = s + i * wide, mean = 0;
         const T* w = p + (from + i) * a.m;
@@ -306,18 +314,46 @@ inline __attribute__((always_inline)) void attend(const Attention<T>& a, int64_t
         for (int64_t j = 0; j < a.m; ++j) ds[j] = a.scale * w[j] * (ds[j] - mean);
       }
     }
-    products(out + from * a.out_row, a.out_row, now, a.e, last, of);
+    products<T, M>(out + from * a.out_row, a.out_row, now, a.e, last, of);
     for (int i = 0; i < count; ++i) pairs[i].a += now * pairs[i].a_row;
     if (a.v.dx) last[of - 1].a += now * a.m;
   }
 }
 
-EVERY_WIDTH void attend_of(const Attention<float>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const float* kt, float* buffer) {
-  attend(a, g, t, begin, end, kt, buffer);
+template <typename T>
+using Attend = void (*)(const Attention<T>&, int64_t, int64_t, int64_t, int64_t, const T*, T*);
+
+#if defined(__x86_64__)
+template <typename T>
+__attribute__((target("avx512f,avx512vl,avx512dq,fma"))) void attend_512(const Attention<T>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const T* kt, T* buffer) {
+  attend<T, Registers32Of64Bytes>(a, g, t, begin, end, kt, buffer);
 }
 
-EVERY_WIDTH void attend_of(const Attention<double>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const double* kt, double* buffer) {
-  attend(a, g, t, begin, end, kt, buffer);
+template <typename T>
+__attribute__((target("avx2,fma"))) void attend_256(const Attention<T>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const T* kt, T* buffer) {
+  attend<T, Registers16Of32Bytes>(a, g, t, begin, end, kt, buffer);
+}
+#endif
+
+template <typename T>
+void attend_128(const Attention<T>& a, int64_t g, int64_t t, int64_t begin, int64_t end, const T* kt, T* buffer) {
+#if defined(__aarch64__)
+  attend<T, Registers32Of16Bytes>(a, g, t, begin, end, kt, buffer);
+#else
+  attend<T, Registers16Of16Bytes>(a, g, t, begin, end, kt, buffer);
+#endif
+}
+
+// The one for the widest vectors that the processor has, of so many bytes at most.
+template <typename T>
+Attend<T> attend_of(int bytes) {
+#if defined(__x86_64__)
+  const bool fma = __builtin_cpu_supports("fma");
+  const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (bytes >= 64 && wide) return attend_512<T>;
+  if (bytes >= 32 && fma && __builtin_cpu_supports("avx2")) return attend_256<T>;
+#endif
+  return attend_128<T>;
 }
 
 // While it lives, numbers too small for full precision count as 0. Masked weights are such numbers, e^-100, and each
@@ -334,16 +370,17 @@ class NoTinyNumbers {
 };
 
 template <typename T>
-int attend_all(const Attention<T>& a) {
-  const int64_t wide = whole(a.m);
-  const size_t bytes = sizeof(T) * static_cast<size_t>((2 * a.d + Wide<T>::rows) * wide);
+int attend_all(const Attention<T>& a, int bytes) {
+  const Attend<T> attend = attend_of<T>(bytes);
+  const int64_t wide = whole(a.m), most = Wide<T, Registers32Of64Bytes>::rows;
+  const size_t room = (sizeof(T) * static_cast<size_t>((2 * a.d + most) * wide) + 63) / 64 * 64;
   int failed = 0;
 #pragma omp parallel reduction(| : failed)
   {
     const NoTinyNumbers none;
     // Zeros behind the last column stay zeros.
-    T* buffer = static_cast<T*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-    if (buffer) std::memset(buffer, 0, bytes);
+    T* buffer = static_cast<T*>(std::aligned_alloc(64, room));
+    if (buffer) std::memset(buffer, 0, room);
     failed |= buffer == nullptr;
     // Where groups and tangents are few their rows are halved, so that no thread waits for another.
     const int64_t parts = a.groups * a.tangents < 64 ? 2 : 1;
@@ -354,7 +391,7 @@ int attend_all(const Attention<T>& a) {
       if (!buffer) continue;
       if (held != g) turn(buffer, a.k.x + a.k.at[g], a.k.row, a.m, a.d, wide);
       held = g;
-      attend_of(a, g, t, a.n * part / parts, a.n * (part + 1) / parts, buffer, buffer + a.d * wide);
+      attend(a, g, t, a.n * part / parts, a.n * (part + 1) / parts, buffer, buffer + a.d * wide);
     }
     std::free(buffer);
   }
@@ -365,9 +402,10 @@ int attend_all(const Attention<T>& a) {
 
 extern "C" {
 
-// The tangents of softmax(s Q K' + c) V for small matrices, group by group; returns 0, or 1 where memory is short.
-int aliascope_attention_f32(const Attention<float>* attention) { return attend_all(*attention); }
-int aliascope_attention_f64(const Attention<double>* attention) { return attend_all(*attention); }
+// The tangents of softmax(s Q K' + c) V for small matrices, group by group, in vectors of so many bytes at most; returns 0,
+// or 1 where memory is short.
+int aliascope_attention_f32(const Attention<float>* attention, int bytes) { return attend_all(*attention, bytes); }
+int aliascope_attention_f64(const Attention<double>* attention, int bytes) { return attend_all(*attention, bytes); }
 
 // A stack of values [n] and tangents [tangents, n] through min(max(x, low), high); `open` says whether the derivative at
 // low is 0. out is x, or apart from it.

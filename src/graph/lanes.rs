@@ -31,8 +31,8 @@ unsafe extern "C" {
     );
     fn aliascope_clip_f32(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
     fn aliascope_clip_f64(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
-    fn aliascope_attention_f32(attention: *const RawAttention<f32>) -> i32;
-    fn aliascope_attention_f64(attention: *const RawAttention<f64>) -> i32;
+    fn aliascope_attention_f32(attention: *const RawAttention<f32>, bytes: i32) -> i32;
+    fn aliascope_attention_f64(attention: *const RawAttention<f64>, bytes: i32) -> i32;
 }
 
 /// As lanes.cpp has it.
@@ -118,7 +118,8 @@ impl<'a> Places<'a> {
 
 /// The tangents of softmax(s·QKᵀ + c)·V where each matrix is small: for Q `[…, n, d]`, K `[…, m, d]` and V `[…, m, e]`
 /// with their tangents, `[tangents, …]` in front, and the weights P = softmax(…), `[groups, n, m]`, into `out`, which is
-/// `[tangents, …, n, e]`. False where memory does not lie as the loop needs it, and then nothing is touched.
+/// `[tangents, …, n, e]`; in vectors of `bytes` at most. False where memory does not lie as the loop needs it, and then
+/// nothing is touched.
 ///
 /// # Errors
 /// When memory is short.
@@ -127,6 +128,7 @@ pub fn attention_tangent(
     operands: [(&Tensor, Option<&Tensor>); 3],
     p: &Tensor,
     scale: f64,
+    bytes: i32,
 ) -> Torch<bool> {
     let [(q, dq), (k, dk), (v, dv)] = operands;
     let kind = q.kind();
@@ -182,7 +184,7 @@ pub fn attention_tangent(
             };
             // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one
             // entry per group, and outlive the call; rows lie side by side; `out` is memory of its own.
-            unsafe { $run(&raw const raw) }
+            unsafe { $run(&raw const raw, bytes) }
         }};
     }
     let failed = match kind {
@@ -191,6 +193,9 @@ pub fn attention_tangent(
     };
     if failed == 0 { Ok(true) } else { Err(TchError::Torch("no memory for an attention".to_owned())) }
 }
+
+/// The bytes of the widest vectors that the loops know.
+pub const WIDEST: i32 = 64;
 
 /// The longest rows for which an attention goes by our own loops: beyond, libtorch's products are faster.
 const LONGEST: i64 = 256;

@@ -135,7 +135,7 @@ impl Differentiable for HeadAttention {
         let turned = |t: &Tensor| t.f_transpose(-1, -2);
         let (key, dkey) = (turned(x[1])?, dk.as_ref().map(turned).transpose()?);
         let operands = [(x[0], dq.as_ref()), (&key, dkey.as_ref()), (x[2], dv.as_ref())];
-        if lanes::attention_tangent(&dy, operands, &p, self.scale)? {
+        if lanes::attention_tangent(&dy, operands, &p, self.scale, lanes::WIDEST)? {
             return Ok(Some(vec![whole]));
         }
         let k = k.f_mul_scalar(self.scale)?;
@@ -262,9 +262,34 @@ mod tests {
         let out = Tensor::zeros([3, 1, 2, 7, 16], (Kind::Double, Device::Cpu));
         let dq = random(&[3, 1, 2, 7, 4]);
         let operands = [(&x[0], Some(&dq)), (&key, None), (&x[2], None)];
-        assert!(lanes::attention_tangent(&out, operands, &p, 1.0).unwrap());
+        assert!(lanes::attention_tangent(&out, operands, &p, 1.0, lanes::WIDEST).unwrap());
         // Not where a row of K is not in one piece.
         let operands = [(&x[0], Some(&dq)), (&x[1], None), (&x[2], None)];
-        assert!(!lanes::attention_tangent(&out, operands, &p, 1.0).unwrap());
+        assert!(!lanes::attention_tangent(&out, operands, &p, 1.0, lanes::WIDEST).unwrap());
+    }
+
+    #[test]
+    fn our_own_loops_are_the_same_in_vectors_of_all_widths() {
+        // Rows and columns that fill vectors, tiles of registers and pieces for the cache, and that do not.
+        for (kind, limit) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
+            for [n, m, d, e] in [[7, 9, 4, 16], [50, 70, 33, 80], [197, 197, 64, 64]] {
+                let of = |lead: &[i64], rows, columns| {
+                    (random(&[lead, &[rows, columns]].concat()) / (columns as f64).sqrt()).to_kind(kind)
+                };
+                let [q, k, v] = [of(&[2], n, d), of(&[2], m, d), of(&[2], m, e)];
+                let [dq, dk, dv] = [of(&[3, 2], n, d), of(&[3, 2], m, d), of(&[3, 2], m, e)];
+                let p = q.matmul(&k.transpose(1, 2)).softmax(-1, kind);
+                let ds = dq.matmul(&k.transpose(1, 2)) + q.matmul(&dk.transpose(2, 3));
+                let dp = &p * (&ds - (&p * &ds).sum_dim_intlist(-1, true, kind));
+                let wanted = dp.matmul(&v) + p.matmul(&dv);
+                for bytes in [16, 32, lanes::WIDEST] {
+                    let out = Tensor::zeros([3, 2, n, e], (kind, Device::Cpu));
+                    let operands = [(&q, Some(&dq)), (&k, Some(&dk)), (&v, Some(&dv))];
+                    assert!(lanes::attention_tangent(&out, operands, &p, 1.0, bytes).unwrap());
+                    let error = distance(&out, &wanted);
+                    assert!(error < limit, "{kind:?}, {bytes} bytes, {n} by {m}: {error:.1e}");
+                }
+            }
+        }
     }
 }
