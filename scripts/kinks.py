@@ -1,8 +1,8 @@
 """Whether kinks account for the distance of a derivative in single precision from that in double precision.
 
-The derivative of ReLU jumps at 0. Where rounding puts an input of it on the other side of 0, the network's derivative is
-that of a neighbouring piece of the network, which is as right, and far from the first by what that one unit passes on.
-So the two precisions are compared on the same piece, and which piece that is, is read from the run itself:
+The derivative of ReLU jumps at 0. Where rounding puts an input of it on the other side of 0, the network's derivative
+is that of a neighbouring piece of the network, which is as right, and far from the first by what that one unit passes
+on. So the two precisions are compared on the same piece, and which piece that is, is read from the run itself:
 
 1. The ONNX file gets one output more than the network has: beside the logits, the inputs of all nodes with kinks
    (`probe`). The run that gives the derivatives thereby also tells on which side of each kink it was.
@@ -95,7 +95,7 @@ class Call:
         return ELEMENTWISE[self.function][1](self.x, *self.arguments, **self.options)
 
     def largest(self, x: torch.Tensor) -> torch.Tensor:
-        """Of a maximum over windows of `x` in place of the call's own input: which entry of `x` is the largest in each."""
+        """For a maximum over windows, and `x` in place of the call's own input: the largest entry of each, by its index."""
         _, places = functional.max_pool2d_with_indices(x, *self.arguments, **self.options)
         rows, columns = x.shape[-2:]
         planes = torch.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
@@ -164,21 +164,22 @@ def tensors(model: onnx.ModelProto, seen: list[Call]) -> list[str]:
 
 
 def probe(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """The network with one output alone: its own, and behind it the tensors called `names`, each once, flattened."""
-    graph, probed = model.graph, onnx.ModelProto()
+    """The network with one output: its own, and behind it the tensors called `names`, each once, flattened."""
+    probed = onnx.ModelProto()
     probed.CopyFrom(model)
-    parts = [graph.output[0].name, *dict.fromkeys(names)]
+    output = model.graph.output[0]
+    parts = [output.name, *dict.fromkeys(names)]
     flat = [f"{PROBE}_{i}" for i in range(len(parts))]
     probed.graph.node.extend(onnx.helper.make_node("Flatten", [part], [to]) for part, to in zip(parts, flat))
     probed.graph.node.append(onnx.helper.make_node("Concat", flat, [PROBE], axis=1))
-    kind = graph.output[0].type.tensor_type.elem_type
     del probed.graph.output[:]
+    kind = output.type.tensor_type.elem_type
     probed.graph.output.append(onnx.helper.make_tensor_value_info(PROBE, kind, [1, None]))
     return probed
 
 
 def read(values: np.ndarray, outputs: int, names: list[str], seen: list[Call]) -> list[torch.Tensor]:
-    """What `probe`'s network gave as the input of each of PyTorch's calls `seen`; its own output has `outputs` entries."""
+    """The inputs of PyTorch's calls `seen`, of what `probe`'s network gave behind the `outputs` entries of its own."""
     sizes = {name: call.x.numel() for name, call in zip(names, seen)}
     if outputs + sum(sizes.values()) != values.size:
         raise Unmatched(f"the probed tensors have {values.size - outputs} entries, and PyTorch's {sum(sizes.values())}")
