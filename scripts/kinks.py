@@ -8,7 +8,7 @@ on. So the two precisions are compared on the same piece, and which piece that i
    (`probe`). The run that gives the derivatives thereby also tells on which side of each kink it was.
 2. A unit is *crossed* where that is not the side of PyTorch's double precision; for a maximum over a window, where
    another entry is the largest. PyTorch's double precision is computed anew with exactly those units on their other
-   side (`derivatives`), and what is left between the two is compared with the limit for networks without kinks.
+   side (`crossed`, `derivatives`), and what is left between the two must be rounding too.
 3. Only rounding may cross: at each of these inputs the run must be as close to double precision as PyTorch's single
    precision is, up to a factor (`REACH`). That also shows that the inputs of one were taken for those of the other.
 
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.autograd.forward_ad as forward_ad
+from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
 functional = torch.nn.functional
@@ -95,7 +95,7 @@ class Call:
         return ELEMENTWISE[self.function][1](self.x, *self.arguments, **self.options)
 
     def largest(self, x: torch.Tensor) -> torch.Tensor:
-        """For a maximum over windows, and `x` in place of the call's own input: the largest entry of each, by its index."""
+        """For a maximum over windows, with `x` in place of the call's own input: the index of the largest in each."""
         _, places = functional.max_pool2d_with_indices(x, *self.arguments, **self.options)
         rows, columns = x.shape[-2:]
         planes = torch.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
@@ -226,6 +226,37 @@ def close(call: Call, reach: float) -> int:
     return sum(int((((call.x - at).abs() <= reach) & (call.x != 0)).sum()) for at, _ in call.kinks())
 
 
+def crossed(
+    exact: list[Call], single: list[Call], names: list[str], inputs: list[torch.Tensor]
+) -> tuple[list[Change], dict[str, Any]]:
+    """The change at each call that puts double precision on the side where a run was, and how many units that are.
+
+    `exact` and `single` are PyTorch's calls in the two precisions, `names` tells which of them share an input, and
+    `inputs` is what the run had there.
+    """
+    units = windows = near = 0
+    rounding, seen, changes = 0.0, set(), []
+    for call, rounded, name, at in zip(exact, single, names, inputs, strict=True):
+        error = float((rounded.x.double() - call.x).abs().max())
+        away = float((at.double() - call.x).abs().max())
+        if not away <= REACH * error:
+            raise Unmatched(
+                f"inputs of {call.operator} ({'×'.join(map(str, call.x.shape))}) are {away:.0e} from PyTorch's double "
+                f"precision, and PyTorch's single precision is {error:.0e}"
+            )
+        changes.append(change(call, at.double()))
+        if (call.operator, name) in seen:
+            continue
+        seen.add((call.operator, name))
+        rounding = max(rounding, away / error if error else 0.0)
+        near += close(call, REACH * error)
+        if call.function in MAX_POOL:
+            windows += changes[-1].count
+        else:
+            units += changes[-1].count
+    return changes, {"crossed": units, "near": near, "windows": windows, "rounding": rounding}
+
+
 def derivatives(model: Any, x: torch.Tensor, tangents: list[torch.Tensor], changes: list[Change]) -> np.ndarray:
     """Of the network's output, `[tangents, outputs]`, with a change at each call of a function with kinks."""
 
@@ -244,41 +275,3 @@ def derivatives(model: Any, x: torch.Tensor, tangents: list[torch.Tensor], chang
             y = model(forward_ad.make_dual(x, tangent))
             lies.append(forward_ad.unpack_dual(y).tangent.flatten().numpy())
     return np.stack(lies)
-
-
-# --- The question -----------------------------------------------------------------------------------------------------
-
-
-def explain(
-    double: Any, x: torch.Tensor, tangents: list[torch.Tensor], exact: list[Call], single: list[Call],
-    names: list[str], inputs: list[torch.Tensor], lies: np.ndarray, scale: np.ndarray,
-) -> dict[str, Any]:
-    """What is left between a run's derivatives `lies` `[tangents, outputs]` and those of `double` on the run's piece.
-
-    `exact` and `single` are PyTorch's calls in the two precisions, `names` tells which of them share an input, and
-    `inputs` is what the run had there.
-    Differences of each derivative are measured by `scale` `[tangents]`.
-    """
-    crossed = windows = near = 0
-    rounding, seen, changes = 0.0, set(), []
-    for call, rounded, name, at in zip(exact, single, names, inputs, strict=True):
-        error = float((rounded.x.double() - call.x).abs().max())
-        away = float((at.double() - call.x).abs().max())
-        if away > REACH * error:
-            raise Unmatched(
-                f"inputs of {call.operator} ({'×'.join(map(str, call.x.shape))}) are {away:.0e} from PyTorch's double "
-                f"precision, and PyTorch's single precision is {error:.0e}"
-            )
-        changes.append(change(call, at.double()))
-        if (call.operator, name) in seen:
-            continue
-        seen.add((call.operator, name))
-        rounding = max(rounding, away / error if error else 0.0)
-        near += close(call, REACH * error)
-        if call.function in MAX_POOL:
-            windows += changes[-1].count
-        else:
-            crossed += changes[-1].count
-    there = derivatives(double, x.double(), [t.double() for t in tangents], changes)
-    left = float((abs(lies - there).max(axis=1) / scale).max())
-    return {"left": left, "crossed": crossed, "near": near, "windows": windows, "rounding": rounding}

@@ -235,15 +235,18 @@ def beside_double(
 
     if "unmatched" in probed:
         return probed
-    image, along = torch.from_numpy(x), [torch.from_numpy(tangent) for tangent in tangents.values()]
-    single, names, ours = probed["single"], probed["names"], probed["lies"]
+    single, ours = probed["single"], probed["lies"]
     runs = {"ours": (probed["inputs"], ours), "torch": ([call.x for call in single], lies[1])}
-    found: dict[str, Any] = {"moved_by_probing": float((abs(ours - lies[0]).max(axis=1) / scale).max())}
+    image = torch.from_numpy(x).double()
+    along = [torch.from_numpy(tangent).double() for tangent in tangents.values()]
+    apart = lambda a, b: float((abs(a - b).max(axis=1) / scale).max())  # noqa: E731
+    found: dict[str, Any] = {"moved_by_probing": apart(ours, lies[0])}
     try:
         with networks.no_single():
-            exact = kinks.calls(double, image.double())
+            exact = kinks.calls(double, image)
             for side, (inputs, of) in runs.items():
-                found[side] = kinks.explain(double, image, along, exact, single, names, inputs, of, scale)
+                changes, found[side] = kinks.crossed(exact, single, probed["names"], inputs)
+                found[side]["left"] = apart(of, kinks.derivatives(double, image, along, changes))
     except kinks.Unmatched as reason:
         return {"unmatched": str(reason)}
     return found
@@ -415,14 +418,14 @@ def section(rows: list[str]) -> str:
         "own double precision (column PyTorch f32 to f64), by luck at other units. Which units those are is read from "
         "the run: aliascope runs once more with the inputs of all activations with kinks, and of all maximum pools, as "
         "outputs beside the logits, and PyTorch computes L in double precision with exactly those units on the other "
-        f"side that were there in that run (scripts/kinks.py). What is left must be within {LEFT_LIMIT:.0e}, and none of "
-        f"those inputs more than {kinks.REACH:.0f} times as far from double precision as the farthest of PyTorch's single "
-        "precision at that operator. The columns say what is left, how many units were crossed of those so close to a "
-        "kink, and behind a + in how many windows of maximum pools another entry was the largest; then the same of "
+        f"side that were there in that run (scripts/kinks.py). What is left must be within {LEFT_LIMIT:.0e}, and none "
+        f"of those inputs more than {kinks.REACH:.0f} times as far from double precision as the farthest of PyTorch's "
+        "single precision at that operator. The columns say what is left, how many units were crossed of those so close "
+        "to a kink, and behind a + in how many windows of maximum pools another entry was the largest; then the same of "
         "PyTorch's single precision. The run with more outputs gives the same L to the last bit, unless a row says "
         "otherwise. Nothing is searched or fitted, so an error stays: HRNet's derivatives times 1.005 are left at "
-        "5e-03, and with one more unit on the wrong side they are left at 3e-04 or more, whichever of 40 units near a "
-        "kink that is.",
+        "5e-03, and with one more unit on the wrong side they are left at 3e-04 or more, whichever of its 53 units near "
+        "a kink that is.",
         "",
         f"A derivative is measured by its largest entry. Where that is less than {VANISHING:.0e} of what a tangent of "
         "the same size does to the output among the other generators, the row says that it vanishes: it is the "
