@@ -226,6 +226,11 @@ def close(call: Call, reach: float) -> int:
     return sum(int((((call.x - at).abs() <= reach) & (call.x != 0)).sum()) for at, _ in call.kinks())
 
 
+def _farthest(x: torch.Tensor, exact: torch.Tensor) -> float:
+    """The largest difference; the infinities that some networks pad with are equal, and their difference is NaN."""
+    return float(torch.where(x.double() == exact, 0.0, (x.double() - exact).abs()).max())
+
+
 def crossed(
     exact: list[Call], single: list[Call], names: list[str], inputs: list[torch.Tensor]
 ) -> tuple[list[Change], dict[str, Any]]:
@@ -237,8 +242,7 @@ def crossed(
     units = windows = near = 0
     rounding, seen, changes = 0.0, set(), []
     for call, rounded, name, at in zip(exact, single, names, inputs, strict=True):
-        error = float((rounded.x.double() - call.x).abs().max())
-        away = float((at.double() - call.x).abs().max())
+        error, away = _farthest(rounded.x, call.x), _farthest(at, call.x)
         if not away <= REACH * error:
             raise Unmatched(
                 f"inputs of {call.operator} ({'×'.join(map(str, call.x.shape))}) are {away:.0e} from PyTorch's double "
