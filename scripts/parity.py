@@ -413,19 +413,17 @@ def section(rows: list[str]) -> str:
         f"output is within {OUTPUT_LIMIT['f32']:.0e} and the derivatives within {LIE_LIMIT['f32']:.0e} in single "
         f"precision, and both within {OUTPUT_LIMIT['f64']:.0e} in double precision.",
         "",
-        "`kinks`: the derivative of a ReLU jumps at 0. Where rounding puts one of its inputs on the other side, L "
+        "`kinks`: the derivative of a ReLU jumps at 0, and where rounding puts one of its inputs on the other side, L "
         "moves by what that one unit passes on, in every program: PyTorch's single precision may be as far from its "
         "own double precision (column PyTorch f32 to f64), by luck at other units. Which units those are is read from "
-        "the run: aliascope runs once more with the inputs of all activations with kinks, and of all maximum pools, as "
-        "outputs beside the logits, and PyTorch computes L in double precision with exactly those units on the other "
-        f"side that were there in that run (scripts/kinks.py). What is left must be within {LEFT_LIMIT:.0e}, and none "
-        f"of those inputs more than {kinks.REACH:.0f} times as far from double precision as the farthest of PyTorch's "
-        "single precision at that operator. The columns say what is left, how many units were crossed of those so close "
-        "to a kink, and behind a + in how many windows of maximum pools another entry was the largest; then the same of "
-        "PyTorch's single precision. The run with more outputs gives the same L to the last bit, unless a row says "
-        "otherwise. Nothing is searched or fitted, so an error stays: HRNet's derivatives times 1.005 are left at "
-        "5e-03, and with one more unit on the wrong side they are left at 3e-04 or more, whichever of its 53 units near "
-        "a kink that is.",
+        "the run, and nothing is searched or fitted (scripts/kinks.py): aliascope runs once more with the inputs of "
+        "all activations with kinks and of all maximum pools as outputs too, which leaves L the same to the last bit "
+        "unless the row says otherwise, and PyTorch computes L in double precision with exactly those units on their "
+        f"other side. What is left must be within {LEFT_LIMIT:.0e}, and those inputs within {kinks.REACH:.0f} times "
+        "PyTorch's own largest rounding error at that operator. The columns say what is left, how many of the units so "
+        "close to a kink were crossed, and behind a + in how many windows of maximum pools another entry was the "
+        "largest; then the same for PyTorch. An error stays: HRNet's derivatives times 1.005 are left at 5e-03, and "
+        "with any one of its 53 close units turned besides, at 3e-04 or more.",
         "",
         f"A derivative is measured by its largest entry. Where that is less than {VANISHING:.0e} of what a tangent of "
         "the same size does to the output among the other generators, the row says that it vanishes: it is the "
