@@ -1,37 +1,40 @@
 """Whether kinks account for the distance of a derivative in single precision from that in double precision.
 
-The derivative of ReLU jumps at 0. Where rounding puts an input of it on the other side of 0, the network's derivative is
-that of a neighbouring piece of the network, which is as right, and far from the first by what that one unit passes on.
-So the two precisions are compared on the same piece: PyTorch's double precision is told to take the other side at units
-that rounding leaves *undecided*, and the question is whether there is a choice of sides that makes what is left no
-larger than the limit for networks without kinks. A wrong operator, an inexact sum or a wrong tangent is no such choice.
+The derivative of ReLU jumps at 0. Where rounding puts an input of it on the other side of 0, the network's derivative
+is that of a neighbouring piece of the network, which is as right, and far from the first by what that one unit passes
+on. So the two precisions are compared on the same piece, and which piece that is, is read from the run itself:
 
-1. A unit is undecided where its input is as close to the kink as the largest difference of PyTorch's single from its
-   double precision among all inputs of that operator, or twice or four times that where the smaller reach is not
-   enough (`REACHES`). For a maximum over a window the distance is that of two entries.
-2. What crossing at one unit does to the derivatives is, to first order, its tangent times the network's derivative by
-   its output: forward mode gives the one, backward passes of random projections of the output the other.
-3. Least squares, or where units are many a choice one by one, find which units were crossed; the derivatives are computed anew with those crossed, exactly, and 2 is
-   repeated from there for what the crossings do to one another.
+1. The ONNX file gets one output more than the network has: beside the logits, the inputs of all nodes with kinks
+   (`probe`). The run that gives the derivatives thereby also tells on which side of each kink it was.
+2. A unit is *crossed* where that is not the side of PyTorch's double precision; for a maximum over a window, where
+   another entry is the largest. PyTorch's double precision is computed anew with exactly those units on their other
+   side (`crossed`, `derivatives`), and what is left between the two must be rounding too.
+3. Only rounding may cross: at each of these inputs the run must be as close to double precision as PyTorch's single
+   precision is, up to a factor (`REACH`). That also shows that the inputs of one were taken for those of the other.
+
+Nothing is searched or fitted, so a wrong operator, an inexact sum or a wrong tangent is left as it is.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
-import torch.autograd.forward_ad as forward_ad
+from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
 functional = torch.nn.functional
-REACHES = (1.0, 2.0, 4.0)
-ROUNDS = 6
-PROJECTIONS = 32
-LIFT = 1e-30
+# The largest errors of two programs that sum in other orders are of a size, and not the same: a few times is rounding.
+REACH = 4.0
+PROBE = "aliascope_probe"
+
+
+class Unmatched(Exception):
+    """A run's values cannot be set beside PyTorch's; the message is one sentence that says where."""
 
 
 # --- Where functions have kinks ---------------------------------------------------------------------------------------
@@ -41,110 +44,89 @@ def _bounds(low: float | None = None, high: float | None = None) -> list[tuple[f
     return [(at, jump) for at, jump in ((low, 1.0), (high, -1.0)) if at is not None]
 
 
+def _relu(*_: Any, **__: Any) -> list[tuple[float, float]]:
+    return _bounds(0.0)
+
+
 def _clamp(input: Any, min: float | None = None, max: float | None = None) -> list[tuple[float, float]]:  # noqa: A002
     return _bounds(min, max)
 
 
-# For each function, of its arguments: the kinks, and by how much the derivative is larger on their right.
-ELEMENTWISE: dict[Callable[..., Any], Callable[..., list[tuple[float, float]]]] = {
-    functional.relu: lambda *a, **k: _bounds(0.0),
-    torch.relu: lambda *a, **k: _bounds(0.0),
-    torch.relu_: lambda *a, **k: _bounds(0.0),
-    torch.Tensor.relu: lambda *a, **k: _bounds(0.0),
-    torch.Tensor.relu_: lambda *a, **k: _bounds(0.0),
-    functional.relu6: lambda *a, **k: _bounds(0.0, 6.0),
-    functional.hardtanh: lambda input, min_val=-1.0, max_val=1.0, inplace=False: _bounds(min_val, max_val),
-    functional.leaky_relu: lambda input, negative_slope=0.01, inplace=False: [(0.0, 1.0 - negative_slope)],
-    functional.hardswish: lambda *a, **k: [(-3.0, -0.5), (3.0, -0.5)],
-    functional.hardsigmoid: lambda *a, **k: [(-3.0, 1 / 6), (3.0, -1 / 6)],
-    torch.clamp: _clamp,
-    torch.Tensor.clamp: _clamp,
-    torch.Tensor.clamp_: _clamp,
+# For each function: the ONNX operator that it becomes, and of its arguments the kinks, and by how much the derivative
+# is larger on their right.
+ELEMENTWISE: dict[Callable[..., Any], tuple[str, Callable[..., list[tuple[float, float]]]]] = {
+    functional.relu: ("Relu", _relu),
+    torch.relu: ("Relu", _relu),
+    torch.relu_: ("Relu", _relu),
+    torch.Tensor.relu: ("Relu", _relu),
+    torch.Tensor.relu_: ("Relu", _relu),
+    functional.relu6: ("Clip", lambda *a, **k: _bounds(0.0, 6.0)),
+    functional.hardtanh: ("Clip", lambda input, min_val=-1.0, max_val=1.0, inplace=False: _bounds(min_val, max_val)),
+    functional.leaky_relu: (
+        "LeakyRelu",
+        lambda input, negative_slope=0.01, inplace=False: [(0.0, 1.0 - negative_slope)],
+    ),
+    functional.hardswish: ("HardSwish", lambda *a, **k: [(-3.0, -0.5), (3.0, -0.5)]),
+    functional.hardsigmoid: ("HardSigmoid", lambda *a, **k: [(-3.0, 1 / 6), (3.0, -1 / 6)]),
+    torch.clamp: ("Clip", _clamp),
+    torch.Tensor.clamp: ("Clip", _clamp),
+    torch.Tensor.clamp_: ("Clip", _clamp),
 }
 MAX_POOL = (functional.max_pool2d, torch.max_pool2d)
 
 
 @dataclass
-class Unit:
-    """Where a network may be on either of two sides: output `out` of the call `site` takes `gain` in and `loss` out."""
+class Call:
+    """A call of a function with kinks, on the input `x`."""
 
-    site: int
-    out: int
-    gain: int  # an index into the input; for elementwise functions `loss` is -1
-    loss: int
-    slope: float  # the change of the derivative by the input(s)
-    distance: float
+    function: Callable[..., Any]
+    x: torch.Tensor
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
 
+    @property
+    def operator(self) -> str:
+        return "MaxPool" if self.function in MAX_POOL else ELEMENTWISE[self.function][0]
 
-def _elementwise_units(site: int, x: torch.Tensor, kinks: list[tuple[float, float]], reach: float) -> list[Unit]:
-    flat, units = x.flatten(), []
-    for at, jump in kinks:
-        # An exact 0 came out of another ReLU, and does not move.
-        for i in torch.nonzero(((flat - at).abs() <= reach) & (flat != 0)).flatten().tolist():
-            value = flat[i].item() - at
-            units.append(Unit(site, i, i, -1, -jump if value > 0 else jump, abs(value)))
-    return units
+    def kinks(self) -> list[tuple[float, float]]:
+        """Of an elementwise function, where they are, and by how much the derivative is larger on their right."""
+        if self.function in MAX_POOL:
+            return []
+        return ELEMENTWISE[self.function][1](self.x, *self.arguments, **self.options)
 
-
-def _pool_units(site: int, x: torch.Tensor, arguments: tuple[Any, ...], options: dict[str, Any], reach: float) -> list[Unit]:
-    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    given = dict(zip(names, arguments)) | options
-    pair = lambda value: (value, value) if isinstance(value, int) else tuple(value)  # noqa: E731
-    kernel = pair(given["kernel_size"])
-    stride, padding = pair(given.get("stride") or kernel), pair(given.get("padding", 0))
-    if pair(given.get("dilation", 1)) != (1, 1):
-        return []
-    y, top = functional.max_pool2d(x, kernel, stride, padding, 1, given.get("ceil_mode", False), return_indices=True)
-    rows, columns = x.shape[-2:]
-    planes, windows = x.shape[0] * x.shape[1], y.shape[-2] * y.shape[-1]
-    # Windows that hang over the far edge see nothing there, as those that padding widens.
-    over = [max((n - 1) * s + k - p - m, 0) for n, s, k, p, m in zip(y.shape[-2:], stride, kernel, padding, (rows, columns))]
-    around = (padding[1], over[1], padding[0], over[0])
-    places = torch.arange(rows * columns, dtype=x.dtype).reshape(1, 1, rows, columns)
-    places = functional.unfold(functional.pad(places, around, value=-1.0), kernel, stride=stride)[0, :, :windows].long()
-    padded = functional.pad(x.reshape(planes, 1, rows, columns), around, value=-torch.inf)
-    values = functional.unfold(padded, kernel, stride=stride)[:, :, :windows]
-    top = top.reshape(planes, 1, windows)
-    gap = y.reshape(planes, 1, windows) - values
-    # An exact 0 comes out of a ReLU and does not move; where it may, `Piece` has it above the others.
-    close = (gap <= reach) & (places[None] != top) & (values != 0)
-    return [
-        Unit(
-            site, plane * windows + window, plane * rows * columns + int(places[k, window]),
-            plane * rows * columns + int(top[plane, 0, window]), 1.0, gap[plane, k, window].item(),
-        )
-        for plane, k, window in torch.nonzero(close).tolist()
-    ]  # fmt: skip
-
-
-# --- Watching and steering a run --------------------------------------------------------------------------------------
+    def largest(self, x: torch.Tensor) -> torch.Tensor:
+        """For a maximum over windows, with `x` in place of the call's own input: the index of the largest in each."""
+        _, places = functional.max_pool2d_with_indices(x, *self.arguments, **self.options)
+        rows, columns = x.shape[-2:]
+        planes = torch.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
+        return (planes * rows * columns + places).flatten()
 
 
 class Watched(TorchFunctionMode):
-    """Calls `visit(site, function, x, arguments, options, y)` at each function with kinks, and goes on with its answer."""
+    """Calls `visit(site, call, y)` at each function with kinks, whose result is `y`, and goes on with its answer."""
 
-    def __init__(self, visit: Callable[..., torch.Tensor]) -> None:
+    def __init__(self, visit: Callable[[int, Call, torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
         self.visit, self.sites = visit, 0
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if function not in ELEMENTWISE and function not in MAX_POOL:
-            return function(*args, **kwargs)
-        if kwargs.get("return_indices"):
+        if function not in ELEMENTWISE and function not in MAX_POOL or kwargs.get("return_indices"):
             return function(*args, **kwargs)
         x = args[0] if args else kwargs["input"]
-        before = x.clone()  # functions that work in place write over it
+        # Functions that work in place write over their input.
+        call = Call(function, x.clone(), args[1:], {k: v for k, v in kwargs.items() if k != "input"})
         y = function(*args, **kwargs)
         site, self.sites = self.sites, self.sites + 1
-        return self.visit(site, function, before, args[1:], kwargs, y)
+        return self.visit(site, call, y)
 
 
-def _inputs(model: Any, x: torch.Tensor) -> list[tuple[Any, torch.Tensor, Any, Any]]:
+def calls(model: Any, x: torch.Tensor) -> list[Call]:
+    """The calls of functions with kinks, in order."""
     seen = []
 
-    def visit(site: int, function: Any, x: torch.Tensor, args: Any, options: Any, y: torch.Tensor) -> torch.Tensor:
-        seen.append((function, x, args, {k: v for k, v in options.items() if k != "input"}))
+    def visit(_: int, call: Call, y: torch.Tensor) -> torch.Tensor:
+        seen.append(call)
         return y
 
     with torch.no_grad(), Watched(visit):
@@ -152,163 +134,148 @@ def _inputs(model: Any, x: torch.Tensor) -> list[tuple[Any, torch.Tensor, Any, A
     return seen
 
 
-def undecided(single: Any, x: torch.Tensor, double: Any, times: float) -> list[Unit]:
-    """The units that rounding may put on either side; `single` and `double` are the same network."""
-    units: list[Unit] = []
-    with torch.no_grad():
-        pairs = zip(_inputs(single, x.float()), _inputs(double, x.double()), strict=True)
-        for site, ((_, rounded, _, _), (function, exact, args, options)) in enumerate(pairs):
-            reach = times * (rounded.double() - exact).abs().max().item()
-            if function in MAX_POOL:
-                units += _pool_units(site, exact, args, options, reach)
-            else:
-                units += _elementwise_units(site, exact, ELEMENTWISE[function](exact, *args, **options), reach)
-    return units
+# --- Reading a run of aliascope ---------------------------------------------------------------------------------------
 
 
-class Piece:
-    """A network in double precision on the piece where the units in `crossed` are on their other side."""
-
-    def __init__(self, model: Any, x: torch.Tensor, units: list[Unit], crossed: set[int]) -> None:
-        self.model, self.x, self.units, self.crossed = model, x, units, crossed
-        self.at: dict[int, list[int]] = {}
-        for i, unit in enumerate(units):
-            self.at.setdefault(unit.site, []).append(i)
-
-    def _visit(self, passing: torch.Tensor | None, tangents: torch.Tensor | None) -> Callable[..., torch.Tensor]:
-        def visit(site: int, _function: Any, x: torch.Tensor, _args: Any, _options: Any, y: torch.Tensor) -> torch.Tensor:
-            here = self.at.get(site, [])
-            if not here:
-                return y
-            units = [self.units[i] for i in here]
-            flat, shape = x.flatten(), y.shape
-            if tangents is not None:
-                moved = forward_ad.unpack_dual(flat).tangent
-                for i, unit in zip(here, units):
-                    out = moved[unit.loss] if unit.loss >= 0 else 0.0
-                    tangents[i] = unit.slope * (moved[unit.gain] - out)
-            y = y.flatten()
-            crossed = [unit for i, unit in zip(here, units) if i in self.crossed]
-            if crossed:
-                # Adds nothing to the value and the change of slope times the tangent to the derivative.
-                nothing = flat - flat.detach()
-                change = torch.tensor([u.slope for u in crossed], dtype=y.dtype) * nothing[[u.gain for u in crossed]]
-                paired = [(k, u) for k, u in enumerate(crossed) if u.loss >= 0]
-                if paired:
-                    change = change.index_add(0, torch.tensor([k for k, _ in paired]), -nothing[[u.loss for _, u in paired]])
-                y = y.index_add(0, torch.tensor([u.out for u in crossed]), change)
-            silent = [u for u in units if u.loss < 0 and y.detach()[u.out] == 0]
-            if silent:
-                # A maximum over zeros is that of the unit that may not be zero, and nothing else changes.
-                lifted = torch.full((len(silent),), LIFT, dtype=y.dtype)
-                y = y.index_add(0, torch.tensor([u.out for u in silent]), lifted)
-            if passing is not None:
-                y = y.index_add(0, torch.tensor([u.out for u in units]), passing[here])
-            return y.view(shape)
-
-        return visit
-
-    def derivatives(self, tangents: list[torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-        """Of the output, `[tangents, outputs]`, and what crossing adds to each unit's output, `[tangents, units]`."""
-        lies, steps = [], []
-        for tangent in tangents:
-            step = torch.zeros(len(self.units), dtype=torch.float64)
-            with torch.no_grad(), forward_ad.dual_level(), Watched(self._visit(None, step)):
-                y = self.model(forward_ad.make_dual(self.x, tangent))
-                lies.append(forward_ad.unpack_dual(y).tangent.flatten().numpy())
-            steps.append(step.numpy())
-        return np.stack(lies), np.stack(steps)
-
-    def passed_on(self, projections: torch.Tensor) -> np.ndarray:
-        """Projections of the output by what is added to each unit's output, `[projections, units]`."""
-        passing = torch.zeros(len(self.units), dtype=torch.float64, requires_grad=True)
-        with Watched(self._visit(passing, None)):
-            y = self.model(self.x).flatten()
-        rows = [torch.autograd.grad(row @ y, passing, retain_graph=True)[0].numpy() for row in projections]
-        return np.stack(rows)
+def _inputs_of(model: onnx.ModelProto, operator: str) -> list[str]:
+    """The names of what nodes of this kind take in, each once, in order."""
+    return list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type == operator))
 
 
-# --- The question -----------------------------------------------------------------------------------------------------
+def tensors(model: onnx.ModelProto, seen: list[Call]) -> list[str]:
+    """For each call, the name of the tensor that is its input in the ONNX file.
 
-
-@contextlib.contextmanager
-def _frozen(model: Any) -> Iterator[None]:
-    """Backward passes need no derivatives by weights."""
-    asked = [p for p in model.parameters() if p.requires_grad]
-    for p in asked:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for p in asked:
-            p.requires_grad_(True)
-
-
-def explain(
-    single: Any, double: Any, x: torch.Tensor, tangents: list[torch.Tensor], ours: np.ndarray, scale: np.ndarray,
-    limit: float,
-) -> dict[str, Any]:
-    """The crossings that bring `double`'s derivatives within `limit` of `ours` `[tangents, outputs]`, and what is left.
-
-    Differences of each derivative are measured by `scale` `[tangents]`.
+    The exporter writes nodes in the order of calls, and equal calls on the same tensor as one node. So the different
+    inputs of an operator's calls and of its nodes are in the same order.
     """
-    x, tangents = x.double(), [t.double() for t in tangents]
-    best: dict[str, Any] = {}
-    with _frozen(double):
-        for times in REACHES:
-            units = undecided(single, x, double, times)
-            found = _crossed(double, x, tangents, units, ours, scale, limit)
-            if not best or found["left"] < best["left"]:
-                best = found
-            if best["left"] <= limit:
-                break
-    return best
+    places: dict[str, dict[Any, int]] = {}
+    keys = [(call.operator, (tuple(call.x.shape), call.x.numpy().tobytes())) for call in seen]
+    for operator, key in keys:
+        here = places.setdefault(operator, {})
+        here.setdefault(key, len(here))
+    names = {operator: _inputs_of(model, operator) for operator in places}
+    for operator, here in places.items():
+        if len(here) != len(names[operator]):
+            raise Unmatched(
+                f"PyTorch's calls that become {operator} have {len(here)} different inputs, and the nodes in the ONNX "
+                f"file {len(names[operator])}"
+            )
+    return [names[operator][places[operator][key]] for operator, key in keys]
 
 
-def _chosen(system: np.ndarray, wanted: np.ndarray) -> set[int]:
-    """The columns whose sum is closest to `wanted`."""
-    equations, unknowns = system.shape
-    if unknowns <= equations // 2:
-        change, *_ = np.linalg.lstsq(system, wanted, rcond=1e-9)
-        return {i for i in range(unknowns) if change[i] > 0.5}
-    # More unknowns than equations, and few that matter: one by one, the one that brings the sum closest.
-    chosen: set[int] = set()
-    left, sizes = wanted.copy(), (system**2).sum(axis=0)
-    for _ in range(unknowns):
-        # |left - a|^2 - |left|^2 for each column a that may be added, and |left + a|^2 - |left|^2 for one taken back.
-        signs = np.array([-1.0 if i in chosen else 1.0 for i in range(unknowns)])
-        gain = sizes - 2 * signs * (left @ system)
-        best = int(gain.argmin())
-        if gain[best] >= -1e-12 * (wanted @ wanted):
-            break
-        left -= signs[best] * system[:, best]
-        chosen ^= {best}
-    return chosen
+def probe(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
+    """The network with one output: its own, and behind it the tensors called `names`, each once, flattened."""
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    output = model.graph.output[0]
+    parts = [output.name, *dict.fromkeys(names)]
+    flat = [f"{PROBE}_{i}" for i in range(len(parts))]
+    probed.graph.node.extend(onnx.helper.make_node("Flatten", [part], [to]) for part, to in zip(parts, flat))
+    probed.graph.node.append(onnx.helper.make_node("Concat", flat, [PROBE], axis=1))
+    del probed.graph.output[:]
+    kind = output.type.tensor_type.elem_type
+    probed.graph.output.append(onnx.helper.make_tensor_value_info(PROBE, kind, [1, None]))
+    return probed
 
 
-def _crossed(
-    double: Any, x: torch.Tensor, tangents: list[torch.Tensor], units: list[Unit], ours: np.ndarray, scale: np.ndarray,
-    limit: float,
-) -> dict[str, Any]:
-    draw = np.random.default_rng(0)
-    crossed: set[int] = set()
-    best: dict[str, Any] = {}
-    for _ in range(ROUNDS):
-        piece = Piece(double, x, units, crossed)
-        lies, steps = piece.derivatives(tangents)
-        left = float((abs(ours - lies).max(axis=1) / scale).max())
-        if best and left >= best["left"]:
-            break
-        best = {"undecided": len(units), "crossed": len(crossed), "left": left}
-        if left <= limit or not units:
-            break
-        weights = draw.standard_normal((PROJECTIONS, lies.shape[1]))
-        effects = piece.passed_on(torch.from_numpy(weights))
-        system = (steps / scale[:, None])[:, None, :] * effects[None]
-        system[:, :, [i in crossed for i in range(len(units))]] *= -1
-        wanted = ((ours - lies) / scale[:, None]) @ weights.T
-        turned = _chosen(system.reshape(-1, len(units)), wanted.reshape(-1))
-        if not turned:
-            break
-        crossed = crossed ^ turned
-    return best
+def read(values: np.ndarray, outputs: int, names: list[str], seen: list[Call]) -> list[torch.Tensor]:
+    """The inputs of PyTorch's calls `seen`, of what `probe`'s network gave behind the `outputs` entries of its own."""
+    sizes = {name: call.x.numel() for name, call in zip(names, seen)}
+    if outputs + sum(sizes.values()) != values.size:
+        raise Unmatched(f"the probed tensors have {values.size - outputs} entries, and PyTorch's {sum(sizes.values())}")
+    ends = outputs + np.cumsum(list(sizes.values()))
+    pieces = dict(zip(sizes, np.split(values.reshape(-1), [outputs, *ends[:-1]])[1:]))
+    return [torch.from_numpy(pieces[name]).reshape(call.x.shape) for name, call in zip(names, seen)]
+
+
+# --- The same piece in double precision -------------------------------------------------------------------------------
+
+
+@dataclass
+class Change:
+    """Adds to a function's derivative `slopes` times the tangents of the entries `sources` of its input, at `outs`."""
+
+    outs: torch.Tensor
+    sources: torch.Tensor
+    slopes: torch.Tensor
+    count: int = 0  # of units that are crossed by that
+
+
+def change(call: Call, x: torch.Tensor) -> Change:
+    """What makes of the derivative at the call's input that at `x`."""
+    if call.function in MAX_POOL:
+        loss, gain = call.largest(call.x), call.largest(x)
+        outs = torch.nonzero(loss != gain).flatten()
+        slopes = torch.ones(len(outs), dtype=torch.float64)
+        return Change(outs.repeat(2), torch.cat([gain[outs], loss[outs]]), torch.cat([slopes, -slopes]), len(outs))
+    places, slopes = [], []
+    for at, jump in call.kinks():
+        right = (x > at).flatten()
+        moved = torch.nonzero(right != (call.x > at).flatten()).flatten()
+        places.append(moved)
+        slopes.append(torch.where(right[moved], jump, -jump).double())
+    places = torch.cat(places)
+    return Change(places, places, torch.cat(slopes), len(places))
+
+
+def close(call: Call, reach: float) -> int:
+    """How many inputs of an elementwise function are within `reach` of a kink.
+
+    An exact 0 came out of another ReLU, and does not move unless that is crossed.
+    """
+    return sum(int((((call.x - at).abs() <= reach) & (call.x != 0)).sum()) for at, _ in call.kinks())
+
+
+def _farthest(x: torch.Tensor, exact: torch.Tensor) -> float:
+    """The largest difference; the infinities that some networks pad with are equal, and their difference is NaN."""
+    return float(torch.where(x.double() == exact, 0.0, (x.double() - exact).abs()).max())
+
+
+def crossed(
+    exact: list[Call], single: list[Call], names: list[str], inputs: list[torch.Tensor]
+) -> tuple[list[Change], dict[str, Any]]:
+    """The change at each call that puts double precision on the side where a run was, and how many units that are.
+
+    `exact` and `single` are PyTorch's calls in the two precisions, `names` tells which of them share an input, and
+    `inputs` is what the run had there.
+    """
+    units = windows = near = 0
+    rounding, seen, changes = 0.0, set(), []
+    for call, rounded, name, at in zip(exact, single, names, inputs, strict=True):
+        error, away = _farthest(rounded.x, call.x), _farthest(at, call.x)
+        if not away <= REACH * error:
+            raise Unmatched(
+                f"inputs of {call.operator} ({'×'.join(map(str, call.x.shape))}) are {away:.0e} from PyTorch's double "
+                f"precision, and PyTorch's single precision is {error:.0e}"
+            )
+        changes.append(change(call, at.double()))
+        if (call.operator, name) in seen:
+            continue
+        seen.add((call.operator, name))
+        rounding = max(rounding, away / error if error else 0.0)
+        near += close(call, REACH * error)
+        if call.function in MAX_POOL:
+            windows += changes[-1].count
+        else:
+            units += changes[-1].count
+    return changes, {"crossed": units, "near": near, "windows": windows, "rounding": rounding}
+
+
+def derivatives(model: Any, x: torch.Tensor, tangents: list[torch.Tensor], changes: list[Change]) -> np.ndarray:
+    """Of the network's output, `[tangents, outputs]`, with a change at each call of a function with kinks."""
+
+    def visit(site: int, call: Call, y: torch.Tensor) -> torch.Tensor:
+        change = changes[site]
+        if not change.count:
+            return y
+        x = call.x.flatten()
+        nothing = x - x.detach()  # adds nothing to the value, and the tangent to the derivative
+        added = change.slopes * nothing[change.sources]
+        return y.flatten().index_add(0, change.outs, added).view(y.shape)
+
+    lies = []
+    for tangent in tangents:
+        with torch.no_grad(), forward_ad.dual_level(), Watched(visit):
+            y = model(forward_ad.make_dual(x, tangent))
+            lies.append(forward_ad.unpack_dual(y).tangent.flatten().numpy())
+    return np.stack(lies)
