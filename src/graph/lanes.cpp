@@ -113,6 +113,75 @@ void clip_all(T* out, const T* x, int64_t tangents, int64_t n, T low, T high, bo
   }
 }
 
+// A map and products of its derivatives with positions, one behind the other.
+template <typename T>
+struct Moved {
+  const T* fields[3];  // h, its derivative along columns, and along rows: [groups, inner, rows, columns] each
+  const T *x, *y;      // positions of the columns and of the rows
+  T* out;              // [1 + terms, groups, rows, columns, inner]
+  int64_t groups, inner, rows, columns, terms;
+  const int32_t *field, *factor;  // of each term: which field, times 1 (0), x (1) or y (2)
+};
+
+// Row r of one group: its fields with their inner axis last, and the columns' positions as often.
+template <typename T>
+inline __attribute__((always_inline)) void move_row(const Moved<T>& m, int64_t g, int64_t r, const T* const* fields, const T* x) {
+  const int64_t n = m.columns * m.inner, lane = m.groups * m.rows * n;
+  T* out = m.out + (g * m.rows + r) * n;
+  std::memcpy(out, fields[0], sizeof(T) * n);
+  for (int64_t t = 0; t < m.terms; ++t) {
+    out += lane;
+    const T *field = fields[m.field[t]], y = m.y[r];
+    if (m.factor[t] == 0) {
+      std::memcpy(out, field, sizeof(T) * n);
+    } else if (m.factor[t] == 1) {
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) out[i] = field[i] * x[i];
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) out[i] = field[i] * y;
+    }
+  }
+}
+
+EVERY_WIDTH void move_row_of(const Moved<float>& m, int64_t g, int64_t r, const float* const* fields, const float* x) {
+  move_row(m, g, r, fields, x);
+}
+
+EVERY_WIDTH void move_row_of(const Moved<double>& m, int64_t g, int64_t r, const double* const* fields, const double* x) {
+  move_row(m, g, r, fields, x);
+}
+
+template <typename T>
+int move_all(const Moved<T>& m) {
+  const int64_t n = m.columns * m.inner;
+  int failed = 0;
+#pragma omp parallel reduction(| : failed) if (m.groups * m.rows * n > 32768)
+  {
+    T* buffer = static_cast<T*>(std::malloc(sizeof(T) * static_cast<size_t>(4 * n)));
+    failed |= buffer == nullptr;
+    T* x = buffer ? buffer + 3 * n : nullptr;
+    for (int64_t i = 0; x && i < n; ++i) x[i] = m.x[i / m.inner];
+#pragma omp for
+    for (int64_t unit = 0; unit < m.groups * m.rows; ++unit) {
+      const int64_t g = unit / m.rows, r = unit % m.rows;
+      if (!buffer) continue;
+      const T* fields[3];
+      for (int f = 0; f < 3; ++f) {
+        T* to = buffer + f * n;
+        for (int64_t p = 0; p < m.inner; ++p) {
+          const T* from = m.fields[f] + ((g * m.inner + p) * m.rows + r) * m.columns;
+          for (int64_t c = 0; c < m.columns; ++c) to[c * m.inner + p] = from[c];
+        }
+        fields[f] = to;
+      }
+      move_row_of(m, g, r, fields, x);
+    }
+    std::free(buffer);
+  }
+  return failed;
+}
+
 // How products of matrices use the vectors of a processor.
 //
 // `bytes` in a vector. Six rows by `columns` vectors of sums, and what is multiplied, fit its registers: where they do
@@ -406,6 +475,10 @@ extern "C" {
 // or 1 where memory is short.
 int aliascope_attention_f32(const Attention<float>* attention, int bytes) { return attend_all(*attention, bytes); }
 int aliascope_attention_f64(const Attention<double>* attention, int bytes) { return attend_all(*attention, bytes); }
+
+// A map and products of its derivatives with positions; returns 0, or 1 where memory is short.
+int aliascope_move_f32(const Moved<float>* moved) { return move_all(*moved); }
+int aliascope_move_f64(const Moved<double>* moved) { return move_all(*moved); }
 
 // A stack of values [n] and tangents [tangents, n] through min(max(x, low), high); `open` says whether the derivative at
 // low is 0. out is x, or apart from it.

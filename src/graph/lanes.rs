@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use super::memory_order::MemoryOrder;
 use super::operator::Torch;
 
 unsafe extern "C" {
@@ -31,8 +32,26 @@ unsafe extern "C" {
     );
     fn aliascope_clip_f32(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
     fn aliascope_clip_f64(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
+    fn aliascope_move_f32(moved: *const RawMoved) -> i32;
+    fn aliascope_move_f64(moved: *const RawMoved) -> i32;
     fn aliascope_attention_f32(attention: *const RawAttention<f32>, bytes: i32) -> i32;
     fn aliascope_attention_f64(attention: *const RawAttention<f64>, bytes: i32) -> i32;
+}
+
+/// As lanes.cpp has it.
+#[repr(C)]
+struct RawMoved {
+    fields: [*const c_void; 3],
+    x: *const c_void,
+    y: *const c_void,
+    out: *mut c_void,
+    groups: i64,
+    inner: i64,
+    rows: i64,
+    columns: i64,
+    terms: i64,
+    field: *const i32,
+    factor: *const i32,
 }
 
 /// As lanes.cpp has it.
@@ -70,6 +89,86 @@ struct RawAttention<T> {
 /// Whether the loops can run on tensors like this one.
 pub fn can_loop_over(x: &Tensor) -> bool {
     x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::Double)
+}
+
+/// What a term is a product of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Which field: the map itself, its derivative along columns, that along rows.
+    pub field: usize,
+    /// The axis by whose positions it is multiplied.
+    pub factor: Option<Along>,
+}
+
+/// An axis of positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// Those of the columns.
+    X,
+    /// Those of the rows.
+    Y,
+}
+
+/// A map, `fields[0]`, and behind it the terms: from `[images, …, channels, rows, columns]` to
+/// `[images·(1 + terms), …, channels, rows, columns]`, in that order of memory. `x` and `y` are the positions of columns
+/// and rows. None where memory does not lie as the loop needs it.
+///
+/// # Errors
+/// When memory is short.
+pub fn stack_of_terms(
+    fields: [&Tensor; 3],
+    [x, y]: [&Tensor; 2],
+    terms: &[Term],
+    order: MemoryOrder,
+) -> Torch<Option<Tensor>> {
+    let size = fields[0].size();
+    let &[images, .., channels, rows, columns] = size.as_slice() else { return Ok(None) };
+    let kind = fields[0].kind();
+    let fits = fields.iter().chain(&[x, y]).all(|t| can_loop_over(t) && t.kind() == kind && t.is_contiguous())
+        && fields.iter().all(|field| field.size() == size)
+        && (x.numel() as i64, y.numel() as i64) == (columns, rows)
+        && terms.iter().all(|term| term.field < fields.len())
+        && fields[0].numel() > 0;
+    if !fits {
+        return Ok(None);
+    }
+    let inner = if order == MemoryOrder::ChannelsLast { channels } else { 1 };
+    let groups = fields[0].numel() as i64 / (inner * rows * columns);
+    let mut out = size.clone();
+    out[0] = images * (1 + terms.len() as i64);
+    if order == MemoryOrder::ChannelsLast {
+        let last = out.len() - 3;
+        out[last..].rotate_left(1);
+    }
+    let out = Tensor::f_empty(out, (kind, Device::Cpu))?;
+    let field: Vec<i32> = terms.iter().map(|term| term.field as i32).collect();
+    let factor = |term: &Term| match term.factor {
+        None => 0,
+        Some(Along::X) => 1,
+        Some(Along::Y) => 2,
+    };
+    let factor: Vec<i32> = terms.iter().map(factor).collect();
+    let raw = RawMoved {
+        fields: fields.map(|field| field.data_ptr().cast_const()),
+        x: x.data_ptr().cast_const(),
+        y: y.data_ptr().cast_const(),
+        out: out.data_ptr(),
+        groups,
+        inner,
+        rows,
+        columns,
+        terms: terms.len() as i64,
+        field: field.as_ptr(),
+        factor: factor.as_ptr(),
+    };
+    let run = if kind == Kind::Double { aliascope_move_f64 } else { aliascope_move_f32 };
+    // SAFETY: all tensors are of this kind, on the CPU and in one piece; fields have groups·inner·rows·columns entries,
+    // `out`, which is new, as many for the map and each term; there are as many positions as columns and rows; the lists
+    // have an entry per term, name fields that are there, and outlive the call.
+    if unsafe { run(&raw const raw) } != 0 {
+        return Err(TchError::Torch("no memory for the tangents of the input".to_owned()));
+    }
+    Ok(Some(if order == MemoryOrder::ChannelsLast { out.f_movedim_int(-1, -3)? } else { out }))
 }
 
 /// Where the matrices of a tensor begin, `[…, rows, columns]`, in order.

@@ -18,7 +18,7 @@ pub mod forward_ad;
 #[cfg(feature = "torch")]
 pub(crate) mod inline;
 #[cfg(feature = "torch")]
-mod lanes;
+pub(crate) mod lanes;
 #[cfg(feature = "torch")]
 pub mod layout;
 #[cfg(feature = "torch")]

@@ -150,10 +150,24 @@ impl Network {
         }
     }
 
+    /// As [`sweep`](Self::sweep), of values and tangents that are one stack already, `[images·(1 + tangents), input
+    /// shape…]`, best in the network's [`memory_order`](Self::memory_order): another is copied.
+    ///
+    /// # Errors
+    /// As `sweep`.
+    pub fn sweep_stack(&self, input: &Value, images: i64) -> Result<Sweep, GraphError> {
+        let input = Value { stack: self.prepared(&input.stack)?, tangents: input.tangents };
+        self.swept(&self.tasks, input, images, &mut Unwatched)
+    }
+
     fn sweep_by(&self, tasks: &[Task], x: &Tensor, dx: &Tensor, watch: &mut dyn Watch) -> Result<Sweep, GraphError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
-        let stack = self.joined(x, dx)?;
-        let output = self.run(tasks, Value { stack, tangents }, images, watch)?;
+        self.swept(tasks, Value { stack: self.joined(x, dx)?, tangents }, images, watch)
+    }
+
+    fn swept(&self, tasks: &[Task], input: Value, images: i64, watch: &mut dyn Watch) -> Result<Sweep, GraphError> {
+        let tangents = input.tangents;
+        let output = self.run(tasks, input, images, watch)?;
         let value = output.primal(images)?;
         let tangent = match output.tangent(images)? {
             Some(tangent) => tangent,

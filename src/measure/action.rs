@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::graph::MemoryOrder;
+use crate::graph::lanes::{self, Along, Term};
 use crate::graph::operator::Torch;
 use crate::spectrum::differentiation::{Boundary, DifferentiationError, Scheme, differentiation_matrix};
 use crate::symmetry::{Axis, Combination, Generator, Grid, MEASURED};
@@ -90,24 +92,48 @@ impl Action {
     /// # Errors
     /// When `h` does not end in the grid's rows and columns.
     pub fn all(&self, h: &Tensor) -> Torch<Tensor> {
-        let (hx, hy) = (h.f_matmul(&self.dx)?, self.dy.f_matmul(h)?);
+        let fields = [h, &h.f_matmul(&self.dx)?, &self.dy.f_matmul(h)?];
         let mut size = vec![MEASURED.len() as i64];
         size.extend(h.size());
         let all = Tensor::f_empty(size, (h.kind(), h.device()))?;
-        for (i, generator) in MEASURED.iter().enumerate() {
-            let mut out = all.f_select(0, i as i64)?;
-            match generator {
-                Generator::TranslateX => out.f_copy_(&hx)?,
-                Generator::TranslateY => out.f_copy_(&hy)?,
-                Generator::StretchX => drop(hx.f_mul_out(&out, &self.x)?),
-                Generator::StretchY => drop(hy.f_mul_out(&out, &self.y)?),
-                Generator::ShearX => drop(hx.f_mul_out(&out, &self.y)?),
-                Generator::ShearY => drop(hy.f_mul_out(&out, &self.x)?),
-                Generator::Saturate => out.f_copy_(h)?,
+        for (i, term) in MEASURED.into_iter().map(term).enumerate() {
+            let (field, mut out) = (fields[term.field], all.f_select(0, i as i64)?);
+            match term.factor {
+                None => out.f_copy_(field)?,
+                Some(Along::X) => drop(field.f_mul_out(&out, &self.x)?),
+                Some(Along::Y) => drop(field.f_mul_out(&out, &self.y)?),
             }
         }
         Ok(all)
     }
+
+    /// h and behind it A_i h for all of [`MEASURED`], in that order of memory: `[images, …, channels, rows, columns]`
+    /// becomes `[8·images, …, channels, rows, columns]`.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn stack(&self, h: &Tensor, order: MemoryOrder) -> Torch<Tensor> {
+        let h = h.f_contiguous()?;
+        let fields = [&h, &h.f_matmul(&self.dx)?, &self.dy.f_matmul(&h)?];
+        match lanes::stack_of_terms(fields, [&self.x, &self.y], &MEASURED.map(term), order)? {
+            Some(stack) => Ok(stack),
+            None => Tensor::f_cat(&[&h, &self.all(&h)?.f_flatten(0, 1)?], 0),
+        }
+    }
+}
+
+/// What A_i h is for a generator: h, ∂x h or ∂y h, times positions.
+fn term(generator: Generator) -> Term {
+    let (field, factor) = match generator {
+        Generator::TranslateX => (1, None),
+        Generator::TranslateY => (2, None),
+        Generator::StretchX => (1, Some(Along::X)),
+        Generator::StretchY => (2, Some(Along::Y)),
+        Generator::ShearX => (1, Some(Along::Y)),
+        Generator::ShearY => (2, Some(Along::X)),
+        Generator::Saturate => (0, None),
+    };
+    Term { field, factor }
 }
 
 /// Why there is no action on a grid.
@@ -150,6 +176,37 @@ impl Actions {
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let action = Action::new(grid, self.scheme, self.boundary, self.kind, self.device)?;
                 Ok(entry.insert(action))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_the_map_and_its_tangents_in_either_order_of_memory() {
+        tch::manual_seed(0);
+        let axis = |samples| Axis { samples, origin: -1.0, pitch: 2.0 / samples as f64 };
+        // In one piece of work and in many; one channel and several; more axes in front.
+        for (kind, size) in [
+            (Kind::Float, vec![2, 1, 3, 6, 10]),
+            (Kind::Double, vec![1, 1, 1, 5, 4]),
+            (Kind::Double, vec![3, 2, 80, 90]),
+            (Kind::Float, vec![2, 2, 2, 3, 40, 50]),
+        ] {
+            let [.., rows, columns] = size[..] else { unreachable!() };
+            let grid = Grid { rows: axis(rows as usize), columns: axis(columns as usize) };
+            let action = Action::new(&grid, Scheme::Spectral, Boundary::Reflect, kind, Device::Cpu).unwrap();
+            let h = Tensor::randn(size.as_slice(), (kind, Device::Cpu));
+            let wanted = Tensor::cat(&[h.shallow_clone(), action.all(&h).unwrap().flatten(0, 1)], 0);
+            for order in MemoryOrder::ALL {
+                let stack = action.stack(&h, order).unwrap();
+                assert_eq!(stack.size(), wanted.size());
+                assert_eq!((&stack - &wanted).abs().max().double_value(&[]), 0.0, "{kind:?} {size:?} {order}");
+                let last = if order == MemoryOrder::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
+                assert!(last.is_contiguous());
             }
         }
     }

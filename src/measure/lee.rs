@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
-use crate::graph::{GraphError, Network, Sweep, is_finite};
+use crate::graph::{GraphError, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Axis, Combination, Grid, GridKind, MEASURED, Named, Units};
 
@@ -246,13 +246,19 @@ impl<'a> LeeMeter<'a> {
 
     /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
-        let x = self.network.place(x)?;
-        let dx = self.input_tangents(&x)?;
-        Ok(self.derivatives_along(&x, &dx)?.1)
+        let input = self.input(&self.network.place(x)?)?;
+        Ok(self.derivatives_of(&input, x.size()[0])?.1)
     }
 
-    fn derivatives_along(&mut self, x: &Tensor, dx: &Tensor) -> Result<(Tensor, Tensor), LeeError> {
-        let Sweep { value, tangent } = self.network.sweep(x, dx)?;
+    /// x and A_i x for all measured generators, as a sweep takes them.
+    fn input(&mut self, x: &Tensor) -> Result<Value, LeeError> {
+        let grid = self.placed(&self.input_grid);
+        let stack = self.actions.on(&grid)?.stack(x, self.network.memory_order())?;
+        Ok(Value { stack, tangents: MEASURED.len() as i64 })
+    }
+
+    fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<(Tensor, Tensor), LeeError> {
+        let Sweep { value, tangent } = self.network.sweep_stack(input, images)?;
         let (value, tangent) = match self.output {
             Output::Softmax => softmax_tangent(&value, &tangent)?,
             Output::Logits | Output::Identity => (value, tangent),
@@ -274,15 +280,16 @@ impl<'a> LeeMeter<'a> {
             return Err(self.not_finite("the input", names, "check the image or tensor"));
         }
         let start = Instant::now();
-        let dx = self.input_tangents(&x)?;
-        let (value, lie) = self.derivatives_along(&x, &dx)?;
         let images = x.size()[0];
+        let input = self.input(&x)?;
+        let (value, lie) = self.derivatives_of(&input, images)?;
         if !is_finite(&lie)? {
             let mend = "check the model's weights, or try --precision f64";
             return Err(self.not_finite("the Lie derivative", names, mend));
         }
         self.sweep_ms.push(start.elapsed().as_secs_f64() * 1e3 / images as f64);
         tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
+        let dx = input.lanes(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
         for image in 0..images {
             self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
         }
