@@ -15,7 +15,7 @@ use crate::graph::{GraphError, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Axis, Combination, Grid, GridKind, MEASURED, Named, Units};
 
-use super::action::{ActionError, Actions};
+use super::action::{Action, ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
 use super::statistics::median;
 
@@ -229,7 +229,15 @@ impl<'a> LeeMeter<'a> {
     /// The measured function's value, and L along one combination, `[1, images, output shape…]`, from what a sweep with
     /// [`input_tangent`](Self::input_tangent) gave.
     pub fn along(&mut self, sweep: Sweep, along: &Combination) -> Result<(Tensor, Tensor), LeeError> {
-        let Sweep { value, tangent } = sweep;
+        self.behind(sweep, |action, value| action.along(along, value))
+    }
+
+    /// The measured function's value, and L: its tangent less what the group, by `act`, does to the value.
+    fn behind(
+        &mut self,
+        Sweep { value, tangent }: Sweep,
+        act: impl FnOnce(&Action, &Tensor) -> Torch<Tensor>,
+    ) -> Result<(Tensor, Tensor), LeeError> {
         let (value, tangent) = match self.output {
             Output::Softmax => softmax_tangent(&value, &tangent)?,
             Output::Logits | Output::Identity => (value, tangent),
@@ -238,7 +246,7 @@ impl<'a> LeeMeter<'a> {
             OutputAction::None => tangent,
             OutputAction::Image(grid) => {
                 let grid = self.placed(&grid);
-                tangent.f_sub(&self.actions.on(&grid)?.along(along, &value)?)?
+                tangent.f_sub(&act(self.actions.on(&grid)?, &value)?)?
             }
         };
         Ok((value, lie))
@@ -258,19 +266,8 @@ impl<'a> LeeMeter<'a> {
     }
 
     fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<(Tensor, Tensor), LeeError> {
-        let Sweep { value, tangent } = self.network.sweep_stack(input, images)?;
-        let (value, tangent) = match self.output {
-            Output::Softmax => softmax_tangent(&value, &tangent)?,
-            Output::Logits | Output::Identity => (value, tangent),
-        };
-        let lie = match self.output_action {
-            OutputAction::None => tangent,
-            OutputAction::Image(grid) => {
-                let grid = self.placed(&grid);
-                tangent.f_sub(&self.actions.on(&grid)?.all(&value)?)?
-            }
-        };
-        Ok((value, lie))
+        let sweep = self.network.sweep_stack(input, images)?;
+        self.behind(sweep, Action::all)
     }
 
     /// Measures a batch of images, `[images, input shape…]`, called `names` in messages.
