@@ -16,8 +16,8 @@ Peers, for one photo and the seven generators (EfficientNet-Lite0 is timm's, the
   costs the network's derivative and the sampler's.
 
 aliascope runs `lee` in a process of its own, once a round, which times one forward, a forward of eight and the sweep
-in it; so PyTorch and aliascope take turns, and a drift of the machine's speed falls on both. Figures are medians of
-rounds; the JSON with all of them is results/peers.json.
+in it; so PyTorch and aliascope take turns, and a drift of the machine's speed falls on both. Times are medians of
+rounds, and ratios medians of the rounds' ratios; the JSON with all of them is results/peers.json.
 """
 
 from __future__ import annotations
@@ -187,9 +187,16 @@ def measure(name: str, binary: Path, threads: int, rounds: int, slow: bool) -> d
                 for key, value in own.items():
                     times.setdefault(key, []).append(value)
     medians = {key: statistics.median(values) for key, values in times.items()}
-    kinds = [medians[key] for key in ("eager 8, fused", "eager 8, channels last") if key in medians]
-    medians["eager 8, tuned"] = min(kinds, default=medians["eager 8"])
-    ratio = lambda a, b: medians[a] / medians[b] if a in medians and b in medians else None  # noqa: E731
+    kinds = [key for key in ("eager 8, fused", "eager 8, channels last") if key in medians]
+    best = min(kinds, key=medians.__getitem__, default="eager 8")
+    medians["eager 8, tuned"], times["eager 8, tuned"] = medians[best], times[best]
+
+    def ratio(a: str, b: str) -> float | None:
+        if a not in times or len(times[a]) != len(times.get(b, [])):
+            return None
+        # Round by round, so that the machine's drift between rounds falls on both.
+        return statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))
+
     return {
         "network": name,
         "size": size,
