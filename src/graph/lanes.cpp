@@ -446,7 +446,7 @@ int attend_all(const Attention<T>& a, int bytes) {
   int failed = 0;
 #pragma omp parallel reduction(| : failed)
   {
-    const NoTinyNumbers none;
+    [[maybe_unused]] const NoTinyNumbers none;
     // Zeros behind the last column stay zeros.
     T* buffer = static_cast<T*>(std::aligned_alloc(64, room));
     if (buffer) std::memset(buffer, 0, room);
