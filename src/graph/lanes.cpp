@@ -182,29 +182,23 @@ int move_all(const Moved<T>& m) {
   return failed;
 }
 
-// How products of matrices use the vectors of a processor.
-//
-// `bytes` in a vector. Six rows by `columns` vectors of sums, and what is multiplied, fit its registers: where they do
-// not, each sum goes through memory, which costs fifteen times the product. Pieces of `lines` rows and `depth` (in
-// singles) of both factors stay in the nearest cache together.
-struct Registers32Of64Bytes {
-  static constexpr int bytes = 64, columns = 4, lines = 48, depth = 64;
+// How products of matrices use a processor's registers: vectors of B bytes, and tiles of six rows by C of them, whose sums,
+// with what is multiplied, fit the registers. Where they do not, each sum goes through memory, at fifteen times the time.
+template <int B, int C>
+struct Tiles {
+  static constexpr int bytes = B, columns = C;
 };
-struct Registers16Of32Bytes {
-  static constexpr int bytes = 32, columns = 2, lines = 48, depth = 64;
-};
-struct Registers16Of16Bytes {
-  static constexpr int bytes = 16, columns = 2, lines = 48, depth = 64;
-};
-struct Registers32Of16Bytes {
-  static constexpr int bytes = 16, columns = 4, lines = 48, depth = 64;
-};
+using Registers32Of64Bytes = Tiles<64, 4>;
+using Registers16Of32Bytes = Tiles<32, 2>;
+using Registers16Of16Bytes = Tiles<16, 2>;
+using Registers32Of16Bytes = Tiles<16, 4>;
 
 template <typename T, typename M>
 struct Wide {
   typedef T type __attribute__((vector_size(M::bytes), aligned(sizeof(T)), may_alias));
   static constexpr int64_t entries = M::bytes / sizeof(T);
-  static constexpr int64_t rows = M::lines * 4 / sizeof(T), depth = M::depth * 4 / sizeof(T);
+  // Rows of scores, and of the other factor, that stay in the nearest cache together.
+  static constexpr int64_t rows = 48 * 4 / sizeof(T), depth = 64 * 4 / sizeof(T);
 };
 
 // A product of matrices: A [rows, depth] with unit steps along its rows, B [depth, columns] likewise.
