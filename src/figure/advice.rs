@@ -9,7 +9,7 @@ use super::canvas::{Area, Figure, FigureError};
 use super::number::power_of_ten;
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
-use crate::antialias::surgery::report::{Advice, SurgeryReport, Trial};
+use crate::antialias::surgery::report::{Advice, ForecastPlace, SurgeryReport, Trial};
 use crate::measure::layers::module_of;
 
 /// The choices of `--advise`.
@@ -204,9 +204,12 @@ impl AdviceFigure<'_> {
         let mut named: Vec<usize> = (0..forecast.places.len()).collect();
         named.sort_by(|a, b| forecast.places[*b].gain.abs().total_cmp(&forecast.places[*a].gain.abs()));
         named.truncate(8);
-        let mut taken: Vec<[i32; 4]> = Vec::new();
+        // No name lies on a mark, on the line of no gain, or on another.
+        let point = |place: &ForecastPlace| (x_of(place.contribution), y_of(place.gain));
+        let mut taken = vec![[left, y_of(0.0) - 1, right, y_of(0.0) + 1]];
+        taken.extend(forecast.places.iter().map(point).map(|(x, y)| [x - 6, y - 6, x + 6, y + 6]));
         for (at, place) in forecast.places.iter().enumerate() {
-            let (x, y) = (x_of(place.contribution), y_of(place.gain));
+            let (x, y) = point(place);
             root.draw(&Circle::new((x, y), 5, SERIES[0].filled()))?;
             root.draw(&Circle::new((x, y), 5, WHITE.stroke_width(1)))?;
             if !named.contains(&at) {
