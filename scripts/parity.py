@@ -195,6 +195,11 @@ def our_side(binary: Path, model: Path, frame: Path, folder: Path, precision: st
     return {"y": read["value"], "lie": {k[4:]: v for k, v in read.items() if k.startswith("lie/")}, "seconds": seconds}
 
 
+def apart(a: Any, b: Any, scale: Any) -> float:
+    """The largest difference of two sets of derivatives `[tangents, outputs]`, each by its `scale`."""
+    return float((abs(a - b).max(axis=1) / scale).max())
+
+
 def at_kinks(
     model: Any, exported: Any, x: Any, tangents: dict[str, Any], binary: Path, frame: Path, folder: Path
 ) -> dict[str, Any]:
@@ -239,14 +244,13 @@ def beside_double(
     runs = {"ours": (probed["inputs"], ours), "torch": ([call.x for call in single], lies[1])}
     image = torch.from_numpy(x).double()
     along = [torch.from_numpy(tangent).double() for tangent in tangents.values()]
-    apart = lambda a, b: float((abs(a - b).max(axis=1) / scale).max())  # noqa: E731
-    found: dict[str, Any] = {"moved_by_probing": apart(ours, lies[0])}
+    found: dict[str, Any] = {"moved_by_probing": apart(ours, lies[0], scale)}
     try:
         with networks.no_single():
             exact = kinks.calls(double, image)
             for side, (inputs, of) in runs.items():
                 changes, found[side] = kinks.crossed(exact, single, probed["names"], inputs)
-                found[side]["left"] = apart(of, kinks.derivatives(double, image, along, changes))
+                found[side]["left"] = apart(of, kinks.derivatives(double, image, along, changes), scale)
     except kinks.Unmatched as reason:
         return {"unmatched": str(reason)}
     return found
@@ -313,8 +317,9 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
     if len(lies) == 2:
         exact = lies["f64"][1]
         scale = np.array(scales(exact, tangents))
-        apart = lambda of: float((abs(of - exact).max(axis=1) / scale).max())  # noqa: E731
-        record["single_from_double"] = {"ours": apart(lies["f32"][0]), "torch": apart(lies["f32"][1])}
+        record["single_from_double"] = {
+            side: apart(of, exact, scale) for side, of in zip(("ours", "torch"), lies["f32"])
+        }
         if probed:
             record["kinks"] = beside_double(model, x, tangents, probed, lies["f32"], scale)
     record["seconds"] = time.monotonic() - started

@@ -92,19 +92,8 @@ impl Action {
     /// # Errors
     /// When `h` does not end in the grid's rows and columns.
     pub fn all(&self, h: &Tensor) -> Torch<Tensor> {
-        let fields = [h, &h.f_matmul(&self.dx)?, &self.dy.f_matmul(h)?];
-        let mut size = vec![MEASURED.len() as i64];
-        size.extend(h.size());
-        let all = Tensor::f_empty(size, (h.kind(), h.device()))?;
-        for (i, term) in MEASURED.into_iter().map(term).enumerate() {
-            let (field, mut out) = (fields[term.field], all.f_select(0, i as i64)?);
-            match term.factor {
-                None => out.f_copy_(field)?,
-                Some(Along::X) => drop(field.f_mul_out(&out, &self.x)?),
-                Some(Along::Y) => drop(field.f_mul_out(&out, &self.y)?),
-            }
-        }
-        Ok(all)
+        let (hx, hy) = self.derivatives(h)?;
+        self.terms([h, &hx, &hy])
     }
 
     /// h and behind it A_i h for all of [`MEASURED`], in that order of memory: `[images, …, channels, rows, columns]`
@@ -114,11 +103,33 @@ impl Action {
     /// As [`all`](Self::all).
     pub fn stack(&self, h: &Tensor, order: MemoryOrder) -> Torch<Tensor> {
         let h = h.f_contiguous()?;
-        let fields = [&h, &h.f_matmul(&self.dx)?, &self.dy.f_matmul(&h)?];
+        let (hx, hy) = self.derivatives(&h)?;
+        let fields = [&h, &hx, &hy];
         match lanes::stack_of_terms(fields, [&self.x, &self.y], &MEASURED.map(term), order)? {
             Some(stack) => Ok(stack),
-            None => Tensor::f_cat(&[&h, &self.all(&h)?.f_flatten(0, 1)?], 0),
+            None => Tensor::f_cat(&[&h, &self.terms(fields)?.f_flatten(0, 1)?], 0),
         }
+    }
+
+    /// ∂x h and ∂y h.
+    fn derivatives(&self, h: &Tensor) -> Torch<(Tensor, Tensor)> {
+        Ok((h.f_matmul(&self.dx)?, self.dy.f_matmul(h)?))
+    }
+
+    /// A_i h for all of [`MEASURED`], stacked in front, of h, ∂x h and ∂y h.
+    fn terms(&self, fields: [&Tensor; 3]) -> Torch<Tensor> {
+        let mut size = vec![MEASURED.len() as i64];
+        size.extend(fields[0].size());
+        let all = Tensor::f_empty(size, (fields[0].kind(), fields[0].device()))?;
+        for (i, term) in MEASURED.into_iter().map(term).enumerate() {
+            let (field, mut out) = (fields[term.field], all.f_select(0, i as i64)?);
+            match term.factor {
+                None => out.f_copy_(field)?,
+                Some(Along::X) => drop(field.f_mul_out(&out, &self.x)?),
+                Some(Along::Y) => drop(field.f_mul_out(&out, &self.y)?),
+            }
+        }
+        Ok(all)
     }
 }
 
