@@ -15,7 +15,9 @@ fn link_libtorch() {
     use std::path::PathBuf;
 
     println!("cargo:rerun-if-changed=src/graph/forward_ad.cpp");
-    println!("cargo:rerun-if-changed=src/graph/lanes.cpp");
+    for file in ["attention.cpp", "loops.cpp", "vectors.h"] {
+        println!("cargo:rerun-if-changed=src/graph/lanes/{file}");
+    }
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         // torch-sys says where libtorch is; it says nothing only where it failed, with its own message.
@@ -43,7 +45,8 @@ fn link_libtorch() {
         .compile("aliascope_forward_ad");
 
     let mut lanes = cc::Build::new();
-    lanes.cpp(true).pic(true).warnings(false).std("c++17").file("src/graph/lanes.cpp");
+    lanes.cpp(true).pic(true).warnings(false).std("c++17");
+    lanes.file("src/graph/lanes/attention.cpp").file("src/graph/lanes/loops.cpp");
     // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
     lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {

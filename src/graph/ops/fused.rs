@@ -2,7 +2,7 @@
 
 use tch::{TchError, Tensor};
 
-use crate::graph::lanes;
+use crate::graph::lanes::{self, Heads};
 use crate::graph::operator::{Differentiable, Operator, Point, Stack, Torch};
 
 /// softmax(s·QKᵀ + c)·V for stacks of matrices: Q `[…, n, d]`, Kᵀ `[…, d, m]`, V `[…, m, e]`.
@@ -112,6 +112,26 @@ impl Differentiable for HeadAttention {
         let [dq, dk, dv] = dx else { return Ok(None) };
         let Some(tangents) = dx.iter().flatten().map(|dx| dx.size()[0]).next() else { return Ok(None) };
         let kind = x[0].kind();
+        // Heads lie beside features, as the transpose behind an attention wants them.
+        let size = Self::size(x)?;
+        let mut turned = size.clone();
+        let rank = turned.len();
+        turned.swap(rank - 2, rank - 3);
+        let like = Tensor::f_empty(turned.as_slice(), (kind, x[0].device()))?.f_transpose(-2, -3)?;
+        let Stack { whole, mut y, dy } = Stack::new(&size, tangents, &like)?;
+        let turned = |t: &Tensor| t.f_transpose(-1, -2);
+        let (key, dkey) = (turned(x[1])?, dk.as_ref().map(turned).transpose()?);
+        let heads = Heads {
+            q: (x[0], dq.as_ref()),
+            k: (&key, dkey.as_ref()),
+            v: (x[2], dv.as_ref()),
+            scale: self.scale,
+            offset: self.offset.as_ref(),
+        };
+        if lanes::attention(&y, &dy, &heads, lanes::WIDEST)? {
+            return Ok(Some(vec![whole]));
+        }
+
         let (k, v) = (turned_groups(x[1])?, groups(x[2])?);
         let q = groups(x[0])?.f_mul_scalar(self.scale)?;
         let p = q.f_bmm(&k)?;
@@ -122,22 +142,8 @@ impl Differentiable for HeadAttention {
             let _ = p.f_view(size.as_slice())?.f_add_(offset)?;
         }
         let p = p.f_softmax(-1, kind)?;
-
-        // Heads lie beside features, as the transpose behind an attention wants them.
-        let size = Self::size(x)?;
-        let mut turned = size.clone();
-        let rank = turned.len();
-        turned.swap(rank - 2, rank - 3);
-        let like = Tensor::f_empty(turned.as_slice(), (kind, x[0].device()))?.f_transpose(-2, -3)?;
-        let Stack { whole, mut y, dy } = Stack::new(&size, tangents, &like)?;
         let mut out = p.f_bmm(&v)?;
         y.f_copy_(&out.f_view(size.as_slice())?)?;
-        let turned = |t: &Tensor| t.f_transpose(-1, -2);
-        let (key, dkey) = (turned(x[1])?, dk.as_ref().map(turned).transpose()?);
-        let operands = [(x[0], dq.as_ref()), (&key, dkey.as_ref()), (x[2], dv.as_ref())];
-        if lanes::attention_tangent(&dy, operands, &p, self.scale, lanes::WIDEST)? {
-            return Ok(Some(vec![whole]));
-        }
         let k = k.f_mul_scalar(self.scale)?;
         let mut ds = p.f_empty_like()?;
         let one = |of: &Option<Tensor>, t: i64| of.as_ref().map(|of| of.f_select(0, t)).transpose();
@@ -188,7 +194,7 @@ mod tests {
     fn plainly(x: &[&Tensor], scale: f64, offset: Option<&Tensor>) -> Tensor {
         let scores = x[0].matmul(x[1]) * scale;
         let scores = offset.map_or(scores.shallow_clone(), |c| &scores + c);
-        scores.softmax(-1, Kind::Double).matmul(x[2])
+        scores.softmax(-1, scores.kind()).matmul(x[2])
     }
 
     fn distance(a: &Tensor, b: &Tensor) -> f64 {
@@ -258,37 +264,67 @@ mod tests {
     fn our_own_loops_are_taken_where_rows_are_short() {
         let x = operands(&[1, 2], [7, 9, 4, 16]);
         let key = x[1].transpose(-1, -2);
-        let p = random(&[2, 7, 9]).softmax(-1, Kind::Double);
-        let out = Tensor::zeros([3, 1, 2, 7, 16], (Kind::Double, Device::Cpu));
+        let (y, dy) = (random(&[1, 2, 7, 16]), random(&[3, 1, 2, 7, 16]));
         let dq = random(&[3, 1, 2, 7, 4]);
-        let operands = [(&x[0], Some(&dq)), (&key, None), (&x[2], None)];
-        assert!(lanes::attention_tangent(&out, operands, &p, 1.0, lanes::WIDEST).unwrap());
-        // Not where a row of K is not in one piece.
-        let operands = [(&x[0], Some(&dq)), (&x[1], None), (&x[2], None)];
-        assert!(!lanes::attention_tangent(&out, operands, &p, 1.0, lanes::WIDEST).unwrap());
+        let run = |k: &Tensor, offset: Option<&Tensor>| {
+            let heads = Heads { q: (&x[0], Some(&dq)), k: (k, None), v: (&x[2], None), scale: 1.0, offset };
+            lanes::attention(&y, &dy, &heads, lanes::WIDEST).unwrap()
+        };
+        assert!(run(&key, None));
+        assert!(run(&key, Some(&random(&[9]))));
+        // Not where a row of K or of what is added is not in one piece, or their sizes do not fit.
+        assert!(!run(&x[1].contiguous().transpose(-1, -2), None));
+        assert!(!run(&key, Some(&random(&[7, 1]))));
+        assert!(!run(&x[1], None));
     }
 
     #[test]
     fn our_own_loops_are_the_same_in_vectors_of_all_widths() {
         // Rows and columns that fill vectors, tiles of registers and pieces for the cache, and that do not.
         for (kind, limit) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
-            for [n, m, d, e] in [[7, 9, 4, 16], [50, 70, 33, 80], [197, 197, 64, 64]] {
+            for [n, m, d, e] in [[7, 9, 4, 16], [1, 1, 1, 16], [50, 70, 33, 80], [197, 197, 64, 64], [256, 256, 80, 32]] {
                 let of = |lead: &[i64], rows, columns| {
                     (random(&[lead, &[rows, columns]].concat()) / (columns as f64).sqrt()).to_kind(kind)
                 };
                 let [q, k, v] = [of(&[2], n, d), of(&[2], m, d), of(&[2], m, e)];
                 let [dq, dk, dv] = [of(&[3, 2], n, d), of(&[3, 2], m, d), of(&[3, 2], m, e)];
-                let p = q.matmul(&k.transpose(1, 2)).softmax(-1, kind);
-                let ds = dq.matmul(&k.transpose(1, 2)) + q.matmul(&dk.transpose(2, 3));
+                let c = (random(&[2, n, m]) * 30.0).to_kind(kind);
+                let scores = q.matmul(&k.transpose(1, 2)) * 0.7 + &c;
+                let p = scores.softmax(-1, kind);
+                let ds = (dq.matmul(&k.transpose(1, 2)) + q.matmul(&dk.transpose(2, 3))) * 0.7;
                 let dp = &p * (&ds - (&p * &ds).sum_dim_intlist(-1, true, kind));
-                let wanted = dp.matmul(&v) + p.matmul(&dv);
+                let (values, tangents) = (p.matmul(&v), dp.matmul(&v) + p.matmul(&dv));
+                let heads =
+                    Heads { q: (&q, Some(&dq)), k: (&k, Some(&dk)), v: (&v, Some(&dv)), scale: 0.7, offset: Some(&c) };
                 for bytes in [16, 32, lanes::WIDEST] {
-                    let out = Tensor::zeros([3, 2, n, e], (kind, Device::Cpu));
-                    let operands = [(&q, Some(&dq)), (&k, Some(&dk)), (&v, Some(&dv))];
-                    assert!(lanes::attention_tangent(&out, operands, &p, 1.0, bytes).unwrap());
-                    let error = distance(&out, &wanted);
-                    assert!(error < limit, "{kind:?}, {bytes} bytes, {n} by {m}: {error:.1e}");
+                    let (y, dy) = (values.full_like(f64::NAN), tangents.full_like(f64::NAN));
+                    assert!(lanes::attention(&y, &dy, &heads, bytes).unwrap());
+                    for (ours, wanted) in [(&y, &values), (&dy, &tangents)] {
+                        let error = distance(ours, wanted);
+                        assert!(error < limit, "{kind:?}, {bytes} bytes, {n} by {m}: {error:.1e}");
+                    }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn masked_scores_and_those_that_are_no_numbers_weigh_as_in_softmax() {
+        for kind in [Kind::Float, Kind::Double] {
+            let [q, k, v, dq] = [[4, 16], [6, 16], [6, 16], [4, 16]].map(|size| random(&size).unsqueeze(0).to_kind(kind));
+            let (c, dq) = (Tensor::zeros([1, 4, 6], (kind, Device::Cpu)), dq.unsqueeze(0));
+            // Left out, hardly there, beyond all numbers, none.
+            for (row, value) in [(0, f64::NEG_INFINITY), (1, -100.0), (2, f64::INFINITY), (3, f64::NAN)] {
+                let _ = c.get(0).get(row).narrow(0, 2, 2).fill_(value);
+            }
+            let (y, dy) = (q.full_like(7.0), dq.full_like(7.0));
+            let heads = Heads { q: (&q, Some(&dq)), k: (&k, None), v: (&v, None), scale: 1.0, offset: Some(&c) };
+            for bytes in [16, 32, lanes::WIDEST] {
+                assert!(lanes::attention(&y, &dy, &heads, bytes).unwrap());
+                let wanted = plainly(&[&q, &k.transpose(-1, -2), &v], 1.0, Some(&c));
+                assert!(distance(&y.narrow(1, 0, 2), &wanted.narrow(1, 0, 2)) < 1e-6);
+                assert!(bool::try_from(wanted.narrow(1, 2, 2).isnan().all()).unwrap());
+                assert!(bool::try_from(y.narrow(1, 2, 2).isnan().all()).unwrap());
             }
         }
     }

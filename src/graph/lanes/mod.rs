@@ -1,4 +1,6 @@
-//! Loops over lanes for which libtorch has no operator of one pass; lanes.cpp has them.
+//! Loops over lanes for which libtorch has no operator of one pass; the files in C++ have them.
+
+mod attention;
 
 use std::ffi::c_void;
 
@@ -6,6 +8,8 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::memory_order::MemoryOrder;
 use super::operator::Torch;
+
+pub use attention::{Heads, WIDEST, attention};
 
 unsafe extern "C" {
     fn aliascope_layer_norm_tangent_f32(
@@ -34,11 +38,9 @@ unsafe extern "C" {
     fn aliascope_clip_f64(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
     fn aliascope_move_f32(moved: *const RawMoved) -> i32;
     fn aliascope_move_f64(moved: *const RawMoved) -> i32;
-    fn aliascope_attention_f32(attention: *const RawAttention<f32>, bytes: i32) -> i32;
-    fn aliascope_attention_f64(attention: *const RawAttention<f64>, bytes: i32) -> i32;
 }
 
-/// As lanes.cpp has it.
+/// As loops.cpp has it.
 #[repr(C)]
 struct RawMoved {
     fields: [*const c_void; 3],
@@ -52,38 +54,6 @@ struct RawMoved {
     terms: i64,
     field: *const i32,
     factor: *const i32,
-}
-
-/// As lanes.cpp has it.
-#[repr(C)]
-struct RawOperand {
-    x: *const c_void,
-    dx: *const c_void,
-    row: i64,
-    dx_row: i64,
-    tangent: i64,
-    at: *const i64,
-    dx_at: *const i64,
-}
-
-/// As lanes.cpp has it.
-#[repr(C)]
-struct RawAttention<T> {
-    q: RawOperand,
-    k: RawOperand,
-    v: RawOperand,
-    p: *const c_void,
-    out: *mut c_void,
-    out_row: i64,
-    out_tangent: i64,
-    out_at: *const i64,
-    groups: i64,
-    tangents: i64,
-    n: i64,
-    m: i64,
-    d: i64,
-    e: i64,
-    scale: T,
 }
 
 /// Whether the loops can run on tensors like this one.
@@ -170,134 +140,6 @@ pub fn stack_of_terms(
     }
     Ok(Some(if order == MemoryOrder::ChannelsLast { out.f_movedim_int(-1, -3)? } else { out }))
 }
-
-/// Where the matrices of a tensor begin, `[…, rows, columns]`, in order.
-fn matrices(x: &Tensor) -> Vec<i64> {
-    let (size, strides) = (x.size(), x.stride());
-    let lead = size.len() - 2;
-    let mut at = vec![0];
-    for (n, stride) in size[..lead].iter().zip(&strides[..lead]) {
-        at = at.iter().flat_map(|begin| (0..*n).map(move |i| begin + i * stride)).collect();
-    }
-    at
-}
-
-/// An operand's values `[…, rows, columns]` and tangents `[tangents, …, rows, columns]`.
-struct Places<'a> {
-    x: &'a Tensor,
-    dx: Option<&'a Tensor>,
-    at: Vec<i64>,
-    dx_at: Vec<i64>,
-}
-
-impl<'a> Places<'a> {
-    /// None where entries of a row do not lie side by side.
-    fn new(x: &'a Tensor, dx: Option<&'a Tensor>) -> Torch<Option<Self>> {
-        let unit = |t: &Tensor| t.stride().last() == Some(&1);
-        if !unit(x) || !dx.is_none_or(unit) {
-            return Ok(None);
-        }
-        let dx_at = dx.map_or(Ok(Vec::new()), |dx| Ok::<_, TchError>(matrices(&dx.f_select(0, 0)?)))?;
-        Ok(Some(Self { x, dx, at: matrices(x), dx_at }))
-    }
-
-    fn raw(&self) -> RawOperand {
-        let row = |t: &Tensor| t.stride()[t.dim() - 2];
-        RawOperand {
-            x: self.x.data_ptr().cast_const(),
-            dx: self.dx.map_or(std::ptr::null(), |dx| dx.data_ptr().cast_const()),
-            row: row(self.x),
-            dx_row: self.dx.map_or(0, row),
-            tangent: self.dx.map_or(0, |dx| dx.stride()[0]),
-            at: self.at.as_ptr(),
-            dx_at: self.dx_at.as_ptr(),
-        }
-    }
-}
-
-/// The tangents of softmax(s·QKᵀ + c)·V where each matrix is small: for Q `[…, n, d]`, K `[…, m, d]` and V `[…, m, e]`
-/// with their tangents, `[tangents, …]` in front, and the weights P = softmax(…), `[groups, n, m]`, into `out`, which is
-/// `[tangents, …, n, e]`; in vectors of `bytes` at most. False where memory does not lie as the loop needs it, and then
-/// nothing is touched.
-///
-/// # Errors
-/// When memory is short.
-pub fn attention_tangent(
-    out: &Tensor,
-    operands: [(&Tensor, Option<&Tensor>); 3],
-    p: &Tensor,
-    scale: f64,
-    bytes: i32,
-) -> Torch<bool> {
-    let [(q, dq), (k, dk), (v, dv)] = operands;
-    let kind = q.kind();
-    let last = |t: &Tensor| [t.size()[t.dim() - 2], t.size()[t.dim() - 1]];
-    let ([n, d], [m, other], [rows, e]) = (last(q), last(k), last(v));
-    let tangents = out.size()[0];
-    let groups = |t: &Tensor| t.size()[..t.dim() - 2].iter().product::<i64>();
-    let moving = [dq, dk, dv];
-    let all = [Some(q), Some(k), Some(v), Some(p), Some(out), dq, dk, dv];
-    let fits = all.iter().flatten().all(|t| t.kind() == kind && can_loop_over(t) && t.dim() >= 3)
-        && moving.iter().any(Option::is_some)
-        && [(q, dq), (k, dk), (v, dv)].iter().all(|(x, dx)| {
-            dx.is_none_or(|dx| dx.size()[0] == tangents && dx.size()[1..] == x.size())
-        })
-        && (d, m) == (other, rows)
-        && [k, v].iter().all(|t| groups(t) == groups(q))
-        && p.is_contiguous()
-        && p.size() == [groups(q), n, m]
-        && last(out) == [n, e]
-        && groups(out) == tangents * groups(q)
-        && out.stride().last() == Some(&1)
-        // Columns of the output in whole vectors, and what the buffers hold in the cache.
-        && e % 16 == 0
-        && d > 0
-        && m > 0
-        && n <= LONGEST
-        && m <= LONGEST;
-    if !fits || tangents == 0 || groups(q) == 0 {
-        return Ok(false);
-    }
-    let (Some(q), Some(k), Some(v)) = (Places::new(q, dq)?, Places::new(k, dk)?, Places::new(v, dv)?) else {
-        return Ok(false);
-    };
-    let out_at = matrices(&out.f_select(0, 0)?);
-    macro_rules! run {
-        ($run:ident, $scale:expr) => {{
-            let raw = RawAttention {
-                q: q.raw(),
-                k: k.raw(),
-                v: v.raw(),
-                p: p.data_ptr().cast_const(),
-                out: out.data_ptr(),
-                out_row: out.stride()[out.dim() - 2],
-                out_tangent: out.stride()[0],
-                out_at: out_at.as_ptr(),
-                groups: out_at.len() as i64,
-                tangents,
-                n,
-                m,
-                d,
-                e,
-                scale: $scale,
-            };
-            // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one
-            // entry per group, and outlive the call; rows lie side by side; `out` is memory of its own.
-            unsafe { $run(&raw const raw, bytes) }
-        }};
-    }
-    let failed = match kind {
-        Kind::Double => run!(aliascope_attention_f64, scale),
-        _ => run!(aliascope_attention_f32, scale as f32),
-    };
-    if failed == 0 { Ok(true) } else { Err(TchError::Torch("no memory for an attention".to_owned())) }
-}
-
-/// The bytes of the widest vectors that the loops know.
-pub const WIDEST: i32 = 64;
-
-/// The longest rows for which an attention goes by our own loops: beyond, libtorch's products are faster.
-const LONGEST: i64 = 256;
 
 /// Whether the lanes of a stack lie one behind the other, each in one piece.
 fn is_dense(stack: &Tensor) -> bool {

@@ -1,0 +1,204 @@
+//! Attention over heads and its tangents, where matrices are small; attention.cpp has the loops.
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::can_loop_over;
+use crate::graph::operator::Torch;
+
+unsafe extern "C" {
+    fn aliascope_attention_f32(attention: *const RawAttention<f32>, bytes: i32) -> i32;
+    fn aliascope_attention_f64(attention: *const RawAttention<f64>, bytes: i32) -> i32;
+}
+
+/// As attention.cpp has it.
+#[repr(C)]
+struct RawOperand {
+    x: *const std::ffi::c_void,
+    dx: *const std::ffi::c_void,
+    row: i64,
+    dx_row: i64,
+    tangent: i64,
+    at: *const i64,
+    dx_at: *const i64,
+}
+
+/// As attention.cpp has it.
+#[repr(C)]
+struct RawAttention<T> {
+    q: RawOperand,
+    k: RawOperand,
+    v: RawOperand,
+    c: *const std::ffi::c_void,
+    c_row: i64,
+    c_at: *const i64,
+    p: *mut std::ffi::c_void,
+    y: *mut std::ffi::c_void,
+    y_row: i64,
+    y_at: *const i64,
+    dy: *mut std::ffi::c_void,
+    dy_row: i64,
+    dy_tangent: i64,
+    dy_at: *const i64,
+    groups: i64,
+    tangents: i64,
+    n: i64,
+    m: i64,
+    d: i64,
+    e: i64,
+    scale: T,
+}
+
+/// The bytes of the widest vectors that the loops know.
+pub const WIDEST: i32 = 64;
+
+/// The longest rows for which an attention goes by our own loops: beyond, libtorch's products are faster.
+const LONGEST: i64 = 256;
+
+/// An attention over heads, softmax(s·QKᵀ + c)·V, for Q `[…, n, d]`, K `[…, m, d]` and V `[…, m, e]`, each with its
+/// tangents, `[tangents, …]` in front, where it moves.
+pub struct Heads<'a> {
+    /// Q.
+    pub q: (&'a Tensor, Option<&'a Tensor>),
+    /// K.
+    pub k: (&'a Tensor, Option<&'a Tensor>),
+    /// V.
+    pub v: (&'a Tensor, Option<&'a Tensor>),
+    /// s.
+    pub scale: f64,
+    /// c, which broadcasts against `[…, n, m]`.
+    pub offset: Option<&'a Tensor>,
+}
+
+/// Where the matrices of a tensor begin, `[…, rows, columns]`, in order.
+fn matrices(x: &Tensor) -> Vec<i64> {
+    let (size, strides) = (x.size(), x.stride());
+    let lead = size.len() - 2;
+    let mut at = vec![0];
+    for (n, stride) in size[..lead].iter().zip(&strides[..lead]) {
+        at = at.iter().flat_map(|begin| (0..*n).map(move |i| begin + i * stride)).collect();
+    }
+    at
+}
+
+/// The last two sizes.
+fn matrix(x: &Tensor) -> [i64; 2] {
+    let size = x.size();
+    [size[size.len() - 2], size[size.len() - 1]]
+}
+
+/// Between rows of a matrix.
+fn row(x: &Tensor) -> i64 {
+    x.stride()[x.dim() - 2]
+}
+
+/// Whether the entries of a row lie side by side.
+fn has_whole_rows(x: &Tensor) -> bool {
+    x.stride().last() == Some(&1)
+}
+
+/// Values and tangents of an operand, and where their matrices begin.
+struct Places<'a> {
+    x: &'a Tensor,
+    dx: Option<&'a Tensor>,
+    at: Vec<i64>,
+    dx_at: Vec<i64>,
+}
+
+impl<'a> Places<'a> {
+    fn new((x, dx): (&'a Tensor, Option<&'a Tensor>)) -> Torch<Self> {
+        let dx_at = dx.map_or(Ok(Vec::new()), |dx| Ok::<_, TchError>(matrices(&dx.f_select(0, 0)?)))?;
+        Ok(Self { x, dx, at: matrices(x), dx_at })
+    }
+
+    fn raw(&self) -> RawOperand {
+        RawOperand {
+            x: self.x.data_ptr().cast_const(),
+            dx: self.dx.map_or(std::ptr::null(), |dx| dx.data_ptr().cast_const()),
+            row: row(self.x),
+            dx_row: self.dx.map_or(0, row),
+            tangent: self.dx.map_or(0, |dx| dx.stride()[0]),
+            at: self.at.as_ptr(),
+            dx_at: self.dx_at.as_ptr(),
+        }
+    }
+}
+
+/// The values of an attention into `y`, `[…, n, e]`, and their tangents into `dy`, `[tangents, …, n, e]`, in vectors of
+/// `bytes` at most. False where matrices are too large, or memory does not lie as the loops need it, and then nothing is
+/// touched.
+///
+/// # Errors
+/// When memory is short.
+pub fn attention(y: &Tensor, dy: &Tensor, heads: &Heads<'_>, bytes: i32) -> Torch<bool> {
+    let operands = [heads.q, heads.k, heads.v];
+    let [(q, dq), (k, dk), (v, dv)] = operands;
+    let kind = q.kind();
+    let moving = [dq, dk, dv];
+    let all = [Some(q), Some(k), Some(v), Some(y), Some(dy), dq, dk, dv, heads.offset];
+    if !all.iter().flatten().all(|t| t.kind() == kind && can_loop_over(t)) || q.dim() < 3 || y.dim() != q.dim() {
+        return Ok(false);
+    }
+    let ([n, d], [m, e], tangents) = (matrix(q), matrix(v), dy.size()[0]);
+    let lead = &q.size()[..q.dim() - 2];
+    let groups: i64 = lead.iter().product();
+    let sized = |t: &Tensor, matrix: [i64; 2]| t.size() == [lead, &matrix].concat();
+    let fits = sized(k, [m, d])
+        && sized(v, [m, e])
+        && sized(y, [n, e])
+        && dy.size()[1..] == y.size()
+        && moving.iter().any(Option::is_some)
+        && operands.iter().all(|(x, dx)| dx.is_none_or(|dx| dx.size()[0] == tangents && dx.size()[1..] == x.size()))
+        && all[..8].iter().flatten().all(|t| has_whole_rows(t))
+        // Columns of the output in whole vectors, and what a thread needs of its own in the cache.
+        && e % 16 == 0
+        && n <= LONGEST
+        && m <= LONGEST
+        && [d, m, tangents, groups].iter().all(|&n| n > 0);
+    if !fits {
+        return Ok(false);
+    }
+    let offset = heads.offset.map(|c| c.f_expand([lead, &[n, m]].concat(), false)).transpose()?;
+    if offset.as_ref().is_some_and(|c| !has_whole_rows(c)) {
+        return Ok(false);
+    }
+    let c_at = offset.as_ref().map_or_else(Vec::new, matrices);
+    let (q, k, v) = (Places::new(heads.q)?, Places::new(heads.k)?, Places::new(heads.v)?);
+    let (y_at, dy_at) = (matrices(y), matrices(&dy.f_select(0, 0)?));
+    let vector = i64::from(WIDEST) / if kind == Kind::Double { 8 } else { 4 };
+    let p = Tensor::f_empty([groups, n, (m + vector - 1) / vector * vector], (kind, Device::Cpu))?;
+    macro_rules! run {
+        ($run:ident, $scale:expr) => {{
+            let raw = RawAttention {
+                q: q.raw(),
+                k: k.raw(),
+                v: v.raw(),
+                c: offset.as_ref().map_or(std::ptr::null(), |c| c.data_ptr().cast_const()),
+                c_row: offset.as_ref().map_or(0, row),
+                c_at: c_at.as_ptr(),
+                p: p.data_ptr(),
+                y: y.data_ptr(),
+                y_row: row(y),
+                y_at: y_at.as_ptr(),
+                dy: dy.data_ptr(),
+                dy_row: row(dy),
+                dy_tangent: dy.stride()[0],
+                dy_at: dy_at.as_ptr(),
+                groups,
+                tangents,
+                n,
+                m,
+                d,
+                e,
+                scale: $scale,
+            };
+            // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one
+            // entry per group, and outlive the call; rows lie side by side; `y`, `dy` and `p` are memory of their own.
+            unsafe { $run(&raw const raw, bytes) }
+        }};
+    }
+    let failed = match kind {
+        Kind::Double => run!(aliascope_attention_f64, heads.scale),
+        _ => run!(aliascope_attention_f32, heads.scale as f32),
+    };
+    if failed == 0 { Ok(true) } else { Err(TchError::Torch("no memory for an attention".to_owned())) }
+}

@@ -1,0 +1,211 @@
+// Loops over lanes for which libtorch has no operator of one pass.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+// The widest registers of the machine, whatever the compiler's default is. (`arch=` with the name of a processor would
+// mean that processor alone.)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EVERY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#else
+#define EVERY_WIDTH
+#endif
+
+namespace {
+
+// One row of the tangent of layer norm: with x^ = (x - mean) / sigma,
+// out = scale * (dx - mean(dx) - x^ * mean(x^ * dx)) / sigma.
+template <typename T>
+inline __attribute__((always_inline)) void row(T* out, const T* dx, const T* x, T mean, T inverse, const T* scale, int64_t n) {
+  T sum = 0, along = 0;
+#pragma omp simd reduction(+ : sum, along)
+  for (int64_t i = 0; i < n; ++i) {
+    sum += dx[i];
+    along += dx[i] * ((x[i] - mean) * inverse);
+  }
+  sum /= static_cast<T>(n);
+  along /= static_cast<T>(n);
+  if (scale) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = (dx[i] - sum - (x[i] - mean) * inverse * along) * (inverse * scale[i]);
+    }
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = (dx[i] - sum - (x[i] - mean) * inverse * along) * inverse;
+    }
+  }
+}
+
+EVERY_WIDTH void row_of(float* out, const float* dx, const float* x, float mean, float inverse, const float* scale, int64_t n) {
+  row(out, dx, x, mean, inverse, scale, n);
+}
+
+EVERY_WIDTH void row_of(double* out, const double* dx, const double* x, double mean, double inverse, const double* scale, int64_t n) {
+  row(out, dx, x, mean, inverse, scale, n);
+}
+
+template <typename T>
+void rows_of(T* out, const T* dx, const T* x, const T* mean, const T* inverse, const T* scale, int64_t tangents, int64_t rows, int64_t n) {
+  // All tangents of a row while its values are near.
+#pragma omp parallel for if (tangents * rows * n > 32768)
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t t = 0; t < tangents; ++t) {
+      const int64_t at = (t * rows + r) * n;
+      row_of(out + at, dx + at, x + r * n, mean[r], inverse[r], scale, n);
+    }
+  }
+}
+
+// min(max(x, low), high) of n values, and their tangents where the bounds are not passed; where low is open, also not
+// where it is reached. out may be x.
+template <typename T>
+inline __attribute__((always_inline)) void clip(T* out, const T* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, T low, T high, bool open) {
+  for (int64_t t = 1; t <= tangents; ++t) {
+    T* to = out + t * n;
+    const T* from = x + t * n;
+    // One choice after the other: compilers do not make vectors of a choice by both.
+    if (open) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        const T above = x[i] > low ? from[i] : T(0);
+        to[i] = x[i] <= high ? above : T(0);
+      }
+    } else {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        const T above = x[i] >= low ? from[i] : T(0);
+        to[i] = x[i] <= high ? above : T(0);
+      }
+    }
+  }
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) {
+    const T v = x[i] < low ? low : x[i];
+    out[i] = v > high ? high : v;
+  }
+}
+
+EVERY_WIDTH void clip_of(float* out, const float* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, float low, float high, bool open) {
+  clip(out, x, tangents, n, begin, end, low, high, open);
+}
+
+EVERY_WIDTH void clip_of(double* out, const double* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, double low, double high, bool open) {
+  clip(out, x, tangents, n, begin, end, low, high, open);
+}
+
+template <typename T>
+void clip_all(T* out, const T* x, int64_t tangents, int64_t n, T low, T high, bool open) {
+  // Pieces whose values stay in the nearest cache until all tangents have seen them.
+  const int64_t piece = 2048, pieces = (n + piece - 1) / piece;
+#pragma omp parallel for if ((tangents + 1) * n > 32768)
+  for (int64_t p = 0; p < pieces; ++p) {
+    const int64_t begin = p * piece, end = begin + piece < n ? begin + piece : n;
+    clip_of(out, x, tangents, n, begin, end, low, high, open);
+  }
+}
+
+// A map and products of its derivatives with positions, one behind the other.
+template <typename T>
+struct Moved {
+  const T* fields[3];  // h, its derivative along columns, and along rows: [groups, inner, rows, columns] each
+  const T *x, *y;      // positions of the columns and of the rows
+  T* out;              // [1 + terms, groups, rows, columns, inner]
+  int64_t groups, inner, rows, columns, terms;
+  const int32_t *field, *factor;  // of each term: which field, times 1 (0), x (1) or y (2)
+};
+
+// Row r of one group: its fields with their inner axis last, and the columns' positions as often.
+template <typename T>
+inline __attribute__((always_inline)) void move_row(const Moved<T>& m, int64_t g, int64_t r, const T* const* fields, const T* x) {
+  const int64_t n = m.columns * m.inner, lane = m.groups * m.rows * n;
+  T* out = m.out + (g * m.rows + r) * n;
+  std::memcpy(out, fields[0], sizeof(T) * n);
+  for (int64_t t = 0; t < m.terms; ++t) {
+    out += lane;
+    const T *field = fields[m.field[t]], y = m.y[r];
+    if (m.factor[t] == 0) {
+      std::memcpy(out, field, sizeof(T) * n);
+    } else if (m.factor[t] == 1) {
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) out[i] = field[i] * x[i];
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) out[i] = field[i] * y;
+    }
+  }
+}
+
+EVERY_WIDTH void move_row_of(const Moved<float>& m, int64_t g, int64_t r, const float* const* fields, const float* x) {
+  move_row(m, g, r, fields, x);
+}
+
+EVERY_WIDTH void move_row_of(const Moved<double>& m, int64_t g, int64_t r, const double* const* fields, const double* x) {
+  move_row(m, g, r, fields, x);
+}
+
+template <typename T>
+int move_all(const Moved<T>& m) {
+  const int64_t n = m.columns * m.inner;
+  int failed = 0;
+#pragma omp parallel reduction(| : failed) if (m.groups * m.rows * n > 32768)
+  {
+    T* buffer = static_cast<T*>(std::malloc(sizeof(T) * static_cast<size_t>(4 * n)));
+    failed |= buffer == nullptr;
+    T* x = buffer ? buffer + 3 * n : nullptr;
+    for (int64_t i = 0; x && i < n; ++i) x[i] = m.x[i / m.inner];
+#pragma omp for
+    for (int64_t unit = 0; unit < m.groups * m.rows; ++unit) {
+      const int64_t g = unit / m.rows, r = unit % m.rows;
+      if (!buffer) continue;
+      const T* fields[3];
+      for (int f = 0; f < 3; ++f) {
+        T* to = buffer + f * n;
+        for (int64_t p = 0; p < m.inner; ++p) {
+          const T* from = m.fields[f] + ((g * m.inner + p) * m.rows + r) * m.columns;
+          for (int64_t c = 0; c < m.columns; ++c) to[c * m.inner + p] = from[c];
+        }
+        fields[f] = to;
+      }
+      move_row_of(m, g, r, fields, x);
+    }
+    std::free(buffer);
+  }
+  return failed;
+}
+
+}  // namespace
+
+extern "C" {
+
+// A map and products of its derivatives with positions; returns 0, or 1 where memory is short.
+int aliascope_move_f32(const Moved<float>* moved) { return move_all(*moved); }
+int aliascope_move_f64(const Moved<double>* moved) { return move_all(*moved); }
+
+// A stack of values [n] and tangents [tangents, n] through min(max(x, low), high); `open` says whether the derivative at
+// low is 0. out is x, or apart from it.
+void aliascope_clip_f32(float* out, const float* x, int64_t tangents, int64_t n, double low, double high, int open) {
+  clip_all(out, x, tangents, n, static_cast<float>(low), static_cast<float>(high), open != 0);
+}
+
+void aliascope_clip_f64(double* out, const double* x, int64_t tangents, int64_t n, double low, double high, int open) {
+  clip_all(out, x, tangents, n, low, high, open != 0);
+}
+
+// Tangents [tangents, rows, n] of the layer norm of x [rows, n] with its rows' mean and 1/sigma; scale [n] may be null.
+void aliascope_layer_norm_tangent_f32(float* out, const float* dx, const float* x, const float* mean, const float* inverse, const float* scale, int64_t tangents, int64_t rows, int64_t n) {
+  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
+}
+
+void aliascope_layer_norm_tangent_f64(double* out, const double* dx, const double* x, const double* mean, const double* inverse, const double* scale, int64_t tangents, int64_t rows, int64_t n) {
+  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
+}
+}
