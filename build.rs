@@ -15,7 +15,7 @@ fn link_libtorch() {
     use std::path::PathBuf;
 
     println!("cargo:rerun-if-changed=src/graph/forward_ad.cpp");
-    for file in ["attention.cpp", "loops.cpp", "vectors.h"] {
+    for file in ["attention.cpp", "loops.cpp", "pointwise.cpp", "vectors.h"] {
         println!("cargo:rerun-if-changed=src/graph/lanes/{file}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
@@ -46,7 +46,7 @@ fn link_libtorch() {
 
     let mut lanes = cc::Build::new();
     lanes.cpp(true).pic(true).warnings(false).std("c++17");
-    lanes.file("src/graph/lanes/attention.cpp").file("src/graph/lanes/loops.cpp");
+    lanes.files(["attention.cpp", "loops.cpp", "pointwise.cpp"].map(|file| format!("src/graph/lanes/{file}")));
     // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
     lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
-use super::lanes::Bounds;
+use super::lanes::Curve;
 use super::memory_order::MemoryOrder;
 use super::ops::Function;
 use super::window::{Taps, Window};
@@ -179,8 +179,8 @@ pub trait Elementwise: Debug {
         Ok(false)
     }
 
-    /// The bounds, where the function is a clip.
-    fn bounds(&self) -> Option<Bounds> {
+    /// The function, where it is one of those that values and tangents can pass at once.
+    fn curve(&self) -> Option<Curve> {
         None
     }
 

@@ -333,8 +333,8 @@ fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i6
             } else {
                 input.room(images, width)?
             };
-            if let Some(bounds) = op.bounds()
-                && lanes::clip(&stack, &input.stack, images, tangents, bounds)
+            if let Some(curve) = op.curve()
+                && lanes::through(curve, [&stack, &input.stack], [images, tangents], None, |x| op.value(x))?
             {
                 return Ok(vec![Value { stack, tangents: width }]);
             }

@@ -1,22 +1,7 @@
-// Loops over lanes for which libtorch has no operator of one pass.
-#include <cstdint>
+// The tangents of layer norm, and those of an input that is moved.
 #include <cstdlib>
-#include <cstring>
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
 
-// The widest registers of the machine, whatever the compiler's default is. (`arch=` with the name of a processor would
-// mean that processor alone.)
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 12
-#define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define EVERY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
-#else
-#define EVERY_WIDTH
-#endif
+#include "vectors.h"
 
 namespace {
 
@@ -62,54 +47,6 @@ void rows_of(T* out, const T* dx, const T* x, const T* mean, const T* inverse, c
       const int64_t at = (t * rows + r) * n;
       row_of(out + at, dx + at, x + r * n, mean[r], inverse[r], scale, n);
     }
-  }
-}
-
-// min(max(x, low), high) of n values, and their tangents where the bounds are not passed; where low is open, also not
-// where it is reached. out may be x.
-template <typename T>
-inline __attribute__((always_inline)) void clip(T* out, const T* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, T low, T high, bool open) {
-  for (int64_t t = 1; t <= tangents; ++t) {
-    T* to = out + t * n;
-    const T* from = x + t * n;
-    // One choice after the other: compilers do not make vectors of a choice by both.
-    if (open) {
-#pragma omp simd
-      for (int64_t i = begin; i < end; ++i) {
-        const T above = x[i] > low ? from[i] : T(0);
-        to[i] = x[i] <= high ? above : T(0);
-      }
-    } else {
-#pragma omp simd
-      for (int64_t i = begin; i < end; ++i) {
-        const T above = x[i] >= low ? from[i] : T(0);
-        to[i] = x[i] <= high ? above : T(0);
-      }
-    }
-  }
-#pragma omp simd
-  for (int64_t i = begin; i < end; ++i) {
-    const T v = x[i] < low ? low : x[i];
-    out[i] = v > high ? high : v;
-  }
-}
-
-EVERY_WIDTH void clip_of(float* out, const float* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, float low, float high, bool open) {
-  clip(out, x, tangents, n, begin, end, low, high, open);
-}
-
-EVERY_WIDTH void clip_of(double* out, const double* x, int64_t tangents, int64_t n, int64_t begin, int64_t end, double low, double high, bool open) {
-  clip(out, x, tangents, n, begin, end, low, high, open);
-}
-
-template <typename T>
-void clip_all(T* out, const T* x, int64_t tangents, int64_t n, T low, T high, bool open) {
-  // Pieces whose values stay in the nearest cache until all tangents have seen them.
-  const int64_t piece = 2048, pieces = (n + piece - 1) / piece;
-#pragma omp parallel for if ((tangents + 1) * n > 32768)
-  for (int64_t p = 0; p < pieces; ++p) {
-    const int64_t begin = p * piece, end = begin + piece < n ? begin + piece : n;
-    clip_of(out, x, tangents, n, begin, end, low, high, open);
   }
 }
 
@@ -189,16 +126,6 @@ extern "C" {
 // A map and products of its derivatives with positions; returns 0, or 1 where memory is short.
 int aliascope_move_f32(const Moved<float>* moved) { return move_all(*moved); }
 int aliascope_move_f64(const Moved<double>* moved) { return move_all(*moved); }
-
-// A stack of values [n] and tangents [tangents, n] through min(max(x, low), high); `open` says whether the derivative at
-// low is 0. out is x, or apart from it.
-void aliascope_clip_f32(float* out, const float* x, int64_t tangents, int64_t n, double low, double high, int open) {
-  clip_all(out, x, tangents, n, static_cast<float>(low), static_cast<float>(high), open != 0);
-}
-
-void aliascope_clip_f64(double* out, const double* x, int64_t tangents, int64_t n, double low, double high, int open) {
-  clip_all(out, x, tangents, n, low, high, open != 0);
-}
 
 // Tangents [tangents, rows, n] of the layer norm of x [rows, n] with its rows' mean and 1/sigma; scale [n] may be null.
 void aliascope_layer_norm_tangent_f32(float* out, const float* dx, const float* x, const float* mean, const float* inverse, const float* scale, int64_t tangents, int64_t rows, int64_t n) {

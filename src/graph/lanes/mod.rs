@@ -1,6 +1,7 @@
 //! Loops over lanes for which libtorch has no operator of one pass; the files in C++ have them.
 
 mod attention;
+mod pointwise;
 
 use std::ffi::c_void;
 
@@ -10,6 +11,7 @@ use super::memory_order::MemoryOrder;
 use super::operator::Torch;
 
 pub use attention::{Heads, WIDEST, attention};
+pub use pointwise::{Curve, through};
 
 unsafe extern "C" {
     fn aliascope_layer_norm_tangent_f32(
@@ -34,8 +36,6 @@ unsafe extern "C" {
         rows: i64,
         n: i64,
     );
-    fn aliascope_clip_f32(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
-    fn aliascope_clip_f64(out: *mut c_void, x: *const c_void, tangents: i64, n: i64, low: f64, high: f64, open: i32);
     fn aliascope_move_f32(moved: *const RawMoved) -> i32;
     fn aliascope_move_f64(moved: *const RawMoved) -> i32;
 }
@@ -139,68 +139,6 @@ pub fn stack_of_terms(
         return Err(TchError::Torch("no memory for the tangents of the input".to_owned()));
     }
     Ok(Some(if order == MemoryOrder::ChannelsLast { out.f_movedim_int(-1, -3)? } else { out }))
-}
-
-/// Whether the lanes of a stack lie one behind the other, each in one piece.
-fn is_dense(stack: &Tensor) -> bool {
-    let (size, strides) = (stack.size(), stack.stride());
-    let mut axes: Vec<(i64, i64)> = strides.iter().copied().zip(size.iter().copied()).skip(1).collect();
-    axes.retain(|&(_, n)| n != 1);
-    axes.sort_unstable();
-    let mut entries = 1;
-    for (stride, n) in axes {
-        if stride != entries {
-            return false;
-        }
-        entries *= n;
-    }
-    size[0] == 1 || strides[0] == entries
-}
-
-/// A clip between bounds, whose derivative is 1 between them and on them, or with `open` on the upper one alone.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bounds {
-    /// The lower bound; may be −∞.
-    pub low: f64,
-    /// The upper bound; may be ∞.
-    pub high: f64,
-    /// Whether the derivative at the lower bound is 0.
-    pub open: bool,
-}
-
-/// Values and tangents of a stack, `[images·(1 + tangents), …]`, through a clip, into a stack of the same order of memory
-/// that has as many lanes at least and may be the same; false where memory is not such, and then nothing is touched.
-pub fn clip(out: &Tensor, stack: &Tensor, images: i64, tangents: i64, bounds: Bounds) -> bool {
-    let (size, lanes) = (stack.size(), images * (1 + tangents));
-    let kind = stack.kind();
-    let fits = can_loop_over(stack)
-        && can_loop_over(out)
-        && out.kind() == kind
-        && size[0] == lanes
-        && out.size()[0] >= lanes
-        && out.size()[1..] == size[1..]
-        && out.stride() == stack.stride()
-        && is_dense(stack);
-    let n = images * size[1..].iter().product::<i64>();
-    let run = match kind {
-        Kind::Float if fits => aliascope_clip_f32,
-        Kind::Double if fits => aliascope_clip_f64,
-        _ => return false,
-    };
-    // SAFETY: both are of this kind, on the CPU, and have n entries for the values and each tangent, one behind the other;
-    // entries are read before they are written, so that both may be the same memory.
-    unsafe {
-        run(
-            out.data_ptr(),
-            stack.data_ptr().cast_const(),
-            tangents,
-            n,
-            bounds.low,
-            bounds.high,
-            i32::from(bounds.open),
-        );
-    }
-    true
 }
 
 /// The tangents of layer norm over the last `n` entries, with x̂ = (x − mean)·inverse:

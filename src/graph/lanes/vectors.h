@@ -3,6 +3,18 @@
 #include <cstdint>
 #include <cstring>
 
+// The widest registers of the machine, whatever the compiler's default is. (`arch=` with the name of a processor would
+// mean that processor alone.)
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EVERY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#else
+#define EVERY_WIDTH
+#endif
+
 namespace {
 
 // What the exponential function needs to know of a type.

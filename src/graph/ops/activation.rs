@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
-use crate::graph::lanes::Bounds;
+use crate::graph::lanes::Curve;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Elementwise, Operator, Torch};
 
@@ -214,10 +214,13 @@ impl Elementwise for Function {
         Ok(true)
     }
 
-    fn bounds(&self) -> Option<Bounds> {
+    fn curve(&self) -> Option<Curve> {
         match *self {
-            Self::Relu => Some(Bounds { low: 0.0, high: f64::INFINITY, open: true }),
-            Self::Clip(low, high) => Some(Bounds { low, high, open: false }),
+            Self::Relu => Some(Curve::Clip { low: 0.0, high: f64::INFINITY, open: true }),
+            Self::Clip(low, high) => Some(Curve::Clip { low, high, open: false }),
+            Self::Gelu => Some(Curve::Gelu),
+            Self::GeluTanh => Some(Curve::GeluTanh),
+            Self::Swish(factor) => Some(Curve::Swish(factor)),
             _ => None,
         }
     }

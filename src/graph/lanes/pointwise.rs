@@ -1,0 +1,150 @@
+//! Functions entry by entry, of values and tangents in one pass; pointwise.cpp has the loops.
+
+use std::ffi::c_void;
+
+use tch::{Kind, Tensor};
+
+use super::can_loop_over;
+use crate::graph::operator::Torch;
+
+unsafe extern "C" {
+    fn aliascope_pointwise_f32(pointwise: *const RawPointwise);
+    fn aliascope_pointwise_f64(pointwise: *const RawPointwise);
+}
+
+/// As pointwise.cpp has it.
+#[repr(C)]
+struct RawPointwise {
+    out: *mut c_void,
+    x: *const c_void,
+    y: *const c_void,
+    offset: *const c_void,
+    channels: i64,
+    tangents: i64,
+    n: i64,
+    low: f64,
+    high: f64,
+    factor: f64,
+    function: i32,
+}
+
+/// The functions that the loops know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Curve {
+    /// min(max(x, low), high).
+    Clip {
+        /// The lower bound; may be −∞.
+        low: f64,
+        /// The upper bound; may be ∞. On it the derivative is 1.
+        high: f64,
+        /// Whether the derivative on the lower bound is 0; else it is 1.
+        open: bool,
+    },
+    /// x·Φ(x)
+    Gelu,
+    /// ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
+    GeluTanh,
+    /// x/(1 + e^{−factor·x})
+    Swish(f64),
+}
+
+/// The most channels whose offsets the loops add.
+const MOST_CHANNELS: i64 = 2048;
+
+/// Whether the lanes of a stack lie one behind the other, each in one piece.
+fn is_dense(stack: &Tensor) -> bool {
+    let (size, strides) = (stack.size(), stack.stride());
+    let mut axes: Vec<(i64, i64)> = strides.iter().copied().zip(size.iter().copied()).skip(1).collect();
+    axes.retain(|&(_, n)| n != 1);
+    axes.sort_unstable();
+    let mut entries = 1;
+    for (stride, n) in axes {
+        if stride != entries {
+            return false;
+        }
+        entries *= n;
+    }
+    size[0] == 1 || strides[0] == entries
+}
+
+/// Whether `offset` has one entry for each of the channels of a stack `[lanes, …, channels, rows, columns]`, which lie
+/// side by side.
+fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
+    let (size, strides) = (stack.size(), stack.stride());
+    let Some(at) = size.len().checked_sub(3).filter(|&at| at > 0) else { return false };
+    let channels = size[at];
+    offset.size() == [channels, 1, 1]
+        && offset.is_contiguous()
+        && offset.kind() == stack.kind()
+        && can_loop_over(offset)
+        && channels <= MOST_CHANNELS
+        && (channels == 1 || strides[at] == 1)
+}
+
+/// Values and tangents of a stack, `[images·(1 + tangents), …]`, through a function, into a stack of the same order of
+/// memory that has as many lanes at least and may be the same. False where memory does not lie as the loops need it, and
+/// then nothing is touched.
+///
+/// `value` computes the function, of the values alone; clips have no use for it. What the values lack yet, `offset`, is
+/// added on the way, by clips only.
+///
+/// # Errors
+/// When `value` fails.
+pub fn through(
+    curve: Curve,
+    [out, stack]: [&Tensor; 2],
+    [images, tangents]: [i64; 2],
+    offset: Option<&Tensor>,
+    value: impl FnOnce(&Tensor) -> Torch<Tensor>,
+) -> Torch<bool> {
+    let (size, lanes, kind) = (stack.size(), images * (1 + tangents), stack.kind());
+    let clips = matches!(curve, Curve::Clip { .. });
+    let fits = can_loop_over(stack)
+        && can_loop_over(out)
+        && out.kind() == kind
+        && size[0] == lanes
+        && out.size()[0] >= lanes
+        && out.size()[1..] == size[1..]
+        && out.stride() == stack.stride()
+        && is_dense(stack)
+        && offset.is_none_or(|offset| clips && is_of_channels(offset, stack));
+    if !fits {
+        return Ok(false);
+    }
+    let y = if clips {
+        None
+    } else {
+        let x = stack.f_narrow(0, 0, images)?;
+        let y = value(&x)?;
+        if y.size() != x.size() || y.stride() != x.stride() || y.kind() != kind {
+            return Ok(false);
+        }
+        Some(y)
+    };
+    let (function, low, high, factor) = match curve {
+        Curve::Clip { low, high, open } => (i32::from(open), low, high, 0.0),
+        Curve::Gelu => (2, 0.0, 0.0, 0.0),
+        Curve::GeluTanh => (3, 0.0, 0.0, 0.0),
+        Curve::Swish(factor) => (4, 0.0, 0.0, factor),
+    };
+    let pointer = |t: Option<&Tensor>| t.map_or(std::ptr::null(), |t| t.data_ptr().cast_const());
+    let raw = RawPointwise {
+        out: out.data_ptr(),
+        x: stack.data_ptr().cast_const(),
+        y: pointer(y.as_ref()),
+        offset: pointer(offset),
+        channels: offset.map_or(1, |offset| offset.numel() as i64),
+        tangents,
+        n: images * size[1..].iter().product::<i64>(),
+        low,
+        high,
+        factor,
+        function,
+    };
+    let run = if kind == Kind::Double { aliascope_pointwise_f64 } else { aliascope_pointwise_f32 };
+    // SAFETY: all are of this kind and on the CPU; `out` and `stack` have n entries for the values and each tangent, one
+    // behind the other, and y, a tensor of its own, has n in the same order; entries are read before they are written, so
+    // that both stacks may be the same memory; offsets are those of channels that lie side by side, 2048 at most.
+    unsafe { run(&raw const raw) };
+    Ok(true)
+}
