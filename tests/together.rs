@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
-use aliascope::graph::{LoadOptions, Network};
+use aliascope::graph::{LoadOptions, MemoryOrder, Network};
 use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use common::{noise, relative};
 use tch::{Kind, Tensor};
@@ -51,6 +51,11 @@ fn load(nodes: Vec<NodeProto>) -> Network {
     initializer.push(doubles("rows", &[6, 1, 1], &spread(6, 2.0)));
     initializer.push(doubles("bias", &[1, 1, 4, 4], &spread(16, 3.0)));
     initializer.push(doubles("mask", &[1, 2, 1, 4, 4], &spread(32, 3.0)));
+    for (kernel, bias) in [("one_by_one", "first_bias"), ("three_by_three", "second_bias")] {
+        let size = if kernel == "one_by_one" { 1 } else { 3 };
+        initializer.push(doubles(kernel, &[6, 6, size, size], &spread(36 * (size * size) as u32, 0.7)));
+        initializer.push(doubles(bias, &[6], &spread(6, if size == 1 { 1.5 } else { -2.0 })));
+    }
     initializer.push(ints("windows", &[5], &[1, 2, 3, 4, 4]));
     initializer.push(ints("flat", &[4], &[1, 6, 4, 4]));
     let graph = GraphProto {
@@ -60,7 +65,7 @@ fn load(nodes: Vec<NodeProto>) -> Network {
         output: vec![floats("y", &[])],
         ..Default::default()
     };
-    Network::from_file(&model(graph, 17), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+    Network::from_file(&model(graph, 20), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
 }
 
 fn turned(input: &str, output: &str) -> NodeProto {
@@ -208,6 +213,49 @@ fn attention_is_one_operator() {
     let mut other = with(plain);
     other[4].attribute.push(attribute("axis", Value::Int(1)));
     assert_together(other, &["Sin", "Transpose", "Cos", "MatMul", "Softmax", "MatMul"]);
+}
+
+#[test]
+fn biases_of_convolutions_may_be_added_by_clips() {
+    let conv = |input: &str, which: &str, output: &str| {
+        let (kernel, bias, pad) = match which {
+            "k" => ("one_by_one", "first_bias", 0),
+            _ => ("three_by_three", "second_bias", 1),
+        };
+        let attribute = vec![attribute("pads", Value::Ints(vec![pad; 4]))];
+        NodeProto { attribute, ..node("Conv", &[input, kernel, bias], &[output]) }
+    };
+    let add = |a: &str, b: &str, output: &str| node("Add", &[a, b], &[output]);
+    let relu = |input: &str| node("Relu", &[input], &["y"]);
+    let two = || vec![conv("x", "k", "c"), conv("x", "l", "d")];
+    for nodes in [
+        vec![conv("x", "k", "c"), relu("c")],
+        vec![conv("x", "k", "c"), node("Clip", &["c", "half", "two"], &["y"])],
+        // Sums pass on what both lack.
+        [two(), vec![add("c", "d", "s"), relu("s")]].concat(),
+        [two(), vec![add("x", "c", "s"), add("d", "s", "t"), relu("t")]].concat(),
+        [two(), vec![add("c", "x", "s"), add("s", "one", "t"), add("t", "d", "u"), relu("u")]].concat(),
+        // A sum with another shape, or with itself.
+        vec![conv("x", "k", "c"), node("GlobalAveragePool", &["c"], &["g"]), add("g", "x", "s"), relu("s")],
+        vec![node("GlobalAveragePool", &["x"], &["g"]), conv("g", "k", "c"), add("c", "x", "s"), relu("s")],
+        vec![conv("x", "k", "c"), add("c", "c", "s"), relu("s")],
+        // Others read the value, or something else than a clip does.
+        [two(), vec![node("Relu", &["c"], &["r"]), add("r", "c", "s"), add("s", "d", "t"), relu("t")]].concat(),
+        vec![conv("x", "k", "c"), conv("c", "l", "d"), relu("d")],
+        vec![conv("x", "k", "c"), node("Sigmoid", &["c"], &["y"])],
+        vec![conv("x", "k", "c"), node("Gelu", &["c"], &["y"])],
+        vec![conv("x", "k", "y")],
+        // Some of it does not move.
+        vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), conv("x", "l", "d"), add("c", "d", "s"), relu("s")],
+        vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), relu("c")],
+    ] {
+        let mut network = load(nodes.clone());
+        for order in MemoryOrder::ALL {
+            network.set_memory_order(order).unwrap();
+            let (operators, difference) = compare(&network);
+            assert!(difference <= 1e-13, "{operators:?}, {order}: {difference:.1e}");
+        }
+    }
 }
 
 #[test]

@@ -51,6 +51,17 @@ pub(super) struct Task {
     pub outputs: Vec<Option<usize>>,
     pub frees: Vec<usize>,
     pub may_overwrite: bool,
+    /// Whether what is to be added to its output may be left to the output's only reader, which adds it on its way.
+    pub may_owe: bool,
+}
+
+impl Task {
+    pub fn operator<'a>(&'a self, steps: &'a [Step]) -> &'a Operator {
+        match &self.work {
+            Work::Node(at) => &steps[*at].operator,
+            Work::Together { operator, .. } => operator,
+        }
+    }
 }
 
 /// What a task computes.

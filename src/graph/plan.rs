@@ -8,6 +8,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use tch::{Device, Kind, Tensor};
 
+use super::lanes::Curve;
 use super::network::{Step, Task, ValueInfo, Work, wires};
 use super::operator::{AttentionPart, Operator, Torch};
 use super::ops::{Function, affine, head_attention};
@@ -42,6 +43,7 @@ pub(super) fn plain(steps: &[Step]) -> Vec<Task> {
         outputs: step.outputs.clone(),
         frees: step.frees.clone(),
         may_overwrite: step.may_overwrite,
+        may_owe: false,
     };
     steps.iter().enumerate().map(task).collect()
 }
@@ -93,13 +95,42 @@ pub(super) fn together(
             None if taken[at] => continue,
             None => (Work::Node(at), step.inputs.clone(), step.outputs.clone()),
         };
-        tasks.push(Task { work, inputs, outputs, frees: Vec::new(), may_overwrite: false });
+        tasks.push(Task { work, inputs, outputs, frees: Vec::new(), may_overwrite: false, may_owe: false });
     }
     let ends = lifetimes(tasks.iter().map(|task| task.inputs.as_slice()), &fresh, output);
     for (task, (frees, may_overwrite)) in tasks.iter_mut().zip(ends) {
         (task.frees, task.may_overwrite) = (frees, may_overwrite);
     }
+    leave_offsets(&mut tasks, steps, values, output);
     Ok(tasks)
+}
+
+/// Marks the tasks whose offsets may be added later: convolutions, whose only reader is a clip, or a sum that a clip alone
+/// reads. A pass over the values is saved, as the clip passes them anyway.
+fn leave_offsets(tasks: &mut [Task], steps: &[Step], values: &[ValueInfo], output: usize) {
+    let mut readers = vec![Vec::new(); values.len()];
+    readers[output].push(tasks.len());
+    for (at, task) in tasks.iter().enumerate() {
+        task.inputs.iter().for_each(|&id| readers[id].push(at));
+    }
+    let mut passes_on = vec![false; tasks.len()];
+    for at in (0..tasks.len()).rev() {
+        let task = &tasks[at];
+        let (Operator::Linear(op), &[Some(id)]) = (task.operator(steps), &task.outputs[..]) else { continue };
+        let same = |&input: &usize| values[input].shape == values[id].shape;
+        let adds = matches!(task.work, Work::Node(at) if steps[at].op_type == "Add")
+            && op.offset().is_none()
+            && task.inputs.iter().all(same);
+        let &[reader] = &readers[id][..] else { continue };
+        let Some(next) = tasks.get(reader) else { continue };
+        let pays = match next.operator(steps) {
+            Operator::Elementwise(op) => matches!(op.curve(), Some(Curve::Clip { .. })),
+            _ => passes_on[reader],
+        };
+        passes_on[at] = pays && adds;
+        let may_owe = pays && (adds || op.taps().is_some());
+        tasks[at].may_owe = may_owe;
+    }
 }
 
 /// Of each of a run's reads, in order: the values that nothing reads afterwards, and whether the first may be overwritten.

@@ -204,14 +204,23 @@ impl Network {
         tch::no_grad(|| {
             watch.value(0, &input)?;
             let mut values: Vec<Option<Value>> = self.values.iter().map(|_| None).collect();
+            // What is to be added to a value's primals yet.
+            let mut owed: Vec<Option<Tensor>> = self.values.iter().map(|_| None).collect();
             values[0] = Some(input);
             for task in tasks {
                 let (name, op_type, operator) = self.work(task);
                 let failed = |problem: &str| self.failed(name, op_type, &task.inputs, problem);
                 let inputs = task.inputs.iter().map(|&id| values[id].as_ref()).collect::<Option<Vec<&Value>>>();
                 let inputs = inputs.ok_or_else(|| failed("it reads a value that was freed"))?;
-                let outputs = apply(operator, task.may_overwrite, &inputs, images, 0)
-                    .map_err(|error| failed(&format!("libtorch refuses it: {}", first_line(&error))))?;
+                let refused = |error| failed(&format!("libtorch refuses it: {}", first_line(&error)));
+                let mut debt = Debt { owed: None, may_owe: task.may_owe };
+                for &id in &task.inputs {
+                    debt.grow(owed[id].take()).map_err(refused)?;
+                }
+                let outputs = apply(operator, task.may_overwrite, &inputs, images, 0, &mut debt).map_err(refused)?;
+                if let (Some(offset), Some(Some(id))) = (debt.owed, task.outputs.first()) {
+                    owed[*id] = Some(offset);
+                }
                 for &id in &task.frees {
                     values[id] = None;
                 }
@@ -232,12 +241,10 @@ impl Network {
 
     /// A task's name, operator in words, and operator.
     fn work<'a>(&'a self, task: &'a Task) -> (&'a str, &'a str, &'a Operator) {
+        let operator = task.operator(&self.steps);
         match &task.work {
-            Work::Node(at) => {
-                let step = &self.steps[*at];
-                (&step.name, &step.op_type, &step.operator)
-            }
-            Work::Together { name, op_type, operator } => (name, op_type, operator),
+            Work::Node(at) => (&self.steps[*at].name, &self.steps[*at].op_type, operator),
+            Work::Together { name, op_type, .. } => (name, op_type, operator),
         }
     }
 
@@ -252,7 +259,7 @@ impl Network {
         images: i64,
         room: i64,
     ) -> Result<Vec<Value>, GraphError> {
-        apply(&step.operator, step.may_overwrite, inputs, images, room).map_err(|error| {
+        apply(&step.operator, step.may_overwrite, inputs, images, room, &mut Debt::default()).map_err(|error| {
             let problem = format!("libtorch refuses it: {}", first_line(&error));
             self.failed(&step.name, &step.op_type, &step.inputs, &problem)
         })
@@ -301,11 +308,50 @@ impl Watch for Done<'_> {
     }
 }
 
-fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i64, room: i64) -> Torch<Vec<Value>> {
+/// What is to be added to the primals of what a step reads, and then of what it makes.
+#[derive(Default)]
+struct Debt {
+    owed: Option<Tensor>,
+    /// Whether it may be left to who reads the output.
+    may_owe: bool,
+}
+
+impl Debt {
+    fn grow(&mut self, offset: Option<Tensor>) -> Torch<()> {
+        self.owed = match (self.owed.take(), offset) {
+            (Some(a), Some(b)) => Some(a.f_add(&b)?),
+            (a, b) => a.or(b),
+        };
+        Ok(())
+    }
+
+    /// Adds to the primals what is owed, and the step's own offset.
+    fn pay(&mut self, own: Option<&Tensor>, stack: &Tensor, images: i64) -> Torch<()> {
+        for offset in self.owed.take().iter().chain(own) {
+            let _ = stack.f_narrow(0, 0, images)?.f_add_(offset)?;
+        }
+        Ok(())
+    }
+
+    /// As `pay`, or leaves it to who reads the output.
+    fn settle(&mut self, own: Option<&Tensor>, stack: &Tensor, images: i64) -> Torch<()> {
+        if self.may_owe { self.grow(own.map(Tensor::shallow_clone)) } else { self.pay(own, stack, images) }
+    }
+}
+
+/// Only steps that may owe are given anything that is owed, and clips.
+fn apply(
+    operator: &Operator,
+    may_overwrite: bool,
+    inputs: &[&Value],
+    images: i64,
+    room: i64,
+    debt: &mut Debt,
+) -> Torch<Vec<Value>> {
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
-    if let Some(stack) = in_place(operator, may_overwrite, inputs, images, tangents)? {
+    if let Some(stack) = in_place(operator, may_overwrite, inputs, images, tangents, debt)? {
         return Ok(vec![Value { stack, tangents }]);
     }
     if tangents == 0 {
@@ -320,8 +366,8 @@ fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i6
         Operator::Linear(op) => {
             let stacks = inputs.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
             let outputs = op.apply(&stacks.iter().collect::<Vec<_>>())?;
-            if let (Some(offset), Some(first)) = (op.offset(), outputs.first()) {
-                let _ = first.f_narrow(0, 0, images)?.f_add_(offset)?;
+            if let Some(first) = outputs.first() {
+                debt.settle(op.offset(), first, images)?;
             }
             Ok(outputs.into_iter().map(|stack| Value { stack, tangents }).collect())
         }
@@ -334,10 +380,14 @@ fn apply(operator: &Operator, may_overwrite: bool, inputs: &[&Value], images: i6
                 input.room(images, width)?
             };
             if let Some(curve) = op.curve()
-                && lanes::through(curve, [&stack, &input.stack], [images, tangents], None, |x| op.value(x))?
+                && lanes::through(curve, [&stack, &input.stack], [images, tangents], debt.owed.as_ref(), |x| {
+                    op.value(x)
+                })?
             {
+                debt.owed = None;
                 return Ok(vec![Value { stack, tangents: width }]);
             }
+            debt.pay(None, &input.stack, images)?;
             let x = input.primal(images)?;
             let y = op.value(&x)?;
             let slope = op.derivative(&x, &y)?;
@@ -388,6 +438,7 @@ fn in_place(
     inputs: &[&Value],
     images: i64,
     tangents: i64,
+    debt: &mut Debt,
 ) -> Torch<Option<Tensor>> {
     let Some((first, rest)) = inputs.split_first() else { return Ok(None) };
     if !may_overwrite || first.tangents != tangents {
@@ -406,9 +457,10 @@ fn in_place(
     if !op.apply_onto(&mut stack, &rest.iter().collect::<Vec<_>>())? {
         return Ok(None);
     }
-    if let Some(offset) = op.offset() {
-        let primals = stack.size()[0] / (1 + tangents);
-        let _ = stack.f_narrow(0, 0, primals)?.f_add_(offset)?;
+    if tangents == 0 {
+        debt.pay(op.offset(), &stack, images)?;
+    } else {
+        debt.settle(op.offset(), &stack, images)?;
     }
     Ok(Some(stack))
 }

@@ -40,32 +40,36 @@ inline __attribute__((always_inline)) void clip(T* to, const T* from, const T* v
   }
 }
 
-// The slopes of x g(x), where y = x g(x) is known and so g is: none of these takes more than one exponential.
+// The slopes of x g(x) with g = 1 / (1 + e^-u): g + x u' g (1 - g), where 1 - g is not taken as a difference, whose digits
+// would go.
+template <typename T>
+inline __attribute__((always_inline)) T gated(T x, T u, T du) {
+  const T e = exponential(u < 0 ? u : -u), share = 1 / (1 + e);
+  return (u < 0 ? e * share : share) + x * du * e * share * share;
+}
+
+// The slopes of a function at x, where its values are y.
 template <typename T>
 inline __attribute__((always_inline)) void slopes(T* slope, const T* x, const T* y, int64_t n, int32_t function, T factor) {
-  const T tiny = T(1e-18), half = T(0.5);
   if (function == Gelu) {
-    // Phi + x e^(-x^2 / 2) / sqrt(2 pi)
+    // Phi + x e^(-x^2 / 2) / sqrt(2 pi), where Phi is y / x, and 1 / 2 for the least x.
+    const T tiny = T(1e-18), half = T(0.5), density = T(0.39894228040143267794);
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const T g = x[i] > tiny || x[i] < -tiny ? y[i] / x[i] : half;
-      slope[i] = g + x[i] * (T(0.39894228040143267794) * exponential(-half * x[i] * x[i]));
+      const T phi = x[i] > tiny || x[i] < -tiny ? y[i] / x[i] : half;
+      slope[i] = phi + x[i] * (density * exponential(-half * x[i] * x[i]));
     }
   } else if (function == GeluTanh) {
-    // g = (1 + tanh u) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3): g + 2 x g (1 - g) u'
-    const T root = T(0.79788456080286535588), cubic = T(3 * 0.044715);
+    // (1 + tanh(u / 2)) / 2 is 1 / (1 + e^-u).
+    const T twice = T(2 * 0.79788456080286535588), cubic = T(0.044715);
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const T g = x[i] > tiny || x[i] < -tiny ? y[i] / x[i] : half;
-      slope[i] = g + 2 * g * (1 - g) * x[i] * (root + root * cubic * x[i] * x[i]);
+      const T square = cubic * x[i] * x[i];
+      slope[i] = gated(x[i], twice * x[i] * (1 + square), twice * (1 + 3 * square));
     }
   } else {
-    // g + factor y (1 - g)
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) {
-      const T g = x[i] > tiny || x[i] < -tiny ? y[i] / x[i] : half;
-      slope[i] = g + factor * y[i] * (1 - g);
-    }
+    for (int64_t i = 0; i < n; ++i) slope[i] = gated(x[i], factor * x[i], factor);
   }
 }
 

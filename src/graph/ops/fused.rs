@@ -282,7 +282,8 @@ mod tests {
     fn our_own_loops_are_the_same_in_vectors_of_all_widths() {
         // Rows and columns that fill vectors, tiles of registers and pieces for the cache, and that do not.
         for (kind, limit) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
-            for [n, m, d, e] in [[7, 9, 4, 16], [1, 1, 1, 16], [50, 70, 33, 80], [197, 197, 64, 64], [256, 256, 80, 32]] {
+            for [n, m, d, e] in [[7, 9, 4, 16], [1, 1, 1, 16], [50, 70, 33, 80], [197, 197, 64, 64], [256, 256, 80, 32]]
+            {
                 let of = |lead: &[i64], rows, columns| {
                     (random(&[lead, &[rows, columns]].concat()) / (columns as f64).sqrt()).to_kind(kind)
                 };
@@ -311,7 +312,8 @@ mod tests {
     #[test]
     fn masked_scores_and_those_that_are_no_numbers_weigh_as_in_softmax() {
         for kind in [Kind::Float, Kind::Double] {
-            let [q, k, v, dq] = [[4, 16], [6, 16], [6, 16], [4, 16]].map(|size| random(&size).unsqueeze(0).to_kind(kind));
+            let [q, k, v, dq] =
+                [[4, 16], [6, 16], [6, 16], [4, 16]].map(|size| random(&size).unsqueeze(0).to_kind(kind));
             let (c, dq) = (Tensor::zeros([1, 4, 6], (kind, Device::Cpu)), dq.unsqueeze(0));
             // Left out, hardly there, beyond all numbers, none.
             for (row, value) in [(0, f64::NEG_INFINITY), (1, -100.0), (2, f64::INFINITY), (3, f64::NAN)] {
