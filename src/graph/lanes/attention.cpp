@@ -111,7 +111,7 @@ inline __attribute__((always_inline)) void products(T* out, int64_t out_row, int
     for (int64_t piece = 0; piece < pieces; ++piece) {
       // Of the depths of all pairs, one behind the other.
       int64_t from = depth * piece / pieces, to = depth * (piece + 1) / pieces;
-      Pair<T> parts[2];
+      Pair<T> parts[2] = {};
       int of = 0;
       for (int p = 0; p < count; ++p) {
         const Pair<T>& all = pairs[p];
@@ -335,7 +335,7 @@ LOOPS(128, Registers16Of16Bytes, )
 
 // Those for the widest vectors that the processor has, of so many bytes at most.
 template <typename T>
-Loops<T> loops_of(int bytes) {
+Loops<T> loops_of([[maybe_unused]] int bytes) {
 #if defined(__x86_64__)
   const bool fma = __builtin_cpu_supports("fma");
   const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
