@@ -1,4 +1,4 @@
-// Attention over heads and its tangents, where matrices are small.
+// Attention over heads and its tangents.
 #include <cstdlib>
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -162,6 +162,14 @@ struct Attention {
   T scale;
 };
 
+// Rows of scores that are taken at once: fewer where they are long, so that they stay in the second cache.
+template <typename T, typename M>
+constexpr int64_t most_rows(int64_t wide) {
+  constexpr int64_t entries = 65536 * 4 / sizeof(T);
+  const int64_t fit = entries / wide;
+  return fit >= Wide<T, M>::rows ? Wide<T, M>::rows : fit > 6 ? fit : 6;
+}
+
 // What a thread has of its own: K' of one group, one of its tangents, of which it is, and room for scores.
 template <typename T>
 struct Room {
@@ -258,14 +266,19 @@ template <typename T, typename M>
 inline __attribute__((always_inline)) void values(const Attention<T>& a, int64_t g, int64_t begin, int64_t end, Room<T>& room) {
   constexpr int64_t W = Wide<T, M>::entries;
   const int64_t wide = Wide<T, M>::whole(a.m), rows = end - begin;
-  T* p = a.p + (g * a.n + begin) * wide;
-  const Pair<T> scores = {a.q.x + a.q.at[g] + begin * a.q.row, a.q.row, turned<T, M>(a, g, room), W, a.d * W, a.d};
-  products<T, M>(p, wide, rows, wide, &scores, 1);
-  for (int64_t i = 0; i < rows; ++i) {
-    weigh(p + i * wide, a.c ? a.c + a.c_at[g] + (begin + i) * a.c_row : nullptr, a.m, wide, a.scale);
+  const T* kt = turned<T, M>(a, g, room);
+  const int64_t high = most_rows<T, M>(wide), blocks = (rows + high - 1) / high;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t from = begin + rows * block / blocks, to = begin + rows * (block + 1) / blocks;
+    T* p = a.p + (g * a.n + from) * wide;
+    const Pair<T> scores = {a.q.x + a.q.at[g] + from * a.q.row, a.q.row, kt, W, a.d * W, a.d};
+    products<T, M>(p, wide, to - from, wide, &scores, 1);
+    for (int64_t i = from; i < to; ++i) {
+      weigh(p + (i - from) * wide, a.c ? a.c + a.c_at[g] + i * a.c_row : nullptr, a.m, wide, a.scale);
+    }
+    const Pair<T> sums = {p, wide, a.v.x + a.v.at[g], a.v.row, W, a.m};
+    products<T, M>(a.y + a.y_at[g] + from * a.y_row, a.y_row, to - from, a.e, &sums, 1);
   }
-  const Pair<T> sums = {p, wide, a.v.x + a.v.at[g], a.v.row, W, a.m};
-  products<T, M>(a.y + a.y_at[g] + begin * a.y_row, a.y_row, rows, a.e, &sums, 1);
 }
 
 // Rows `begin` to `end` of one tangent of one group: dS = dQ K' + Q dK', dP = s P (dS - sum P dS), dY = dP V + P dV.
@@ -286,7 +299,7 @@ inline __attribute__((always_inline)) void tangent(const Attention<T>& a, int64_
   if (of_scores > 0) sums[of_sums++] = {room.s, wide, a.v.x + a.v.at[g], a.v.row, W, a.m};
   if (a.v.dx) sums[of_sums++] = {p, wide, a.v.dx + a.v.dx_at[g] + t * a.v.tangent, a.v.dx_row, W, a.m};
   T* out = a.dy + a.dy_at[g] + t * a.dy_tangent + begin * a.dy_row;
-  const int64_t blocks = (rows + Wide<T, M>::rows - 1) / Wide<T, M>::rows;
+  const int64_t high = most_rows<T, M>(wide), blocks = (rows + high - 1) / high;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t from = rows * block / blocks, now = rows * (block + 1) / blocks - from;
     if (of_scores > 0) {
@@ -363,6 +376,7 @@ int attend(const Attention<T>& a, int bytes) {
   const Loops<T> loops = loops_of<T>(bytes);
   // In whole vectors of the widest, and no fewer rows than any of them takes at once.
   const int64_t wide = Wide<T, Registers32Of64Bytes>::whole(a.m), rows = Wide<T, Registers16Of32Bytes>::rows;
+  static_assert(Registers16Of32Bytes::rows >= Registers32Of64Bytes::rows && Registers16Of32Bytes::rows >= Registers16Of16Bytes::rows);
   const size_t room = (sizeof(T) * static_cast<size_t>((2 * a.d + rows) * wide) + 63) / 64 * 64;
   int failed = 0;
 #pragma omp parallel reduction(| : failed)
@@ -392,7 +406,7 @@ int attend(const Attention<T>& a, int bytes) {
 
 extern "C" {
 
-// softmax(s Q K' + c) V and its tangents for small matrices, group by group, in vectors of so many bytes at most; returns 0,
+// softmax(s Q K' + c) V and its tangents, group by group, in vectors of so many bytes at most; returns 0,
 // or 1 where memory is short.
 int aliascope_attention_f32(const Attention<float>* attention, int bytes) { return attend(*attention, bytes); }
 int aliascope_attention_f64(const Attention<double>* attention, int bytes) { return attend(*attention, bytes); }

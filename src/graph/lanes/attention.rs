@@ -1,4 +1,4 @@
-//! Attention over heads and its tangents, where matrices are small; attention.cpp has the loops.
+//! Attention over heads and its tangents; attention.cpp has the loops.
 
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -51,8 +51,8 @@ struct RawAttention<T> {
 /// The bytes of the widest vectors that the loops know.
 pub const WIDEST: i32 = 64;
 
-/// The longest rows for which an attention goes by our own loops: beyond, libtorch's products are faster.
-const LONGEST: i64 = 256;
+/// The longest rows for which an attention goes by our own loops.
+const LONGEST: i64 = 8192;
 
 /// An attention over heads, softmax(s·QKᵀ + c)·V, for Q `[…, n, d]`, K `[…, m, d]` and V `[…, m, e]`, each with its
 /// tangents, `[tangents, …]` in front, where it moves.
@@ -124,8 +124,7 @@ impl<'a> Places<'a> {
 }
 
 /// The values of an attention into `y`, `[…, n, e]`, and their tangents into `dy`, `[tangents, …, n, e]`, in vectors of
-/// `bytes` at most. False where matrices are too large, or memory does not lie as the loops need it, and then nothing is
-/// touched.
+/// `bytes` at most. False where rows are too long, or memory does not lie as the loops need it, and then nothing is touched.
 ///
 /// # Errors
 /// When memory is short.
@@ -149,11 +148,10 @@ pub fn attention(y: &Tensor, dy: &Tensor, heads: &Heads<'_>, bytes: i32) -> Torc
         && moving.iter().any(Option::is_some)
         && operands.iter().all(|(x, dx)| dx.is_none_or(|dx| dx.size()[0] == tangents && dx.size()[1..] == x.size()))
         && all[..8].iter().flatten().all(|t| has_whole_rows(t))
-        // Columns of the output in whole vectors, and what a thread needs of its own in the cache.
+        // Columns of the output in whole vectors.
         && e % 16 == 0
-        && n <= LONGEST
         && m <= LONGEST
-        && [d, m, tangents, groups].iter().all(|&n| n > 0);
+        && [n, d, m, tangents, groups].iter().all(|&n| n > 0);
     if !fits {
         return Ok(false);
     }
