@@ -231,7 +231,7 @@ fn biases_of_convolutions_may_be_added_by_clips() {
     for nodes in [
         vec![conv("x", "k", "c"), relu("c")],
         vec![conv("x", "k", "c"), node("Clip", &["c", "half", "two"], &["y"])],
-        // Sums pass on what both lack.
+        // Sums stand between.
         [two(), vec![add("c", "d", "s"), relu("s")]].concat(),
         [two(), vec![add("x", "c", "s"), add("d", "s", "t"), relu("t")]].concat(),
         [two(), vec![add("c", "x", "s"), add("s", "one", "t"), add("t", "d", "u"), relu("u")]].concat(),

@@ -51,7 +51,7 @@ pub(super) struct Task {
     pub outputs: Vec<Option<usize>>,
     pub frees: Vec<usize>,
     pub may_overwrite: bool,
-    /// Whether what is to be added to its output may be left to the output's only reader, which adds it on its way.
+    /// Whether what is to be added to its output may be left to the output's only reader, a clip, which adds it on its way.
     pub may_owe: bool,
 }
 

@@ -101,35 +101,25 @@ pub(super) fn together(
     for (task, (frees, may_overwrite)) in tasks.iter_mut().zip(ends) {
         (task.frees, task.may_overwrite) = (frees, may_overwrite);
     }
-    leave_offsets(&mut tasks, steps, values, output);
+    leave_offsets(&mut tasks, steps, values.len(), output);
     Ok(tasks)
 }
 
-/// Marks the tasks whose offsets may be added later: convolutions, whose only reader is a clip, or a sum that a clip alone
-/// reads. A pass over the values is saved, as the clip passes them anyway.
-fn leave_offsets(tasks: &mut [Task], steps: &[Step], values: &[ValueInfo], output: usize) {
-    let mut readers = vec![Vec::new(); values.len()];
-    readers[output].push(tasks.len());
-    for (at, task) in tasks.iter().enumerate() {
-        task.inputs.iter().for_each(|&id| readers[id].push(at));
-    }
-    let mut passes_on = vec![false; tasks.len()];
-    for at in (0..tasks.len()).rev() {
-        let task = &tasks[at];
-        let (Operator::Linear(op), &[Some(id)]) = (task.operator(steps), &task.outputs[..]) else { continue };
-        let same = |&input: &usize| values[input].shape == values[id].shape;
-        let adds = matches!(task.work, Work::Node(at) if steps[at].op_type == "Add")
-            && op.offset().is_none()
-            && task.inputs.iter().all(same);
-        let &[reader] = &readers[id][..] else { continue };
-        let Some(next) = tasks.get(reader) else { continue };
-        let pays = match next.operator(steps) {
+/// Marks the convolutions whose offsets may be added later: those whose only reader is a clip. A pass over the values is
+/// saved, as the clip passes them anyway, and the sums are the same to the last bit; behind a sum of two they would not be.
+fn leave_offsets(tasks: &mut [Task], steps: &[Step], values: usize, output: usize) {
+    let mut readers = vec![Vec::new(); values];
+    readers[output].push(None);
+    for task in &*tasks {
+        let clips = match task.operator(steps) {
             Operator::Elementwise(op) => matches!(op.curve(), Some(Curve::Clip { .. })),
-            _ => passes_on[reader],
+            _ => false,
         };
-        passes_on[at] = pays && adds;
-        let may_owe = pays && (adds || op.taps().is_some());
-        tasks[at].may_owe = may_owe;
+        task.inputs.iter().for_each(|&id| readers[id].push(Some(clips)));
+    }
+    for task in tasks {
+        let convolves = matches!(task.operator(steps), Operator::Linear(op) if op.taps().is_some());
+        task.may_owe = matches!(task.outputs[..], [Some(id)] if convolves && readers[id] == [Some(true)]);
     }
 }
 

@@ -213,13 +213,13 @@ impl Network {
                 let inputs = task.inputs.iter().map(|&id| values[id].as_ref()).collect::<Option<Vec<&Value>>>();
                 let inputs = inputs.ok_or_else(|| failed("it reads a value that was freed"))?;
                 let refused = |error| failed(&format!("libtorch refuses it: {}", first_line(&error)));
-                let mut debt = Debt { owed: None, may_owe: task.may_owe };
-                for &id in &task.inputs {
-                    debt.grow(owed[id].take()).map_err(refused)?;
-                }
+                let mut debt = Debt { may_owe: task.may_owe, owed: None };
+                debt.owed = task.inputs.first().and_then(|&id| owed[id].take());
                 let outputs = apply(operator, task.may_overwrite, &inputs, images, 0, &mut debt).map_err(refused)?;
-                if let (Some(offset), Some(Some(id))) = (debt.owed, task.outputs.first()) {
-                    owed[*id] = Some(offset);
+                match (debt.owed, &task.outputs[..]) {
+                    (None, _) => {}
+                    (offset, &[Some(id)]) if task.may_owe => owed[id] = offset,
+                    _ => return Err(failed("it was left an offset that it does not add")),
                 }
                 for &id in &task.frees {
                     values[id] = None;
@@ -308,38 +308,15 @@ impl Watch for Done<'_> {
     }
 }
 
-/// What is to be added to the primals of what a step reads, and then of what it makes.
+/// What is to be added to the primals of a step's first input yet, and then to those of its output.
 #[derive(Default)]
 struct Debt {
-    owed: Option<Tensor>,
-    /// Whether it may be left to who reads the output.
+    /// Whether the step may leave its own offset to who reads the output.
     may_owe: bool,
+    owed: Option<Tensor>,
 }
 
-impl Debt {
-    fn grow(&mut self, offset: Option<Tensor>) -> Torch<()> {
-        self.owed = match (self.owed.take(), offset) {
-            (Some(a), Some(b)) => Some(a.f_add(&b)?),
-            (a, b) => a.or(b),
-        };
-        Ok(())
-    }
-
-    /// Adds to the primals what is owed, and the step's own offset.
-    fn pay(&mut self, own: Option<&Tensor>, stack: &Tensor, images: i64) -> Torch<()> {
-        for offset in self.owed.take().iter().chain(own) {
-            let _ = stack.f_narrow(0, 0, images)?.f_add_(offset)?;
-        }
-        Ok(())
-    }
-
-    /// As `pay`, or leaves it to who reads the output.
-    fn settle(&mut self, own: Option<&Tensor>, stack: &Tensor, images: i64) -> Torch<()> {
-        if self.may_owe { self.grow(own.map(Tensor::shallow_clone)) } else { self.pay(own, stack, images) }
-    }
-}
-
-/// Only steps that may owe are given anything that is owed, and clips.
+/// Clips pay what is owed; nothing else is owed anything.
 fn apply(
     operator: &Operator,
     may_overwrite: bool,
@@ -351,7 +328,7 @@ fn apply(
     let tangents = inputs.iter().map(|value| value.tangents).max().unwrap_or(0);
     let still = |outputs: Vec<Tensor>| outputs.into_iter().map(|stack| Value { stack, tangents: 0 }).collect();
     let primals = || inputs.iter().map(|value| value.primal(images)).collect::<Torch<Vec<_>>>();
-    if let Some(stack) = in_place(operator, may_overwrite, inputs, images, tangents, debt)? {
+    if let Some(stack) = in_place(operator, may_overwrite, inputs, images, tangents)? {
         return Ok(vec![Value { stack, tangents }]);
     }
     if tangents == 0 {
@@ -366,8 +343,10 @@ fn apply(
         Operator::Linear(op) => {
             let stacks = inputs.iter().map(|value| value.widened(images, tangents)).collect::<Torch<Vec<_>>>()?;
             let outputs = op.apply(&stacks.iter().collect::<Vec<_>>())?;
-            if let Some(first) = outputs.first() {
-                debt.settle(op.offset(), first, images)?;
+            match (op.offset(), outputs.first()) {
+                (Some(offset), _) if debt.may_owe => debt.owed = Some(offset.shallow_clone()),
+                (Some(offset), Some(first)) => drop(first.f_narrow(0, 0, images)?.f_add_(offset)?),
+                _ => {}
             }
             Ok(outputs.into_iter().map(|stack| Value { stack, tangents }).collect())
         }
@@ -387,8 +366,10 @@ fn apply(
                 debt.owed = None;
                 return Ok(vec![Value { stack, tangents: width }]);
             }
-            debt.pay(None, &input.stack, images)?;
-            let x = input.primal(images)?;
+            let mut x = input.primal(images)?;
+            if let Some(offset) = debt.owed.take() {
+                let _ = x.f_add_(&offset)?;
+            }
             let y = op.value(&x)?;
             let slope = op.derivative(&x, &y)?;
             let output = Value { stack, tangents: width };
@@ -438,7 +419,6 @@ fn in_place(
     inputs: &[&Value],
     images: i64,
     tangents: i64,
-    debt: &mut Debt,
 ) -> Torch<Option<Tensor>> {
     let Some((first, rest)) = inputs.split_first() else { return Ok(None) };
     if !may_overwrite || first.tangents != tangents {
@@ -457,10 +437,8 @@ fn in_place(
     if !op.apply_onto(&mut stack, &rest.iter().collect::<Vec<_>>())? {
         return Ok(None);
     }
-    if tangents == 0 {
-        debt.pay(op.offset(), &stack, images)?;
-    } else {
-        debt.settle(op.offset(), &stack, images)?;
+    if let Some(offset) = op.offset() {
+        let _ = stack.f_narrow(0, 0, images)?.f_add_(offset)?;
     }
     Ok(Some(stack))
 }
