@@ -159,7 +159,7 @@ struct Attention {
   int64_t dy_row, dy_tangent;
   const int64_t* dy_at;
   int64_t groups, tangents, n, m, d, e;
-  T scale;
+  double scale;
 };
 
 // Rows of scores that are taken at once: fewer where they are long, so that they stay in the second cache.
@@ -267,6 +267,7 @@ inline __attribute__((always_inline)) void values(const Attention<T>& a, int64_t
   constexpr int64_t W = Wide<T, M>::entries;
   const int64_t wide = Wide<T, M>::whole(a.m), rows = end - begin;
   const T* kt = turned<T, M>(a, g, room);
+  const T scale = static_cast<T>(a.scale);
   const int64_t high = most_rows<T, M>(wide), blocks = (rows + high - 1) / high;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t from = begin + rows * block / blocks, to = begin + rows * (block + 1) / blocks;
@@ -274,7 +275,7 @@ inline __attribute__((always_inline)) void values(const Attention<T>& a, int64_t
     const Pair<T> scores = {a.q.x + a.q.at[g] + from * a.q.row, a.q.row, kt, W, a.d * W, a.d};
     products<T, M>(p, wide, to - from, wide, &scores, 1);
     for (int64_t i = from; i < to; ++i) {
-      weigh(p + (i - from) * wide, a.c ? a.c + a.c_at[g] + i * a.c_row : nullptr, a.m, wide, a.scale);
+      weigh(p + (i - from) * wide, a.c ? a.c + a.c_at[g] + i * a.c_row : nullptr, a.m, wide, scale);
     }
     const Pair<T> sums = {p, wide, a.v.x + a.v.at[g], a.v.row, W, a.m};
     products<T, M>(a.y + a.y_at[g] + from * a.y_row, a.y_row, to - from, a.e, &sums, 1);
@@ -287,6 +288,7 @@ inline __attribute__((always_inline)) void tangent(const Attention<T>& a, int64_
   constexpr int64_t W = Wide<T, M>::entries;
   const int64_t wide = Wide<T, M>::whole(a.m), rows = end - begin;
   const T* p = a.p + (g * a.n + begin) * wide;
+  const T scale = static_cast<T>(a.scale);
   Pair<T> scores[2], sums[2];
   int of_scores = 0, of_sums = 0;
   if (a.q.dx) {
@@ -310,7 +312,7 @@ inline __attribute__((always_inline)) void tangent(const Attention<T>& a, int64_
 #pragma omp simd reduction(+ : mean)
         for (int64_t j = 0; j < wide; ++j) mean += w[j] * ds[j];
 #pragma omp simd
-        for (int64_t j = 0; j < wide; ++j) ds[j] = a.scale * w[j] * (ds[j] - mean);
+        for (int64_t j = 0; j < wide; ++j) ds[j] = scale * w[j] * (ds[j] - mean);
       }
     }
     products<T, M>(out + from * a.dy_row, a.dy_row, now, a.e, sums, of_sums);

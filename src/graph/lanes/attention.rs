@@ -6,8 +6,8 @@ use super::can_loop_over;
 use crate::graph::operator::Torch;
 
 unsafe extern "C" {
-    fn aliascope_attention_f32(attention: *const RawAttention<f32>, bytes: i32) -> i32;
-    fn aliascope_attention_f64(attention: *const RawAttention<f64>, bytes: i32) -> i32;
+    fn aliascope_attention_f32(attention: *const RawAttention, bytes: i32) -> i32;
+    fn aliascope_attention_f64(attention: *const RawAttention, bytes: i32) -> i32;
 }
 
 /// As attention.cpp has it.
@@ -24,7 +24,7 @@ struct RawOperand {
 
 /// As attention.cpp has it.
 #[repr(C)]
-struct RawAttention<T> {
+struct RawAttention {
     q: RawOperand,
     k: RawOperand,
     v: RawOperand,
@@ -45,7 +45,7 @@ struct RawAttention<T> {
     m: i64,
     d: i64,
     e: i64,
-    scale: T,
+    scale: f64,
 }
 
 /// The bytes of the widest vectors that the loops know.
@@ -133,8 +133,9 @@ pub fn attention(y: &Tensor, dy: &Tensor, heads: &Heads<'_>, bytes: i32) -> Torc
     let [(q, dq), (k, dk), (v, dv)] = operands;
     let kind = q.kind();
     let moving = [dq, dk, dv];
-    let all = [Some(q), Some(k), Some(v), Some(y), Some(dy), dq, dk, dv, heads.offset];
-    if !all.iter().flatten().all(|t| t.kind() == kind && can_loop_over(t)) || q.dim() < 3 || y.dim() != q.dim() {
+    let stacks = [Some(q), Some(k), Some(v), Some(y), Some(dy), dq, dk, dv];
+    let known = |t: &Tensor| t.kind() == kind && can_loop_over(t);
+    if !stacks.iter().flatten().all(|t| known(t) && t.dim() >= 3) || !heads.offset.is_none_or(known) {
         return Ok(false);
     }
     let ([n, d], [m, e], tangents) = (matrix(q), matrix(v), dy.size()[0]);
@@ -147,7 +148,7 @@ pub fn attention(y: &Tensor, dy: &Tensor, heads: &Heads<'_>, bytes: i32) -> Torc
         && dy.size()[1..] == y.size()
         && moving.iter().any(Option::is_some)
         && operands.iter().all(|(x, dx)| dx.is_none_or(|dx| dx.size()[0] == tangents && dx.size()[1..] == x.size()))
-        && all[..8].iter().flatten().all(|t| has_whole_rows(t))
+        && stacks.iter().flatten().all(|t| has_whole_rows(t))
         // Columns of the output in whole vectors.
         && e % 16 == 0
         && m <= LONGEST
@@ -164,39 +165,32 @@ pub fn attention(y: &Tensor, dy: &Tensor, heads: &Heads<'_>, bytes: i32) -> Torc
     let (y_at, dy_at) = (matrices(y), matrices(&dy.f_select(0, 0)?));
     let vector = i64::from(WIDEST) / if kind == Kind::Double { 8 } else { 4 };
     let p = Tensor::f_empty([groups, n, (m + vector - 1) / vector * vector], (kind, Device::Cpu))?;
-    macro_rules! run {
-        ($run:ident, $scale:expr) => {{
-            let raw = RawAttention {
-                q: q.raw(),
-                k: k.raw(),
-                v: v.raw(),
-                c: offset.as_ref().map_or(std::ptr::null(), |c| c.data_ptr().cast_const()),
-                c_row: offset.as_ref().map_or(0, row),
-                c_at: c_at.as_ptr(),
-                p: p.data_ptr(),
-                y: y.data_ptr(),
-                y_row: row(y),
-                y_at: y_at.as_ptr(),
-                dy: dy.data_ptr(),
-                dy_row: row(dy),
-                dy_tangent: dy.stride()[0],
-                dy_at: dy_at.as_ptr(),
-                groups,
-                tangents,
-                n,
-                m,
-                d,
-                e,
-                scale: $scale,
-            };
-            // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one
-            // entry per group, and outlive the call; rows lie side by side; `y`, `dy` and `p` are memory of their own.
-            unsafe { $run(&raw const raw, bytes) }
-        }};
-    }
-    let failed = match kind {
-        Kind::Double => run!(aliascope_attention_f64, heads.scale),
-        _ => run!(aliascope_attention_f32, heads.scale as f32),
+    let raw = RawAttention {
+        q: q.raw(),
+        k: k.raw(),
+        v: v.raw(),
+        c: offset.as_ref().map_or(std::ptr::null(), |c| c.data_ptr().cast_const()),
+        c_row: offset.as_ref().map_or(0, row),
+        c_at: c_at.as_ptr(),
+        p: p.data_ptr(),
+        y: y.data_ptr(),
+        y_row: row(y),
+        y_at: y_at.as_ptr(),
+        dy: dy.data_ptr(),
+        dy_row: row(dy),
+        dy_tangent: dy.stride()[0],
+        dy_at: dy_at.as_ptr(),
+        groups,
+        tangents,
+        n,
+        m,
+        d,
+        e,
+        scale: heads.scale,
     };
+    let run = if kind == Kind::Double { aliascope_attention_f64 } else { aliascope_attention_f32 };
+    // SAFETY: all tensors are of this kind and on the CPU; sizes fit each other; the lists of places have one entry per
+    // group, and outlive the call; rows lie side by side; `y`, `dy` and `p` are memory of their own.
+    let failed = unsafe { run(&raw const raw, bytes) };
     if failed == 0 { Ok(true) } else { Err(TchError::Torch("no memory for an attention".to_owned())) }
 }

@@ -38,14 +38,25 @@ EVERY_WIDTH void row_of(double* out, const double* dx, const double* x, double m
   row(out, dx, x, mean, inverse, scale, n);
 }
 
+// The tangents of the layer norm of rows, with each row's mean and 1/sigma.
 template <typename T>
-void rows_of(T* out, const T* dx, const T* x, const T* mean, const T* inverse, const T* scale, int64_t tangents, int64_t rows, int64_t n) {
+struct Norm {
+  T* out;                   // [tangents, rows, n]
+  const T* dx;              // likewise
+  const T* x;               // [rows, n]
+  const T *mean, *inverse;  // [rows]
+  const T* scale;           // [n], or null
+  int64_t tangents, rows, n;
+};
+
+template <typename T>
+void rows_of(const Norm<T>& norm) {
   // All tangents of a row while its values are near.
-#pragma omp parallel for if (tangents * rows * n > 32768)
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t t = 0; t < tangents; ++t) {
-      const int64_t at = (t * rows + r) * n;
-      row_of(out + at, dx + at, x + r * n, mean[r], inverse[r], scale, n);
+#pragma omp parallel for if (norm.tangents * norm.rows * norm.n > 32768)
+  for (int64_t r = 0; r < norm.rows; ++r) {
+    for (int64_t t = 0; t < norm.tangents; ++t) {
+      const int64_t at = (t * norm.rows + r) * norm.n;
+      row_of(norm.out + at, norm.dx + at, norm.x + r * norm.n, norm.mean[r], norm.inverse[r], norm.scale, norm.n);
     }
   }
 }
@@ -127,12 +138,6 @@ extern "C" {
 int aliascope_move_f32(const Moved<float>* moved) { return move_all(*moved); }
 int aliascope_move_f64(const Moved<double>* moved) { return move_all(*moved); }
 
-// Tangents [tangents, rows, n] of the layer norm of x [rows, n] with its rows' mean and 1/sigma; scale [n] may be null.
-void aliascope_layer_norm_tangent_f32(float* out, const float* dx, const float* x, const float* mean, const float* inverse, const float* scale, int64_t tangents, int64_t rows, int64_t n) {
-  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
-}
-
-void aliascope_layer_norm_tangent_f64(double* out, const double* dx, const double* x, const double* mean, const double* inverse, const double* scale, int64_t tangents, int64_t rows, int64_t n) {
-  rows_of(out, dx, x, mean, inverse, scale, tangents, rows, n);
-}
+void aliascope_layer_norm_tangent_f32(const Norm<float>* norm) { rows_of(*norm); }
+void aliascope_layer_norm_tangent_f64(const Norm<double>* norm) { rows_of(*norm); }
 }

@@ -14,28 +14,8 @@ pub use attention::{Heads, WIDEST, attention};
 pub use pointwise::{Curve, through};
 
 unsafe extern "C" {
-    fn aliascope_layer_norm_tangent_f32(
-        out: *mut c_void,
-        dx: *const c_void,
-        x: *const c_void,
-        mean: *const c_void,
-        inverse: *const c_void,
-        scale: *const c_void,
-        tangents: i64,
-        rows: i64,
-        n: i64,
-    );
-    fn aliascope_layer_norm_tangent_f64(
-        out: *mut c_void,
-        dx: *const c_void,
-        x: *const c_void,
-        mean: *const c_void,
-        inverse: *const c_void,
-        scale: *const c_void,
-        tangents: i64,
-        rows: i64,
-        n: i64,
-    );
+    fn aliascope_layer_norm_tangent_f32(norm: *const RawNorm);
+    fn aliascope_layer_norm_tangent_f64(norm: *const RawNorm);
     fn aliascope_move_f32(moved: *const RawMoved) -> i32;
     fn aliascope_move_f64(moved: *const RawMoved) -> i32;
 }
@@ -54,6 +34,20 @@ struct RawMoved {
     terms: i64,
     field: *const i32,
     factor: *const i32,
+}
+
+/// As loops.cpp has it.
+#[repr(C)]
+struct RawNorm {
+    out: *mut c_void,
+    dx: *const c_void,
+    x: *const c_void,
+    mean: *const c_void,
+    inverse: *const c_void,
+    scale: *const c_void,
+    tangents: i64,
+    rows: i64,
+    n: i64,
 }
 
 /// Whether the loops can run on tensors like this one.
@@ -176,21 +170,19 @@ pub fn layer_norm_tangent(
         Kind::Double if fits => aliascope_layer_norm_tangent_f64,
         _ => return Err(TchError::Torch("the tangent of layer norm was given sizes that do not fit".to_owned())),
     };
-    let scale = scale.map_or(std::ptr::null(), |scale| scale.data_ptr().cast_const());
+    let raw = RawNorm {
+        out: out.data_ptr(),
+        dx: dx.data_ptr().cast_const(),
+        x: x.data_ptr().cast_const(),
+        mean: mean.data_ptr().cast_const(),
+        inverse: inverse.data_ptr().cast_const(),
+        scale: scale.map_or(std::ptr::null(), |scale| scale.data_ptr().cast_const()),
+        tangents,
+        rows,
+        n,
+    };
     // SAFETY: all tensors are of this kind, on the CPU, in one piece, and have as many entries as the loop touches;
     // `out` is no input's memory, as its caller has just allocated it.
-    unsafe {
-        run(
-            out.data_ptr(),
-            dx.data_ptr().cast_const(),
-            x.data_ptr().cast_const(),
-            mean.data_ptr().cast_const(),
-            inverse.data_ptr().cast_const(),
-            scale,
-            tangents,
-            rows,
-            n,
-        );
-    }
+    unsafe { run(&raw const raw) };
     Ok(())
 }
