@@ -13,8 +13,10 @@ measured on it says whether two programs compute the same, and nothing about vis
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ import torch
 from torch import nn
 
 OPSET = 17
+DYNAMO_OPSET = 20
 METADATA_KEY = "aliascope.preprocessing"
 SCALE_NAMES = ("gamma", "alpha", "scale", "skipinit", "gain", "temperature")
 
@@ -76,23 +79,99 @@ def _torchvision_network(name: str, pretrained: bool, arguments: dict[str, Any])
     return model.eval()
 
 
+def own(spec: str) -> nn.Module:
+    """What the function of `FILE.py:FUNCTION` returns, called without arguments."""
+    file, _, function = spec.rpartition(":")
+    path = Path(file).resolve()
+    module_spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(module_spec)
+    sys.path.insert(0, str(path.parent))  # it may import its neighbours
+    sys.modules[path.stem] = module
+    module_spec.loader.exec_module(module)
+    make = getattr(module, function, None)
+    if not callable(make):
+        raise NetworkError(f"{file} has no function {function}")
+    model = make()
+    if not isinstance(model, nn.Module):
+        raise NetworkError(f"{function} returns a {type(model).__name__}, not a torch.nn.Module")
+    return model.eval()
+
+
+# Under which key training programs keep the state dict, beside optimisers and counters.
+STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
+
+
+def load_checkpoint(model: nn.Module, path: Path) -> list[str]:
+    """Puts a file's weights into the model, each of them and nothing else; gives what is worth saying.
+
+    The file may run no code: it is read with `weights_only`.
+    """
+    notes = []
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+    else:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # what a damaged file makes of its reader is anything
+            raise NetworkError(
+                f"{path} cannot be read as weights alone, as it holds code or is damaged; save model.state_dict() of it"
+            ) from error
+    keys = [key for key in STATE_KEYS if isinstance(state, dict) and isinstance(state.get(key), dict)]
+    if keys:
+        state = state[keys[0]]
+        notes.append(f"{path}: the weights under its key '{keys[0]}' are taken.")
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise NetworkError(f"{path} is no state dict, that is, tensors by name; save model.state_dict()")
+    for prefix in ("module.", "_orig_mod."):  # of DataParallel and torch.compile
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+            notes.append(f"{path}: '{prefix}' in front of every name is left out.")
+    expected = model.state_dict()
+    problems = []
+    for problem, names in (
+        ("lacks", [name for name in expected if name not in state]),
+        ("has beside the network's", [name for name in state if name not in expected]),
+        ("has in another shape", [n for n in expected if n in state and expected[n].shape != state[n].shape]),
+    ):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            shape = ""
+            if problem == "has in another shape":
+                theirs, ours = list(state[names[0]].shape), list(expected[names[0]].shape)
+                shape = f" (the first is {theirs}, the network's {ours})"
+            problems.append(f"{problem} {', '.join(names[:3])}{more}{shape}")
+    if problems:
+        raise NetworkError(f"the checkpoint does not fit: it {'; it '.join(problems)}; pass --classes where a classifier differs")
+    model.load_state_dict(state)
+    return notes
+
+
 def input_size(model: nn.Module) -> int:
     """The rows and columns that the network was made for."""
     transforms = getattr(model, "preprocessing_of_weights", None)
     if transforms is not None:
         return int(transforms.crop_size[0])
+    if not getattr(model, "pretrained_cfg", None):
+        raise NetworkError("the size of its input is not known; pass --size")
     patch_embed = getattr(model, "patch_embed", None)
     size = getattr(patch_embed, "img_size", None) or model.pretrained_cfg["input_size"][-2:]
     return int(size[0])
 
 
-def preprocessing(model: nn.Module) -> dict[str, Any]:
-    """What `aliascope` reads out of the file: how a photo becomes the input that the weights were trained with."""
+def preprocessing(model: nn.Module) -> dict[str, Any] | None:
+    """What `aliascope` reads out of the file: how a photo becomes the input that the weights were trained with.
+
+    Nothing where the network does not say so.
+    """
     transforms = getattr(model, "preprocessing_of_weights", None)
     if transforms is not None:
         mean, std = list(transforms.mean), list(transforms.std)
         crop = transforms.crop_size[0] / transforms.resize_size[0]
         interpolation = transforms.interpolation.value
+    elif not getattr(model, "pretrained_cfg", None):
+        return None
     else:
         config = model.pretrained_cfg
         mean, std = list(config["mean"]), list(config["std"])
@@ -211,30 +290,40 @@ def all_in_double() -> Iterator[None]:
 # --- Writing ----------------------------------------------------------------------------------------------------------
 
 
-def to_onnx(model: nn.Module, size: int, preprocess: dict[str, Any] | None, opset: int = OPSET) -> onnx.ModelProto:
+def to_onnx(
+    model: nn.Module,
+    size: int,
+    preprocess: dict[str, Any] | None,
+    opset: int | None = None,
+    exporter: str = "torchscript",
+    channels: int = 3,
+) -> onnx.ModelProto:
     """The network as ONNX for one image of `size` × `size`, in its own precision, checked by ONNX's checker.
 
-    The exporter that traces is taken, because its node names hold the module paths by which layers are grouped.
+    `exporter` is `torchscript`, which traces and writes module paths into node names, or `dynamo`, PyTorch's newer
+    one, which writes them into each node's metadata.
     """
-    parameter = next(model.parameters())
-    x = torch.zeros(1, 3, size, size, dtype=parameter.dtype)
+    dynamo = exporter == "dynamo"
+    parameter = next(model.parameters(), torch.zeros(()))
+    x = torch.zeros(1, channels, size, size, dtype=parameter.dtype)
     buffer = io.BytesIO()
     precision = no_single() if parameter.dtype == torch.float64 else contextlib.nullcontext()
+    names = {"input_names": ["input"], "output_names": ["logits"]}
     with warnings.catch_warnings(), precision:
         warnings.simplefilter("ignore")  # it warns of being replaced, and of shapes that a trace fixes: so they should
-        torch.onnx.export(
-            model,
-            (x,),
-            buffer,
-            input_names=["input"],
-            output_names=["logits"],
-            opset_version=opset,
-            do_constant_folding=True,
-            dynamo=False,
-        )
-    exported = onnx.load_from_string(buffer.getvalue())
+        if dynamo:
+            with contextlib.redirect_stdout(io.StringIO()):  # it reports progress
+                program = torch.onnx.export(
+                    model, (x,), opset_version=opset or DYNAMO_OPSET, dynamo=True, external_data=False, **names
+                )
+            exported = program.model_proto
+        else:
+            torch.onnx.export(
+                model, (x,), buffer, opset_version=opset or OPSET, do_constant_folding=True, dynamo=False, **names
+            )
+            exported = onnx.load_from_string(buffer.getvalue())
     if preprocess is not None:
-        onnx.helper.set_model_props(exported, {METADATA_KEY: json.dumps(preprocess)})
+        exported.metadata_props.add(key=METADATA_KEY, value=json.dumps(preprocess))
     onnx.checker.check_model(exported)
     return exported
 
