@@ -354,7 +354,7 @@ fn onnx_forms_compute_the_same() {
                 output: vec![model::floats("y", &[])],
                 ..Default::default()
             };
-            let options = LoadOptions { kind: Element::Double, device: Device::Cpu, input_shape: None };
+            let options = LoadOptions { kind: Element::Double, ..Default::default() };
             let network = Network::from_file(&model::model(graph, 17), &options)
                 .unwrap_or_else(|error| panic!("{name} {padding}: {error}"));
             let x = noise([1, 4, 18, 20], 9);

@@ -80,6 +80,8 @@ fn report(list: Vec<LayerResults>) -> LayersReport {
         images: 15,
         image_names: vec!["photos/chelsea.png".to_owned()],
         preprocess: "imagenet".to_owned(),
+        measured: "y".to_owned(),
+        measured_by: "first-output".to_owned(),
         output: "softmax".to_owned(),
         output_action: "none".to_owned(),
         boundary: "reflect".to_owned(),

@@ -20,7 +20,7 @@ use aliascope::symmetry::{Combination, Generator};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 const SIDE: usize = 16;
 const CHANNELS: usize = 2;
@@ -87,7 +87,7 @@ fn network(last: bool) -> Network {
         output: vec![model::floats("y", &[])],
         ..Default::default()
     };
-    let options = LoadOptions { kind: Kind::Double, device: Device::Cpu, input_shape: None };
+    let options = LoadOptions { kind: Kind::Double, ..Default::default() };
     Network::from_file(&model::model(graph, 17), &options).unwrap()
 }
 

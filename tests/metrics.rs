@@ -15,7 +15,7 @@ use aliascope::measure::transport::{lanczos_weights, rotate, rotation_band, shif
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 fn random(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -213,7 +213,7 @@ fn torus_shifts_are_fourier_sums() {
 }
 
 fn network(graph: GraphProto) -> Network {
-    let options = LoadOptions { kind: Kind::Double, device: Device::Cpu, input_shape: None };
+    let options = LoadOptions { kind: Kind::Double, ..Default::default() };
     Network::from_file(&model::model(graph, 17), &options).unwrap()
 }
 

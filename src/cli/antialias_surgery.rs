@@ -429,8 +429,12 @@ fn save(
     let written = patient.operate(chosen, Form::Onnx)?;
     let bytes = written.file.to_bytes()?;
     let again = OnnxFile::from_bytes(&bytes, &file.path)?;
-    let options =
-        LoadOptions { input_shape: Some(after.input().shape.clone()), kind: after.kind(), device: after.device() };
+    let options = LoadOptions {
+        input_shape: Some(after.input().shape.clone()),
+        kind: after.kind(),
+        device: after.device(),
+        target: after.target().clone(),
+    };
     let again = Network::from_file(&again, &options)?;
     let x = after.place(x)?;
     let (wanted, got) = (after.forward(&x)?.f_to_kind(Kind::Double)?, again.forward(&x)?.f_to_kind(Kind::Double)?);

@@ -118,10 +118,12 @@ mod torch {
             let message = error.to_string();
             match error {
                 GraphError::File(error) => error.into(),
-                GraphError::Operator { .. } | GraphError::Unsupported { .. } => Self::new(Status::Unsupported, message),
+                GraphError::Operator { .. } | GraphError::Unsupported { .. } | GraphError::LocallyConstant { .. } => {
+                    Self::new(Status::Unsupported, message)
+                }
                 GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
                 GraphError::Torch(error) => error.into(),
-                GraphError::InputShape { .. } => Self::new(Status::Usage, message),
+                GraphError::InputShape { .. } | GraphError::Target { .. } => Self::new(Status::Usage, message),
                 GraphError::Node { .. } | GraphError::Graph { .. } | GraphError::DynamicInput { .. } => {
                     Self::new(Status::Model, message)
                 }

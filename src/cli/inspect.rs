@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use tch::{Device, Kind};
 
 use crate::graph::{LoadOptions, Network};
 use crate::measure::inspect::inspect;
@@ -31,7 +30,7 @@ pub struct InspectArgs {
 /// Runs the subcommand.
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
-    let options = LoadOptions { input_shape: args.input_shape.clone(), kind: Kind::Float, device: Device::Cpu };
+    let options = LoadOptions { input_shape: args.input_shape.clone(), ..LoadOptions::default() };
     let network = Network::load(&args.model, &options)?;
     let inspection = inspect(&network, &args.model.display().to_string());
     if !matches!(json, Some(Sink::Standard)) {

@@ -198,6 +198,8 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         images: names.len(),
         image_names: names,
         preprocess: opened.preprocess.clone(),
+        measured: network.output().name.clone(),
+        measured_by: network.target().chosen_by().to_owned(),
         output: first.output().name().to_owned(),
         output_action: first.output_action().name().to_owned(),
         boundary: args.measuring.boundary.to_string(),

@@ -153,6 +153,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         images: names.len(),
         image_names: names,
         preprocess: opened.preprocess.clone(),
+        measured: network.output().name.clone(),
+        measured_by: network.target().chosen_by().to_owned(),
         output: meter.output().name().to_owned(),
         output_action: meter.output_action().name().to_owned(),
         output_shape: network.output().shape.clone(),

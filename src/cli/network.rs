@@ -14,7 +14,7 @@ use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::script::is_archive;
-use crate::graph::{GraphError, LoadOptions, Network};
+use crate::graph::{GraphError, LoadOptions, Network, Target};
 use crate::input::{Frame, METADATA_KEY, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
@@ -29,6 +29,13 @@ pub(super) struct NetworkArgs {
     /// The input's shape where the model leaves it open, such as 1,3,224,224.
     #[arg(long, value_name = "N,C,H,W", value_delimiter = ',')]
     input_shape: Option<Vec<i64>>,
+    /// Measure at an inner value: the name of a node, for its first output, or of a value; the end of a name that is the
+    /// only one will do.
+    #[arg(long, value_name = "NODE", conflicts_with = "output_name")]
+    at: Option<String>,
+    /// Measure this output, of a model with several [default: the first].
+    #[arg(long, value_name = "NAME")]
+    output_name: Option<String>,
     /// The precision of the run.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
@@ -134,7 +141,8 @@ impl NetworkArgs {
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
-        let mut network = load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device })?;
+        let mut network =
+            load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device, target: self.target() })?;
         network.check_output()?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
@@ -167,6 +175,15 @@ impl NetworkArgs {
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
         Ok(Opened { network, source, preprocess, memory, preprocessing })
+    }
+
+    /// Which value is measured.
+    fn target(&self) -> Target {
+        match (&self.at, &self.output_name) {
+            (Some(name), _) => Target::At(name.clone()),
+            (None, Some(name)) => Target::Output(name.clone()),
+            (None, None) => Target::First,
+        }
     }
 
     /// The seed, if one was given.
@@ -235,7 +252,10 @@ impl Opened {
     pub(super) fn note_outputs(&self, console: &Console) {
         if !self.network.other_outputs().is_empty() {
             let others = self.network.other_outputs().join(", ");
-            console.note(&format!("measured is the output '{}'; not measured: {others}", self.network.output().name));
+            console.note(&format!(
+                "measured is the output '{}'; not measured: {others} (--output-name takes another)",
+                self.network.output().name
+            ));
         }
     }
 }

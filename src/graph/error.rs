@@ -85,6 +85,35 @@ pub enum GraphError {
         /// Why it does not fit.
         problem: String,
     },
+    /// The value that was to be measured is not there.
+    #[error("{path}: {option} {given} {problem}")]
+    Target {
+        /// The model's path.
+        path: String,
+        /// The option that names it.
+        option: &'static str,
+        /// The name.
+        given: String,
+        /// Why it names no value, and what is near.
+        problem: String,
+    },
+    /// No path from the input to the measured value carries a derivative.
+    #[error(
+        "{path}: '{value}' is locally constant, since node '{node}' ({operator}) passes on no derivative, so that there is no \
+         Lie derivative to measure; {mend}"
+    )]
+    LocallyConstant {
+        /// The model's path.
+        path: String,
+        /// The value that was to be measured.
+        value: String,
+        /// The last node on the way that an input's change does not pass.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// What to measure instead.
+        mend: String,
+    },
     /// NaN or infinity.
     #[error("{0}")]
     NotFinite(String),

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
+use super::load::Target;
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
 
@@ -96,6 +97,8 @@ pub struct Network {
     pub(super) values: Vec<ValueInfo>,
     pub(super) output: usize,
     pub(super) metadata: Vec<(String, String)>,
+    /// As it was asked for, an inner value by its whole name.
+    pub(super) target: Target,
     pub(super) other_outputs: Vec<String>,
     /// Whether the output was found to be probabilities where no operator says so.
     pub(super) probabilities: bool,
@@ -125,7 +128,7 @@ impl Network {
         &self.values[0]
     }
 
-    /// The first output.
+    /// The measured output, or inner value.
     pub fn output(&self) -> &ValueInfo {
         &self.values[self.output]
     }
@@ -146,9 +149,56 @@ impl Network {
         Err(self.failed(name, op_type, inputs, &problem))
     }
 
-    /// The first output's place in [`values`](Self::values).
+    /// The measured output's place in [`values`](Self::values).
     pub fn output_id(&self) -> usize {
         self.output
+    }
+
+    /// Which value is measured, an inner one by its whole name.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether what is measured is an inner value and no output of the model.
+    pub fn is_inner(&self) -> bool {
+        matches!(self.target, Target::At(_))
+    }
+
+    /// Refuses a measured value to which no path from the input carries a derivative, or that is no number: it is
+    /// constant around almost every input.
+    ///
+    /// # Errors
+    /// Then; the message names the last node that passes no derivative on, and the value before it.
+    pub fn check_moves(&self) -> Result<(), GraphError> {
+        let mut moves = vec![false; self.values.len()];
+        moves[0] = is_float(self.values[0].kind);
+        // The last steps that stop a derivative, by what depends on them.
+        let mut stopped: Vec<Option<usize>> = vec![None; self.values.len()];
+        for (at, step) in self.steps.iter().enumerate() {
+            let enters = step.inputs.iter().any(|&id| moves[id]);
+            let passes = enters && !matches!(step.operator, Operator::LocallyConstant(_));
+            let before = step.inputs.iter().filter_map(|&id| stopped[id]).max();
+            for &id in step.outputs.iter().flatten() {
+                moves[id] = passes && is_float(self.values[id].kind);
+                stopped[id] = if enters && !moves[id] { Some(at) } else { before };
+            }
+        }
+        if moves[self.output] {
+            return Ok(());
+        }
+        let step = stopped[self.output].map(|at| &self.steps[at]);
+        let before = step.and_then(|step| step.inputs.iter().find(|&&id| moves[id]));
+        let mend = match before {
+            Some(&0) | None => "no node before it makes a value that moves".to_owned(),
+            Some(&id) => format!("measure the value before it with --at '{}'", self.values[id].name),
+        };
+        Err(GraphError::LocallyConstant {
+            path: self.path.display().to_string(),
+            value: self.output().name.clone(),
+            node: step.map_or_else(String::new, |step| step.name.clone()),
+            operator: step.map_or_else(String::new, |step| step.op_type.clone()),
+            mend,
+        })
     }
 
     /// Outputs of the model that are not measured.
@@ -197,4 +247,8 @@ impl Network {
     pub fn place(&self, x: &Tensor) -> Result<Tensor, tch::TchError> {
         x.f_to_device(self.device)?.f_to_kind(self.kind)
     }
+}
+
+fn is_float(kind: Kind) -> bool {
+    matches!(kind, Kind::Float | Kind::Double)
 }

@@ -12,7 +12,7 @@ use crate::symmetry::{Grid, GridKind};
 
 use super::error::{GraphError, first_line};
 use super::layout::{Flow, Layout, plane};
-use super::load::LoadOptions;
+use super::load::{LoadOptions, Target};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::operator::{Forward, Operator, Torch};
@@ -70,6 +70,16 @@ impl Network {
     /// When the file is no TorchScript module, the shape is missing, or the module refuses an image of that shape.
     pub fn load_torchscript(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
         let wrong = |problem: String| GraphError::Graph { path: path.display().to_string(), problem };
+        let target = match &options.target {
+            Target::First => None,
+            Target::Output(given) => Some(("--output-name", given)),
+            Target::At(given) => Some(("--at", given)),
+        };
+        if let Some((option, given)) = target {
+            let problem = "cannot be found, as a TorchScript module has neither; export the network to ONNX".to_owned();
+            let path = path.display().to_string();
+            return Err(GraphError::Target { path, option, given: given.clone(), problem });
+        }
         let shape = options.input_shape.clone().ok_or_else(|| GraphError::DynamicInput {
             path: path.display().to_string(),
             input: "of the TorchScript module".to_owned(),
@@ -130,6 +140,7 @@ impl Network {
             values: vec![value("input", shape, layout), value("output", output_shape, Layout::Unknown)],
             output: 1,
             metadata: Vec::new(),
+            target: Target::First,
             other_outputs: Vec::new(),
             probabilities,
             kind: options.kind,

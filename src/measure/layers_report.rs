@@ -21,6 +21,10 @@ pub struct LayersReport {
     pub image_names: Vec<String>,
     /// How images became input.
     pub preprocess: String,
+    /// The name of the measured output or inner value.
+    pub measured: String,
+    /// How it was chosen: `first-output`, `output-name` or `at`.
+    pub measured_by: String,
     /// `softmax`, `logits` or `identity`.
     pub output: String,
     /// What the group does to the output: `none` or `image`.

@@ -170,6 +170,7 @@ impl<'a> LeeMeter<'a> {
     /// # Errors
     /// When input or output do not allow it; so for the other methods.
     pub fn new(network: &'a Network, options: LeeOptions) -> Result<Self, LeeError> {
+        network.check_moves()?;
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
@@ -436,7 +437,7 @@ pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<
             return Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() });
         }
         Some(output) => output,
-        None if is_class_vector && !network.ends_in_softmax() => Output::Softmax,
+        None if is_class_vector && !network.ends_in_softmax() && !network.is_inner() => Output::Softmax,
         None => Output::Identity,
     };
     let action = match (image_like, output.layout.plane()) {

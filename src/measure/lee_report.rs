@@ -21,6 +21,10 @@ pub struct LeeReport {
     pub image_names: Vec<String>,
     /// How images became input: `imagenet`, `half`, `raw`, `tensor` (taken as it is), or `metadata` with its values.
     pub preprocess: String,
+    /// The name of the measured output or inner value.
+    pub measured: String,
+    /// How it was chosen: `first-output`, `output-name` or `at`.
+    pub measured_by: String,
     /// `softmax`, `logits` or `identity`.
     pub output: String,
     /// What the group does to the output: `none` (a class vector stays) or `image` (it moves as an image does).

@@ -4,6 +4,7 @@ use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
 
+use super::lee_table::measured;
 use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
 
 /// The least width that holds the numbers.
@@ -15,9 +16,9 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
     let mut lines = vec![format!(
-        "{}: which layers make the error of its {}, mean over {images}; a layer is a {}",
+        "{}: which layers make the error of {}, mean over {images}; a layer is a {}",
         report.model,
-        report.output,
+        measured(&report.output, &report.measured, &report.measured_by),
         group_words(&report.group),
     )];
     for results in report.results.all() {

@@ -34,7 +34,17 @@ pub fn lee_table(report: &LeeReport, width: usize) -> String {
 fn heading(report: &LeeReport) -> String {
     let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
     let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
-    format!("{}: Lie derivatives of its {} ({shape}), mean over {images}", report.model, report.output)
+    let what = measured(&report.output, &report.measured, &report.measured_by);
+    format!("{}: Lie derivatives of {what} ({shape}), mean over {images}", report.model)
+}
+
+/// What is measured, in words: its softmax, or the identity of an output or inner value with its name.
+pub(super) fn measured(output: &str, name: &str, by: &str) -> String {
+    match by {
+        "at" => format!("the {output} of its inner value '{name}'"),
+        "output-name" => format!("the {output} of its output '{name}'"),
+        _ => format!("its {output}"),
+    }
 }
 
 fn generators(report: &LeeReport, width: usize) -> Vec<String> {

@@ -36,6 +36,8 @@ pub fn classifier() -> LeeReport {
         images: 20,
         image_names: (0..20).map(|i| format!("photo_{i}.png")).collect(),
         preprocess: "imagenet".to_owned(),
+        measured: "y".to_owned(),
+        measured_by: "first-output".to_owned(),
         output: "softmax".to_owned(),
         output_action: "none".to_owned(),
         output_shape: vec![1000],

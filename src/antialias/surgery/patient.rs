@@ -213,6 +213,7 @@ impl<'a> Patient<'a> {
             input_shape: Some(self.network.input().shape.clone()),
             kind: self.network.kind(),
             device: self.network.device(),
+            target: self.network.target().clone(),
         };
         Ok(Network::from_file_with(&operated.file, &options, &operated.custom)?)
     }

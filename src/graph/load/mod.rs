@@ -6,6 +6,7 @@
 
 mod entry;
 mod node;
+mod target;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -29,6 +30,9 @@ use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::Labels;
 use super::tensors::{is_finite, tensor_from_onnx};
 
+use target::Found;
+pub use target::Target;
+
 /// How to load a network.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -38,11 +42,13 @@ pub struct LoadOptions {
     pub kind: Kind,
     /// Where to run.
     pub device: Device,
+    /// Which value is measured.
+    pub target: Target,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { input_shape: None, kind: Kind::Float, device: Device::Cpu }
+        Self { input_shape: None, kind: Kind::Float, device: Device::Cpu, target: Target::First }
     }
 }
 
@@ -177,11 +183,12 @@ impl<'a> Loader<'a> {
         let input = entry::only_input(self.file, self.graph, |name| self.initializers.contains_key(name))?;
         let shape = entry::input_shape(self.file, input, self.options.input_shape.as_deref())?;
         let name = input.name.clone().unwrap_or_default();
-        let output = match self.graph.output.first().and_then(|o| o.name.clone()) {
-            Some(output) if !output.is_empty() => output,
-            _ => return Err(wrong(self.file, "the model has no output; export it again")),
+        let found = target::in_file(self.file, self.graph, &self.options.target)?;
+        let wanted: Vec<&str> = match &found {
+            Found::Value(output) => vec![output],
+            Found::Steps => self.graph.output.iter().filter_map(|o| o.name.as_deref()).collect(),
         };
-        let nodes = self.nodes_before(&[&output])?;
+        let nodes = self.nodes_before(&wanted)?;
 
         let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
         let layout = match plane(&shape) {
@@ -190,18 +197,31 @@ impl<'a> Loader<'a> {
         };
         self.define(name.clone(), x, shape, (layout, None), false);
         for node in nodes {
-            self.visit(node)?;
+            self.visit(node).map_err(|error| match (&found, &self.options.target) {
+                // Where the rest cannot be loaded, the name is sought among the file's nodes alone.
+                (Found::Steps, Target::At(given)) => target::missed_in_file(self.file, self.graph, given),
+                _ => error,
+            })?;
         }
-        let output_id = match self.known.get(&output) {
-            Some(Known::Varying(id)) => *id,
-            Some(Known::Constant(_)) => {
-                return Err(wrong(self.file, format!("the output '{output}' does not depend on the input '{name}'")));
-            }
-            None => {
-                return Err(wrong(self.file, format!("no node makes the output '{output}'; export the model again")));
-            }
+        let output_id = match (&found, &self.options.target) {
+            (Found::Steps, Target::At(given)) => target::in_steps(self.file, &self.steps, &self.values, given)?,
+            (Found::Steps, Target::First | Target::Output(_)) => 0,
+            (Found::Value(output), _) => match self.known.get(output) {
+                Some(Known::Varying(id)) => *id,
+                Some(Known::Constant(_)) => {
+                    let problem = format!("the output '{output}' does not depend on the input '{name}'");
+                    return Err(wrong(self.file, problem));
+                }
+                None => {
+                    let problem = format!("no node makes the output '{output}'; export the model again");
+                    return Err(wrong(self.file, problem));
+                }
+            },
         };
         self.check_shapes(input)?;
+        if matches!(found, Found::Steps) {
+            self.steps = target::steps_before(self.steps, self.values.len(), output_id);
+        }
         let ends = plan::lifetimes(self.steps.iter().map(|step| step.inputs.as_slice()), &self.fresh, output_id);
         for (step, (frees, may_overwrite)) in self.steps.iter_mut().zip(ends) {
             (step.frees, step.may_overwrite) = (frees, may_overwrite);
@@ -213,7 +233,17 @@ impl<'a> Loader<'a> {
             output_id,
             (self.options.kind, self.options.device),
         )?;
-        let other_outputs = self.graph.output.iter().skip(1).filter_map(|o| o.name.clone()).collect();
+        let target = match &self.options.target {
+            // By the value's name, which stays when a node gives way to others.
+            Target::At(_) => Target::At(self.values[output_id].name.clone()),
+            other => other.clone(),
+        };
+        let other_outputs = match (&self.options.target, &found) {
+            (Target::First | Target::Output(_), Found::Value(output)) => {
+                self.graph.output.iter().filter_map(|o| o.name.clone()).filter(|name| name != output).collect()
+            }
+            _ => Vec::new(),
+        };
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
         let order = MemoryOrder::of(self.options.kind);
         let mut network = Network {
@@ -223,6 +253,7 @@ impl<'a> Loader<'a> {
             values: self.values,
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
+            target,
             other_outputs,
             probabilities: false,
             kind: self.options.kind,

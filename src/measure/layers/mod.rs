@@ -176,6 +176,7 @@ impl<'a> LayerMeter<'a> {
     /// # Errors
     /// When input or output do not allow it.
     pub fn new(network: &'a Network, options: LayersOptions) -> Result<Self, LayersError> {
+        network.check_moves()?;
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let (output, output_action) = choose_output(network, options.output)?;
