@@ -109,7 +109,7 @@ fn build(case: &Case, output: usize, seed: u64) -> (OnnxFile, Tensor) {
             In::Absent => String::new(),
         });
     }
-    let inputs: Vec<&str> = case.first.into_iter().chain(names.iter().map(String::as_str)).collect();
+    let inputs: Vec<&str> = case.first.into_iter().chain(names.iter().skip(case.hidden).map(String::as_str)).collect();
     let outputs: Vec<String> = (0..case.outputs).map(|i| format!("out{i}")).collect();
     let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     let mut one = node(case.operator, &inputs, &outputs);

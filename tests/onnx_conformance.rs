@@ -112,7 +112,7 @@ fn refusal(error: GraphError) -> Outcome {
     }
 }
 
-fn compare(actual: &Tensor, expected: &TensorProto) -> Outcome {
+fn compare(actual: &Tensor, expected: &TensorProto, (relative, absolute): (f64, f64)) -> Outcome {
     let expected = match read(expected) {
         Ok(expected) => expected,
         Err(_) => return Outcome::Refused("an element type".to_owned()),
@@ -125,8 +125,7 @@ fn compare(actual: &Tensor, expected: &TensorProto) -> Outcome {
         return Outcome::Failed(format!("kind {:?}, expected {:?}", actual.kind(), expected.kind()));
     }
     let (a, e) = (actual.to_kind(Kind::Double), expected.to_kind(Kind::Double));
-    // ONNX's own tolerances for its backends: rtol 1e-3, atol 1e-7.
-    if a.allclose(&e, 1e-3, 1e-7, true) {
+    if a.allclose(&e, relative, absolute, true) {
         return Outcome::Passed;
     }
     let difference = (&a - &e).abs().max();
@@ -134,7 +133,7 @@ fn compare(actual: &Tensor, expected: &TensorProto) -> Outcome {
 }
 
 /// Runs the test with some inputs varying; the worst outcome of its outputs.
-fn run(test: &NodeTest, vary: &[usize]) -> Outcome {
+fn run(test: &NodeTest, vary: &[usize], tolerances: (f64, f64)) -> Outcome {
     let (file, x) = test.with_constants(vary);
     let options = LoadOptions::default();
     let results: Vec<Result<Tensor, GraphError>> = match x {
@@ -156,7 +155,7 @@ fn run(test: &NodeTest, vary: &[usize]) -> Outcome {
         .into_iter()
         .zip(&test.outputs)
         .map(|(result, expected)| match result {
-            Ok(actual) => compare(&actual, expected),
+            Ok(actual) => compare(&actual, expected, tolerances),
             Err(error) => refusal(error),
         })
         .collect();
@@ -166,8 +165,13 @@ fn run(test: &NodeTest, vary: &[usize]) -> Outcome {
         .unwrap_or(Outcome::Passed)
 }
 
-/// All ways of running a test: failed if one fails, passed if one passes, refused otherwise.
+/// All ways of running a test, within ONNX's own tolerances for its backends.
 fn outcome(test: &NodeTest) -> Outcome {
+    outcome_within(test, 1e-3, 1e-7)
+}
+
+/// All ways of running a test: failed if one fails, passed if one passes, refused otherwise.
+fn outcome_within(test: &NodeTest, relative: f64, absolute: f64) -> Outcome {
     if !test.has_tensors_alone() {
         return Outcome::Refused("values that are not tensors".to_owned());
     }
@@ -185,7 +189,8 @@ fn outcome(test: &NodeTest) -> Outcome {
     let outcomes: Vec<Outcome> = ways
         .iter()
         .map(|vary| {
-            catch_unwind(AssertUnwindSafe(|| run(test, vary))).unwrap_or_else(|_| Outcome::Failed("a panic".to_owned()))
+            catch_unwind(AssertUnwindSafe(|| run(test, vary, (relative, absolute))))
+                .unwrap_or_else(|_| Outcome::Failed("a panic".to_owned()))
         })
         .collect();
     for (vary, outcome) in ways.iter().zip(&outcomes) {
@@ -208,7 +213,12 @@ fn folder() -> PathBuf {
 /// The tests of the operators that are newer than the folder's: tests/fixtures/onnx-node-tests-23.onnx, a model of one
 /// node per test, which scripts/record_node_tests.py writes.
 fn newer_tests() -> Vec<NodeTest> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx-node-tests-23.onnx");
+    recorded("onnx-node-tests-23.onnx")
+}
+
+/// The tests of a fixture that holds a node per test, whose attributes are its model, inputs and outputs.
+fn recorded(fixture: &str) -> Vec<NodeTest> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
     let container = read_model(&path).unwrap();
     let read = |node: &NodeProto| {
         let attribute = |name: &str| node.attribute.iter().find(|a| a.name.as_deref() == Some(name)).unwrap();
@@ -223,11 +233,35 @@ fn newer_tests() -> Vec<NodeTest> {
     container.graph().unwrap().node.iter().map(read).collect()
 }
 
+/// What ONNX Runtime itself computes for the fusions of its optimiser (scripts/record_microsoft.py), in single
+/// precision: aliascope computes the same in all ways in which the inputs can vary.
+#[test]
+fn fusions_compute_what_onnx_runtime_computes() {
+    let tests = recorded("microsoft.onnx");
+    assert!(tests.len() > 20, "{}", tests.len());
+    let mut wrong = Vec::new();
+    for test in tests {
+        // Exponentials and sums in another order leave some units in the last place of single precision.
+        match outcome_within(&test, 1e-5, 1e-6) {
+            Outcome::Passed => {}
+            other => wrong.push(format!("{}: {other:?}", test.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Release 1.17 divides the windows at the end of this volume by all their taps. Later releases, and ONNX Runtime, divide by
+/// those that lie on the volume and its padding, as in two dimensions; the fixture of ONNX Runtime has such windows.
+const RECORDED_WRONGLY: &str = "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True";
+
 fn all_tests() -> Vec<NodeTest> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     let mut tests: Vec<NodeTest> =
         folders.iter().filter(|folder| folder.join("model.onnx").exists()).map(|folder| load(folder)).collect();
+    let before = tests.len();
+    tests.retain(|test| test.name != RECORDED_WRONGLY);
+    assert_eq!(tests.len() + 1, before);
     tests.extend(newer_tests());
     tests
 }
@@ -282,11 +316,13 @@ fn section(tallies: &BTreeMap<String, Tally>) -> String {
          right, within ONNX's tolerances (1e-3 relative, 1e-7 absolute), in all in which it runs. Passed {}, failed {}, \
          refused {}.\n\nRefused means: an error that names the operator, attribute or type. libtorch computes the \
          values; where its kernels and ONNX's specification differ, the specification is followed (`AveragePool`'s \
-         padding with `ceil_mode`, `Resize`, `Mod`, `Div` of integers, `MaxPool`'s indices).\n\n\
+         padding with `ceil_mode`, `Resize`, `Mod`, `Div` of integers, `MaxPool`'s indices). One test is left out: release \
+         1.17 records `{}` wrongly, as later releases say.\n\n\
          | Operator | Passed | Failed | Refused | Why refused |\n|---|---|---|---|---|\n",
         sum(|t| t.passed),
         sum(|t| t.failed),
-        sum(|t| t.refused)
+        sum(|t| t.refused),
+        RECORDED_WRONGLY.trim_start_matches("test_")
     );
     let mut absent = Vec::new();
     for (group, t) in tallies {

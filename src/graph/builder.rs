@@ -157,6 +157,11 @@ impl<'a> Builder<'a> {
         self.slots.get(i).is_some_and(Option::is_some)
     }
 
+    /// Whether input `i` is given and depends on the network's input.
+    pub fn varies(&self, i: usize) -> bool {
+        matches!(self.slots.get(i), Some(Some(Slot::Varying { .. })))
+    }
+
     fn slot(&self, i: usize) -> Result<&'a Slot, GraphError> {
         self.ask(i);
         match self.slots.get(i) {

@@ -190,7 +190,9 @@ impl Flow {
     pub fn grid(&self, inputs: &[(&[i64], Option<Grid>)], shape: &[i64]) -> Option<Grid> {
         let (rows, columns) = plane(shape)?;
         let mut found: Option<Grid> = None;
-        for (input_shape, grid) in inputs {
+        // What resamples, resamples its first input: others are its weights.
+        let counted = if matches!(self, Self::Resampled { .. }) { 1 } else { inputs.len() };
+        for (input_shape, grid) in inputs.iter().take(counted) {
             let Some(grid) = grid else { continue };
             let resampled = match self {
                 Self::Pointwise if plane(input_shape) != Some((rows, columns)) => continue,

@@ -49,6 +49,33 @@ fn convolutions(d: &Dims) -> Vec<Case> {
         fused(vec![v(x), small(), c(&[3])], vec![]),
         fused(vec![v(x), small(), In::Absent, v(&[d.n, 3, d.h, d.w])], vec![s("activation", "Relu")]),
     ];
+    let (volume, deep) = (d.volume(), c(&[3, d.c, 2, 3, 2]));
+    all.extend([
+        conv(vec![v(&volume), deep.clone(), c(&[3])], vec![is("pads", &[1, 0, 1, 0, 2, 0]), is("strides", &[1, 2, 2])]),
+        conv(vec![v(&volume), c(&[4, d.c / 2, 1, 3, 3])], vec![i("group", 2), s("auto_pad", "SAME_UPPER")]),
+        transpose(vec![v(&volume), c(&[d.c, 2, 2, 1, 3])], vec![is("strides", &[2, 1, 2]), is("pads", &[0; 6])]),
+        transpose(vec![v(&volume), c(&[d.c, 2, 2, 3, 1])], vec![i("group", 2), is("dilations", &[1, 2, 1])]),
+    ]);
+    // Weights, images and biases that depend on the network's input, together and alone.
+    let (moving, moving_grouped) = (v(&[3, d.c, 3, 2]), v(&[4, d.c / 2, 2, 3]));
+    let padded = || vec![is("pads", &[1, 0, 2, 1]), is("strides", &[2, 1])];
+    let turned_moving = v(&[d.c, 2, 3, 2]);
+    let stepped = || vec![is("strides", &[2, 2]), is("pads", &[1, 0, 1, 1]), is("output_padding", &[1, 0])];
+    all.extend([
+        conv(vec![v(x), moving.clone()], vec![]),
+        conv(vec![v(x), moving.clone(), c(&[3])], padded()),
+        conv(vec![v(x), moving.clone(), v(&[3])], padded()),
+        conv(vec![c(x), moving.clone(), v(&[3])], padded()),
+        conv(vec![v(x), weight.clone(), v(&[3])], padded()),
+        conv(vec![v(x), moving_grouped.clone(), v(&[4])], vec![i("group", 2), is("dilations", &[2, 1])]),
+        conv(vec![v(&line), v(&[4, d.c / 2, 3]), c(&[4])], vec![i("group", 2), s("auto_pad", "SAME_LOWER")]),
+        conv(vec![v(&volume), v(&[2, d.c, 1, 2, 2]), v(&[2])], vec![]),
+        transpose(vec![v(x), turned_moving.clone()], vec![]),
+        transpose(vec![v(x), turned_moving.clone(), v(&[4])], [stepped(), vec![i("group", 2)]].concat()),
+        transpose(vec![c(x), turned_moving.clone(), c(&[2])], stepped()),
+        transpose(vec![v(x), c(&[d.c, 2, 3, 2]), v(&[2])], stepped()),
+        transpose(vec![v(&line), v(&[d.c, 3, 2])], vec![s("auto_pad", "SAME_UPPER"), is("strides", &[2])]),
+    ]);
     for (activation, parameters) in [
         ("Tanh", vec![]),
         ("Sigmoid", vec![]),
@@ -84,6 +111,18 @@ fn pools(d: &Dims) -> Vec<Case> {
         add(&mut all, x, window(vec![s("auto_pad", "VALID")]));
         add(&mut all, &line, vec![is("kernel_shape", &[3]), is("strides", &[2]), is("pads", &[1, 1])]);
     }
+    let volume = d.volume();
+    let deep = |more: Vec<AttributeProto>| [vec![is("kernel_shape", &[2, 3, 2])], more].concat();
+    for (operator, outputs) in [("AveragePool", 1), ("MaxPool", 1), ("MaxPool", 2), ("LpPool", 1)] {
+        let mut add = |attributes: Vec<AttributeProto>| {
+            all.push(case(operator, 22, vec![v(&volume)], attributes).outputs(outputs));
+        };
+        add(deep(vec![]));
+        add(deep(vec![is("strides", &[2, 1, 2]), is("pads", &[1, 0, 1, 0, 1, 1])]));
+        add(deep(vec![is("strides", &[2, 3, 2]), i("ceil_mode", 1), is("pads", &[0, 1, 0, 0, 1, 0])]));
+        add(deep(vec![is("dilations", &[1, 1, 2]), is("pads", &[0, 1, 1, 1, 0, 1])]));
+    }
+    all.push(case("MaxPool", 22, vec![v(&volume)], deep(vec![i("storage_order", 1)])).outputs(2));
     let counted = || i("count_include_pad", 1);
     all.extend([
         case("AveragePool", 19, vec![v(x)], window(vec![is("pads", &[1, 1, 1, 0]), counted()])),
@@ -101,6 +140,7 @@ fn pools(d: &Dims) -> Vec<Case> {
     for operator in ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"] {
         all.push(case(operator, 11, vec![v(x)], vec![]));
         all.push(case(operator, 11, vec![v(&line)], vec![]));
+        all.push(case(operator, 11, vec![v(&volume)], vec![]));
     }
     all.push(case("GlobalLpPool", 11, vec![v(x)], vec![i("p", 3)]));
     all

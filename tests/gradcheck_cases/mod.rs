@@ -2,7 +2,9 @@
 
 mod arrays;
 mod images;
+mod microsoft;
 mod pointwise;
+mod rare;
 
 use std::fmt;
 
@@ -26,6 +28,11 @@ impl Dims {
     /// `[batch, channels, rows, columns]`
     pub fn image(&self) -> Vec<i64> {
         vec![self.n, self.c, self.h, self.w]
+    }
+
+    /// `[batch, channels, depth, rows, columns]`
+    pub fn volume(&self) -> Vec<i64> {
+        vec![self.n, self.c, 3, self.h, self.w]
     }
 }
 
@@ -60,6 +67,8 @@ pub struct Case {
     pub before: Vec<NodeProto>,
     /// A value that those nodes make, and the node reads first.
     pub first: Option<&'static str>,
+    /// So many of the inputs only those nodes read.
+    pub hidden: usize,
     /// Whether libtorch has a forward-mode derivative for it.
     pub peer: bool,
 }
@@ -100,8 +109,27 @@ impl Case {
     }
 }
 
+impl Case {
+    /// The node reads `first`, which `nodes` make of its first input, in its place.
+    pub fn instead(mut self, first: &'static str, nodes: Vec<NodeProto>) -> Self {
+        self.hidden = 1;
+        self.after(first, nodes)
+    }
+}
+
 pub fn case(operator: &'static str, opset: i64, inputs: Vec<In>, attributes: Vec<AttributeProto>) -> Case {
-    Case { operator, domain: "", opset, inputs, attributes, outputs: 1, before: Vec::new(), first: None, peer: true }
+    Case {
+        operator,
+        domain: "",
+        opset,
+        inputs,
+        attributes,
+        outputs: 1,
+        before: Vec::new(),
+        first: None,
+        hidden: 0,
+        peer: true,
+    }
 }
 
 /// Varying between −2 and 2.
@@ -152,5 +180,5 @@ pub fn is(name: &str, values: &[i64]) -> AttributeProto {
 
 /// All cases.
 pub fn cases(d: &Dims) -> Vec<Case> {
-    [pointwise::cases(d), images::cases(d), arrays::cases(d)].concat()
+    [pointwise::cases(d), images::cases(d), arrays::cases(d), microsoft::cases(d), rare::cases(d)].concat()
 }

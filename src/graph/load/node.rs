@@ -59,7 +59,7 @@ impl Loader<'_> {
         }
         let known_domain = if domain == ops::MICROSOFT { domain } else { "" };
         let custom = if domain == CUSTOM_DOMAIN { self.custom.get(operator) } else { None };
-        let unknown = || match ops::refusal(operator) {
+        let unknown = || match ops::refusal(domain, operator) {
             Some(reason) => GraphError::Unsupported {
                 node: name.clone(),
                 operator: operator.to_owned(),

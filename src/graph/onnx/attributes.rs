@@ -94,6 +94,12 @@ impl Attributes {
             .transpose()
     }
 
+    /// A list of strings.
+    pub fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, OnnxError> {
+        let lists = self.typed(name, 8, "a list of strings")?.map(|a| a.strings.clone());
+        Ok(lists.map(|list| list.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()))
+    }
+
     /// A tensor.
     pub fn tensor(&mut self, name: &str) -> Result<Option<OnnxTensor>, OnnxError> {
         let folder = self.folder.clone();

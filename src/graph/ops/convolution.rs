@@ -9,7 +9,7 @@ use crate::graph::memory_order::MemoryOrder;
 use crate::graph::operator::{Linear, Operator, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
-use super::pad;
+use super::{dynamic_convolution, pad};
 
 /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
 ///
@@ -63,15 +63,60 @@ pub fn positive(b: &mut Builder<'_>, name: &str, axes: usize) -> Result<Option<V
     Ok(Some(values))
 }
 
-/// The shape of input 0 as batch, channels and one or two spatial axes.
+/// The shape of input 0 as batch, channels and one to three spatial axes.
 pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
     let shape = b.shape(0)?;
     match shape.len() {
-        3 | 4 => Ok(shape),
+        3..=5 => Ok(shape),
         n => {
-            Err(b.unsupported(format!("an input of {n} axes"), "one or two spatial axes behind batch and channels are"))
+            let mend = "one to three spatial axes behind batch and channels are";
+            Err(b.unsupported(format!("an input of {n} axes"), mend))
         }
     }
+}
+
+/// The convolution of `[any, channels, …]` with a weight, its padding included.
+pub fn convolve(window: &Window, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, groups: i64) -> Torch<Tensor> {
+    let (strides, dilations) = (&window.strides, &window.dilations);
+    let mut x = x.shallow_clone();
+    let padding: Vec<i64> = if window.is_symmetric() {
+        window.begin.clone()
+    } else {
+        x = pad::zeros(&x, &window.begin, &window.end)?;
+        vec![0; window.begin.len()]
+    };
+    match window.kernel.len() {
+        1 => x.f_conv1d(weight, bias, strides, &padding, dilations, groups),
+        2 => x.f_conv2d(weight, bias, strides, &padding, dilations, groups),
+        _ => x.f_conv3d(weight, bias, strides, &padding, dilations, groups),
+    }
+}
+
+/// The adjoint of the convolution without padding, cropped along each axis to a start and a length, or filled up with
+/// zeros to them.
+pub fn convolve_transposed(
+    window: &Window,
+    crop: &[(i64, i64)],
+    x: &Tensor,
+    weight: &Tensor,
+    groups: i64,
+) -> Torch<Tensor> {
+    let zeros = vec![0; window.kernel.len()];
+    let (none, strides, dilations) = (None::<&Tensor>, &window.strides, &window.dilations);
+    let mut y = x.f_convolution(weight, none, strides, &zeros, dilations, true, &zeros, groups)?;
+    let axes = crop.len() as i64;
+    let missing: Vec<i64> =
+        crop.iter().enumerate().map(|(a, (start, length))| start + length - y.size()[2 + a]).collect();
+    if missing.iter().any(|&m| m > 0) {
+        let end: Vec<i64> = missing.iter().map(|&m| m.max(0)).collect();
+        y = pad::zeros(&y, &zeros, &end)?;
+    }
+    for (axis, (start, length)) in crop.iter().enumerate() {
+        if y.size()[2 + axis] != *length {
+            y = y.f_narrow(axis as i64 - axes, *start, *length)?;
+        }
+    }
+    y.f_contiguous()
 }
 
 #[derive(Debug)]
@@ -84,18 +129,8 @@ struct Convolution {
 
 impl Convolution {
     fn convolved(&self, x: &Tensor, bias: Option<&Tensor>) -> Torch<Vec<Tensor>> {
-        let (mut x, lead) = fold_lanes(x)?;
-        let w = &self.window;
-        let padding: Vec<i64> = if w.is_symmetric() {
-            w.begin.clone()
-        } else {
-            x = pad::zeros(&x, &w.begin, &w.end)?;
-            vec![0; w.begin.len()]
-        };
-        let y = match w.kernel.len() {
-            1 => x.f_conv1d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
-            _ => x.f_conv2d(&self.weight, bias, &w.strides, &padding, &w.dilations, self.groups)?,
-        };
+        let (x, lead) = fold_lanes(x)?;
+        let y = convolve(&self.window, &x, &self.weight, bias, self.groups)?;
         Ok(vec![unfold_lanes(y, lead)?])
     }
 }
@@ -135,15 +170,25 @@ impl Linear for Convolution {
     }
 }
 
+/// Refuses a bias that is not one entry per channel.
+fn check_bias(b: &Builder<'_>, channels: i64) -> Result<(), GraphError> {
+    if b.has(2) && b.shape(2)? != [channels] {
+        return Err(b.invalid(format!("its bias has the shape {:?}, not [{channels}]", b.shape(2)?)));
+    }
+    Ok(())
+}
+
+/// Whether more than the image depends on the network's input, or the image does not.
+fn is_dynamic(b: &Builder<'_>) -> bool {
+    !b.folds() && (!b.varies(0) || b.varies(1) || b.varies(2))
+}
+
 /// The bias as an offset: one entry per channel, broadcast over the spatial axes.
 fn channel_offset(b: &Builder<'_>, input: usize, channels: i64, axes: usize) -> Result<Option<Tensor>, GraphError> {
     if !b.has(input) {
         return Ok(None);
     }
     let bias = b.parameter(input, "bias")?;
-    if bias.size() != [channels] {
-        return Err(b.invalid(format!("its bias has the shape {:?}, not [{channels}]", bias.size())));
-    }
     let mut shape = vec![channels];
     shape.extend(std::iter::repeat_n(1, axes));
     Ok(Some(bias.f_reshape(shape)?))
@@ -152,8 +197,7 @@ fn channel_offset(b: &Builder<'_>, input: usize, channels: i64, axes: usize) -> 
 /// Conv: y_o = b_o + Σ_c w_oc ⋆ x_c.
 pub fn conv(b: &mut Builder<'_>) -> Build {
     let shape = spatial_input(b)?;
-    let weight = b.parameter(1, "weight")?;
-    let (weights, groups) = (weight.size(), b.int("group")?.unwrap_or(1));
+    let (weights, groups) = (b.shape(1)?, b.int("group")?.unwrap_or(1));
     if weights.len() != shape.len() || weights.contains(&0) {
         return Err(b.invalid(format!("its weight has the shape {weights:?}")));
     }
@@ -178,9 +222,14 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     }
     b.check_size(&padded)?;
     b.check_size(&out)?;
+    check_bias(b, weights[0])?;
+    let flow = window.flow();
+    if is_dynamic(b) {
+        return dynamic_convolution::build(b, window, None, groups, flow);
+    }
+    let weight = b.parameter(1, "weight")?;
     let offset = channel_offset(b, 2, weights[0], shape.len() - 2)?;
     b.varying_input(0)?;
-    let flow = window.flow();
     Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
 }
 
@@ -197,23 +246,8 @@ struct TransposedConvolution {
 impl Linear for TransposedConvolution {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let (x, lead) = fold_lanes(x[0])?;
-        let w = &self.window;
-        let none = None::<&Tensor>;
-        let zeros = vec![0; w.kernel.len()];
-        let mut y = x.f_convolution(&self.weight, none, &w.strides, &zeros, &w.dilations, true, &zeros, self.groups)?;
-        let axes = self.crop.len() as i64;
-        let missing: Vec<i64> =
-            self.crop.iter().enumerate().map(|(a, (start, length))| start + length - y.size()[2 + a]).collect();
-        if missing.iter().any(|&m| m > 0) {
-            let end: Vec<i64> = missing.iter().map(|&m| m.max(0)).collect();
-            y = pad::zeros(&y, &zeros, &end)?;
-        }
-        for (axis, (start, length)) in self.crop.iter().enumerate() {
-            if y.size()[2 + axis] != *length {
-                y = y.f_narrow(axis as i64 - axes, *start, *length)?;
-            }
-        }
-        Ok(vec![unfold_lanes(y.f_contiguous()?, lead)?])
+        let y = convolve_transposed(&self.window, &self.crop, &x, &self.weight, self.groups)?;
+        Ok(vec![unfold_lanes(y, lead)?])
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -228,8 +262,7 @@ impl Linear for TransposedConvolution {
 /// ConvTranspose: the adjoint of Conv.
 pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
     let shape = spatial_input(b)?;
-    let weight = b.parameter(1, "weight")?;
-    let (weights, groups) = (weight.size(), b.int("group")?.unwrap_or(1));
+    let (weights, groups) = (b.shape(1)?, b.int("group")?.unwrap_or(1));
     if weights.len() != shape.len() || weights.contains(&0) || groups < 1 {
         return Err(b.invalid(format!("its weight has the shape {weights:?}")));
     }
@@ -286,6 +319,11 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
         }
         _ => Flow::Lost,
     };
+    check_bias(b, weights[1].saturating_mul(groups))?;
+    if is_dynamic(b) {
+        return dynamic_convolution::build(b, window, Some(crop), groups, flow);
+    }
+    let weight = b.parameter(1, "weight")?;
     let offset = channel_offset(b, 2, weights[1] * groups, axes)?;
     b.varying_input(0)?;
     Ok(Built {

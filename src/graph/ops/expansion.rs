@@ -1,129 +1,136 @@
-//! Operators of ONNX Runtime's optimiser that stand for several of ONNX's own: written out as those.
+//! Nodes that stand in another node's place.
+
+use tch::{Device, Kind, Tensor};
 
 use crate::graph::builder::Builder;
 use crate::graph::error::GraphError;
-use crate::graph::onnx::proto::{AttributeProto, NodeProto};
+use crate::graph::onnx::proto::{AttributeProto, NodeProto, TensorProto};
+use crate::graph::operator::Torch;
 
 /// The nodes that stand in a node's place. They may name values of their own, whose names nothing else has.
 pub type Expand = fn(&mut Builder<'_>, &NodeProto) -> Result<Vec<NodeProto>, GraphError>;
 
-/// Nodes in a row, with names of values between them.
-struct Chain<'a> {
+/// Writes nodes of ONNX's own domain one after the other.
+pub struct Writer<'a> {
     node: &'a NodeProto,
     nodes: Vec<NodeProto>,
-    /// The value made last.
-    last: String,
 }
 
-impl<'a> Chain<'a> {
-    fn from(node: &'a NodeProto) -> Self {
-        Self { node, nodes: Vec::new(), last: input(node, 0) }
+impl<'a> Writer<'a> {
+    /// For what stands in the place of `node`.
+    pub fn new(node: &'a NodeProto) -> Self {
+        Self { node, nodes: Vec::new() }
     }
 
-    /// One more node, which reads the last value and then `others`.
-    fn then(mut self, operator: &str, others: &[String], attributes: Vec<AttributeProto>) -> Self {
-        let output = self.node.output.first().map_or("", String::as_str);
+    /// Input `i` of the node that is replaced; empty where it is absent.
+    pub fn input(&self, i: usize) -> String {
+        self.node.input.get(i).cloned().unwrap_or_default()
+    }
+
+    /// One more node with one output, whose name is returned.
+    pub fn add(&mut self, operator: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+        let output = self.node.output.iter().find(|name| !name.is_empty()).map_or("", String::as_str);
         let base = self.node.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(output);
-        let name = format!("{base}/{operator}");
+        let known = self.nodes.iter().filter(|node| node.op_type.as_deref() == Some(operator)).count();
+        let number = if known == 0 { String::new() } else { format!("_{known}") };
         let value = format!("{output}/{operator}/{}", self.nodes.len());
-        let mut inputs = vec![self.last];
-        inputs.extend_from_slice(others);
+        let mut input: Vec<String> = inputs.iter().map(|&name| name.to_owned()).collect();
+        while input.last().is_some_and(String::is_empty) {
+            input.pop();
+        }
         self.nodes.push(NodeProto {
-            name: Some(name),
+            name: Some(format!("{base}/{operator}{number}")),
             op_type: Some(operator.to_owned()),
-            input: inputs,
+            input,
             output: vec![value.clone()],
             attribute: attributes,
             ..Default::default()
         });
-        self.last = value;
-        self
+        value
     }
 
-    /// The nodes, of which the last makes the first output of the node that they stand for.
-    fn finish(mut self) -> Vec<NodeProto> {
-        if let (Some(last), Some(output)) = (self.nodes.last_mut(), self.node.output.first()) {
-            last.output[0].clone_from(output);
+    /// A constant list of integers.
+    pub fn ints(&mut self, values: &[i64]) -> String {
+        self.add("Constant", &[], vec![ints("value_ints", values)])
+    }
+
+    /// A constant of floats.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn floats(&mut self, tensor: &Tensor) -> Torch<String> {
+        let flat = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?.f_view([-1])?;
+        let proto = TensorProto {
+            dims: tensor.size(),
+            data_type: Some(if tensor.kind() == Kind::Double { DOUBLE } else { FLOAT }),
+            raw_data: Some(raw(&Vec::try_from(&flat)?, tensor.kind())),
+            ..Default::default()
+        };
+        let attribute = AttributeProto { r#type: Some(4), t: Some(Box::new(proto)), ..named("value") };
+        Ok(self.add("Constant", &[], vec![attribute]))
+    }
+
+    /// One constant number.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn number(&mut self, value: f64) -> Torch<String> {
+        self.floats(&Tensor::f_from_slice(&[value])?.f_reshape([0i64; 0])?)
+    }
+
+    /// The nodes, in which each of these values is the output of that number of the node that is replaced.
+    pub fn finish(mut self, outputs: &[(usize, &str)]) -> Vec<NodeProto> {
+        for (place, value) in outputs {
+            let Some(name) = self.node.output.get(*place).filter(|name| !name.is_empty()) else { continue };
+            for node in &mut self.nodes {
+                node.input.iter_mut().chain(&mut node.output).filter(|n| n == value).for_each(|n| n.clone_from(name));
+            }
         }
         self.nodes
     }
 }
 
-fn input(node: &NodeProto, i: usize) -> String {
-    node.input.get(i).cloned().unwrap_or_default()
+const FLOAT: i32 = 1;
+const DOUBLE: i32 = 11;
+
+fn raw(values: &[f64], kind: Kind) -> Vec<u8> {
+    match kind {
+        Kind::Double => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect(),
+    }
 }
 
 fn named(name: &str) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), ..Default::default() }
 }
 
-fn float(name: &str, value: f64) -> AttributeProto {
+/// A float attribute.
+pub fn float(name: &str, value: f64) -> AttributeProto {
     AttributeProto { r#type: Some(1), f: Some(value as f32), ..named(name) }
 }
 
-fn string(name: &str, value: &str) -> AttributeProto {
+/// An integer attribute.
+pub fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { r#type: Some(2), i: Some(value), ..named(name) }
+}
+
+/// A string attribute.
+pub fn string(name: &str, value: &str) -> AttributeProto {
     AttributeProto { r#type: Some(3), s: Some(value.as_bytes().to_vec()), ..named(name) }
 }
 
-/// BiasGelu: Gelu(x + b). FastGelu: the same with tanh, and b may be missing.
-pub fn bias_gelu(b: &mut Builder<'_>, node: &NodeProto) -> Result<Vec<NodeProto>, GraphError> {
-    let mut chain = Chain::from(node);
-    if b.has(1) {
-        chain = chain.then("Add", &[input(node, 1)], Vec::new());
-    }
-    let approximate = if b.operator == "FastGelu" { "tanh" } else { "none" };
-    Ok(chain.then("Gelu", &[], vec![string("approximate", approximate)]).finish())
+/// A list of integers as an attribute.
+pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto { r#type: Some(7), ints: values.to_vec(), ..named(name) }
 }
 
-/// FusedConv: an activation of Conv(x, w, b) + z, where z may be missing.
-pub fn fused_conv(b: &mut Builder<'_>, node: &NodeProto) -> Result<Vec<NodeProto>, GraphError> {
-    let activation = b.string("activation")?;
-    let parameters: Vec<f64> =
-        b.attributes().floats("activation_params")?.unwrap_or_default().into_iter().map(f64::from).collect();
-    // All other attributes are Conv's, which refuses what it does not know.
-    let own = |a: &&AttributeProto| !matches!(a.name.as_deref(), Some("activation" | "activation_params"));
-    let attributes: Vec<AttributeProto> = node.attribute.iter().filter(own).cloned().collect();
-    b.attributes().pass_on();
-    let mut chain = Chain::from(node).then("Conv", &[input(node, 1), input(node, 2)], attributes);
-    if b.has(3) {
-        chain = chain.then("Add", &[input(node, 3)], Vec::new());
+/// Refuses outputs that the nodes in a node's place do not make: all but those of these numbers.
+///
+/// # Errors
+/// When the node names another.
+pub fn only_outputs(b: &Builder<'_>, node: &NodeProto, made: &[usize]) -> Result<(), GraphError> {
+    match node.output.iter().enumerate().find(|(i, name)| !name.is_empty() && !made.contains(i)) {
+        None => Ok(()),
+        Some((i, _)) => Err(b.unsupported(format!("output {i}"), format!("{made:?} are"))),
     }
-    let parameter = |b: &Builder<'_>, i: usize, name: &str| {
-        let value = parameters.get(i).copied();
-        let value = value.ok_or_else(|| b.invalid(format!("its activation_params lack {name}")))?;
-        Ok::<_, GraphError>(float(name, value))
-    };
-    let attributes = match activation.as_deref() {
-        None | Some("") => return Ok(chain.finish()),
-        Some("Relu" | "Tanh" | "Sigmoid") => Vec::new(),
-        Some("LeakyRelu") => vec![parameter(b, 0, "alpha")?],
-        Some("Clip") => vec![parameter(b, 0, "min")?, parameter(b, 1, "max")?],
-        Some("HardSigmoid") => vec![parameter(b, 0, "alpha")?, parameter(b, 1, "beta")?],
-        Some(other) => {
-            let mend = "Relu, Tanh, Sigmoid, LeakyRelu, Clip and HardSigmoid are";
-            return Err(b.unsupported(format!("activation = '{other}'"), mend));
-        }
-    };
-    Ok(chain.then(activation.as_deref().unwrap_or(""), &[], attributes).finish())
-}
-
-/// SkipLayerNormalization: LayerNormalization(x + skip + bias), where the bias may be missing.
-pub fn skip_layer_normalization(b: &mut Builder<'_>, node: &NodeProto) -> Result<Vec<NodeProto>, GraphError> {
-    let epsilon = b.float("epsilon")?.unwrap_or(1e-12);
-    if (1..3).any(|i| node.output.get(i).is_some_and(|name| !name.is_empty())) {
-        return Err(b.unsupported("mean or inv_std_var as an output", "the normalised value and the sum are"));
-    }
-    let mut chain = Chain::from(node).then("Add", &[input(node, 1)], Vec::new());
-    if b.has(4) {
-        chain = chain.then("Add", &[input(node, 4)], Vec::new());
-    }
-    // The sum is an output too.
-    if let Some(name) = node.output.get(3).filter(|name| !name.is_empty()) {
-        if let Some(last) = chain.nodes.last_mut() {
-            last.output[0].clone_from(name);
-        }
-        chain.last.clone_from(name);
-    }
-    let parameters = [input(node, 2), input(node, 3)];
-    Ok(chain.then("LayerNormalization", &parameters, vec![float("epsilon", epsilon)]).finish())
 }

@@ -17,14 +17,22 @@ struct Sides {
     /// The axes behind the lanes of the product: those of the larger operand, two at least.
     wanted: usize,
     transposed: [bool; 2],
+    /// Whether the first axis of a stack stands where the rows belong.
+    rows_first: [bool; 2],
     factor: f64,
 }
 
 impl Sides {
+    /// Whether the product is one of the operands as they are.
+    fn is_plain(&self) -> bool {
+        self.transposed == [false; 2] && self.rows_first == [false; 2] && self.factor == 1.0
+    }
+
     /// Operand `side` of [`ranks`](Self::ranks) with all axes of the product; a vector becomes a row on the left and a
     /// column on the right.
     fn view(&self, x: &Tensor, side: usize) -> Torch<Tensor> {
         let x = if self.ranks[side] == 1 { x.f_unsqueeze(if side == 0 { -2 } else { -1 })? } else { x.shallow_clone() };
+        let x = if self.rows_first[side] { x.f_movedim_int(-(self.ranks[side] as i64), -2)? } else { x };
         let x = if self.transposed[side] { x.f_transpose(-1, -2)? } else { x };
         with_rank(&x, self.ranks[side].max(2), self.wanted)
     }
@@ -64,8 +72,7 @@ impl Linear for MatrixMap {
 
     fn matrix(&self) -> Option<Tensor> {
         let s = &self.sides;
-        let plain =
-            self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.transposed == [false; 2] && s.factor == 1.0;
+        let plain = self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.is_plain();
         let size = self.constant.size();
         if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
     }
@@ -73,8 +80,8 @@ impl Linear for MatrixMap {
     fn along_axis(&self) -> Option<(i64, Tensor)> {
         let s = &self.sides;
         let size = self.constant.size();
-        let matrix = s.ranks[1 - self.side] == 2 && s.ranks[self.side] >= 2 && s.transposed == [false; 2];
-        if !matrix || s.factor != 1.0 {
+        let matrix = s.ranks[1 - self.side] == 2 && s.ranks[self.side] >= 2 && s.is_plain();
+        if !matrix {
             return None;
         }
         let constant = self.constant.f_view(&size[size.len() - 2..]).ok()?;
@@ -113,26 +120,29 @@ impl Differentiable for MatrixProduct {
 
     fn attention_part(&self) -> Option<AttentionPart> {
         let s = &self.sides;
-        let plain = s.ranks[0] == s.ranks[1] && s.ranks[0] >= 3 && s.transposed == [false; 2] && s.factor == 1.0;
+        let plain = s.ranks[0] == s.ranks[1] && s.ranks[0] >= 3 && s.is_plain();
         plain.then_some(AttentionPart::Product)
     }
 }
 
 /// MatMul: as NumPy's matmul. FusedMatMul: with transposed operands and a factor.
 pub fn matmul(b: &mut Builder<'_>) -> Build {
-    let shapes = [b.shape(0)?, b.shape(1)?];
-    let (mut transposed, mut factor) = ([false; 2], 1.0);
-    if b.operator == "FusedMatMul" {
+    let mut shapes = [b.shape(0)?, b.shape(1)?];
+    let (mut transposed, mut rows_first, mut factor) = ([false; 2], [false; 2], 1.0);
+    if matches!(b.operator, "FusedMatMul" | "TransposeMatMul") {
         transposed = [b.int("transA")?.unwrap_or(0) != 0, b.int("transB")?.unwrap_or(0) != 0];
         factor = b.float("alpha")?.unwrap_or(1.0);
-        for name in ["transBatchA", "transBatchB"] {
-            if b.int(name)?.unwrap_or(0) != 0 {
-                return Err(b.unsupported(format!("{name} = 1"), "0 is"));
+        rows_first = [b.int("transBatchA")?.unwrap_or(0) != 0, b.int("transBatchB")?.unwrap_or(0) != 0];
+        for (shape, rows_first) in shapes.iter_mut().zip(&mut rows_first) {
+            *rows_first &= shape.len() > 2;
+            if *rows_first {
+                let place = shape.len() - 1;
+                shape[..place].rotate_left(1);
             }
         }
     }
     let ranks = [shapes[0].len(), shapes[1].len()];
-    let sides = Sides { ranks, wanted: ranks[0].max(ranks[1]).max(2), transposed, factor };
+    let sides = Sides { ranks, wanted: ranks[0].max(ranks[1]).max(2), transposed, rows_first, factor };
     // Rows and columns of each operand as the product sees them.
     let matrix = |side: usize| match (&shapes[side][..], side) {
         ([], _) => None,
@@ -151,7 +161,7 @@ pub fn matmul(b: &mut Builder<'_>) -> Build {
     out.extend([rows, columns]);
     b.check_size(&out)?;
     // Sites are followed through plain products of matrices.
-    let plain = |side: usize| ranks[side] >= 2 && !transposed[side];
+    let plain = |side: usize| ranks[side] >= 2 && !transposed[side] && !rows_first[side];
     let flow = |sides: &[usize], flow: Flow| if sides.iter().all(|&side| plain(side)) { flow } else { Flow::Lost };
     match (b.operand(0)?, b.operand(1)?) {
         (Operand::Varying(_), Operand::Constant(constant)) => {
@@ -426,4 +436,24 @@ fn contracted_shape(b: &Builder<'_>, terms: &[String], output: &str) -> Result<V
     }
     let letters = output.replace("...", ".");
     Ok(letters.chars().map(|letter| sizes.get(&letter).copied().unwrap_or(1)).collect())
+}
+
+/// The determinants of a stack of matrices.
+#[derive(Debug)]
+struct Determinant;
+
+impl Forward for Determinant {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![x[0].f_det()?])
+    }
+}
+
+/// Det.
+pub fn determinant(b: &mut Builder<'_>) -> Build {
+    let shape = b.shape(0)?;
+    if !matches!(shape[..], [.., rows, columns] if rows == columns) {
+        return Err(b.invalid(format!("its input {shape:?} is no stack of square matrices")));
+    }
+    b.varying_input(0)?;
+    built(Operator::Automatic(Box::new(Determinant)), Flow::Lost)
 }

@@ -3,9 +3,11 @@
 mod activation;
 mod arithmetic;
 mod attention;
+mod col2im;
 mod convolution;
 mod creation;
 mod cumulative;
+mod dynamic_convolution;
 mod expansion;
 mod fused;
 mod grid_sample;
@@ -13,10 +15,16 @@ mod listing;
 mod local_response;
 mod logic;
 mod matrix;
+mod mean_variance;
+mod microsoft;
+mod microsoft_attention;
 mod normalization;
 mod pad;
 mod pooling;
 mod power_pooling;
+mod quantization;
+mod rearrangement;
+mod recurrent;
 mod reduction;
 mod reshape;
 mod resize;
@@ -109,6 +117,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Acos", 7, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Acosh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Add", 1, Operator(arithmetic::sum), &[Linear], ""),
+    onnx("AffineGrid", 20, Operator(rearrangement::affine_grid), &[Linear], "constant size"),
     onnx("And", 1, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("ArgMax", 1, Operator(reduction::arg_extremum), &[LocallyConstant], ""),
     onnx("ArgMin", 1, Operator(reduction::arg_extremum), &[LocallyConstant], ""),
@@ -117,7 +126,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Atan", 7, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Atanh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Attention", 23, Operator(attention::attention), &[Automatic], "without nonpad_kv_seqlen"),
-    onnx("AveragePool", 1, Operator(pooling::average_pool), &[Linear], "one or two spatial axes"),
+    onnx("AveragePool", 1, Operator(pooling::average_pool), &[Linear], "one to three spatial axes"),
     onnx(
         "BatchNormalization",
         1,
@@ -125,6 +134,11 @@ pub const OPERATORS: &[Entry] = &[
         &[Linear],
         "at test time, folded to a scale and an offset; by its own statistics of constants alone",
     ),
+    onnx("BitShift", 11, Operator(logic::bitwise), &[LocallyConstant], ""),
+    onnx("BitwiseAnd", 18, Operator(logic::bitwise), &[LocallyConstant], ""),
+    onnx("BitwiseNot", 18, Operator(logic::bitwise), &[LocallyConstant], ""),
+    onnx("BitwiseOr", 18, Operator(logic::bitwise), &[LocallyConstant], ""),
+    onnx("BitwiseXor", 18, Operator(logic::bitwise), &[LocallyConstant], ""),
     onnx(
         "Cast",
         1,
@@ -141,22 +155,33 @@ pub const OPERATORS: &[Entry] = &[
     ),
     onnx("Ceil", 1, Operator(activation::step), &[LocallyConstant], ""),
     onnx("Celu", 12, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("CenterCropPad", 18, Operator(rearrangement::center_crop_pad), &[Linear], "constant shape"),
     onnx("Clip", 1, Operator(activation::clip), &[Elementwise], "constant bounds"),
+    onnx("Col2Im", 18, Operator(col2im::col2im), &[Linear], "constant shapes"),
+    onnx("Compress", 9, Operator(rearrangement::compress), &[Linear], "constant condition"),
     onnx("Concat", 1, Operator(selection::concat), &[Linear], ""),
     onnx("Constant", 1, Make::Constant, &[Constant], ""),
     onnx("ConstantOfShape", 9, Make::Constant, &[Constant], "constant shape"),
-    onnx("Conv", 1, Operator(convolution::conv), &[Linear], "one or two spatial axes; constant weight"),
+    onnx(
+        "Conv",
+        1,
+        Operator(convolution::conv),
+        &[Linear, Differentiable],
+        "one to three spatial axes; linear where weight and bias are constant",
+    ),
     onnx(
         "ConvTranspose",
         1,
         Operator(convolution::conv_transpose),
-        &[Linear],
-        "one or two spatial axes; constant weight",
+        &[Linear, Differentiable],
+        "one to three spatial axes; linear where weight and bias are constant",
     ),
     onnx("Cos", 7, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Cosh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("CumSum", 11, Operator(cumulative::cum_sum), &[Linear], "constant axis"),
     onnx("DepthToSpace", 1, Operator(reshape::blocks), &[Linear], ""),
+    onnx("DequantizeLinear", 10, Make::Constant, &[Constant], "constant value, as of quantised weights"),
+    onnx("Det", 11, Operator(matrix::determinant), &[Automatic], ""),
     onnx("Div", 1, Operator(arithmetic::div), &[Linear, Differentiable], "linear where the divisor is constant"),
     onnx("Dropout", 1, Operator(reshape::identity), &[Linear], "at test time: nothing changes"),
     onnx("Einsum", 12, Operator(matrix::einsum), &[Linear, Differentiable], "linear where one operand varies"),
@@ -168,6 +193,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("EyeLike", 9, Make::Constant, &[Constant], ""),
     onnx("Flatten", 1, Operator(reshape::flatten), &[Linear], ""),
     onnx("Floor", 1, Operator(activation::step), &[LocallyConstant], ""),
+    onnx("GRU", 1, Operator(recurrent::recurrent), &[Automatic], "constant weights; whole sequences"),
     onnx("Gather", 1, Operator(selection::gather), &[Linear], "constant indices"),
     onnx("GatherElements", 11, Operator(selection::gather_elements), &[Linear], "constant indices"),
     onnx("GatherND", 11, Operator(scatter::gather_nd), &[Linear], "constant indices"),
@@ -179,20 +205,20 @@ pub const OPERATORS: &[Entry] = &[
         &[Linear, Automatic],
         "linear where the second and third operands are constant",
     ),
-    onnx("GlobalAveragePool", 1, Operator(pooling::global_average_pool), &[Linear], "one or two spatial axes"),
+    onnx("GlobalAveragePool", 1, Operator(pooling::global_average_pool), &[Linear], "one to three spatial axes"),
     onnx(
         "GlobalLpPool",
         1,
         Operator(power_pooling::global_lp_pool),
         &[Differentiable],
-        "one or two spatial axes; tangent 0 where the norm is 0",
+        "one to three spatial axes; tangent 0 where the norm is 0",
     ),
     onnx(
         "GlobalMaxPool",
         1,
         Operator(pooling::global_max_pool),
         &[Differentiable],
-        "one or two spatial axes; the tangent of the largest sample",
+        "one to three spatial axes; the tangent of the largest sample",
     ),
     onnx("Greater", 1, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("GreaterOrEqual", 12, Operator(logic::predicate), &[LocallyConstant], ""),
@@ -206,12 +232,14 @@ pub const OPERATORS: &[Entry] = &[
     onnx("GroupNormalization", 18, Operator(normalization::group), &[Differentiable], "constant scale and bias"),
     onnx("HardSigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("HardSwish", 14, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("Hardmax", 1, Operator(logic::hardmax), &[LocallyConstant], ""),
     onnx("Identity", 1, Operator(reshape::identity), &[Linear], ""),
     onnx("If", 1, Branch, &[Nodes], "constant condition: the chosen branch is written out"),
     onnx("InstanceNormalization", 1, Operator(normalization::instance), &[Differentiable], "constant scale and bias"),
     onnx("IsInf", 10, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("IsNaN", 9, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("LRN", 1, Operator(local_response::lrn), &[Differentiable], ""),
+    onnx("LSTM", 1, Operator(recurrent::recurrent), &[Automatic], "constant weights; whole sequences"),
     onnx("LayerNormalization", 17, Operator(normalization::layer), &[Differentiable], "constant scale and bias"),
     onnx("LeakyRelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Less", 1, Operator(logic::predicate), &[LocallyConstant], ""),
@@ -224,7 +252,7 @@ pub const OPERATORS: &[Entry] = &[
         1,
         Operator(power_pooling::lp_pool),
         &[Differentiable],
-        "one or two spatial axes; tangent 0 where the norm is 0",
+        "one to three spatial axes; tangent 0 where the norm is 0",
     ),
     onnx("MatMul", 1, Operator(matrix::matmul), &[Linear, Differentiable], "linear where one operand is constant"),
     onnx("Max", 1, Operator(arithmetic::extremum), &[Differentiable], "operands that tie share the tangent"),
@@ -233,9 +261,10 @@ pub const OPERATORS: &[Entry] = &[
         1,
         Operator(pooling::max_pool),
         &[Differentiable],
-        "one or two spatial axes; the tangent of the largest sample, the first of those that tie",
+        "one to three spatial axes; the tangent of the largest sample, the first of those that tie",
     ),
     onnx("Mean", 1, Operator(arithmetic::mean), &[Linear], ""),
+    onnx("MeanVarianceNormalization", 9, Operator(mean_variance::mean_variance), &[Differentiable], ""),
     onnx("Min", 1, Operator(arithmetic::extremum), &[Differentiable], "operands that tie share the tangent"),
     onnx("Mish", 18, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Mod", 10, Operator(arithmetic::modulo), &[Automatic], ""),
@@ -255,6 +284,7 @@ pub const OPERATORS: &[Entry] = &[
         "elementwise where the exponent is one constant",
     ),
     onnx("RMSNormalization", 23, Operator(normalization::root_mean_square), &[Differentiable], "constant scale"),
+    onnx("RNN", 1, Operator(recurrent::recurrent), &[Automatic], "constant weights; whole sequences"),
     onnx("Range", 11, Make::Constant, &[Constant], "constant bounds"),
     onnx("Reciprocal", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("ReduceL1", 1, Operator(reduction::reduce), &[Differentiable], ""),
@@ -270,6 +300,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Relu", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Reshape", 1, Operator(reshape::reshape), &[Linear], "constant shape"),
     onnx("Resize", 10, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
+    onnx("ReverseSequence", 10, Operator(rearrangement::reverse_sequence), &[Linear], "constant sequence_lens"),
     onnx("RotaryEmbedding", 23, Operator(attention::rotary_embedding), &[Linear], "constant angles and positions"),
     onnx("Round", 11, Operator(activation::step), &[LocallyConstant], ""),
     onnx(
@@ -298,6 +329,13 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Shrink", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Sigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Sign", 9, Operator(activation::step), &[LocallyConstant], ""),
+    onnx(
+        "SimplifiedLayerNormalization",
+        1,
+        Operator(normalization::root_mean_square),
+        &[Differentiable],
+        "as ONNX Runtime's optimiser writes it; constant scale",
+    ),
     onnx("Sin", 7, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Sinh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Size", 1, Make::Constant, &[Constant], ""),
@@ -323,9 +361,20 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Upsample", 1, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
     onnx("Where", 9, Operator(selection::choose), &[Differentiable], ""),
     onnx("Xor", 1, Operator(logic::predicate), &[LocallyConstant], ""),
-    microsoft("BiasGelu", 1, Make::Nodes(expansion::bias_gelu), &[Nodes], "Add, Gelu"),
-    microsoft("FastGelu", 1, Make::Nodes(expansion::bias_gelu), &[Nodes], "Add, Gelu"),
-    microsoft("FusedConv", 1, Make::Nodes(expansion::fused_conv), &[Nodes], "Conv, Add, its activation"),
+    microsoft(
+        "Attention",
+        1,
+        Make::Nodes(microsoft_attention::attention),
+        &[Nodes],
+        "MatMul, Softmax, MatMul; constant weight, bias and mask; no past",
+    ),
+    microsoft("BiasAdd", 1, Make::Nodes(microsoft::bias_add), &[Nodes], "Add, Add"),
+    microsoft("BiasGelu", 1, Make::Nodes(microsoft::bias_gelu), &[Nodes], "Add, Gelu"),
+    microsoft("BiasSoftmax", 1, Make::Nodes(microsoft::bias_softmax), &[Nodes], "Add, Softmax over the last axis"),
+    microsoft("BiasSplitGelu", 1, Make::Nodes(microsoft::bias_split_gelu), &[Nodes], "Add, Gelu, Mul"),
+    microsoft("FastGelu", 1, Make::Nodes(microsoft::bias_gelu), &[Nodes], "Add, Gelu"),
+    microsoft("FusedConv", 1, Make::Nodes(microsoft::fused_conv), &[Nodes], "Conv, Add, its activation"),
+    microsoft("FusedGemm", 1, Make::Nodes(microsoft::fused_gemm), &[Nodes], "Gemm, its activation"),
     microsoft(
         "FusedMatMul",
         1,
@@ -334,14 +383,38 @@ pub const OPERATORS: &[Entry] = &[
         "linear where one operand is constant",
     ),
     microsoft("Gelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    microsoft("GroupNorm", 1, Make::Nodes(microsoft::group_norm), &[Nodes], "GroupNormalization, Swish"),
     microsoft("LayerNormalization", 1, Operator(normalization::layer), &[Differentiable], "constant scale and bias"),
+    microsoft(
+        "MultiHeadAttention",
+        1,
+        Make::Nodes(microsoft_attention::multi_head_attention),
+        &[Nodes],
+        "MatMul, Softmax, MatMul; constant bias and mask; no past",
+    ),
+    microsoft("NhwcConv", 1, Make::Nodes(microsoft::nhwc_conv), &[Nodes], "Transpose, Conv, Transpose"),
     microsoft("QuickGelu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    microsoft("SkipGroupNorm", 1, Make::Nodes(microsoft::group_norm), &[Nodes], "Add, GroupNormalization, Swish"),
     microsoft(
         "SkipLayerNormalization",
         1,
-        Make::Nodes(expansion::skip_layer_normalization),
+        Make::Nodes(microsoft::skip_layer_normalization),
         &[Nodes],
         "Add, LayerNormalization",
+    ),
+    microsoft(
+        "SkipSimplifiedLayerNormalization",
+        1,
+        Make::Nodes(microsoft::skip_layer_normalization),
+        &[Nodes],
+        "Add, RMSNormalization",
+    ),
+    microsoft(
+        "TransposeMatMul",
+        1,
+        Operator(matrix::matmul),
+        &[Linear, Differentiable],
+        "linear where one operand is constant",
     ),
 ];
 
@@ -350,7 +423,6 @@ pub const REFUSED: &[Refusal] = &[
     Refusal {
         names: &[
             "ConvInteger",
-            "DequantizeLinear",
             "DynamicQuantizeLinear",
             "DynamicQuantizeMatMul",
             "MatMulInteger",
@@ -377,10 +449,24 @@ pub const REFUSED: &[Refusal] = &[
         names: &["Loop", "Scan"],
         reason: "loops are not unrolled; export the network for a fixed input size, so that the exporter unrolls them",
     },
-    Refusal { names: &["GRU", "LSTM", "RNN"], reason: "recurrent layers have no rule yet; cut the model before them" },
     Refusal {
         names: &["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
         reason: "a random output has no derivative; export the network in evaluation mode",
+    },
+    Refusal {
+        names: &[
+            "DecoderMaskedMultiHeadAttention",
+            "DecoderMaskedSelfAttention",
+            "GroupQueryAttention",
+            "PackedAttention",
+            "PackedMultiHeadAttention",
+            "SparseAttention",
+        ],
+        reason: "attention of language models in steps or packed batches; export the network for one whole input",
+    },
+    Refusal {
+        names: &["EmbedLayerNormalization"],
+        reason: "its input are numbers of words, along which there is no derivative; measure the network behind it",
     },
     Refusal {
         names: &["NonMaxSuppression"],
@@ -394,8 +480,18 @@ pub fn find(domain: &str, operator: &str) -> Option<&'static Entry> {
     OPERATORS.iter().find(|entry| entry.name == operator && entry.domain == domain)
 }
 
+/// Domains whose operators are refused, and why.
+const REFUSED_DOMAINS: &[(&str, &str)] = &[(
+    "com.microsoft.nchwc",
+    "ONNX Runtime writes it for one processor's memory at its highest level; save the model with ORT_ENABLE_EXTENDED, or \
+     take the one from before its optimisation",
+)];
+
 /// Why an operator is refused, where there is more to say than that it is not supported.
-pub fn refusal(operator: &str) -> Option<&'static str> {
+pub fn refusal(domain: &str, operator: &str) -> Option<&'static str> {
+    if let Some((_, reason)) = REFUSED_DOMAINS.iter().find(|(known, _)| *known == domain) {
+        return Some(reason);
+    }
     REFUSED.iter().find(|refusal| refusal.names.contains(&operator)).map(|refusal| refusal.reason)
 }
 

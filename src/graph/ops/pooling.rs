@@ -9,20 +9,20 @@ use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Tor
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::activation::is_integer;
-use super::convolution::{read_window, spatial_input};
+use super::convolution::{convolve, read_window, spatial_input};
 use super::pad;
 
 /// A pooling window, with `ceil_mode` turned into padding at the end.
 #[derive(Debug)]
 pub struct PoolWindow {
-    /// Over rows and columns; rows of one where the input has one spatial axis.
+    /// Over rows and columns, or over depth, rows and columns; rows of one where the input has one spatial axis.
     pub window: Window,
     /// Padding at the end, with what `ceil_mode` adds; that never counts as padding in an average.
     end: Vec<i64>,
     /// Whether the rows were put in.
     lifted: bool,
-    /// `[batch, channels, rows, columns]`.
-    shape: [i64; 4],
+    /// `[batch, channels, rows, columns]`, or with depth in front of the rows.
+    shape: Vec<i64>,
 }
 
 /// Reads a pooling node's window.
@@ -64,10 +64,12 @@ pub fn pool_window(b: &mut Builder<'_>) -> Result<PoolWindow, GraphError> {
             list.insert(0, one);
         }
     }
-    let rows = if lifted { 1 } else { shape[2] };
-    let shape = [shape[0], shape[1], rows, shape[shape.len() - 1]];
-    let padded = |axis: usize| shape[2 + axis] + window.begin[axis] + end[axis];
-    b.check_size(&[shape[0], shape[1], padded(0), padded(1)])?;
+    let mut shape = shape;
+    if lifted {
+        shape.insert(2, 1);
+    }
+    let padded = shape[2..].iter().zip(&window.begin).zip(&end).map(|((n, begin), end)| n + begin + end);
+    b.check_size(&shape[..2].iter().copied().chain(padded).collect::<Vec<_>>())?;
     Ok(PoolWindow { window, end, lifted, shape })
 }
 
@@ -78,6 +80,11 @@ impl PoolWindow {
 
     fn is_dilated(&self) -> bool {
         self.window.dilations.iter().any(|&d| d != 1)
+    }
+
+    /// Whether it runs over rows and columns.
+    fn is_planar(&self) -> bool {
+        !self.lifted && self.window.kernel.len() == 2
     }
 
     /// Where output samples lie.
@@ -101,13 +108,16 @@ impl PoolWindow {
     pub fn sums(&self, x: &Tensor) -> Torch<Tensor> {
         let w = &self.window;
         if !self.is_dilated() {
-            return x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, 1);
+            return match w.kernel.len() {
+                2 => x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, 1),
+                _ => x.f_avg_pool3d(&w.kernel, &w.strides, [0, 0, 0], false, true, 1),
+            };
         }
         let size = x.size();
-        let ones = Tensor::f_ones([1, 1, w.kernel[0], w.kernel[1]], (x.kind(), x.device()))?;
-        let flat = x.f_reshape([size[0] * size[1], 1, size[2], size[3]])?;
-        let y = flat.f_conv2d(&ones, None::<&Tensor>, &w.strides, [0, 0], &w.dilations, 1)?;
-        y.f_view([size[0], size[1], y.size()[2], y.size()[3]])
+        let ones = Tensor::f_ones([&[1, 1], w.kernel.as_slice()].concat(), (x.kind(), x.device()))?;
+        let flat = x.f_reshape([&[size[0] * size[1], 1], &size[2..]].concat())?;
+        let y = convolve(&w.unpadded(), &flat, &ones, None, 1)?;
+        y.f_view([&size[..2], &y.size()[2..]].concat().as_slice())
     }
 }
 
@@ -126,7 +136,8 @@ impl Linear for AveragePool {
         let w = &self.pool.window;
         let y = match &self.weight {
             Some(weight) => self.pool.sums(&x)?.f_mul_(weight)?,
-            None => x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, None)?,
+            None if w.kernel.len() == 2 => x.f_avg_pool2d(&w.kernel, &w.strides, [0, 0], false, true, None)?,
+            None => x.f_avg_pool3d(&w.kernel, &w.strides, [0, 0, 0], false, true, None)?,
         };
         Ok(vec![self.pool.unfolded(y, lead)?])
     }
@@ -137,7 +148,7 @@ impl Linear for AveragePool {
 
     fn taps(&self) -> Option<Taps<'_>> {
         let taps = Taps { weight: &self.taps, window: &self.pool.window, groups: self.taps.size()[0] };
-        (!self.pool.lifted).then_some(taps)
+        self.pool.is_planar().then_some(taps)
     }
 }
 
@@ -148,10 +159,10 @@ pub fn average_pool(b: &mut Builder<'_>) -> Build {
     let count_padding = b.int("count_include_pad")?.unwrap_or(0) != 0;
     let weight = if pool.needs_padding() || pool.is_dilated() {
         let w = &pool.window;
-        let counted = Tensor::f_ones([1, 1, pool.shape[2], pool.shape[3]], (kind, b.device()))?;
+        let counted = Tensor::f_ones([&[1, 1], &pool.shape[2..]].concat(), (kind, b.device()))?;
         let counted = if count_padding {
             let beyond: Vec<i64> = pool.end.iter().zip(&w.end).map(|(all, stated)| all - stated).collect();
-            pad::zeros(&pad::constant(&counted, &w.begin, &w.end, 1.0)?, &[0, 0], &beyond)?
+            pad::zeros(&pad::constant(&counted, &w.begin, &w.end, 1.0)?, &vec![0; beyond.len()], &beyond)?
         } else {
             pad::zeros(&counted, &w.begin, &pool.end)?
         };
@@ -165,8 +176,9 @@ pub fn average_pool(b: &mut Builder<'_>) -> Build {
     };
     b.varying_input(0)?;
     let flow = pool.flow();
-    let (rows, columns) = (pool.window.kernel[0], pool.window.kernel[1]);
-    let taps = Tensor::f_full([pool.shape[1], 1, rows, columns], 1.0 / (rows * columns) as f64, (kind, b.device()))?;
+    let kernel = &pool.window.kernel;
+    let share = 1.0 / kernel.iter().product::<i64>() as f64;
+    let taps = Tensor::f_full([&[pool.shape[1], 1], kernel.as_slice()].concat(), share, (kind, b.device()))?;
     let op = AveragePool { pool, weight, taps };
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow })
 }
@@ -182,7 +194,7 @@ pub struct MaxPool {
 impl MaxPool {
     /// Max-pooling without padding.
     pub fn unpadded(window: &Window) -> Self {
-        let pool = PoolWindow { window: window.unpadded(), end: vec![0; 2], lifted: false, shape: [0; 4] };
+        let pool = PoolWindow { window: window.unpadded(), end: vec![0; 2], lifted: false, shape: vec![0; 4] };
         Self { pool, indices: None }
     }
 
@@ -195,27 +207,36 @@ impl MaxPool {
     fn pooled(&self, x: &Tensor) -> Torch<(Tensor, Tensor, [i64; 2])> {
         let (x, lead) = self.pool.folded(x, f64::NEG_INFINITY)?;
         let w = &self.pool.window;
-        let (y, index) = x.f_max_pool2d_with_indices(&w.kernel, &w.strides, [0, 0], &w.dilations, false)?;
+        let (y, index) = match w.kernel.len() {
+            2 => x.f_max_pool2d_with_indices(&w.kernel, &w.strides, [0, 0], &w.dilations, false)?,
+            _ => x.f_max_pool3d_with_indices(&w.kernel, &w.strides, [0, 0, 0], &w.dilations, false)?,
+        };
         Ok((y, index, lead))
     }
 
     /// libtorch's places in the padded plane as ONNX's in the whole input, padding left out.
     fn places(&self, index: &Tensor, lead: [i64; 2], columns_first: bool) -> Torch<Tensor> {
-        let ([batch, channels, rows, columns], begin) = (self.pool.shape, &self.pool.window.begin);
-        let width = columns + begin[1] + self.pool.end[1];
-        let row = index.f_div_scalar_mode(width, "floor")?.f_sub_scalar(begin[0])?;
-        let column = index.f_remainder(width)?.f_sub_scalar(begin[1])?;
-        let place = if columns_first {
-            column.f_mul_scalar(rows)?.f_add(&row)?
-        } else {
-            row.f_mul_scalar(columns)?.f_add(&column)?
-        };
-        let planes = Tensor::f_arange(batch * channels, (Kind::Int64, index.device()))?.f_mul_scalar(rows * columns)?;
-        let planes = if self.pool.lifted {
-            planes.f_view([batch, channels, 1])?
-        } else {
-            planes.f_view([batch, channels, 1, 1])?
-        };
+        let (shape, w) = (&self.pool.shape, &self.pool.window);
+        let axes = w.kernel.len();
+        // Coordinates, from the last axis to the first.
+        let mut rest = index.shallow_clone();
+        let mut coordinates = Vec::with_capacity(axes);
+        for axis in (0..axes).rev() {
+            let length = shape[2 + axis] + w.begin[axis] + self.pool.end[axis];
+            coordinates.push((rest.f_remainder(length)?.f_sub_scalar(w.begin[axis])?, shape[2 + axis]));
+            rest = rest.f_div_scalar_mode(length, "floor")?;
+        }
+        if !columns_first {
+            coordinates.reverse();
+        }
+        let mut place = index.f_zeros_like()?;
+        for (coordinate, samples) in &coordinates {
+            place = place.f_mul_scalar(*samples)?.f_add(coordinate)?;
+        }
+        let plane: i64 = shape[2..].iter().product();
+        let planes = Tensor::f_arange(shape[0] * shape[1], (Kind::Int64, index.device()))?.f_mul_scalar(plane)?;
+        let own = if self.pool.lifted { 1 } else { axes };
+        let planes = planes.f_view([&shape[..2], vec![1; own].as_slice()].concat().as_slice())?;
         self.pool.unfolded(place, lead)?.f_add(&planes)
     }
 }
@@ -240,9 +261,9 @@ impl Differentiable for MaxPool {
         let dx = at.dx[0].as_ref().ok_or_else(|| tch::TchError::Torch("MaxPool's input does not move".into()))?;
         let tangents = dx.size()[0];
         let (flat, _) = self.pool.folded(&dx.f_flatten(0, 1)?, 0.0)?;
-        let (channels, out) = (flat.size()[1], index.size());
+        let (channels, out) = (flat.size()[1], index.size()[2..].iter().product::<i64>());
         let flat = flat.f_reshape([tangents, lead[0] * lead[1], channels, -1])?;
-        let index = index.f_reshape([1, lead[0] * lead[1], channels, out[2] * out[3]])?;
+        let index = index.f_reshape([1, lead[0] * lead[1], channels, out])?;
         let picked = flat.f_gather(-1, &index.f_expand([tangents, -1, -1, -1], false)?, false)?;
         let mut outputs = vec![picked.f_view([&[tangents], at.y[0].size().as_slice()].concat().as_slice())?];
         if let Some(places) = at.y.get(1) {
@@ -280,7 +301,7 @@ impl Differentiable for MaxPool {
     }
 
     fn max_window(&self) -> Option<&Window> {
-        (!self.pool.lifted).then_some(&self.pool.window)
+        self.pool.is_planar().then_some(&self.pool.window)
     }
 }
 
