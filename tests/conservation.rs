@@ -5,9 +5,14 @@
 mod common;
 
 use std::path::Path;
+use std::rc::Rc;
 
+use aliascope::graph::Built;
+use aliascope::graph::custom::{CUSTOM_DOMAIN, CustomOperators};
+use aliascope::graph::layout::Flow;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use aliascope::graph::operator::{Differentiable, Operator, Point, Torch};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersError, LayersOptions};
 use aliascope::measure::layers_report::{LayerClass, LayerResults};
@@ -396,6 +401,87 @@ fn equivariant_layers_make_no_error() {
         for layer in &results.layers {
             assert!(layer.contribution < 1e-20, "{generator}: {} makes {}", layer.name, layer.contribution);
         }
+    }
+}
+
+/// What is left of an exact cancellation is seen against what cancels: the values in front of the mean, not what the mean
+/// leaves of them.
+#[test]
+fn equivariant_networks_add_up_and_nothing_has_a_share_of_rounding() {
+    for head in [true, false] {
+        let mut draft = equivariant(1);
+        if head {
+            draft.head(4);
+        }
+        let file = draft.build([2, 32]);
+        for (kind, limit) in [(Kind::Double, 1e-10), (Kind::Float, 1e-4)] {
+            let network = Network::from_file(&file, &single(kind)).unwrap();
+            let x = smooth(2, 32, 2);
+            let mut meter = LayerMeter::new(&network, on_the_torus("translate_x")).unwrap();
+            meter.measure(&x, &["x".to_owned()], &mut |_, _| {}).unwrap();
+            let exact = meter.results();
+            let mut meters = [LayerMeter::new(&network, on_the_torus("translate_x")).unwrap()];
+            aliascope::measure::layers::probes::measure(&mut meters, &x.to_kind(kind), "x", 10, &mut |_, _| {})
+                .unwrap();
+            for results in [exact, meters[0].results()] {
+                assert!(results.is_rounding, "{head} {kind:?}");
+                assert!(results.conservation_residual <= limit, "{head} {kind:?}: {}", results.conservation_residual);
+                assert!(results.layers.iter().all(|layer| layer.signed_share.is_none()), "{head} {kind:?}");
+                assert!(results.by_type.values().all(|class| class.share.is_none() && class.share_by_image.is_none()));
+                assert_eq!(results.images_effective, None);
+            }
+        }
+    }
+}
+
+/// x, with tangents that are not carried linearly: lane t by 1 + t/1000.
+#[derive(Debug)]
+struct Sabotaged;
+
+impl Differentiable for Sabotaged {
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        Ok(vec![x[0].copy()])
+    }
+
+    fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
+        let moved = at.dx[0].as_ref().unwrap();
+        let mut size = vec![1; moved.dim()];
+        size[0] = moved.size()[0];
+        let lanes = Tensor::arange(size[0], (moved.kind(), moved.device())) * 1e-3 + 1.0;
+        Ok(vec![moved * lanes.reshape(size.as_slice())])
+    }
+}
+
+#[test]
+fn a_wrong_sum_is_caught() {
+    let residual = |kind: Kind, operator: &str| {
+        let mut draft = Draft::new(2, 16, 3);
+        draft.convolution(4, 3, 2, [1, 1]);
+        draft.pointwise("Relu");
+        draft.convolution(4, 3, 1, [1, 1]);
+        draft.pointwise(operator);
+        if operator == "Sabotaged" {
+            draft.nodes.last_mut().unwrap().domain = Some(CUSTOM_DOMAIN.to_owned());
+        }
+        draft.head(4);
+        let mut custom = CustomOperators::default();
+        let make =
+            |_: &[i64]| Ok(Built { operator: Operator::Differentiable(Box::new(Sabotaged)), flow: Flow::Pointwise });
+        custom.insert("Sabotaged", Rc::new(make));
+        let mut file = draft.build([2, 16]);
+        file.model.opset_import.push(aliascope::graph::onnx::proto::OperatorSetIdProto {
+            domain: Some(CUSTOM_DOMAIN.to_owned()),
+            version: Some(1),
+        });
+        let network = Network::from_file_with(&file, &single(kind), &custom).unwrap();
+        let results = attribute_error(&network, &noise(&[1, 1, 2, 16, 16], 4), options("translate_x"));
+        assert!(!results.is_rounding);
+        results.conservation_residual
+    };
+    for (kind, limit) in [(Kind::Double, 1e-10), (Kind::Float, 1e-4)] {
+        assert!(residual(kind, "Identity") <= limit);
+        let wrong = residual(kind, "Sabotaged");
+        assert!(wrong > 3.0 * limit, "{kind:?}: {wrong}");
     }
 }
 

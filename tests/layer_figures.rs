@@ -65,6 +65,7 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
         generator: generator.to_owned(),
         derivative: derivative.to_owned(),
         conservation_residual: 3e-7,
+        is_rounding: false,
         total: 208.0,
         images_effective: None,
         total_sem: Some(12.0),

@@ -106,6 +106,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         output: args.measuring.output(),
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
+        pixel_scale: opened.pixel_scale(),
     };
     let free = match args.memory {
         Some(mib) => Some(mib.saturating_mul(1 << 20)),
@@ -151,6 +152,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         schema_version: LEE_SCHEMA_VERSION,
         model: args.model.display().to_string(),
         images: names.len(),
+        images_constant: meter.images_constant(),
+        images_flat: meter.images_flat(),
         image_names: names,
         preprocess: opened.preprocess.clone(),
         measured: network.output().name.clone(),
@@ -164,12 +167,39 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         units: args.measuring.units.to_string(),
         precision: args.network.precision().to_owned(),
         device: args.network.device(),
+        input_units: if opened.pixel_scale().is_some() { "photo" } else { "input" }.to_owned(),
         generators: meter.results(),
         symmetry_spectrum: spectrum(&gram)?,
         gram,
         timing,
     };
+    notes(&report).iter().for_each(|note| console.note(note));
     write(args, claimed, &report, &mut meter, &first)
+}
+
+/// What must be known to read the numbers.
+fn notes(report: &LeeReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.images_constant > 0 {
+        notes.push(format!(
+            "the output hardly changes on {} of {} images, by less than a hundred thousandth of its scale under every \
+             generator: a small LEE there says that the network sees nothing, not that it is equivariant",
+            report.images_constant, report.images
+        ));
+    }
+    if report.images_flat > 0 {
+        let all = report.images_flat == report.images;
+        let then = if all {
+            "relative errors and the symmetry spectrum are not defined"
+        } else {
+            "they add nothing to either side"
+        };
+        notes.push(format!(
+            "{} of {} images are of one colour, so that no generator of the plane changes them: {then}",
+            report.images_flat, report.images
+        ));
+    }
+    notes
 }
 
 /// Writes what was asked for, then the table.

@@ -239,6 +239,14 @@ impl Opened {
         })
     }
 
+    /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose units
+    /// nobody knows.
+    pub(super) fn pixel_scale(&self) -> Option<Vec<f64>> {
+        let photos = self.source.frames().iter().all(|frame| matches!(frame, Frame::Photo(_)));
+        let channels = self.network.input().shape.get(1).map_or(1, |&c| c.max(1) as usize);
+        photos.then(|| self.preprocessing.pixel_scale(channels))
+    }
+
     /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.
     pub(super) fn read_larger(&self, frame: &Frame, margin: usize) -> Result<Option<Tensor>, Failure> {
         let (Frame::Photo(path), [_, c, h, w]) = (frame, &self.network.input().shape[..]) else { return Ok(None) };

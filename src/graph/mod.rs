@@ -57,7 +57,7 @@ pub use memory_order::MemoryOrder;
 #[cfg(feature = "torch")]
 pub(crate) use network::wires;
 #[cfg(feature = "torch")]
-pub use network::{Network, Step, ValueInfo};
+pub use network::{Bound, Network, Step, ValueInfo};
 #[cfg(feature = "torch")]
 pub use run::{Sweep, Value};
 #[cfg(feature = "torch")]

@@ -87,6 +87,15 @@ pub struct ValueInfo {
     pub layout: Layout,
 }
 
+/// Within what an output lies by construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Each entry between −1 and 1.
+    One,
+    /// Probabilities along the last axis.
+    Simplex,
+}
+
 /// A network, loaded for one input shape, precision and device.
 #[derive(Debug)]
 pub struct Network {
@@ -210,6 +219,24 @@ impl Network {
     pub fn ends_in_softmax(&self) -> bool {
         let last = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(self.output)));
         self.probabilities || last.is_some_and(|step| step.op_type == "Softmax")
+    }
+
+    /// Within what the measured output lies, where its last operator that does more than move entries says so.
+    pub fn bound(&self) -> Option<Bound> {
+        if self.ends_in_softmax() {
+            return Some(Bound::Simplex);
+        }
+        let mut at = self.output;
+        loop {
+            let step = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(at)))?;
+            match (&step.operator, &step.inputs[..]) {
+                (Operator::Linear(op), &[input]) if op.selects() => at = input,
+                _ => {
+                    let one = matches!(step.op_type.as_str(), "Sigmoid" | "HardSigmoid" | "Tanh");
+                    return one.then_some(Bound::One);
+                }
+            }
+        }
     }
 
     /// How an unwatched run goes about it, in words: which nodes are put together, and the order of memory.

@@ -99,6 +99,12 @@ impl Preprocessing {
         )
     }
 
+    /// What one unit of the network's input is in pixel values of 0 to 1, channel by channel: std/scale.
+    pub fn pixel_scale(&self, channels: usize) -> Vec<f64> {
+        let unit = |c| 1.0 / (self.normalized(1.0, c, channels) - self.normalized(0.0, c, channels));
+        (0..channels).map(unit).collect()
+    }
+
     /// The value of channel `c`, of `channels`, for a pixel value v in 0..1.
     pub(super) fn normalized(&self, v: f64, c: usize, channels: usize) -> f64 {
         // One channel stands for all; a grey network takes the mean of three.

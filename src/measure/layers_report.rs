@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::node_theorem_report::{FoldMap, NodeTheorem};
 
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const LAYERS_SCHEMA_VERSION: u32 = 1;
+pub const LAYERS_SCHEMA_VERSION: u32 = 2;
 
 /// The equivariance error of a network, attributed to its layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct LayersReport {
     /// Where it was asked for: one node's defect resolved by frequency, on the first image.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spectrum: Option<NodeSpectrum>,
-    /// With several generators, whether they blame the same layers: each pair under each derivative.
+    /// With several generators, whether they blame the same layers: each pair under each derivative, where both make errors.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub agreement: Vec<Agreement>,
     /// What was found.
@@ -134,8 +134,11 @@ pub struct LayerResults {
     pub generator: String,
     /// How ∇ was taken: `spectral`, `forward`, `central` or `authors`.
     pub derivative: String,
-    /// ‖Σ_v J δ_v − L‖/‖L‖ over all images.
+    /// ‖Σ_v J δ_v − L‖ over all images, over the size of what cancels in it: Df\[A x\], A f, the layers' contributions, and
+    /// rounding inside of the network.
     pub conservation_residual: f64,
+    /// Whether L is no more than rounding, as on an equivariant network or on images of one colour: then nothing has a share.
+    pub is_rounding: bool,
     /// E‖L‖², summed over outputs, the mean over images.
     pub total: f64,
     /// Its standard error over images; null for a single image.

@@ -11,9 +11,9 @@ use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
-use crate::graph::{GraphError, Network, Sweep, Value, is_finite};
+use crate::graph::{Bound, GraphError, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Axis, Combination, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{Action, ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
@@ -59,6 +59,9 @@ pub struct LeeOptions {
     pub combinations: Vec<Combination>,
     /// Whether the Lie derivatives themselves are kept.
     pub keep_vectors: bool,
+    /// Per channel of the input, what one unit of it is in pixel values of 0 to 1; none where that is not known, and then
+    /// `relative` and the symmetry spectrum are in units of the input.
+    pub pixel_scale: Option<Vec<f64>>,
 }
 
 impl Default for LeeOptions {
@@ -71,6 +74,7 @@ impl Default for LeeOptions {
             output: None,
             combinations: Vec::new(),
             keep_vectors: false,
+            pixel_scale: None,
         }
     }
 }
@@ -144,6 +148,19 @@ impl OutputAction {
     }
 }
 
+/// How many roundings of entries of its size a derivative may be off by.
+const ROUNDINGS: f64 = 64.0;
+
+/// Below this share of its scale an output hardly changes.
+const HARDLY: f64 = 1e-5;
+
+/// What comes behind a network's output.
+struct Behind {
+    value: Tensor,
+    tangent: Tensor,
+    lie: Tensor,
+}
+
 /// The measurement of one network, image by image.
 pub struct LeeMeter<'a> {
     network: &'a Network,
@@ -155,8 +172,12 @@ pub struct LeeMeter<'a> {
     combinations: Vec<Combination>,
     /// Per image: G = L Lᵀ/dim, upper and lower.
     grams: Vec<[[f64; 7]; 7]>,
-    /// Per image: ⟨A_i x, A_j x⟩/dim(x).
+    /// Per image: ⟨A_i x, A_j x⟩/dim(x), of pixel values where their scale is known; 0 where A_i x is rounding.
     input_grams: Vec<[[f64; 7]; 7]>,
+    /// What one unit of the input's channels is in pixel values, `[channels, 1, 1]`.
+    pixel_scale: Option<Tensor>,
+    /// Per image: ‖f(x)‖²/dim and the largest of ‖Df\[A_i x\]‖²/dim, t in half-widths.
+    changes: Vec<[f64; 2]>,
     /// Per image and generator, then combination: mean |L|.
     mean_abs: Vec<Vec<f64>>,
     vectors: Vec<Tensor>,
@@ -183,11 +204,17 @@ impl<'a> LeeMeter<'a> {
                 combinations.push(combination.clone());
             }
         }
+        let pixel_scale = match &options.pixel_scale {
+            Some(scale) => Some(Tensor::f_from_slice(scale)?.f_view([-1, 1, 1])?.f_to_device(network.device())?),
+            None => None,
+        };
         Ok(Self {
             network,
             output,
             output_action,
             input_grid,
+            pixel_scale,
+            changes: Vec::new(),
             actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             combinations,
             options,
@@ -230,33 +257,34 @@ impl<'a> LeeMeter<'a> {
     /// The measured function's value, and L along one combination, `[1, images, output shape…]`, from what a sweep with
     /// [`input_tangent`](Self::input_tangent) gave.
     pub fn along(&mut self, sweep: Sweep, along: &Combination) -> Result<(Tensor, Tensor), LeeError> {
-        self.behind(sweep, |action, value| action.along(along, value))
+        let behind = self.behind(sweep, |action, value| action.along(along, value))?;
+        Ok((behind.value, behind.lie))
     }
 
-    /// The measured function's value, and L: its tangent less what the group, by `act`, does to the value.
+    /// The measured function's value, its tangent, and L: the tangent less what the group, by `act`, does to the value.
     fn behind(
         &mut self,
         Sweep { value, tangent }: Sweep,
         act: impl FnOnce(&Action, &Tensor) -> Torch<Tensor>,
-    ) -> Result<(Tensor, Tensor), LeeError> {
+    ) -> Result<Behind, LeeError> {
         let (value, tangent) = match self.output {
             Output::Softmax => softmax_tangent(&value, &tangent)?,
             Output::Logits | Output::Identity => (value, tangent),
         };
         let lie = match self.output_action {
-            OutputAction::None => tangent,
+            OutputAction::None => tangent.shallow_clone(),
             OutputAction::Image(grid) => {
                 let grid = self.placed(&grid);
                 tangent.f_sub(&act(self.actions.on(&grid)?, &value)?)?
             }
         };
-        Ok((value, lie))
+        Ok(Behind { value, tangent, lie })
     }
 
     /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
         let input = self.input(&self.network.place(x)?)?;
-        Ok(self.derivatives_of(&input, x.size()[0])?.1)
+        Ok(self.derivatives_of(&input, x.size()[0])?.lie)
     }
 
     /// x and A_i x for all measured generators, as a sweep takes them.
@@ -266,7 +294,7 @@ impl<'a> LeeMeter<'a> {
         Ok(Value { stack, tangents: MEASURED.len() as i64 })
     }
 
-    fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<(Tensor, Tensor), LeeError> {
+    fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<Behind, LeeError> {
         let sweep = self.network.sweep_stack(input, images)?;
         self.behind(sweep, Action::all)
     }
@@ -280,7 +308,7 @@ impl<'a> LeeMeter<'a> {
         let start = Instant::now();
         let images = x.size()[0];
         let input = self.input(&x)?;
-        let (value, lie) = self.derivatives_of(&input, images)?;
+        let Behind { value, tangent, lie } = self.derivatives_of(&input, images)?;
         if !is_finite(&lie)? {
             let mend = "check the model's weights, or try --precision f64";
             return Err(self.not_finite("the Lie derivative", names, mend));
@@ -290,6 +318,7 @@ impl<'a> LeeMeter<'a> {
         let dx = input.lanes(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
         for image in 0..images {
             self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
+            self.changes.push(self.change(&value.f_select(0, image)?, &tangent.f_select(1, image)?)?);
         }
         if self.options.keep_vectors {
             self.vectors.push(lie.f_to_device(tch::Device::Cpu)?);
@@ -305,9 +334,14 @@ impl<'a> LeeMeter<'a> {
     /// Takes up one image's tangents `[7, …]` and Lie derivatives `[7, …]`, in double precision.
     fn accumulate(&mut self, dx: &Tensor, lie: &Tensor) -> Result<(), LeeError> {
         let rows = |t: &Tensor| t.f_reshape([7, -1])?.f_to_kind(Kind::Double);
-        let (dx, lie) = (rows(dx)?, rows(lie)?);
+        let dx = match &self.pixel_scale {
+            Some(scale) => dx.f_to_kind(Kind::Double)?.f_mul(scale)?,
+            None => dx.shallow_clone(),
+        };
+        let (dx, lie) = (rows(&dx)?, rows(lie)?);
         self.grams.push(mean_products(&lie)?);
-        self.input_grams.push(mean_products(&dx)?);
+        let input_gram = self.without_rounding(mean_products(&dx)?);
+        self.input_grams.push(input_gram);
         let coefficients: Vec<f64> = MEASURED
             .iter()
             .map(|g| Combination::single(*g))
@@ -318,6 +352,64 @@ impl<'a> LeeMeter<'a> {
         let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
         self.mean_abs.push(Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)?);
         Ok(())
+    }
+
+    /// The input's Gram matrix with zeros for generators under which the image changes by rounding alone, as one of one
+    /// colour does under those of the plane.
+    fn without_rounding(&self, mut gram: [[f64; 7]; 7]) -> [[f64; 7]; 7] {
+        let placed = self.placed(&self.input_grid);
+        let epsilon = if self.network.kind() == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
+        // Saturation's tangent is the image itself.
+        let size = gram[Generator::Saturate.index()][Generator::Saturate.index()].sqrt();
+        for generator in Generator::AFFINE {
+            let i = generator.index();
+            let rounding = ROUNDINGS * epsilon * size * placed.steepness(&Combination::single(generator));
+            if gram[i][i].sqrt() <= rounding {
+                gram[i] = [0.0; 7];
+                gram.iter_mut().for_each(|row| row[i] = 0.0);
+            }
+        }
+        gram
+    }
+
+    /// ‖f(x)‖²/dim and the largest ‖Df\[A_i x\]‖²/dim with t in half-widths, of one image's value and tangents `[7, …]`.
+    fn change(&self, value: &Tensor, tangents: &Tensor) -> Result<[f64; 2], LeeError> {
+        let mean = |t: &Tensor| t.f_square()?.f_mean_dim([-1].as_slice(), false, Kind::Double);
+        let size = mean(&value.f_reshape([-1])?)?.f_double_value(&[])?;
+        let squares: Vec<f64> = Vec::try_from(&mean(&tangents.f_reshape([7, -1])?)?.f_to_device(tch::Device::Cpu)?)?;
+        let placed = self.placed(&self.input_grid);
+        let half_width =
+            [placed.columns.pitch / self.input_grid.columns.pitch, placed.rows.pitch / self.input_grid.rows.pitch];
+        let change = MEASURED.iter().zip(squares).map(|(generator, square)| match generator {
+            Generator::TranslateX => square * half_width[0].powi(2),
+            Generator::TranslateY => square * half_width[1].powi(2),
+            _ => square,
+        });
+        Ok([size, change.fold(0.0, f64::max)])
+    }
+
+    /// On how many images the output hardly changes: under no generator by as much as a hundred thousandth of its scale for
+    /// t = 1, which moves the image by half its width; a hundred times what single precision rounds by.
+    ///
+    /// Moving with the image does not count as change of an output that is an image only where there is something in it to
+    /// move. The scale is 1 for an output that a sigmoid or tanh ends, that of one probability for a softmax, and else
+    /// the root mean square of the values of the image where it is largest.
+    pub fn images_constant(&self) -> usize {
+        let seen = self.changes.iter().map(|[size, _]| *size).fold(0.0, f64::max);
+        let scale = match (self.output, self.network.bound()) {
+            (Output::Softmax, _) | (_, Some(Bound::Simplex)) => {
+                1.0 / self.network.output().shape.last().map_or(1.0, |&n| n.max(1) as f64)
+            }
+            (_, Some(Bound::One)) => 1.0,
+            (_, None) => seen,
+        };
+        self.changes.iter().filter(|[_, change]| *change <= HARDLY * HARDLY * scale).count()
+    }
+
+    /// How many images change under no generator of the plane, as those of one colour.
+    pub fn images_flat(&self) -> usize {
+        let flat = |gram: &&[[f64; 7]; 7]| Generator::AFFINE.iter().all(|g| gram[g.index()][g.index()] == 0.0);
+        self.input_grams.iter().filter(flat).count()
     }
 
     /// How many images have been measured.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// The version of [`LeeReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const LEE_SCHEMA_VERSION: u32 = 1;
+pub const LEE_SCHEMA_VERSION: u32 = 2;
 
 /// The Lie derivatives of one network over a set of images, under the affine algebra and saturation.
 ///
@@ -17,6 +17,10 @@ pub struct LeeReport {
     pub model: String,
     /// How many images the means are over.
     pub images: usize,
+    /// On how many of them the output hardly changes under any generator, so that a small LEE says nothing of a symmetry.
+    pub images_constant: usize,
+    /// How many of them change under no generator of the plane, as those of one colour.
+    pub images_flat: usize,
     /// The images' names, in order; frames of a tensor file are `file.safetensors[i]`.
     pub image_names: Vec<String>,
     /// How images became input: `imagenet`, `half`, `raw`, `tensor` (taken as it is), or `metadata` with its values.
@@ -43,11 +47,15 @@ pub struct LeeReport {
     pub precision: String,
     /// `cpu` or `cuda:N`.
     pub device: String,
+    /// What `relative`, `gram.input_energy` and the symmetry spectrum take the input's size in: `photo`, pixel values of 0 to
+    /// 1, or `input`, the units of the network's input, where the images are tensors.
+    pub input_units: String,
     /// One entry per generator: the measured seven, then `rotate`, `hyperbolic`, `scale`, then any asked-for combination.
     pub generators: IndexMap<String, GeneratorLee>,
     /// The Gram matrix of the measured generators.
     pub gram: Gram,
-    /// The affine algebra's directions, least equivariant first; empty without the feature `linalg`.
+    /// The affine algebra's directions, least equivariant first; empty without the feature `linalg`, and where the images
+    /// change under no generator of the plane.
     pub symmetry_spectrum: Vec<SymmetryDirection>,
     /// What the run cost; the forwards are null where they were not timed.
     pub timing: Timing,
@@ -62,7 +70,7 @@ pub struct GeneratorLee {
     pub sem: Option<f64>,
     /// E|L|, mean over output entries and images: what the paper's released script reports.
     pub mean_abs: f64,
-    /// `lee` over E‖A x‖²/dim(x); null where A x = 0.
+    /// `lee` over E‖A x‖²/dim(x), in `input_units`; null where A x is no more than rounding, as on images of one colour.
     pub relative: Option<f64>,
 }
 
@@ -73,7 +81,7 @@ pub struct Gram {
     pub order: Vec<String>,
     /// The raw matrix.
     pub matrix: Vec<Vec<f64>>,
-    /// n_i = E‖A_i x‖²/dim(x), per generator; G_ij/√(n_i n_j) is the matrix whose eigenvectors are the symmetry spectrum.
+    /// n_i = E‖A_i x‖²/dim(x) in `input_units`, per generator, 0 where it is rounding; G_ij/√(n_i n_j) is the matrix whose eigenvectors are the symmetry spectrum.
     pub input_energy: Vec<f64>,
 }
 

@@ -315,6 +315,7 @@ fn check(
         Source::Maximum(_) => "max pooling",
         Source::Pointwise(_) | Source::Composite(_) => "activation",
     };
+    let exists = energy > rounding_energy(network.kind(), grid, options.velocity, input_energy);
     let map = fold_map(&step.name, &prediction.power, coarse, options.velocity);
     let node = NodeTheorem {
         name: step.name.clone(),
@@ -325,13 +326,22 @@ fn check(
         stride: stride.into(),
         predicted: prediction.exact / channels.max(1) as f64,
         measured: energy / channels.max(1) as f64,
-        relative_difference: (energy > 0.0).then(|| (difference / energy).sqrt()),
+        relative_difference: exists.then(|| (difference / energy).sqrt()),
         truncation,
         input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },
-        worst: worst_folds(&map),
+        worst: if exists { worst_folds(&map) } else { Vec::new() },
         damage_at: damage_at(&map),
     };
     Ok(Ok((node, map)))
+}
+
+/// The energy that rounding alone gives a measured defect: the derivative's largest factor times roundings of the input,
+/// which is all there is on a map of one colour.
+fn rounding_energy(kind: Kind, grid: GridSize, velocity: Velocity, input_energy: f64) -> f64 {
+    const ROUNDINGS: f64 = 64.0;
+    let unit = if kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
+    let steepest = std::f64::consts::PI * (velocity.x.abs() * grid.x as f64 + velocity.y.abs() * grid.y as f64);
+    (ROUNDINGS * unit * steepest).powi(2) * input_energy
 }
 
 /// A predicted defect.

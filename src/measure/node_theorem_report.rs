@@ -64,13 +64,14 @@ pub struct NodeTheorem {
     pub predicted: f64,
     /// The same of the measured defect.
     pub measured: f64,
-    /// ‖δ predicted − δ measured‖/‖δ measured‖, as fields; null where nothing was measured. The largest over images.
+    /// ‖δ predicted − δ measured‖/‖δ measured‖, as fields; null where what was measured is
+    /// rounding, as on images of one colour. The largest over images.
     pub relative_difference: Option<f64>,
     /// For nonlinear nodes: how far oversampling went. Convolutions have none: their prediction is exact.
     pub truncation: Option<Truncation>,
     /// The share of the input's energy at or above the Nyquist frequency of the output's grid.
     pub input_above_nyquist: f64,
-    /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage.
+    /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage; none where it is rounding.
     pub worst: Vec<Fold>,
     /// How far out the harmonics lie that do the damage, as multiples of the output grid's Nyquist frequency (the
     /// larger of the two axes'): a tenth, half and nine tenths of the damage lie at or below.

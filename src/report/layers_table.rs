@@ -91,6 +91,13 @@ fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) 
         compact(results.total),
         results.conservation_residual
     )];
+    if results.is_rounding {
+        lines.push(
+            "This is rounding alone: the network is equivariant on these images, or nothing changes them; no layer has a \
+             share in it."
+                .to_owned(),
+        );
+    }
     let mut worst: Vec<&LayerReport> = results.layers.iter().collect();
     worst.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
     let shown = worst.len().min(top);

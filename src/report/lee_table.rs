@@ -87,9 +87,11 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
     }
     let mut lines = vec![
         String::new(),
-        "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE, generators scaled to \
-         E‖A x‖² = 1):"
-            .to_owned(),
+        format!(
+            "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE, generators scaled to \
+             E‖A x‖² = 1; sizes of x in {}):",
+            if report.input_units == "photo" { "pixel values of 0 to 1" } else { "units of the input" }
+        ),
     ];
     let values: Vec<String> = report.symmetry_spectrum.iter().map(|d| compact(d.eigenvalue.max(0.0))).collect();
     let column = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);

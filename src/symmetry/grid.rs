@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::spectrum::name::UnknownName;
 
+use super::combination::Combination;
+
 /// How the positions of samples are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -146,6 +148,19 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// The largest |v|/pitch of a vector field on the grid: what a derivative along it multiplies differences of samples by.
+    pub fn steepness(&self, field: &Combination) -> f64 {
+        let ends = |axis: &Axis| [axis.origin, axis.origin + axis.pitch * (axis.samples as f64 - 1.0)];
+        let mut most = 0.0f64;
+        for x in ends(&self.columns) {
+            for y in ends(&self.rows) {
+                let [vx, vy] = field.field([x, y]);
+                most = most.max(vx.abs() / self.columns.pitch.abs()).max(vy.abs() / self.rows.pitch.abs());
+            }
+        }
+        most
+    }
+
     /// The grid of an image of `rows` × `columns` pixels, in half-widths.
     pub fn image(rows: usize, columns: usize, kind: GridKind) -> Self {
         Self { rows: Axis::image(rows, kind), columns: Axis::image(columns, kind) }

@@ -34,6 +34,8 @@ pub fn classifier() -> LeeReport {
         schema_version: LEE_SCHEMA_VERSION,
         model: "models/efficientnet_lite0.onnx".to_owned(),
         images: 20,
+        images_constant: 0,
+        images_flat: 0,
         image_names: (0..20).map(|i| format!("photo_{i}.png")).collect(),
         preprocess: "imagenet".to_owned(),
         measured: "y".to_owned(),
@@ -47,6 +49,7 @@ pub fn classifier() -> LeeReport {
         units: "half-width".to_owned(),
         precision: "f32".to_owned(),
         device: "cpu".to_owned(),
+        input_units: "photo".to_owned(),
         generators: lee
             .into_iter()
             .map(|(name, lee, sem, mean_abs)| {

@@ -12,7 +12,9 @@ pub fn agreements(meters: &[LayerMeter<'_>]) -> Vec<Agreement> {
     let mut found = Vec::new();
     for (i, a) in meters.iter().enumerate() {
         for b in &meters[i + 1..] {
-            if a.options.scheme != b.options.scheme || a.images() == 0 || a.images() != b.images() {
+            // Ranks of what is rounding say nothing.
+            let measured = a.images() > 0 && a.images() == b.images() && a.errs() && b.errs();
+            if a.options.scheme != b.options.scheme || !measured {
                 continue;
             }
             let of_b: BTreeMap<&str, &[f64]> = b.per_image().collect();

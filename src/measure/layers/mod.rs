@@ -18,6 +18,7 @@ mod graph;
 mod parts;
 mod plan;
 pub mod probes;
+mod rounding;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ use super::statistics::{effective_count, jackknife, mean, standard_error};
 use parts::Actor;
 use plan::{Plan, PlanOptions};
 use probes::{Defects, Samples};
+use rounding::{Gauge, Rounding};
 
 /// How to attribute.
 #[derive(Clone, Debug)]
@@ -146,6 +148,9 @@ pub struct LayerMeter<'a> {
     totals: Vec<f64>,
     /// Σ over images of ‖Σ_v J δ_v − L‖² and ‖L‖².
     residual: [f64; 2],
+    /// Σ over images of what cancels in that sum: ‖Df\[A x\]‖² + ‖A f‖² + Σ ‖J δ‖².
+    cancelling: f64,
+    rounding: Rounding,
     maps: Vec<DefectMap>,
 }
 
@@ -160,6 +165,8 @@ struct LayerSums {
     parts: [Option<[f64; 2]>; 3],
     /// Σ ‖e‖²/dim and Σ ‖a‖²/dim where the layer ends.
     local: [f64; 2],
+    /// Sizes at the layer's nodes, over images.
+    gauge: Gauge,
     /// Σ over images of the variance that probes leave in the contribution.
     probe_variance: f64,
 }
@@ -203,6 +210,8 @@ impl<'a> LayerMeter<'a> {
             classes: BTreeMap::new(),
             totals: Vec::new(),
             residual: [0.0; 2],
+            cancelling: 0.0,
+            rounding: Rounding::of(network.kind()),
             maps: Vec::new(),
             plan,
             options,
@@ -244,9 +253,11 @@ impl<'a> LayerMeter<'a> {
         for image in 0..x.size()[0] {
             self.accumulate(&outcome, image)?;
         }
-        for (sums, local) in self.sums.iter_mut().zip(&outcome.local) {
+        for ((sums, local), gauge) in self.sums.iter_mut().zip(&outcome.local).zip(&outcome.gauges) {
             sums.local = [sums.local[0] + local[0], sums.local[1] + local[1]];
+            sums.gauge.add(gauge);
         }
+        self.cancelling += outcome.cancelling;
         for (sums, missing) in self.sums.iter_mut().zip(&outcome.unsplit) {
             if *missing {
                 sums.parts[..2].fill(None);
@@ -301,8 +312,13 @@ impl<'a> LayerMeter<'a> {
     /// Takes up one image's probes.
     fn take_probes(&mut self, samples: Samples, defects: &Defects, count: usize) -> Result<(), LayersError> {
         let n = count.max(1) as f64;
+        self.cancelling += defects.cancelling;
+        for (sums, gauge) in self.sums.iter_mut().zip(&defects.gauges) {
+            sums.gauge.add(gauge);
+        }
         for ((sums, sampled), local) in self.sums.iter_mut().zip(&samples.layers).zip(&defects.local) {
             let mean = sampled[0] / n;
+            self.cancelling += mean;
             sums.contribution.push(mean);
             sums.probe_variance += (sampled[1] / n - mean * mean).max(0.0) / (n - 1.0).max(1.0);
             sums.signed += sampled[2] / n;
@@ -315,10 +331,8 @@ impl<'a> LayerMeter<'a> {
             }
         }
         let total = defects.lie.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
-        // The law holds for every probe: Σ_v zᵀJδ_v = zᵀL.
-        if samples.residual[1] > 0.0 {
-            self.residual[0] += total * samples.residual[0] / samples.residual[1];
-        }
+        // The law holds for every probe, Σ_v zᵀJδ_v = zᵀL, and E (zᵀr)² = ‖r‖².
+        self.residual[0] += samples.residual / n;
         self.residual[1] += total;
         self.totals.push(total);
         Ok(())
@@ -335,6 +349,7 @@ impl<'a> LayerMeter<'a> {
         let total = lie.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
         let part_squares = floats(&pushed.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
         let part_signed = floats(&pushed.f_matmul(&lie)?)?;
+        self.cancelling += squares.iter().sum::<f64>();
         for (layer, sums) in self.sums.iter_mut().enumerate() {
             sums.contribution.push(squares[layer]);
             sums.signed += signed[layer];
@@ -415,11 +430,25 @@ impl<'a> LayerMeter<'a> {
         if whole > 0.0 { cost / whole } else { 0.0 }
     }
 
+    /// Σ over images of the square of what the actions on inner values would be at the output, had nothing cancelled.
+    fn rounding_at_output(&self) -> f64 {
+        self.sums.iter().map(|sums| sums.gauge.at_output(sums.contribution.iter().sum())).sum()
+    }
+
+    /// Whether the contributions are more than rounding.
+    fn errs(&self) -> bool {
+        let sum: f64 = self.sums.iter().flat_map(|sums| &sums.contribution).sum();
+        sum > self.rounding.square(self.rounding_at_output())
+    }
+
     /// The results over the images so far.
     pub fn results(&self) -> LayerResults {
         let images = self.images().max(1) as f64;
         let total = self.residual[1] / images;
-        let share = |signed: f64| if total > 0.0 { Some(signed / images / total) } else { None };
+        let rounding = self.rounding_at_output();
+        // Of what is rounding alone no part has a share.
+        let exists = self.residual[1] > self.rounding.square(rounding);
+        let share = |signed: f64| exists.then(|| signed / images / total);
         let mut cumulative = 0.0;
         let layers: Vec<LayerReport> = self
             .plan
@@ -448,11 +477,13 @@ impl<'a> LayerMeter<'a> {
                     discretisation: part(2),
                     cumulative,
                     local_error: sums.local[0] / images,
-                    relative_local_error: (sums.local[1] > 0.0).then(|| sums.local[0] / sums.local[1]),
+                    relative_local_error: (sums.local[1] > self.rounding.square(sums.gauge.closing))
+                        .then(|| sums.local[0] / sums.local[1]),
                 }
             })
             .collect();
         let sum: f64 = layers.iter().map(|l| l.contribution).sum();
+        let summed = sum * images > self.rounding.square(rounding);
         let everything = self.class_per_image(|_| true);
         let by_type = self
             .classes
@@ -464,21 +495,21 @@ impl<'a> LayerMeter<'a> {
                 let whole = (own.iter().sum::<f64>(), everything.iter().sum::<f64>());
                 let shares: Vec<f64> =
                     own.iter().zip(&everything).filter(|(_, of)| **of > 0.0).map(|(own, of)| own / of).collect();
-                let share_by_image = (!shares.is_empty() && shares.len() == own.len()).then(|| mean(&shares));
+                let share_by_image = (summed && !shares.is_empty() && shares.len() == own.len()).then(|| mean(&shares));
                 let share_without = |image: usize| {
                     let rest = whole.1 - everything[image];
-                    (rest > 0.0).then(|| (whole.0 - own[image]) / rest)
+                    (summed && rest > 0.0).then(|| (whole.0 - own[image]) / rest)
                 };
                 let result = ClassSum {
                     layers: of().count(),
                     contribution,
                     sem: standard_error(&own, contribution),
-                    share: (sum > 0.0).then(|| contribution / sum),
+                    share: summed.then(|| contribution / sum),
                     share_sem: jackknife(own.len(), share_without),
                     share_by_image,
                     share_by_image_sem: share_by_image.and_then(|mean| standard_error(&shares, mean)),
                     joint: sums.joint / images,
-                    signed_share: of().map(|l| l.signed_share).sum(),
+                    signed_share: if exists { of().map(|l| l.signed_share).sum() } else { None },
                 };
                 (class.name().to_owned(), result)
             })
@@ -486,14 +517,11 @@ impl<'a> LayerMeter<'a> {
         LayerResults {
             generator: self.options.generator.name().to_owned(),
             derivative: self.options.scheme.to_string(),
-            conservation_residual: if self.residual[1] > 0.0 {
-                (self.residual[0] / self.residual[1]).sqrt()
-            } else {
-                0.0
-            },
+            conservation_residual: self.rounding.residual(self.residual[0], self.cancelling, rounding),
+            is_rounding: !exists,
             total,
             total_sem: standard_error(&self.totals, total),
-            images_effective: effective_count(&self.totals),
+            images_effective: effective_count(&self.totals).filter(|_| exists),
             layers,
             by_type,
         }

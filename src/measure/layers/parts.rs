@@ -42,6 +42,14 @@ impl Actor {
         }
     }
 
+    /// max|v|/pitch on a value of the given layout; 0 where its entries have no place.
+    pub fn steepness(&self, layout: &Layout) -> f64 {
+        match (layout, &self.field) {
+            (Layout::Map(map), Some(field)) => map.grid.placed(self.grid, self.units, &self.input).steepness(field),
+            _ => 0.0,
+        }
+    }
+
     /// A h for `h` of shape `[images, own shape…]` with the given layout, which is known.
     pub fn on(&mut self, layout: &Layout, h: &Tensor) -> Result<Tensor, ActionError> {
         let moved = match (layout, &self.field) {

@@ -10,6 +10,7 @@ use crate::graph::{Network, Value};
 
 use super::parts::Actor;
 use super::plan::Role;
+use super::rounding::Gauge;
 use super::{LayerMeter, LayersError, Output};
 use crate::measure::lee::softmax_tangent;
 
@@ -67,14 +68,14 @@ pub(super) struct Samples {
     pub layers: Vec<[f64; 3]>,
     /// Per class, by its place in `LayerClass::ALL`: Σ (Σ_layers q)².
     pub classes: Vec<f64>,
-    /// Σ (Σ_v q − zᵀL)² and Σ (zᵀL)².
-    pub residual: [f64; 2],
+    /// Σ (Σ_v q − zᵀL)².
+    pub residual: f64,
 }
 
 impl Samples {
     fn new(layers: usize) -> Self {
         let classes = crate::measure::layers_report::LayerClass::ALL.len();
-        Self { layers: vec![[0.0; 3]; layers], classes: vec![0.0; classes], residual: [0.0; 2] }
+        Self { layers: vec![[0.0; 3]; layers], classes: vec![0.0; classes], residual: 0.0 }
     }
 
     fn take(&mut self, meter: &LayerMeter<'_>, values: &[f64], along: f64) {
@@ -89,8 +90,7 @@ impl Samples {
             *sum += q * q;
         }
         let rest = values.iter().sum::<f64>() - along;
-        self.residual[0] += rest * rest;
-        self.residual[1] += along * along;
+        self.residual += rest * rest;
     }
 }
 
@@ -102,6 +102,10 @@ pub(super) struct Defects {
     pub lie: Tensor,
     /// Per layer: ‖e‖²/dim and ‖a‖²/dim where it ends.
     pub local: Vec<[f64; 2]>,
+    /// Per layer: sizes at its nodes.
+    pub gauges: Vec<Gauge>,
+    /// ‖Df\[A x\]‖² + ‖A f‖².
+    pub cancelling: f64,
 }
 
 /// All generators' defects by one sweep: per generator a lane for the action and one for the whole tangent.
@@ -121,6 +125,8 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
             at: network.values().iter().map(|_| None).collect(),
             lie: Tensor::new(),
             local: vec![[0.0; 2]; meter.plan.layers.len()],
+            gauges: vec![Gauge::default(); meter.plan.layers.len()],
+            cancelling: 0.0,
         })
         .collect();
     let mut values: Vec<Option<Value>> = network.values().iter().map(|_| None).collect();
@@ -145,7 +151,10 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
                     let Role::Source(layer) = meter.plan.roles[id] else { continue };
                     let action = meter.own_action(id, actor, &y)?;
                     let mut lane = value.lanes(images, 2 * at as i64, 1)?;
-                    found.at[id] = Some(lane.f_sub(&action)?);
+                    let defect = lane.f_sub(&action)?;
+                    let gauge = Gauge::at(&defect, &action, &y, actor.steepness(&meter.own_layout(id)))?;
+                    found.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
+                    found.at[id] = Some(defect);
                     lane.f_copy_(&action)?;
                     if meter.plan.layers[layer].closes == id {
                         let error = value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?;
@@ -162,10 +171,15 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
         let pair = Value { stack: output.widened(images, tangents)?, tangents }.lanes(images, 2 * at as i64, 2)?;
         let (action, whole) = (pair.f_narrow(0, 0, images)?, pair.f_narrow(0, images, images)?);
         let lie = whole.f_sub(&action)?;
-        found.lie = match meter.output {
+        let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
+        (found.lie, found.cancelling) = match meter.output {
             // The action on a class vector is none, so that the softmax passes L on.
-            Output::Softmax => softmax_tangent(&output.primal(images)?, &lie.f_unsqueeze(0)?)?.1.f_squeeze_dim(0)?,
-            Output::Logits | Output::Identity => lie,
+            Output::Softmax => {
+                let lie = softmax_tangent(&output.primal(images)?, &lie.f_unsqueeze(0)?)?.1.f_squeeze_dim(0)?;
+                let size = square(&lie)?;
+                (lie, size)
+            }
+            Output::Logits | Output::Identity => (lie, square(&whole)? + square(&action)?),
         };
     }
     Ok(found)

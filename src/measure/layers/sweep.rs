@@ -12,6 +12,7 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 
 use super::parts::{Actor, Windowed};
 use super::plan::Role;
+use super::rounding::Gauge;
 use super::{LayerMeter, LayersError, Output, PARTS};
 use crate::measure::defect_map::DefectMap;
 use crate::measure::lee::softmax_tangent;
@@ -26,6 +27,10 @@ pub(super) struct Outcome {
     pub local: Vec<[f64; 2]>,
     /// Per layer: whether a node in it has no torus to be split on.
     pub unsplit: Vec<bool>,
+    /// Per layer: sizes at its nodes.
+    pub gauges: Vec<Gauge>,
+    /// ‖Df\[A x\]‖² + ‖A f‖², summed over images.
+    pub cancelling: f64,
     /// Where the first image's defects sit, if that is asked for and not known yet.
     pub maps: Vec<DefectMap>,
 }
@@ -61,6 +66,8 @@ struct Sweep<'m, 'n> {
 struct Found {
     local: Vec<[f64; 2]>,
     unsplit: Vec<bool>,
+    gauges: Vec<Gauge>,
+    cancelling: f64,
     /// By the values' places.
     maps: Vec<(usize, DefectMap)>,
 }
@@ -78,7 +85,12 @@ pub(super) fn attribute(
     let steps = meter.network.steps().len();
     let mut lie = None;
     let mut pushed = Vec::new();
-    let mut found = Found { local: vec![[0.0; 2]; layers], unsplit: vec![false; layers], maps: Vec::new() };
+    let mut found = Found {
+        local: vec![[0.0; 2]; layers],
+        unsplit: vec![false; layers],
+        gauges: vec![Gauge::default(); layers],
+        ..Found::default()
+    };
     for at in 0..sweeps {
         let range = at * together..((at + 1) * together).min(layers);
         let mut sweep = Sweep::new(meter, images, range, at == 0, found);
@@ -91,7 +103,8 @@ pub(super) fn attribute(
     let pushed = Tensor::f_cat(&pushed, 0)?;
     found.maps.sort_by_key(|(at, _)| *at);
     let maps = found.maps.into_iter().map(|(_, map)| map).collect();
-    Ok(Outcome { lie, pushed, local: found.local, unsplit: found.unsplit, maps })
+    let Found { local, unsplit, gauges, cancelling, .. } = found;
+    Ok(Outcome { lie, pushed, local, unsplit, gauges, cancelling, maps })
 }
 
 /// How many layers' defects fit into the memory limit beside what every sweep holds.
@@ -241,13 +254,18 @@ impl<'m, 'n> Sweep<'m, 'n> {
         let meter = self.meter;
         let (images, y) = (self.images, value.primal(self.images)?);
         let mut lanes = Vec::new();
-        let mut defect = |actor: &mut Actor, lane: i64| -> Result<Tensor, LayersError> {
+        let defect = |actor: &mut Actor, lane: i64, lanes: &mut Vec<(i64, Tensor)>| -> Result<Tensor, LayersError> {
             let action = meter.own_action(id, actor, &y)?;
             let defect = value.lanes(images, lane, 1)?.f_sub(&action)?;
             lanes.push((lane, action));
             Ok(defect)
         };
-        let whole = defect(&mut self.main, ACTION)?;
+        let whole = defect(&mut self.main, ACTION, &mut lanes)?;
+        if let Some((_, action)) = lanes.first().filter(|_| self.layers.contains(&layer)) {
+            let steepness = self.main.steepness(&meter.own_layout(id));
+            let gauge = Gauge::at(&whole, action, &y, steepness)?;
+            self.outcome.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
+        }
         if meter.options.maps && meter.images() == 0 && self.layers.contains(&layer) {
             // An output that is moved as an image of its own may yet lie elsewhere in the input's plane.
             let layout = match &meter.network.values()[id].layout {
@@ -260,17 +278,17 @@ impl<'m, 'n> Sweep<'m, 'n> {
         if let Some(lane) = self.fixed.torus {
             let on_torus = match torus {
                 Some(known) => {
-                    let _ = defect(&mut self.torus, lane)?;
+                    let _ = defect(&mut self.torus, lane, &mut lanes)?;
                     known.as_ref().map(Tensor::shallow_clone)
                 }
-                None => Some(defect(&mut self.torus, lane)?),
+                None => Some(defect(&mut self.torus, lane, &mut lanes)?),
             };
             if on_torus.is_none() {
                 self.outcome.unsplit[layer] = true;
             }
             let aliasing = on_torus.map_or_else(|| whole.f_zeros_like(), Ok)?;
             let spectral = match self.fixed.spectral {
-                Some(lane) => defect(&mut self.spectral, lane)?,
+                Some(lane) => defect(&mut self.spectral, lane, &mut lanes)?,
                 None => whole.shallow_clone(),
             };
             parts.push(aliasing.shallow_clone());
@@ -306,7 +324,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
     }
 
     /// Through the softmax behind the output, and apart.
-    fn output(&self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
+    fn output(&mut self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
         let wanted = self.fixed.count + (self.layers.len() * self.meter.parts) as i64;
         let output = owned(output, self.images, wanted, true)?;
         let (value, tangents) = (output.primal(self.images)?, output.lanes(self.images, 0, wanted)?);
@@ -318,7 +336,12 @@ impl<'m, 'n> Sweep<'m, 'n> {
             Output::Logits | Output::Identity => tangents,
         };
         let lie = match self.fixed.whole {
-            Some(whole) => Some(tangents.f_get(whole)?.f_sub(&tangents.f_get(ACTION)?)?),
+            Some(whole) => {
+                let (whole, action) = (tangents.f_get(whole)?, tangents.f_get(ACTION)?);
+                let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
+                self.outcome.cancelling = square(&whole)? + square(&action)?;
+                Some(whole.f_sub(&action)?)
+            }
             None => None,
         };
         let mut size = vec![self.layers.len() as i64, self.meter.parts as i64];
