@@ -152,10 +152,14 @@ fn metrics_of_a_classifier_say_their_protocols() {
     let metrics = &report["metrics"];
     assert!(metrics["eq_t"].is_null() && report["missing"].as_array().unwrap().len() == 3);
     for name in ["integer_circular", "half_pixel_circular", "integer_cropped", "half_pixel_cropped"] {
-        let share = metrics[format!("consistency_{name}")].as_f64().unwrap();
+        let share = metrics[format!("consistency_{name}")]["value"].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&share), "{name} {share}");
     }
-    assert!(metrics["mse_eq_t"].as_f64().unwrap() > 0.0 && metrics["sample_invariance_rotate"].as_f64().unwrap() > 0.0);
+    for name in ["mse_eq_t", "sample_invariance_rotate"] {
+        let measure = &metrics[name];
+        assert!(measure["value"].as_f64().unwrap() > 0.0 && measure["sem"].is_null(), "{measure}");
+        assert_eq!(measure["by_image"].as_array().unwrap().len(), 1);
+    }
     assert!(report["protocols"]["consistency_cropped"].as_str().unwrap().starts_with("crop"));
     assert!(report["protocols"]["consistency_circular"].as_str().unwrap().starts_with("circular"));
 }
@@ -186,6 +190,36 @@ fn metrics_of_layers_are_written_and_drawn() {
         aliascope(&all).assert().code(2).stdout("").stderr(predicate::str::contains(word));
     };
     refused(&["--plot", "x.png"], "--layers");
-    refused(&["--csv", "x.csv"], "--layers");
     refused(&["--layers", "--plot", "x.gif"], ".png");
+}
+
+#[test]
+fn metrics_obey_memory_and_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("metrics.csv").to_str().unwrap().to_owned();
+    let (model, photo) = (asset("models/ppocr-v4-det.onnx"), asset("photos/chelsea.png"));
+    let args = |more: &[&str]| {
+        let (model, photo) = (model.to_str().unwrap().to_owned(), photo.to_str().unwrap().to_owned());
+        let mut all: Vec<String> = vec!["metrics".into(), model, "--images".into(), photo];
+        all.extend(["--input-shape", "1,3,64,64", "--draws", "2"].map(String::from));
+        all.extend(more.iter().map(|text| (*text).to_owned()));
+        all
+    };
+    let run = |more: &[&str]| {
+        let all = args(more);
+        aliascope(&all.iter().map(String::as_str).collect::<Vec<_>>()).assert()
+    };
+    // Refused in one sentence, before anything is computed.
+    let refused = run(&["--memory", "1"]).code(8).stdout("");
+    let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(stderr.contains("one image takes about") && stderr.lines().count() == 1, "{stderr}");
+    // Lowered with a note; the numbers are the same up to rounding of another batch.
+    let lowered = run(&["--memory", "20", "--csv", &csv]).success();
+    let stderr = String::from_utf8_lossy(&lowered.get_output().stderr).into_owned();
+    assert!(stderr.contains("note: --batch 8 takes about"), "{stderr}");
+    let stdout = String::from_utf8_lossy(&lowered.get_output().stdout).into_owned();
+    assert!(stdout.contains("EQ-T_frac") && stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+    let csv = std::fs::read_to_string(csv).unwrap();
+    assert!(csv.starts_with("measure,value,sem,images\neq_t,") && csv.lines().count() == 4, "{csv}");
+    run(&["--quiet", "--protocol", "authors"]).success().stdout("").stderr("");
 }

@@ -326,12 +326,15 @@ fn layers_are_told_in_table_csv_and_figure() {
         draws: DRAWS,
         seed: SEED,
         range: 2.0,
+        protocol: "aliascope".to_owned(),
         metrics: Metrics::default(),
         protocols: Default::default(),
         missing: vec![],
         layers: Some(layers.clone()),
     };
-    insta::assert_snapshot!(metrics_table(&report));
+    let table = metrics_table(&report, 80);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    insta::assert_snapshot!(table);
     let csv = layer_metrics_csv(&layers);
     let rows: Vec<&str> = csv.lines().collect();
     assert_eq!(rows.len(), 1 + 4 * LayerMeasure::ALL.len());

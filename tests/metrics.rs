@@ -9,9 +9,12 @@ use std::f64::consts::{PI, TAU};
 
 use aliascope::graph::onnx::proto::GraphProto;
 use aliascope::graph::{LoadOptions, Network};
-use aliascope::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, psnr};
+use aliascope::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol, psnr};
+use aliascope::measure::metrics_report::Measure;
 use aliascope::measure::torus::translate;
-use aliascope::measure::transport::{lanczos_weights, rotate, rotation_band, shift_lanczos, shift_whole};
+use aliascope::measure::transport::{
+    lanczos_weights, rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole,
+};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -279,7 +282,7 @@ fn draws(rng: &mut ChaCha8Rng, count: usize) -> Draws {
 fn equivariance_is_pooled_before_the_logarithm() {
     let side = 40;
     let network = image_network(side);
-    let options = MetricsOptions { draws: 3, seed: 11, range: 2.0 };
+    let options = MetricsOptions { draws: 3, seed: 11, ..MetricsOptions::default() };
     let mut meter = MetricsMeter::new(&network, options).unwrap();
     let f = |x: &Tensor| network.forward(&x.unsqueeze(0)).unwrap().squeeze_dim(0);
     let mut rng = ChaCha8Rng::seed_from_u64(11);
@@ -310,15 +313,16 @@ fn equivariance_is_pooled_before_the_logarithm() {
         }
     }
     let (metrics, missing) = meter.results();
-    for (metric, (error, count)) in [metrics.eq_t, metrics.eq_t_frac, metrics.eq_r].into_iter().zip(sums) {
-        let metric = metric.unwrap();
+    for (metric, (error, count)) in [&metrics.eq_t, &metrics.eq_t_frac, &metrics.eq_r].into_iter().zip(sums) {
+        let metric = metric.as_ref().unwrap();
         assert_eq!(metric.pixels, count);
-        assert!((metric.mse - error / count).abs() < 1e-12 * metric.mse.max(1e-12), "{} {}", metric.mse, error / count);
+        let mse = metric.mse.value;
+        assert!((mse - error / count).abs() < 1e-12 * mse.max(1e-12), "{mse} {}", error / count);
         let db = 20.0 * 2.0_f64.log10() - 10.0 * (error / count).log10();
-        assert!((metric.db.unwrap() - db).abs() < 1e-9);
+        assert!((metric.value.unwrap() - db).abs() < 1e-9);
     }
     // A convolution commutes with whole shifts but for the zeros at its edge.
-    assert!(metrics.eq_t.unwrap().db.unwrap() > metrics.eq_t_frac.unwrap().db.unwrap());
+    assert!(metrics.eq_t.unwrap().value.unwrap() > metrics.eq_t_frac.unwrap().value.unwrap());
     assert!(missing.iter().all(|missing| !missing.metric.starts_with("eq_")) && missing.len() == 9);
     assert_eq!(psnr(0.0, 2.0), None);
     assert!((psnr(4.0, 2.0).unwrap() - 0.0).abs() < 1e-12);
@@ -328,7 +332,7 @@ fn equivariance_is_pooled_before_the_logarithm() {
 fn class_metrics_are_counted_one_image_at_a_time() {
     let side = 16_i64;
     let network = class_network(side);
-    let options = MetricsOptions { draws: 6, seed: 5, range: 2.0 };
+    let options = MetricsOptions { draws: 6, seed: 5, batch: 4, ..MetricsOptions::default() };
     let mut meter = MetricsMeter::new(&network, options).unwrap();
     let f = |x: &Tensor| -> [f64; 2] {
         let y = network.forward(&x.unsqueeze(0)).unwrap().reshape([-1]);
@@ -375,17 +379,142 @@ fn class_metrics_are_counted_one_image_at_a_time() {
     }
     let (metrics, missing) = meter.results();
     let count = (6 * images) as f64;
-    let close = |a: Option<f64>, b: f64| assert!((a.unwrap() - b).abs() < 1e-10 * b.abs().max(1e-6), "{a:?} {b}");
-    close(metrics.mse_eq_t, mse[0] / count);
-    close(metrics.mse_eq_t_frac, mse[1] / count);
-    close(metrics.mse_eq_r, mse[2] / count);
-    close(metrics.sample_invariance_translate_x, invariance[0] / count);
-    close(metrics.sample_invariance_rotate, invariance[1] / count);
-    close(metrics.consistency_integer_circular, same[0] / count);
-    close(metrics.consistency_half_pixel_circular, same[1] / count);
-    close(metrics.consistency_integer_cropped, same[2] / count);
-    close(metrics.consistency_half_pixel_cropped, same[3] / count);
+    let close = |a: &Option<Measure>, b: f64| {
+        let a = a.as_ref().unwrap();
+        assert!((a.value - b).abs() < 1e-10 * b.abs().max(1e-6), "{a:?} {b}");
+        // Every image has as many draws: the mean is that of the images, and the error its standard error.
+        let own: Vec<f64> = a.by_image.iter().map(|value| value.unwrap()).collect();
+        let mean = own.iter().sum::<f64>() / images as f64;
+        let spread: f64 = own.iter().map(|value| (value - mean).powi(2)).sum();
+        let sem = (spread / (images - 1) as f64 / images as f64).sqrt();
+        assert!(own.len() == images as usize && (mean - a.value).abs() < 1e-12 * mean.max(1e-6), "{a:?}");
+        assert!((a.sem.unwrap() - sem).abs() < 1e-10 * sem.max(1e-6), "{a:?} {sem}");
+    };
+    close(&metrics.mse_eq_t, mse[0] / count);
+    close(&metrics.mse_eq_t_frac, mse[1] / count);
+    close(&metrics.mse_eq_r, mse[2] / count);
+    close(&metrics.sample_invariance_translate_x, invariance[0] / count);
+    close(&metrics.sample_invariance_rotate, invariance[1] / count);
+    close(&metrics.consistency_integer_circular, same[0] / count);
+    close(&metrics.consistency_half_pixel_circular, same[1] / count);
+    close(&metrics.consistency_integer_cropped, same[2] / count);
+    close(&metrics.consistency_half_pixel_cropped, same[3] / count);
     // Neither all nor none: the counts say something.
     assert!(same.iter().any(|same| *same > 0.0 && *same < count), "{same:?}");
     assert_eq!(missing.len(), 3);
+}
+
+/// The released code's own definitions, pixel by pixel: rolls of one axis at a time, bilinear shifts between the outer
+/// pixels' centres, mirrored there.
+#[test]
+fn the_authors_protocol_is_theirs() {
+    let side = 16_usize;
+    let network = class_network(side as i64);
+    let options =
+        MetricsOptions { draws: 3, seed: 5, protocol: Protocol::Authors, batch: 2, ..MetricsOptions::default() };
+    let mut meter = MetricsMeter::new(&network, options).unwrap();
+    let f = |x: &Array2<f64>| -> [f64; 2] {
+        let y = network.forward(&tensor(x).unsqueeze(0)).unwrap().reshape([-1]);
+        let p = 1.0 / (1.0 + (y.double_value(&[1]) - y.double_value(&[0])).exp());
+        [p, 1.0 - p]
+    };
+    let read = |x: &Array2<f64>, t: f64, across: bool| {
+        let last = (side - 1) as f64;
+        let mirror = |at: i64| (last - (last - (at as f64).abs()).abs()) as usize;
+        Array2::from_shape_fn((side, side), |(j, i)| {
+            let at = if across { i } else { j } as f64 + t * last / 2.0;
+            let (low, share) = (at.floor() as i64, at - at.floor());
+            let of = |at: i64| if across { x[[j, mirror(at)]] } else { x[[mirror(at), i]] };
+            (1.0 - share) * of(low) + share * of(low + 1)
+        })
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let (mut same, mut change) = ([0.0; 2], [0.0; 2]);
+    let images = 6;
+    for seed in 0..images {
+        let x = random(side, side, 60 + seed);
+        meter.measure(&tensor(&x), None).unwrap();
+        let y = f(&x);
+        for _ in 0..3 {
+            let _: [f64; 2] = [0.0; 2].map(|_: f64| rng.random_range(-0.125..=0.125));
+        }
+        for _ in 0..3 {
+            let _: f64 = rng.random_range(-PI..=PI);
+        }
+        for (axis, same) in same.iter_mut().enumerate() {
+            for t in 0..8 {
+                let rolled = Array2::from_shape_fn((side, side), |(j, i)| match axis {
+                    0 => x[[j, (i + side - t) % side]],
+                    _ => x[[(j + side - t) % side, i]],
+                });
+                let z = f(&rolled);
+                *same += f64::from(u8::from((z[1] > z[0]) == (y[1] > y[0])));
+            }
+        }
+        for (axis, change) in change.iter_mut().enumerate() {
+            for _ in 0..3 {
+                let t = rng.random_range(-2.0..=2.0);
+                let moved = read(&x, t, axis == 0);
+                let own = shift_mirrored(&tensor(&x), t, axis == 0).unwrap();
+                assert!((0..side * side).all(|n| {
+                    let (j, i) = (n / side, n % side);
+                    (at(&own, j, i) - moved[[j, i]]).abs() < 1e-13
+                }));
+                let z = f(&moved);
+                *change += ((z[0] - y[0]).powi(2) + (z[1] - y[1]).powi(2)) / 2.0;
+            }
+        }
+    }
+    let (metrics, missing) = meter.results();
+    let found = [
+        (metrics.consistency_authors_columns, same[0] / (8 * images) as f64),
+        (metrics.consistency_authors_rows, same[1] / (8 * images) as f64),
+        (metrics.sample_invariance_authors_x, change[0] / (3 * images) as f64),
+        (metrics.sample_invariance_authors_y, change[1] / (3 * images) as f64),
+    ];
+    for (measure, wanted) in found {
+        let measure = measure.unwrap();
+        assert!((measure.value - wanted).abs() < 1e-10 * wanted.max(1e-6), "{measure:?} {wanted}");
+        assert!(measure.by_image.len() == images as usize && measure.sem.is_some());
+    }
+    // Ours are not measured then, and a rotation that never rotates is no measure.
+    assert!(metrics.consistency_integer_circular.is_none() && metrics.sample_invariance_rotate.is_none());
+    let rotation = missing.iter().find(|missing| missing.metric == "sample_invariance_rotate").unwrap();
+    assert!(rotation.reason.contains("np.pi // 16"), "{}", rotation.reason);
+}
+
+/// Photos among tensors: what the photos allow is their mean, and what is missing is said.
+#[test]
+fn images_that_do_not_allow_a_measure_are_null_in_it() {
+    let network = class_network(16);
+    let mut meter = MetricsMeter::new(&network, MetricsOptions { draws: 2, ..MetricsOptions::default() }).unwrap();
+    let large = tensor(&random(16 + MARGIN, 16 + MARGIN, 1));
+    let x = large.narrow(2, 4, 16).narrow(3, 4, 16).contiguous();
+    meter.measure(&x, Some(&large)).unwrap();
+    meter.measure(&x, None).unwrap();
+    let (metrics, missing) = meter.results();
+    let cropped = metrics.consistency_integer_cropped.unwrap();
+    assert!(cropped.by_image[0].is_some() && cropped.by_image[1].is_none() && cropped.sem.is_none());
+    assert_eq!(Some(cropped.value), cropped.by_image[0]);
+    let reason = &missing.iter().find(|m| m.metric == "consistency_integer_cropped").unwrap().reason;
+    assert!(reason.starts_with("of 1 images: "), "{reason}");
+}
+
+/// The most memory that this process ever held, in bytes.
+#[cfg(target_os = "linux")]
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+}
+
+/// Filters of 57 × 57 taps at four samples a pixel: unfolded they would take 300 MB for this image of 1 MB.
+#[test]
+#[cfg(target_os = "linux")]
+fn rotations_take_no_more_memory_than_images() {
+    let x = Tensor::zeros([1, 3, 108, 108], (Kind::Double, Device::Cpu));
+    let before = peak();
+    let (y, _) = rotate(&x, 0.3).unwrap();
+    let _ = rotation_band(&y, 0.3).unwrap();
+    assert!(peak() - before < 100 << 20, "{} MiB", (peak() - before) >> 20);
 }

@@ -26,8 +26,9 @@ pub(super) struct MeasuringArgs {
     output: Option<OutputChoice>,
 }
 
+/// What is measured behind a network's output.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum OutputChoice {
+pub(super) enum OutputChoice {
     /// Class probabilities.
     Softmax,
     /// Class scores.
@@ -39,10 +40,17 @@ enum OutputChoice {
 impl MeasuringArgs {
     /// What is measured behind the network's output; none to choose by its shape.
     pub(super) fn output(&self) -> Option<Output> {
-        self.output.map(|output| match output {
-            OutputChoice::Softmax => Output::Softmax,
-            OutputChoice::Logits => Output::Logits,
-            OutputChoice::Identity => Output::Identity,
-        })
+        self.output.map(OutputChoice::output)
+    }
+}
+
+impl OutputChoice {
+    /// The choice as measurements know it.
+    pub(super) fn output(self) -> Output {
+        match self {
+            Self::Softmax => Output::Softmax,
+            Self::Logits => Output::Logits,
+            Self::Identity => Output::Identity,
+        }
     }
 }

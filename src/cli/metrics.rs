@@ -2,16 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
+use tch::Device;
 
 use crate::figure::{Format, LayerMetricsFigure, render};
-use crate::measure::layers::alone::LayerShifts;
-use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions};
+use crate::graph::Network;
+use crate::graph::memory;
+use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
+use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
-use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_table};
+use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_csv, metrics_table};
 
 use super::failure::{Failure, Status};
+use super::measuring::OutputChoice;
+use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
+use super::outputs::terminal_width;
 
 /// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]
@@ -28,6 +34,18 @@ pub struct MetricsArgs {
     /// The width of the output's range, for PSNRs: 2 for outputs from −1 to 1.
     #[arg(long, default_value_t = 2.0, value_name = "R")]
     range: f64,
+    /// Whose consistency and sample invariance.
+    #[arg(long, value_enum, default_value_t = ProtocolChoice::Aliascope)]
+    protocol: ProtocolChoice,
+    /// What is measured behind the network's output [default: softmax for class scores, else identity].
+    #[arg(long, value_enum)]
+    output: Option<OutputChoice>,
+    /// Moved images per forward pass; fewer where memory does not allow as many.
+    #[arg(long, default_value = "8")]
+    batch: std::num::NonZeroU16,
+    /// Memory for a run, in MiB [default: what the system says is free].
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u64>,
     /// Each layer alone, too: LEE beside EQ-T and EQ-T_frac of its own input and output, over N and over √N entries.
     #[arg(long)]
     layers: bool,
@@ -36,8 +54,8 @@ pub struct MetricsArgs {
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
-    /// Write one row per layer and measure.
-    #[arg(long, value_name = "FILE", requires = "layers")]
+    /// Write one row per measure; with --layers, one row per layer and measure.
+    #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Draw the layers' shares under each measure.
     #[arg(long, value_name = "FILE.svg|png", requires = "layers")]
@@ -48,6 +66,23 @@ pub struct MetricsArgs {
     /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProtocolChoice {
+    /// Random shifts of both axes by up to 7½ pixels, over a torus and in a window; small shifts and rotations.
+    Aliascope,
+    /// As the code released with the paper: each axis alone rolled by 0 to 7 pixels; shifts by up to two half-widths.
+    Authors,
+}
+
+impl ProtocolChoice {
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Aliascope => Protocol::Aliascope,
+            Self::Authors => Protocol::Authors,
+        }
+    }
 }
 
 pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
@@ -65,11 +100,37 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     };
     let opened = args.network.open(&args.model, &args.images)?;
     let seed = args.network.seed().unwrap_or(0);
-    let options = MetricsOptions { draws: usize::from(args.draws), seed, range: args.range };
-    let mut meter = MetricsMeter::new(&opened.network, options)?;
-    let mut layers = if args.layers { Some(LayerShifts::new(&opened.network, options.draws, seed)?) } else { None };
+    let network = &opened.network;
+    let free = match args.memory {
+        Some(mib) => Some(mib.saturating_mul(1 << 20)),
+        None if network.device() == Device::Cpu => memory::available(),
+        None => None,
+    };
+    let model = args.model.display().to_string();
+    let kept = if args.layers { shifts_bytes(network) } else { 0 };
+    let needed = |images| network.moving_bytes(images).saturating_add(kept);
+    let (batch, lowered) = images_at_once(&model, args.batch.get(), free, needed)?;
+    let options = MetricsOptions {
+        draws: usize::from(args.draws),
+        seed,
+        range: args.range,
+        protocol: args.protocol.protocol(),
+        batch: usize::from(batch),
+        output: args.output.map(OutputChoice::output),
+    };
+    let mut meter = MetricsMeter::new(network, options)?;
+    let mut layers = match args.layers {
+        true => Some(LayerShifts::within(
+            network,
+            options.draws,
+            seed,
+            free.map_or(u64::MAX, |free| free.saturating_sub(kept)),
+        )?),
+        false => None,
+    };
     let console = Console::new(args.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
+    lowered.iter().for_each(|note| console.note(note));
     let mut names = Vec::new();
     for frame in opened.source.frames() {
         let x = opened.read(frame, &console)?;
@@ -99,6 +160,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         draws: options.draws,
         seed,
         range: args.range,
+        protocol: options.protocol.name().to_owned(),
         metrics,
         protocols: Default::default(),
         missing,
@@ -114,10 +176,11 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         _ => None,
     };
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
-        Sink::Standard.write_bytes(metrics_table(&report).as_bytes())?;
+        Sink::Standard.write_bytes(metrics_table(&report, terminal_width()).as_bytes())?;
     }
-    if let (Some(file), Some(layers)) = (csv, &report.layers) {
-        file.write_bytes(layer_metrics_csv(layers).as_bytes())?;
+    if let Some(file) = csv {
+        let text = report.layers.as_ref().map_or_else(|| metrics_csv(&report), layer_metrics_csv);
+        file.write_bytes(text.as_bytes())?;
     }
     if let (Some((file, _)), Some(bytes)) = (plot, drawn) {
         file.write_bytes(&bytes)?;
@@ -126,4 +189,9 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         sink.write_bytes(&bytes)?;
     }
     Ok(())
+}
+
+/// Bytes that the layers' own shifts hold: copies of all values of an image, and a layer's maps under all shifts at once.
+fn shifts_bytes(network: &Network) -> u64 {
+    network.all_values_bytes().saturating_add(network.live_bytes(AT_ONCE as u64, 0).saturating_mul(2))
 }

@@ -9,6 +9,11 @@ use super::failure::{Failure, Status};
 use crate::figure::{Figure, Format, render};
 use crate::report::{OutputFile, Sink, json_bytes};
 
+/// Columns for tables: the terminal's where there is one, and 80 at the least.
+pub(super) fn terminal_width() -> usize {
+    console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(80, 160)
+}
+
 /// Where results go.
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs {

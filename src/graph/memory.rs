@@ -42,6 +42,25 @@ impl Network {
         sweep.saturating_add(around).saturating_add(mixed)
     }
 
+    /// Bytes that forward passes of `images` moved images at once take, about: the values with working memory, the images
+    /// and outputs in double precision, and what they are held against.
+    pub fn moving_bytes(&self, images: u64) -> u64 {
+        let forward = (self.live_bytes(images, 0) as f64 * WORKING) as u64;
+        let double = if self.kind() == Kind::Double { 1 } else { 2 };
+        let (input, output) = (bytes(self.input()), bytes(self.output()));
+        // Each image as it was moved, side by side with the others, and as the network takes it; its output, and what
+        // that differs by.
+        let moved = images.saturating_mul(double * 3).saturating_mul(input.saturating_add(output));
+        // The image, a larger one, two that are being made of it; the output, what is wanted of it, masks and errors.
+        let around = double.saturating_mul(4 * input).saturating_add(double.saturating_mul(8 * output));
+        forward.saturating_add(moved).saturating_add(around)
+    }
+
+    /// Bytes of every value of one image.
+    pub fn all_values_bytes(&self) -> u64 {
+        self.values.iter().map(bytes).fold(0, u64::saturating_add)
+    }
+
     /// Bytes of what is kept of `images` images where their derivatives are written: values and seven derivatives, once
     /// as they come and once as they are written.
     pub fn kept_bytes(&self, images: u64) -> u64 {

@@ -6,8 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use super::lee::{LeeError, Output, OutputAction, choose_output};
-use super::metrics_report::{Metrics, Missing, Psnr};
-use super::transport::{rotate, rotation_band, shift_lanczos, shift_whole};
+use super::metrics_report::{Metrics, Missing};
+use super::tally::Tally;
+use super::transport::{rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole};
 use crate::graph::Network;
 use crate::graph::operator::Torch;
 
@@ -15,8 +16,31 @@ use crate::graph::operator::Torch;
 pub const MARGIN: usize = 16;
 /// Where the window starts.
 const START: i64 = 4;
-/// Images per forward pass.
-const BATCH: usize = 8;
+/// Moved images per forward pass, unless memory allows fewer.
+pub const BATCH: usize = 8;
+/// Rolls of each axis in the protocol of the released code: by 0 to 7 pixels.
+const ROLLS: i64 = 8;
+
+/// Whose consistency and sample invariance are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// This project's: random shifts of both axes, small ones for sample invariance.
+    #[default]
+    Aliascope,
+    /// The one of the code released with Gruver et al. 2023: each axis alone by 0 to 7 pixels, and shifts by up to two
+    /// half-widths. Its rotations are by ±(π // 16), which in Python is 0; a measure that is 0 for every network is left out.
+    Authors,
+}
+
+impl Protocol {
+    /// The name used in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aliascope => "aliascope",
+            Self::Authors => "authors",
+        }
+    }
+}
 
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,27 +51,17 @@ pub struct MetricsOptions {
     pub seed: u64,
     /// The width of the output's range in PSNRs.
     pub range: f64,
+    /// Whose consistency and sample invariance.
+    pub protocol: Protocol,
+    /// Moved images per forward pass: how many there are at once.
+    pub batch: usize,
+    /// What is measured behind the output; none to choose by its shape.
+    pub output: Option<Output>,
 }
 
-/// Sums over everything measured so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    total: f64,
-    count: f64,
-}
-
-impl Sum {
-    fn add(&mut self, total: f64, count: f64) {
-        self.total += total;
-        self.count += count;
-    }
-
-    fn mean(self) -> Option<f64> {
-        (self.count > 0.0).then(|| self.total / self.count)
-    }
-
-    fn psnr(self, range: f64) -> Option<Psnr> {
-        self.mean().map(|mse| Psnr { db: psnr(mse, range), mse, pixels: self.count })
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self { draws: 10, seed: 0, range: 2.0, protocol: Protocol::default(), batch: BATCH, output: None }
     }
 }
 
@@ -56,12 +70,21 @@ pub fn psnr(mse: f64, range: f64) -> Option<f64> {
     (mse > 0.0).then(|| 20.0 * range.log10() - 10.0 * mse.log10())
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    eq: [Sum; 3],
-    mse: [Sum; 3],
-    consistency: [Sum; 4],
-    invariance: [Sum; 2],
+#[derive(Clone, Debug, Default)]
+struct Tallies {
+    eq: [Tally; 3],
+    mse: [Tally; 3],
+    consistency: [Tally; 4],
+    invariance: [Tally; 2],
+    authors_consistency: [Tally; 2],
+    authors_invariance: [Tally; 2],
+}
+
+impl Tallies {
+    fn next_image(&mut self) {
+        let all = self.eq.iter_mut().chain(&mut self.mse).chain(&mut self.consistency).chain(&mut self.invariance);
+        all.chain(&mut self.authors_consistency).chain(&mut self.authors_invariance).for_each(Tally::next_image);
+    }
 }
 
 /// The measurement of one network, image by image.
@@ -71,8 +94,8 @@ pub struct MetricsMeter<'a> {
     output: Output,
     is_image: bool,
     rng: ChaCha8Rng,
-    sums: Sums,
-    cropped: bool,
+    sums: Tallies,
+    images: usize,
 }
 
 impl<'a> MetricsMeter<'a> {
@@ -81,15 +104,15 @@ impl<'a> MetricsMeter<'a> {
     /// # Errors
     /// When the output is an image whose samples' positions are not known.
     pub fn new(network: &'a Network, options: MetricsOptions) -> Result<Self, LeeError> {
-        let (output, action) = choose_output(network, None)?;
+        let (output, action) = choose_output(network, options.output)?;
         Ok(Self {
             network,
             options,
             output,
             is_image: matches!(action, OutputAction::Image(_)),
             rng: ChaCha8Rng::seed_from_u64(options.seed),
-            sums: Sums::default(),
-            cropped: true,
+            sums: Tallies::default(),
+            images: 0,
         })
     }
 
@@ -105,13 +128,70 @@ impl<'a> MetricsMeter<'a> {
 
     /// f of `[n, channels, rows, columns]`: `[n, output…]` in double precision on the CPU.
     fn run(&self, x: &Tensor) -> Result<Tensor, LeeError> {
-        let mut parts = Vec::new();
-        for part in x.f_split(BATCH as i64, 0)? {
-            let y = self.network.forward(&self.network.place(&part.f_unsqueeze(1)?)?)?;
-            let y = y.f_select(1, 0)?.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?;
-            parts.push(if self.output == Output::Softmax { y.f_softmax(-1, None::<Kind>)? } else { y });
+        let y = self.network.forward(&self.network.place(&x.f_unsqueeze(1)?)?)?;
+        let y = y.f_select(1, 0)?.f_to_kind(Kind::Double)?.f_to_device(tch::Device::Cpu)?;
+        Ok(if self.output == Output::Softmax { y.f_softmax(-1, None::<Kind>)? } else { y })
+    }
+
+    /// `see` gets f of the transformed images, as many at once as there may be.
+    fn each<T: Copy>(
+        &self,
+        draws: &[T],
+        transform: impl Fn(T) -> Torch<Tensor>,
+        mut see: impl FnMut(&Tensor) -> Torch<()>,
+    ) -> Result<(), LeeError> {
+        for draws in draws.chunks(self.options.batch.max(1)) {
+            let moved = draws.iter().map(|draw| transform(*draw)).collect::<Torch<Vec<_>>>()?;
+            see(&self.run(&Tensor::f_cat(&moved, 0)?)?)?;
         }
-        Ok(Tensor::f_cat(&parts, 0)?)
+        Ok(())
+    }
+
+    /// Σ of the squared change of the output, and of how many entries.
+    fn change<T: Copy>(
+        &self,
+        y: &Tensor,
+        draws: &[T],
+        transform: impl Fn(T) -> Torch<Tensor>,
+    ) -> Result<[f64; 2], LeeError> {
+        let mut sum = [0.0; 2];
+        self.each(draws, transform, |seen| {
+            let change = seen.f_sub(y)?.f_square()?;
+            sum = [sum[0] + total(&change)?, sum[1] + change.numel() as f64];
+            Ok(())
+        })?;
+        Ok(sum)
+    }
+
+    /// How many of the transformed images have the class of `y`, of how many.
+    fn kept<T: Copy>(
+        &self,
+        y: &Tensor,
+        draws: &[T],
+        transform: impl Fn(T) -> Torch<Tensor>,
+    ) -> Result<[f64; 2], LeeError> {
+        let class = |y: &Tensor| -> Torch<Vec<i64>> { Vec::try_from(&y.f_argmax(-1, false)?.f_reshape([-1])?) };
+        let own = class(y)?.first().copied();
+        let mut sum = [0.0; 2];
+        self.each(draws, transform, |seen| {
+            let seen = class(seen)?;
+            sum[0] += seen.iter().filter(|class| Some(**class) == own).count() as f64;
+            sum[1] += seen.len() as f64;
+            Ok(())
+        })?;
+        Ok(sum)
+    }
+
+    fn eighths(&mut self) -> Vec<[f64; 2]> {
+        (0..self.options.draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect()
+    }
+
+    fn numbers(&mut self, most: f64) -> Vec<f64> {
+        (0..self.options.draws).map(|_| self.rng.random_range(-most..=most)).collect()
+    }
+
+    fn steps(&mut self) -> Vec<[i64; 2]> {
+        (0..self.options.draws).map(|_| [0; 2].map(|_: i32| self.rng.random_range(0..=7))).collect()
     }
 
     /// Measures one image, `[1, channels, rows, columns]` in double precision; `larger` is the same photo with
@@ -120,35 +200,42 @@ impl<'a> MetricsMeter<'a> {
     /// # Errors
     /// When the network fails.
     pub fn measure(&mut self, x: &Tensor, larger: Option<&Tensor>) -> Result<(), LeeError> {
+        self.next_image();
         let y = self.run(x)?;
         let size = x.size();
         let (rows, columns) = (size[2], size[3]);
-        let draws = self.options.draws;
-        let eighths: Vec<[f64; 2]> =
-            (0..draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect();
-        let angles: Vec<f64> =
-            (0..draws).map(|_| self.rng.random_range(-std::f64::consts::PI..=std::f64::consts::PI)).collect();
-        let small: Vec<f64> = (0..draws).map(|_| self.rng.random_range(-1.0..=1.0)).collect();
-        let steps: Vec<[i64; 2]> = (0..draws).map(|_| [0; 2].map(|_: i32| self.rng.random_range(0..=7))).collect();
+        let eighths = self.eighths();
+        let angles = self.numbers(std::f64::consts::PI);
         if self.is_image {
             self.equivariance(x, &y, &eighths, &angles)?;
         }
-        if self.is_classes() {
-            let pixels = |t: [f64; 2]| [t[0] * columns as f64, t[1] * rows as f64];
-            let whole = each(&eighths, |t| Ok(shift_whole(x, pixels(t).map(|t| t.round() as i64))?.0))?;
-            let parts = each(&eighths, |t| Ok(shift_lanczos(x, pixels(t))?.0))?;
-            let turned = each(&angles, |angle| Ok(rotate(x, angle)?.0))?;
-            for (at, moved) in [whole, parts, turned].iter().enumerate() {
-                let change = self.run(moved)?.f_sub(&y)?.f_square()?;
-                self.sums.mse[at].add(total(&change)?, change.numel() as f64);
-            }
-            self.consistency(x, &y, larger, &steps)?;
-            let right = each(&small, |t| super::torus::translate(x, [2.0 * t, 0.0]))?;
-            let turned = each(&small, |t| Ok(rotate(x, t * std::f64::consts::PI / 16.0)?.0))?;
-            for (at, moved) in [right, turned].iter().enumerate() {
-                let change = self.run(moved)?.f_sub(&y)?.f_square()?;
-                self.sums.invariance[at].add(total(&change)?, draws as f64);
-            }
+        // Drawn whether it is classes or not: the next image's numbers do not depend on it.
+        let (small, steps) = match self.options.protocol {
+            Protocol::Aliascope => (self.numbers(1.0), self.steps()),
+            Protocol::Authors => (Vec::new(), Vec::new()),
+        };
+        if !self.is_classes() {
+            return Ok(());
+        }
+        let pixels = |t: [f64; 2]| [t[0] * columns as f64, t[1] * rows as f64];
+        let changes = [
+            self.change(&y, &eighths, |t| Ok(shift_whole(x, pixels(t).map(|t| t.round() as i64))?.0))?,
+            self.change(&y, &eighths, |t| Ok(shift_lanczos(x, pixels(t))?.0))?,
+            self.change(&y, &angles, |angle| Ok(rotate(x, angle)?.0))?,
+        ];
+        for (tally, [total, count]) in self.sums.mse.iter_mut().zip(changes) {
+            tally.add(total, count);
+        }
+        if self.options.protocol == Protocol::Authors {
+            return self.as_authors(x, &y);
+        }
+        self.consistency(x, &y, larger, &steps)?;
+        let changes = [
+            self.change(&y, &small, |t| super::torus::translate(x, [2.0 * t, 0.0]))?,
+            self.change(&y, &small, |t| Ok(rotate(x, t * std::f64::consts::PI / 16.0)?.0))?,
+        ];
+        for (tally, [total, _]) in self.sums.invariance.iter_mut().zip(changes) {
+            tally.add(total, small.len() as f64);
         }
         Ok(())
     }
@@ -158,16 +245,34 @@ impl<'a> MetricsMeter<'a> {
     /// # Errors
     /// When the network fails.
     pub fn measure_shifts(&mut self, x: &Tensor, larger: Option<&Tensor>) -> Result<(), LeeError> {
+        self.next_image();
         let y = self.run(x)?;
-        let draws = self.options.draws;
-        let eighths: Vec<[f64; 2]> =
-            (0..draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect();
-        let steps: Vec<[i64; 2]> = (0..draws).map(|_| [0; 2].map(|_: i32| self.rng.random_range(0..=7))).collect();
+        let (eighths, steps) = (self.eighths(), self.steps());
         if self.is_image {
             self.equivariance(x, &y, &eighths, &[])?;
         }
         if self.is_classes() {
             self.consistency(x, &y, larger, &steps)?;
+        }
+        Ok(())
+    }
+
+    fn next_image(&mut self) {
+        self.images += 1;
+        self.sums.next_image();
+    }
+
+    /// Consistency and sample invariance as the released code has them.
+    fn as_authors(&mut self, x: &Tensor, y: &Tensor) -> Result<(), LeeError> {
+        let rolls: Vec<i64> = (0..ROLLS).collect();
+        for (at, axis) in [-1, -2].into_iter().enumerate() {
+            let [kept, count] = self.kept(y, &rolls, |t| x.f_roll([t], [axis]))?;
+            self.sums.authors_consistency[at].add(kept, count);
+        }
+        for at in 0..2 {
+            let shifts = self.numbers(2.0);
+            let [total, count] = self.change(y, &shifts, |t| shift_mirrored(x, t, at == 0))?;
+            self.sums.authors_invariance[at].add(total, count);
         }
         Ok(())
     }
@@ -214,35 +319,23 @@ impl<'a> MetricsMeter<'a> {
         steps: &[[i64; 2]],
     ) -> Result<(), LeeError> {
         let half = |t: [i64; 2]| t.map(|t| t as f64 + 0.5);
-        let rolled = each(steps, |t| x.f_roll([t[1], t[0]], [-2, -1]))?;
-        let between = each(steps, |t| super::torus::translate(x, half(t)))?;
-        let mut pairs = vec![(0, y.shallow_clone(), rolled), (1, y.shallow_clone(), between)];
-        match larger {
-            None => self.cropped = false,
-            Some(larger) => {
-                let size = x.size();
-                let window = |image: &Tensor, [right, down]: [i64; 2]| {
-                    image.f_narrow(2, START + down, size[2])?.f_narrow(3, START + right, size[3])?.f_contiguous()
-                };
-                let first = self.run(&window(larger, [0, 0])?)?;
-                let whole = each(steps, |t| window(larger, t))?;
-                // The window moves half a pixel to the right and down: the image, as much to the left and up.
-                let moved = shift_lanczos(larger, [-0.5, -0.5])?.0;
-                let between = each(steps, |t| window(&moved, t))?;
-                pairs.push((2, first.shallow_clone(), whole));
-                pairs.push((3, first, between));
-            }
+        let mut kept = vec![
+            self.kept(y, steps, |t| x.f_roll([t[1], t[0]], [-2, -1]))?,
+            self.kept(y, steps, |t| super::torus::translate(x, half(t)))?,
+        ];
+        if let Some(larger) = larger {
+            let size = x.size();
+            let window = |image: &Tensor, [right, down]: [i64; 2]| {
+                image.f_narrow(2, START + down, size[2])?.f_narrow(3, START + right, size[3])?.f_contiguous()
+            };
+            let first = self.run(&window(larger, [0, 0])?)?;
+            // The window moves half a pixel to the right and down: the image, as much to the left and up.
+            let moved = shift_lanczos(larger, [-0.5, -0.5])?.0;
+            kept.push(self.kept(&first, steps, |t| window(larger, t))?);
+            kept.push(self.kept(&first, steps, |t| window(&moved, t))?);
         }
-        let outputs = pairs
-            .into_iter()
-            .map(|(at, reference, moved)| Ok((at, reference, self.run(&moved)?)))
-            .collect::<Result<Vec<_>, LeeError>>()?;
-        let class = |y: &Tensor| -> Torch<Vec<i64>> { Vec::try_from(&y.f_argmax(-1, false)?.f_reshape([-1])?) };
-        for (at, reference, moved) in outputs {
-            let kept = class(&reference)?.first().copied();
-            let moved = class(&moved)?;
-            let same = moved.iter().filter(|class| Some(**class) == kept).count();
-            self.sums.consistency[at].add(same as f64, moved.len() as f64);
+        for (tally, [kept, count]) in self.sums.consistency.iter_mut().zip(kept) {
+            tally.add(kept, count);
         }
         Ok(())
     }
@@ -255,15 +348,19 @@ impl<'a> MetricsMeter<'a> {
             eq_t: sums.eq[0].psnr(range),
             eq_t_frac: sums.eq[1].psnr(range),
             eq_r: sums.eq[2].psnr(range),
-            mse_eq_t: sums.mse[0].mean(),
-            mse_eq_t_frac: sums.mse[1].mean(),
-            mse_eq_r: sums.mse[2].mean(),
-            consistency_integer_circular: sums.consistency[0].mean(),
-            consistency_half_pixel_circular: sums.consistency[1].mean(),
-            consistency_integer_cropped: sums.consistency[2].mean(),
-            consistency_half_pixel_cropped: sums.consistency[3].mean(),
-            sample_invariance_translate_x: sums.invariance[0].mean(),
-            sample_invariance_rotate: sums.invariance[1].mean(),
+            mse_eq_t: sums.mse[0].measure(),
+            mse_eq_t_frac: sums.mse[1].measure(),
+            mse_eq_r: sums.mse[2].measure(),
+            consistency_integer_circular: sums.consistency[0].measure(),
+            consistency_half_pixel_circular: sums.consistency[1].measure(),
+            consistency_integer_cropped: sums.consistency[2].measure(),
+            consistency_half_pixel_cropped: sums.consistency[3].measure(),
+            sample_invariance_translate_x: sums.invariance[0].measure(),
+            sample_invariance_rotate: sums.invariance[1].measure(),
+            consistency_authors_columns: sums.authors_consistency[0].measure(),
+            consistency_authors_rows: sums.authors_consistency[1].measure(),
+            sample_invariance_authors_x: sums.authors_invariance[0].measure(),
+            sample_invariance_authors_y: sums.authors_invariance[1].measure(),
         };
         let shape = &self.network.output().shape;
         let mut missing = Vec::new();
@@ -278,32 +375,33 @@ impl<'a> MetricsMeter<'a> {
         } else if !self.whole_ratio() {
             lacks(&["eq_t"], "an output pixel is no whole number of input pixels".to_owned());
         }
-        if !self.is_classes() {
-            let names = [
-                "mse_eq_t",
-                "mse_eq_t_frac",
-                "mse_eq_r",
-                "consistency_integer_circular",
-                "consistency_half_pixel_circular",
-                "consistency_integer_cropped",
-                "consistency_half_pixel_cropped",
-                "sample_invariance_translate_x",
-                "sample_invariance_rotate",
-            ];
-            lacks(&names, format!("the output has the shape {shape:?}, which is no vector of classes"));
-        } else if !self.cropped {
-            lacks(
+        let (consistency, cropped, invariance): (&[&str], &[&str], &[&str]) = match self.options.protocol {
+            Protocol::Aliascope => (
+                &["consistency_integer_circular", "consistency_half_pixel_circular"],
                 &["consistency_integer_cropped", "consistency_half_pixel_cropped"],
-                "windows can be moved over photos alone, and a tensor has the input's size".to_owned(),
-            );
+                &["sample_invariance_translate_x", "sample_invariance_rotate"],
+            ),
+            Protocol::Authors => (
+                &["consistency_authors_columns", "consistency_authors_rows"],
+                &[],
+                &["sample_invariance_authors_x", "sample_invariance_authors_y"],
+            ),
+        };
+        let windows = sums.consistency[2].images();
+        if !self.is_classes() {
+            let mse: &[&str] = &["mse_eq_t", "mse_eq_t_frac", "mse_eq_r"];
+            let names = [mse, consistency, cropped, invariance].concat();
+            lacks(&names, format!("the output has the shape {shape:?}, which is no vector of classes"));
+        } else if windows < self.images {
+            let of = if windows > 0 { format!("of {} images: ", self.images - windows) } else { String::new() };
+            lacks(cropped, format!("{of}windows can be moved over photos alone, and a tensor has the input's size"));
+        }
+        if self.options.protocol == Protocol::Authors {
+            let reason = "the released code turns images by up to np.pi // 16, which is 0, so its measure is 0 for every network";
+            lacks(&["sample_invariance_rotate"], reason.to_owned());
         }
         (metrics, missing)
     }
-}
-
-/// One transformed image per draw, along the first axis.
-fn each<T: Copy>(draws: &[T], transform: impl Fn(T) -> Torch<Tensor>) -> Torch<Tensor> {
-    Tensor::f_cat(&draws.iter().map(|draw| transform(*draw)).collect::<Torch<Vec<_>>>()?, 0)
 }
 
 fn total(x: &Tensor) -> Torch<f64> {
@@ -311,7 +409,7 @@ fn total(x: &Tensor) -> Torch<f64> {
 }
 
 /// Adds Σ mask·(seen − wanted)² and Σ mask over images and channels.
-fn pool(sum: &mut Sum, seen: &Tensor, wanted: &Tensor, mask: &Tensor) -> Torch<()> {
+fn pool(sum: &mut Tally, seen: &Tensor, wanted: &Tensor, mask: &Tensor) -> Torch<()> {
     let error = seen.f_sub(wanted)?.f_square()?.f_mul(mask)?;
     let planes = seen.numel() as f64 / mask.numel().max(1) as f64;
     sum.add(total(&error)?, planes * total(mask)?);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::layer_metrics::LayerMetrics;
 
 /// The version of [`MetricsReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const METRICS_SCHEMA_VERSION: u32 = 1;
+pub const METRICS_SCHEMA_VERSION: u32 = 2;
 
 /// Discrete equivariance and invariance metrics of a network over a set of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct MetricsReport {
     pub seed: u64,
     /// The width of the output's range in PSNRs: 2, as for outputs from −1 to 1.
     pub range: f64,
+    /// Whose consistency and sample invariance: `aliascope` or `authors`.
+    pub protocol: String,
     /// The figures.
     pub metrics: Metrics,
     /// The shift protocol of each figure, in words.
@@ -43,19 +45,34 @@ pub struct MetricsReport {
     pub layers: Option<LayerMetrics>,
 }
 
+/// A mean over images, and what it is the mean of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The mean over all draws of all images.
+    pub value: f64,
+    /// Its standard error over images (the jackknife's); null for a single image.
+    pub sem: Option<f64>,
+    /// Each image's own mean, in the order of `image_names`; null for an image that does not allow it.
+    pub by_image: Vec<Option<f64>>,
+}
+
 /// A pooled mean square error as PSNR.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Psnr {
-    /// 20 log₁₀(range) − 10 log₁₀(mse); null where the error is 0.
-    pub db: Option<f64>,
+    /// 20 log₁₀(range) − 10 log₁₀(mse), in decibels; null where the error is 0.
+    pub value: Option<f64>,
+    /// Its standard error over images (the jackknife's); null for a single image, and where the error is 0.
+    pub sem: Option<f64>,
+    /// Each image's own PSNR; null where its error is 0.
+    pub by_image: Vec<Option<f64>>,
     /// Σ mask·(ref − img)²/Σ mask, both summed over all images, draws and channels first.
-    pub mse: f64,
+    pub mse: Measure,
     /// Σ mask.
     pub pixels: f64,
 }
 
-/// The figures; null where the network or the images do not allow them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The figures; null where the network, the images or the protocol do not have them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// EQ-T of StyleGAN3.
     pub eq_t: Option<Psnr>,
@@ -64,23 +81,33 @@ pub struct Metrics {
     /// EQ-R.
     pub eq_r: Option<Psnr>,
     /// Mean square change of the output under shifts by whole pixels, without a mask: what Gruver et al.'s code calls EQ-T.
-    pub mse_eq_t: Option<f64>,
+    pub mse_eq_t: Option<Measure>,
     /// The same under fractional shifts.
-    pub mse_eq_t_frac: Option<f64>,
+    pub mse_eq_t_frac: Option<Measure>,
     /// The same under rotations.
-    pub mse_eq_r: Option<f64>,
+    pub mse_eq_r: Option<Measure>,
     /// The share of unchanged top-1 classes under circular shifts by 0 to 7 whole pixels per axis.
-    pub consistency_integer_circular: Option<f64>,
+    pub consistency_integer_circular: Option<Measure>,
     /// The same by half a pixel more.
-    pub consistency_half_pixel_circular: Option<f64>,
+    pub consistency_half_pixel_circular: Option<Measure>,
     /// Under shifts of the window that is cut from a larger image.
-    pub consistency_integer_cropped: Option<f64>,
+    pub consistency_integer_cropped: Option<Measure>,
     /// The same by half a pixel more.
-    pub consistency_half_pixel_cropped: Option<f64>,
+    pub consistency_half_pixel_cropped: Option<Measure>,
     /// Mean ‖f(g x) − f(x)‖² for shifts to the right by up to ±2 pixels.
-    pub sample_invariance_translate_x: Option<f64>,
+    pub sample_invariance_translate_x: Option<Measure>,
     /// The same for rotations by up to ±π/16.
-    pub sample_invariance_rotate: Option<f64>,
+    pub sample_invariance_rotate: Option<Measure>,
+    /// As the code released with the paper has it: the share of unchanged top-1 classes under rolls of the columns by 0, 1, …, 7
+    /// pixels, the rows left alone.
+    pub consistency_authors_columns: Option<Measure>,
+    /// The same of the rows.
+    pub consistency_authors_rows: Option<Measure>,
+    /// As the code released with the paper has it: mean square change of the output's entries under shifts along x by up to ±2
+    /// half-widths.
+    pub sample_invariance_authors_x: Option<Measure>,
+    /// The same along y.
+    pub sample_invariance_authors_y: Option<Measure>,
 }
 
 /// How each figure's transforms are made.
@@ -100,6 +127,10 @@ pub struct MetricProtocols {
     pub consistency_cropped: String,
     /// Of both sample invariances.
     pub sample_invariance: String,
+    /// Of both `consistency_authors_*`.
+    pub consistency_authors: String,
+    /// Of both `sample_invariance_authors_*`.
+    pub sample_invariance_authors: String,
 }
 
 /// A metric that could not be had.
@@ -142,6 +173,14 @@ impl Default for MetricProtocols {
             sample_invariance: own(
                 "circular shift to the right by U[-2, 2] pixels (trigonometric); rotation by U[-pi/16, pi/16] as in eq_r, \
                  zero fill; mean of the squared length of the output's change",
+            ),
+            consistency_authors: own(
+                "circular, as the released code: columns (rows) rolled by 0, 1, ..., 7 whole pixels, each once, the other axis \
+                 left alone; the roll by 0, which changes nothing, counts as one of the eight",
+            ),
+            sample_invariance_authors: own(
+                "as the released code: shift along x (y) by U[-2, 2] half-widths between the outer pixels' centres, bilinear, \
+                 mirrored at those centres; mean of the squared change of the output's entries",
             ),
         }
     }

@@ -27,6 +27,8 @@ pub(crate) mod statistics;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;
 #[cfg(feature = "torch")]
+mod tally;
+#[cfg(feature = "torch")]
 pub mod torus;
 #[cfg(feature = "torch")]
 pub mod transport;

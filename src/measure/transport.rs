@@ -5,7 +5,8 @@
 use std::f64::consts::PI;
 
 use ndarray::Array2;
-use tch::{Kind, Tensor};
+use rayon::prelude::*;
+use tch::{Device, Kind, Tensor};
 
 use crate::graph::operator::Torch;
 
@@ -56,6 +57,32 @@ pub fn shift_lanczos(x: &Tensor, shift: [f64; 2]) -> Torch<(Tensor, Tensor)> {
     Ok((y, mask(x, span(rows, shift[1]), span(columns, shift[0]))?))
 }
 
+/// `x` moved along its columns (or rows) by `t` half-widths, as the code released with Gruver et al. 2023 moves images: sample i
+/// is the value at i + t·(n − 1)/2, between two samples in proportion, mirrored about the centres of the outer samples.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn shift_mirrored(x: &Tensor, t: f64, columns: bool) -> Torch<Tensor> {
+    let axis = if columns { -1 } else { -2 };
+    let size = x.size();
+    let n = size[(size.len() as i64 + axis) as usize];
+    // The mirror's period; one sample alone is everywhere.
+    let period = (2 * (n - 1)).max(1);
+    let mirrored = |i: i64| {
+        let i = i.rem_euclid(period);
+        if i < n { i } else { period - i }
+    };
+    let places = || (0..n).map(|i| i as f64 + t * (n - 1) as f64 / 2.0);
+    let take = |beyond: i64| {
+        let index: Vec<i64> = places().map(|at| mirrored(at.floor() as i64 + beyond)).collect();
+        x.f_index_select(axis, &Tensor::f_from_slice(&index)?.f_to_device(x.device())?)
+    };
+    let shares: Vec<f64> = places().map(|at| at - at.floor()).collect();
+    let shares = Tensor::f_from_slice(&shares)?.f_to_kind(x.kind())?.f_to_device(x.device())?;
+    let shares = if columns { shares } else { shares.f_unsqueeze(-1)? };
+    take(0)?.f_lerp_tensor(&take(1)?, &shares)
+}
+
 /// How far the rotation's filter reaches: three pixels along the axes, and three along those turned by any angle.
 pub const REACH: f64 = 3.0 + 3.0 * std::f64::consts::SQRT_2;
 /// Fine samples per pixel.
@@ -95,46 +122,66 @@ pub fn rotation_filter(angle: f64) -> Array2<f64> {
 /// `x` turned about its centre: y(p) = x(R p), R p = (cos α p_x + sin α p_y, −sin α p_x + cos α p_y), as the generator
 /// `rotate` does it at α = 0. Upsampled by 4 with [`rotation_filter`], then looked up between four fine samples (after
 /// Karras et al. 2021, EQ-R). The mask is where all that the filter reaches lies inside.
+///
+/// No finer map is made: each output pixel sums the pixels around its place with the weights that filter and look-up
+/// have together, so that the memory is that of the images.
 pub fn rotate(x: &Tensor, angle: f64) -> Torch<(Tensor, Tensor)> {
+    let filter = rotation_filter(angle);
+    let half = (filter.nrows() as i64 - 1) / 2;
+    // A frame of zeros, so that both neighbours of a place between two taps are there.
+    let side = filter.nrows() as i64 + 2;
+    let mut taps = vec![0.0; (side * side) as usize];
+    for ((j, i), w) in filter.indexed_iter() {
+        taps[(j + 1) * side as usize + i + 1] = *w;
+    }
+    let tap = |y: i64, x: i64| {
+        if (-1..side - 1).contains(&y) && (-1..side - 1).contains(&x) {
+            taps[((y + 1) * side + x + 1) as usize]
+        } else {
+            0.0
+        }
+    };
     let size = x.size();
     let (rows, columns) = (size[size.len() - 2], size[size.len() - 1]);
-    let filter = rotation_filter(angle);
-    let taps = filter.nrows() as i64;
-    let weight = tensor(&filter, x)?.f_view([1, 1, taps, taps])?;
-    let planes = x.f_reshape([-1, 1, rows, columns])?;
-    // Fine sample UP·j + t − (taps − 1)/2 gets tap t of pixel j; those between the first and the last pixel are kept, and
-    // a frame of the filter's width around them.
-    let fine = planes.f_conv_transpose2d(&weight, None::<&Tensor>, [UP, UP], [0, 0], [0, 0], 1, [1, 1])?;
-    let frame = (taps - 1) / 2;
     let (sin, cos) = angle.sin_cos();
     let (cy, cx) = ((rows - 1) as f64 / 2.0, (columns - 1) as f64 / 2.0);
-    let (height, width) = (fine.size()[2], fine.size()[3]);
-    let (mut index, mut weights) = (Vec::new(), Vec::new());
-    let mut inside = Vec::new();
-    for j in 0..rows {
-        for i in 0..columns {
-            let (px, py) = (i as f64 - cx, j as f64 - cy);
-            let (sx, sy) = (cos * px + sin * py + cx, -sin * px + cos * py + cy);
-            let within = |s: f64, n: i64| s >= REACH && s <= (n - 1) as f64 - REACH;
-            inside.push(f64::from(within(sx, columns) && within(sy, rows)));
-            let (fx, fy) = (sx * UP as f64 + frame as f64, sy * UP as f64 + frame as f64);
-            let (x0, y0) = (fx.floor(), fy.floor());
-            for (dy, dx) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                let (x, y) = (x0 as i64 + dx, y0 as i64 + dy);
-                let share = |f: f64, d: i64| if d == 0 { 1.0 - f } else { f };
-                let here = (0..width).contains(&x) && (0..height).contains(&y);
-                index.push(if here { y * width + x } else { 0 });
-                weights.push(if here { share(fx - x0, dx) * share(fy - y0, dy) } else { 0.0 });
+    let source = |j: i64, i: i64| {
+        let (px, py) = (i as f64 - cx, j as f64 - cy);
+        (cos * px + sin * py + cx, -sin * px + cos * py + cy)
+    };
+    // Fine sample m has tap m − UP·p + half of pixel p; these are the pixels that fine samples m and m + 1 read.
+    let pixels = |m: i64, n: i64| {
+        let (first, last) = (-(half - m).div_euclid(UP), (m + 1 + half).div_euclid(UP));
+        first.clamp(0, n)..(last + 1).clamp(0, n)
+    };
+    let y = by_pixel(x, |planes, j, i, out| {
+        let (sx, sy) = source(j, i);
+        let (fx, fy) = (sx * UP as f64, sy * UP as f64);
+        let (x0, y0) = (fx.floor(), fy.floor());
+        let (right, down) = (fx - x0, fy - y0);
+        let (x0, y0) = (x0 as i64, y0 as i64);
+        for row in pixels(y0, rows) {
+            let ty = y0 - UP * row + half;
+            for column in pixels(x0, columns) {
+                let tx = x0 - UP * column + half;
+                let above = (1.0 - right) * tap(ty, tx) + right * tap(ty, tx + 1);
+                let below = (1.0 - right) * tap(ty + 1, tx) + right * tap(ty + 1, tx + 1);
+                let weight = (1.0 - down) * above + down * below;
+                let at = (row * columns + column) as usize;
+                for (sum, plane) in out.iter_mut().zip(planes) {
+                    *sum += weight * plane[at];
+                }
             }
         }
-    }
-    let index = Tensor::f_from_slice(&index)?.f_to_device(x.device())?;
-    let weights = Tensor::f_from_slice(&weights)?.f_to_kind(x.kind())?.f_to_device(x.device())?;
-    let found = fine.f_flatten(1, 3)?.f_index_select(1, &index)?.f_mul(&weights)?;
-    let y = found.f_view([-1, rows * columns, 4])?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?;
+    })?;
+    let within = |s: f64, n: i64| s >= REACH && s <= (n - 1) as f64 - REACH;
+    let inside: Vec<f64> = (0..rows * columns)
+        .map(|at| source(at / columns, at % columns))
+        .map(|(sx, sy)| f64::from(within(sx, columns) && within(sy, rows)))
+        .collect();
     let inside =
         Tensor::f_from_slice(&inside)?.f_view([rows, columns])?.f_to_kind(x.kind())?.f_to_device(x.device())?;
-    Ok((y.f_reshape(&size)?, inside))
+    Ok((y, inside))
 }
 
 /// `y`, on the turned grid, without what a rotation by `angle` would have lost: the same filter, no rotation.
@@ -150,15 +197,43 @@ pub fn rotation_band(y: &Tensor, angle: f64) -> Torch<(Tensor, Tensor)> {
     let mut filter = Array2::from_shape_fn((side, side), |(j, i)| fine[[at(j), at(i)]]);
     let sum = filter.sum();
     filter /= sum;
-    let side = side as i64;
-    let weight = tensor(&filter, y)?.f_view([1, 1, side, side])?;
-    let planes = y.f_reshape([-1, 1, rows, columns])?;
-    let filtered = planes.f_conv2d(&weight, None::<&Tensor>, [1, 1], [reach, reach], [1, 1], 1)?;
+    let near = |at: i64, n: i64| (at - reach).max(0)..(at + reach + 1).min(n);
+    let filtered = by_pixel(y, |planes, j, i, out| {
+        for row in near(j, rows) {
+            for column in near(i, columns) {
+                let weight = filter[[(row - j + reach) as usize, (column - i + reach) as usize]];
+                let at = (row * columns + column) as usize;
+                for (sum, plane) in out.iter_mut().zip(planes) {
+                    *sum += weight * plane[at];
+                }
+            }
+        }
+    })?;
     let span = |n: i64| {
         let start = reach.min(n);
         [start, (n - reach).max(start)]
     };
-    Ok((filtered.f_reshape(&size)?, mask(y, span(rows), span(columns))?))
+    Ok((filtered, mask(y, span(rows), span(columns))?))
+}
+
+/// A map like `x`, `[…, rows, columns]`, pixel by pixel: `make` is given all planes of `x`, row and column, and adds to the
+/// pixel's value in each plane. In double precision, rows side by side on all cores.
+fn by_pixel(x: &Tensor, make: impl Fn(&[&[f64]], i64, i64, &mut [f64]) + Sync) -> Torch<Tensor> {
+    let size = x.size();
+    let (rows, columns) = (size[size.len() - 2], size[size.len() - 1]);
+    let values = Vec::<f64>::try_from(&x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_reshape([-1])?)?;
+    let entries = (rows * columns) as usize;
+    let planes: Vec<&[f64]> = values.chunks(entries.max(1)).collect();
+    // [row][column][plane], so that a row is one piece of work.
+    let mut made = vec![0.0; values.len()];
+    let count = planes.len();
+    made.par_chunks_mut((columns as usize * count).max(1)).enumerate().for_each(|(j, row)| {
+        for (i, out) in row.chunks_mut(count).enumerate() {
+            make(&planes, j as i64, i as i64, out);
+        }
+    });
+    let made = Tensor::f_from_slice(&made)?.f_view([rows, columns, count as i64])?.f_movedim_int(-1, 0)?;
+    made.f_reshape(&size)?.f_to_kind(x.kind())?.f_to_device(x.device())
 }
 
 /// 1 inside, 0 outside: `[rows, columns]`.

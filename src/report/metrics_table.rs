@@ -1,100 +1,142 @@
 //! `aliascope metrics` as a table for a terminal.
 
-use std::fmt::Write;
-
 use crate::figure::number::compact;
-use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics};
-use crate::measure::metrics_report::{MetricsReport, Psnr};
+use crate::figure::style::printable;
+use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
+use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
 
-/// Every figure with the protocol it was taken under, then what is missing.
-pub fn metrics_table(report: &MetricsReport) -> String {
+use super::text::{GAP, pad_left, pad_right, tail, wrapped};
+
+/// Columns of a measure's name.
+const NAME: usize = 30;
+
+/// Every figure with its standard error and the protocol it was taken under, then what is missing, in lines of at most
+/// `width` columns (taken as 80 where it is less).
+pub fn metrics_table(report: &MetricsReport, width: usize) -> String {
+    let width = width.max(80);
+    let mut lines = whole(report, width);
+    if let Some(layers) = &report.layers {
+        lines.extend(each_layer(layers, width));
+    }
     let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_metrics(&mut text, report);
+    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
+        text += line.trim_end();
+        text.push('\n');
+    }
     text
 }
 
-fn write_metrics(text: &mut String, report: &MetricsReport) -> std::fmt::Result {
-    writeln!(
-        text,
-        "{}: {} images, {} draws each, seed {}; output {} {:?}\n",
-        report.model, report.images, report.draws, report.seed, report.output, report.output_shape
-    )?;
+/// A value and its standard error as they are shown.
+type Shown = Option<(String, Option<String>)>;
+
+fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
+    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    let mut lines = vec![
+        format!(
+            "{}: {}, {} each, seed {}; output {} ({shape})",
+            report.model,
+            plural(report.images, "image"),
+            plural(report.draws, "draw"),
+            report.seed,
+            report.output
+        ),
+        String::new(),
+        format!(
+            "{}{GAP}{}{GAP}{}{GAP}protocol",
+            pad_right("measure", NAME),
+            pad_left("value", 12),
+            pad_left("± s.e.m.", 10)
+        ),
+    ];
     let (m, p) = (&report.metrics, &report.protocols);
-    let psnr = |value: &Option<Psnr>| value.map(|psnr| psnr.db.map_or("exact".to_owned(), |db| format!("{db:.2} dB")));
-    let number = |value: Option<f64>| value.map(compact);
-    let share = |value: Option<f64>| value.map(|share| format!("{:.1} %", 100.0 * share));
+    let psnr = |value: &Option<Psnr>| -> Shown {
+        let psnr = value.as_ref()?;
+        let db = |db: f64| format!("{db:.2} dB");
+        Some((psnr.value.map_or("exact".to_owned(), db), psnr.sem.map(|sem| format!("{sem:.2}"))))
+    };
+    let number = |value: &Option<Measure>| -> Shown {
+        value.as_ref().map(|measure| (compact(measure.value), measure.sem.map(compact)))
+    };
+    let share = |value: &Option<Measure>| -> Shown {
+        let percent = |share: f64| format!("{:.1}", 100.0 * share);
+        value.as_ref().map(|measure| (format!("{} %", percent(measure.value)), measure.sem.map(percent)))
+    };
     let rows = [
         ("EQ-T", psnr(&m.eq_t), &p.eq_t),
         ("EQ-T_frac", psnr(&m.eq_t_frac), &p.eq_t_frac),
         ("EQ-R", psnr(&m.eq_r), &p.eq_r),
-        ("mse_eq_t", number(m.mse_eq_t), &p.mse),
-        ("mse_eq_t_frac", number(m.mse_eq_t_frac), &p.mse),
-        ("mse_eq_r", number(m.mse_eq_r), &p.mse),
-        ("consistency, whole, circular", share(m.consistency_integer_circular), &p.consistency_circular),
-        ("consistency, half, circular", share(m.consistency_half_pixel_circular), &p.consistency_circular),
-        ("consistency, whole, cropped", share(m.consistency_integer_cropped), &p.consistency_cropped),
-        ("consistency, half, cropped", share(m.consistency_half_pixel_cropped), &p.consistency_cropped),
-        ("sample invariance, shift", number(m.sample_invariance_translate_x), &p.sample_invariance),
-        ("sample invariance, rotation", number(m.sample_invariance_rotate), &p.sample_invariance),
+        ("mse_eq_t", number(&m.mse_eq_t), &p.mse),
+        ("mse_eq_t_frac", number(&m.mse_eq_t_frac), &p.mse),
+        ("mse_eq_r", number(&m.mse_eq_r), &p.mse),
+        ("consistency, whole, circular", share(&m.consistency_integer_circular), &p.consistency_circular),
+        ("consistency, half, circular", share(&m.consistency_half_pixel_circular), &p.consistency_circular),
+        ("consistency, whole, cropped", share(&m.consistency_integer_cropped), &p.consistency_cropped),
+        ("consistency, half, cropped", share(&m.consistency_half_pixel_cropped), &p.consistency_cropped),
+        ("sample invariance, shift", number(&m.sample_invariance_translate_x), &p.sample_invariance),
+        ("sample invariance, rotation", number(&m.sample_invariance_rotate), &p.sample_invariance),
+        ("consistency, columns rolled", share(&m.consistency_authors_columns), &p.consistency_authors),
+        ("consistency, rows rolled", share(&m.consistency_authors_rows), &p.consistency_authors),
+        ("sample invariance along x", number(&m.sample_invariance_authors_x), &p.sample_invariance_authors),
+        ("sample invariance along y", number(&m.sample_invariance_authors_y), &p.sample_invariance_authors),
     ];
     let mut protocols: Vec<&String> = Vec::new();
-    for (name, value, protocol) in rows {
-        let Some(value) = value else { continue };
+    for (name, shown, protocol) in rows {
+        let Some((value, sem)) = shown else { continue };
         if !protocols.contains(&protocol) {
             protocols.push(protocol);
         }
         let at = protocols.iter().position(|known| *known == protocol).unwrap_or(0) + 1;
-        writeln!(text, "  {name:<30} {value:>12}   ({at})")?;
+        let sem = sem.map_or_else(|| "–".to_owned(), |sem| format!("± {sem}"));
+        lines.push(format!(
+            "{}{GAP}{}{GAP}{}{GAP}({at})",
+            pad_right(name, NAME),
+            pad_left(&value, 12),
+            pad_left(&sem, 10)
+        ));
     }
-    writeln!(text)?;
-    for (at, protocol) in protocols.iter().enumerate() {
-        writeln!(text, "({}) {protocol}", at + 1)?;
+    lines.push(String::new());
+    lines.extend(
+        protocols.iter().enumerate().flat_map(|(at, protocol)| wrapped(&format!("({}) {protocol}", at + 1), width)),
+    );
+    if !report.missing.is_empty() {
+        lines.push(String::new());
     }
-    let mut reasons: Vec<&String> = report.missing.iter().map(|missing| &missing.reason).collect();
-    reasons.dedup();
+    let mut reasons: Vec<&String> = Vec::new();
+    for missing in &report.missing {
+        if !reasons.contains(&&missing.reason) {
+            reasons.push(&missing.reason);
+        }
+    }
     for reason in reasons {
         let names: Vec<&str> =
             report.missing.iter().filter(|m| &m.reason == reason).map(|m| m.metric.as_str()).collect();
-        writeln!(text, "not measured: {} ({reason})", names.join(", "))?;
+        lines.push(format!("not measured: {} ({reason})", names.join(", ")));
     }
-    match &report.layers {
-        Some(layers) => write_layers(text, layers),
-        None => Ok(()),
-    }
+    lines
 }
 
 /// Shares by class under each measure, and the layer that leads.
-fn write_layers(text: &mut String, metrics: &LayerMetrics) -> std::fmt::Result {
+fn each_layer(metrics: &LayerMetrics, width: usize) -> Vec<String> {
     let compared = metrics.layers.iter().filter(|layer| layer.missing.is_none()).count();
-    writeln!(text, "\nEach layer alone: {compared} of {} layers that can make an error", metrics.layers.len())?;
-    writeln!(text, "share of each class in the sum over these layers, image by image; rank correlation with LEE\n")?;
-    let classes: Vec<&String> = metrics.by_type.keys().collect();
-    write!(text, "  {:<30}", "")?;
-    for class in &classes {
-        write!(text, " {:>width$}", class, width = class.len().max(12))?;
-    }
-    writeln!(text, " {:>5}  leads", "rank")?;
+    let mut lines = vec![
+        String::new(),
+        format!("Each layer alone: {compared} of {} layers that can make an error", metrics.layers.len()),
+        "share of each class in the sum over these layers, image by image; rank correlation with LEE".to_owned(),
+        String::new(),
+    ];
+    lines.extend(blocks(&shares(metrics), width));
+    lines.push(String::new());
+    lines.push("largest share under each measure".to_owned());
     for measure in LayerMeasure::ALL {
-        write!(text, "  {:<30}", measure.title())?;
-        for class in &classes {
-            let share = metrics.by_type[*class].get(measure.name()).copied().unwrap_or_default();
-            let shown = match (share.share, share.sem) {
-                (Some(share), Some(sem)) => format!("{:.0} ± {:.0} %", 100.0 * share, 100.0 * sem),
-                (Some(share), None) => format!("{:.0} %", 100.0 * share),
-                (None, _) => "–".to_owned(),
-            };
-            write!(text, " {shown:>width$}", width = class.len().max(12))?;
-        }
-        let rank = metrics.rank_correlation.get(measure.name()).copied().flatten();
         let share = |layer: &LayerMetric| layer.measured(measure).and_then(|measured| measured.share).unwrap_or(0.0);
         let first =
             metrics.layers.iter().max_by(|a, b| share(a).total_cmp(&share(b))).filter(|layer| share(layer) > 0.0);
-        let rank = rank.map_or("–".to_owned(), |rank| format!("{rank:.2}").replace('-', "−"));
-        writeln!(text, " {rank:>5}  {}", first.map_or("–", |layer| layer.name.as_str()))?;
+        let name = first.map_or_else(|| "–".to_owned(), |layer| tail(&layer.name, width - NAME - 2 * GAP.len()));
+        lines.push(format!("{GAP}{}{GAP}{name}", pad_right(measure.title(), NAME)));
     }
+    lines.push(String::new());
     let p = &metrics.protocols;
-    writeln!(text)?;
     for (name, protocol) in [
         ("LEE", &p.lee),
         ("EQ-T, whole steps", &p.eq_t),
@@ -102,7 +144,7 @@ fn write_layers(text: &mut String, metrics: &LayerMetrics) -> std::fmt::Result {
         ("EQ-T_frac", &p.eq_t_frac),
         ("over N, over √N", &p.normalisation),
     ] {
-        writeln!(text, "{name}: {protocol}")?;
+        lines.push(format!("{name}: {protocol}"));
     }
     let mut reasons: Vec<&String> = metrics.layers.iter().filter_map(|layer| layer.missing.as_ref()).collect();
     reasons.sort();
@@ -114,7 +156,52 @@ fn write_layers(text: &mut String, metrics: &LayerMetrics) -> std::fmt::Result {
             .filter(|layer| layer.missing.as_ref() == Some(reason))
             .map(|layer| layer.name.as_str())
             .collect();
-        writeln!(text, "not compared: {} ({reason})", names.join(", "))?;
+        lines.push(format!("not compared: {} ({reason})", names.join(", ")));
     }
-    Ok(())
+    lines
+}
+
+/// Columns of a cell per measure, below a heading: the classes' shares, then the rank correlation.
+fn shares(metrics: &LayerMetrics) -> Vec<Vec<String>> {
+    let cell = |share: Share| match (share.share, share.sem) {
+        (Some(share), Some(sem)) => format!("{:.0} ± {:.0} %", 100.0 * share, 100.0 * sem),
+        (Some(share), None) => format!("{:.0} %", 100.0 * share),
+        (None, _) => "–".to_owned(),
+    };
+    let measures = || LayerMeasure::ALL.into_iter().map(LayerMeasure::name);
+    let class = |(name, shares): (&String, &indexmap::IndexMap<String, Share>)| {
+        let cells = measures().map(|measure| cell(shares.get(measure).copied().unwrap_or_default()));
+        std::iter::once(name.clone()).chain(cells).collect::<Vec<_>>()
+    };
+    let rank = |measure: &str| {
+        let rank = metrics.rank_correlation.get(measure).copied().flatten();
+        rank.map_or("–".to_owned(), |rank| format!("{rank:.2}").replace('-', "−"))
+    };
+    let ranks = std::iter::once("rank".to_owned()).chain(measures().map(rank)).collect();
+    metrics.by_type.iter().map(class).chain([ranks]).collect()
+}
+
+/// The columns beside the measures' titles, in as many blocks below each other as the width asks for.
+fn blocks(columns: &[Vec<String>], width: usize) -> Vec<String> {
+    let size = |column: &[String]| column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let titles: Vec<&str> = std::iter::once("").chain(LayerMeasure::ALL.map(LayerMeasure::title)).collect();
+    let room = width.saturating_sub(NAME + GAP.len());
+    let mut lines = Vec::new();
+    let mut left = columns;
+    while !left.is_empty() {
+        let ends = left.iter().scan(0, |end, column| {
+            *end += GAP.len() + size(column);
+            Some(*end)
+        });
+        let (now, rest) = left.split_at(ends.take_while(|end| *end <= room).count().max(1));
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        for (at, title) in titles.iter().enumerate() {
+            let cells = now.iter().map(|column| GAP.to_owned() + &pad_left(&column[at], size(column)));
+            lines.push(format!("{GAP}{}{}", pad_right(title, NAME), cells.collect::<String>()));
+        }
+        left = rest;
+    }
+    lines
 }

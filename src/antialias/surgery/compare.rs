@@ -89,7 +89,7 @@ impl<'a> Comparison<'a> {
                 let options = MetricsOptions {
                     draws: self.options.draws,
                     seed: self.options.seed.wrapping_add(image),
-                    range: 2.0,
+                    ..MetricsOptions::default()
                 };
                 let mut meter = MetricsMeter::new(self.networks[at], options)?;
                 meter.measure_shifts(&x.f_squeeze_dim(0)?, larger)?;
@@ -147,12 +147,12 @@ impl<'a> Comparison<'a> {
     pub fn shifts(&self) -> IndexMap<String, Paired> {
         type Metric = fn(&Metrics) -> Option<f64>;
         let named: [(&str, Metric); 6] = [
-            ("consistency_integer_circular", |m| m.consistency_integer_circular),
-            ("consistency_half_pixel_circular", |m| m.consistency_half_pixel_circular),
-            ("consistency_integer_cropped", |m| m.consistency_integer_cropped),
-            ("consistency_half_pixel_cropped", |m| m.consistency_half_pixel_cropped),
-            ("eq_t_mse", |m| m.eq_t.map(|psnr| psnr.mse)),
-            ("eq_t_frac_mse", |m| m.eq_t_frac.map(|psnr| psnr.mse)),
+            ("consistency_integer_circular", |m| Some(m.consistency_integer_circular.as_ref()?.value)),
+            ("consistency_half_pixel_circular", |m| Some(m.consistency_half_pixel_circular.as_ref()?.value)),
+            ("consistency_integer_cropped", |m| Some(m.consistency_integer_cropped.as_ref()?.value)),
+            ("consistency_half_pixel_cropped", |m| Some(m.consistency_half_pixel_cropped.as_ref()?.value)),
+            ("eq_t_mse", |m| Some(m.eq_t.as_ref()?.mse.value)),
+            ("eq_t_frac_mse", |m| Some(m.eq_t_frac.as_ref()?.mse.value)),
         ];
         let mut found = IndexMap::new();
         for (name, value) in named {

@@ -28,6 +28,9 @@ const WHOLE: f64 = 1e-6;
 /// Bytes that the stacks of an attribution may take: a few sweeps more cost little beside all the shifts.
 const MEMORY: u64 = 1 << 30;
 
+/// Shifts of a layer's maps at once.
+pub const AT_ONCE: usize = 16;
+
 /// Connected nodes of one layer, which can be run on their own.
 #[derive(Debug, PartialEq)]
 struct Piece {
@@ -74,9 +77,17 @@ impl<'a> LayerShifts<'a> {
     /// # Errors
     /// When input or output of the network do not allow it.
     pub fn new(network: &'a Network, draws: usize, seed: u64) -> Result<Self, LayersError> {
+        Self::within(network, draws, seed, u64::MAX)
+    }
+
+    /// As [`new`](Self::new), with attributions that take no more than so many bytes.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn within(network: &'a Network, draws: usize, seed: u64, memory: u64) -> Result<Self, LayersError> {
         let meter = |generator| {
             let options = LayersOptions::new(Combination::single(generator));
-            LayerMeter::new(network, LayersOptions { split: false, memory: MEMORY, ..options })
+            LayerMeter::new(network, LayersOptions { split: false, memory: MEMORY.min(memory), ..options })
         };
         let meters = [meter(Generator::TranslateX)?, meter(Generator::TranslateY)?];
         let pieces = pieces(network, &meters[0].plan);
@@ -112,7 +123,9 @@ impl<'a> LayerShifts<'a> {
                 let [square, entries] = self.defect(piece, &values)?;
                 alone[layer] = [alone[layer][0] + square, alone[layer][1] + entries];
                 for (how, draws) in [Steps::Whole, Steps::Rounded, Steps::Fractional].into_iter().zip(&mut draws) {
-                    self.shifted(piece, &values, &shifts, how, &mut draws[layer])?;
+                    for (shifts, draws) in shifts.chunks(AT_ONCE).zip(draws[layer].chunks_mut(AT_ONCE)) {
+                        self.shifted(piece, &values, shifts, how, draws)?;
+                    }
                 }
                 Ok(())
             })
@@ -210,7 +223,7 @@ impl<'a> LayerShifts<'a> {
         values: &HashMap<usize, Tensor>,
         shifts: &[[f64; 2]],
         how: Steps,
-        draws: &mut Draws,
+        draws: &mut [[f64; 2]],
     ) -> Result<(), LayersError> {
         let maps = || piece.inputs.iter().chain(&piece.outputs).filter_map(|&id| self.map(id));
         let coarsest = maps()
