@@ -1,10 +1,12 @@
 //! What commands that run networks share: their options, the opened model and images, notes and progress.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::script::is_archive;
 use crate::graph::{GraphError, LoadOptions, Network, Target};
-use crate::input::{Frame, METADATA_KEY, Preprocessing, Source};
+use crate::input::{Frame, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
 use super::memory_order;
@@ -268,10 +270,12 @@ impl Opened {
     }
 }
 
-/// An image that was read as the network's input, `[1, channels, rows, columns]`, in double precision; notes are told.
-fn input(frame: &Frame, (image, notes): (Array3<f64>, Vec<String>), console: &Console) -> Result<Tensor, Failure> {
+/// An image that was read as the network's input, `[1, channels, rows, columns]`, in double precision; notes are counted.
+fn input(frame: &Frame, (image, notes): (Array3<f64>, Vec<PhotoNote>), console: &Console) -> Result<Tensor, Failure> {
     tracing::debug!(image = %frame.name(), shape = ?image.dim(), "image read");
-    notes.iter().for_each(|note| console.note(note));
+    if let Frame::Photo(path) = frame {
+        console.photo(path, &notes);
+    }
     let (c, h, w) = image.dim();
     let values: Vec<f64> = image.iter().copied().collect();
     Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
@@ -281,7 +285,11 @@ fn input(frame: &Frame, (image, notes): (Array3<f64>, Vec<String>), console: &Co
 pub(super) struct Console {
     bar: ProgressBar,
     quiet: bool,
+    photos: RefCell<PhotoNotes>,
 }
+
+/// The notes that were told: each is told once, however many steps of a command come upon it.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 impl Console {
     /// A bar of `length` `things`, where there is a terminal to draw it on.
@@ -294,14 +302,22 @@ impl Console {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, quiet }
+        Self { bar, quiet, photos: RefCell::default() }
     }
 
-    /// A note, unless quiet.
+    /// A note, unless quiet or told before.
     pub(super) fn note(&self, text: &str) {
-        if !self.quiet {
+        let new = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
+        if !self.quiet && new {
             self.bar.suspend(|| eprintln!("note: {text}"));
         }
+    }
+
+    /// What had to be done to a photo, which is told when all are read, and of all at once.
+    fn photo(&self, path: &Path, notes: &[PhotoNote]) {
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        self.photos.borrow_mut().add(&name, notes);
     }
 
     /// Some more of the things are done.
@@ -320,8 +336,9 @@ impl Console {
         self.bar.set_message(format!("(node {done}/{of})"));
     }
 
-    /// The bar goes away.
+    /// The bar goes away, and photos' notes are told.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+        self.photos.take().sentences().iter().for_each(|note| self.note(note));
     }
 }

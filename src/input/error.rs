@@ -22,10 +22,12 @@ pub enum InputError {
         problem: String,
     },
     /// A folder without images.
-    #[error("{}: the folder has no .png, .jpg or .jpeg file", path.display())]
+    #[error("{}: the folder has no .png, .jpg or .jpeg file{}", path.display(), passed_over(*others))]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
+        /// How many images of other formats it has.
+        others: usize,
     },
     /// A tensor file without a usable `x`.
     #[error("{}: {problem}; a tensor file needs the key 'x' of shape {wanted}, float", path.display())]
@@ -53,4 +55,11 @@ pub enum InputError {
         /// The network's channels.
         channels: usize,
     },
+}
+
+fn passed_over(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        n => format!(", but {n} of other formats; convert them to PNG"),
+    }
 }

@@ -1,11 +1,17 @@
 //! Photos and tensors as network input, one at a time.
 
 mod error;
+mod folder;
+mod jpeg;
+mod kind;
+mod note;
 mod photo;
+mod png;
 mod preprocessing;
 mod source;
 
 pub use error::InputError;
+pub use note::{PhotoNote, PhotoNotes};
 pub use photo::{Photo, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};
 pub use source::{Frame, Source};

@@ -1,14 +1,18 @@
 //! One photo as a network's input.
 
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use ndarray::{Array2, Array3};
 
 use super::error::InputError;
+use super::jpeg::{self, is_jpeg};
+use super::kind::image_format;
+use super::note::PhotoNote;
+use super::png::{self, is_png};
 use super::preprocessing::{Interpolation, Preprocessing};
 
 /// A photo as a network's input.
@@ -16,8 +20,8 @@ use super::preprocessing::{Interpolation, Preprocessing};
 pub struct Photo {
     /// `[channels, rows, columns]`, each a number of single precision, so that runs of either precision see one input.
     pub data: Array3<f64>,
-    /// What had to be converted, in words.
-    pub notes: Vec<String>,
+    /// What had to be done to it.
+    pub notes: Vec<PhotoNote>,
 }
 
 /// Reads a photo, crops its centre to the input's aspect ratio, resizes and normalises it.
@@ -33,13 +37,16 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
     if !matches!(channels, 1 | 3) {
         return Err(InputError::Channels { channels });
     }
-    let (image, notes) = decode(path, channels)?;
+    let (image, mut notes) = decode(path, channels)?;
     let (width, height) = (image.width(), image.height());
     if width == 0 || height == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
     }
     let (crop_width, crop_height) = crop_size(width, height, rows, columns, preprocessing.crop);
     let crop = image.crop_imm((width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height);
+    if (crop_width as usize) < columns || (crop_height as usize) < rows {
+        notes.push(PhotoNote::Enlarged { rows, columns });
+    }
     let filter = match preprocessing.interpolation {
         Interpolation::Bilinear => FilterType::Triangle,
         Interpolation::Bicubic => FilterType::CatmullRom,
@@ -62,7 +69,7 @@ pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) 
 /// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
 const LARGEST: u64 = 1_000_000_000;
 
-const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
+pub(super) const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
 
 /// Reads a photo's luma as it is, uncropped, values from 0 to 1: `[rows, columns]`.
 ///
@@ -87,18 +94,18 @@ fn luma([r, g, b]: [f64; 3]) -> f64 {
 }
 
 /// The pixels, and what is noted of them for a network of `channels` channels.
-fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), InputError> {
+fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
     let read = |source| InputError::Read { path: path.to_owned(), source };
+    let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
     let undecodable = |error: ImageError| {
         let problem = match error {
-            ImageError::Unsupported(_) => "this is not a PNG or JPEG image; convert it".to_owned(),
+            ImageError::Unsupported(_) => "this kind of PNG or JPEG is not supported; convert it".to_owned(),
             ImageError::Limits(_) => TOO_LARGE.to_owned(),
             other => format!("the image is damaged or cut off ({other}); fetch it again"),
         };
         InputError::Image { path: path.to_owned(), problem }
     };
     let metadata = fs::metadata(path).map_err(read)?;
-    let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
     // A device may have no end, and a pipe may wait for ever.
     if !metadata.is_file() {
         return Err(wrong("this is not an ordinary file; give a PNG or JPEG image"));
@@ -106,10 +113,29 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), I
     if metadata.len() == 0 {
         return Err(wrong("the file is empty; fetch it again"));
     }
+    if metadata.len() > LARGEST {
+        return Err(wrong(TOO_LARGE));
+    }
+    let bytes = fs::read(path).map_err(read)?;
     // By content, not by name: a photo with the wrong extension is still a photo.
-    let file = BufReader::new(File::open(path).map_err(read)?);
-    let reader = ImageReader::new(file).with_guessed_format().map_err(read)?;
-    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    let format = match (is_jpeg(&bytes), is_png(&bytes)) {
+        (true, _) => ImageFormat::Jpeg,
+        (_, true) => ImageFormat::Png,
+        _ => {
+            return Err(match image_format(&bytes) {
+                Some(name) => wrong(&format!("this is a {name} image, and PNG and JPEG are read; convert it to PNG")),
+                None => wrong("this is not a PNG or JPEG image; convert it"),
+            });
+        }
+    };
+    let mut notes = Vec::new();
+    // Decoders fill in grey where data run out.
+    match format {
+        ImageFormat::Jpeg => jpeg::check(&bytes, LARGEST).map_err(|problem| wrong(&problem))?,
+        _ if png::check(&bytes).map_err(|problem| wrong(&problem))? => notes.push(PhotoNote::Animated),
+        _ => {}
+    }
+    let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let color = decoder.color_type();
     // Decoders limit their own buffers, not the one for the pixels that is allocated from what the header says.
@@ -119,23 +145,19 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<String>), I
     let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     image.apply_orientation(orientation);
 
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let mut notes = Vec::new();
     match (color.has_color(), channels) {
-        (false, 3) => notes.push(format!("{name}: greyscale, repeated over the colour channels")),
-        (true, 1) => {
-            notes.push(format!("{name}: its colours are reduced to brightness, as the network has one channel"))
-        }
+        (false, 3) => notes.push(PhotoNote::Greyscale),
+        (true, 1) => notes.push(PhotoNote::Brightness),
         _ => {}
     }
     if color.has_alpha() {
-        notes.push(format!("{name}: its alpha channel is dropped"));
+        notes.push(PhotoNote::Alpha);
     }
     if matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
-        notes.push(format!("{name}: 16 bits per channel, kept"));
+        notes.push(PhotoNote::Deep);
     }
     if orientation != image::metadata::Orientation::NoTransforms {
-        notes.push(format!("{name}: turned as its orientation tag says"));
+        notes.push(PhotoNote::Turned);
     }
     Ok((image, notes))
 }

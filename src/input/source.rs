@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use ndarray::Array3;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use safetensors::{Dtype, SafeTensors};
 
 use super::error::InputError;
+use super::folder::Folder;
+use super::kind::has_extension;
+use super::note::PhotoNote;
 use super::photo::read_photo;
 use super::preprocessing::Preprocessing;
 
@@ -41,30 +46,27 @@ pub struct Source {
     frames: Vec<Frame>,
     tensors: Vec<(PathBuf, Mmap)>,
     size: [usize; 3],
+    skipped: Vec<PathBuf>,
 }
 
 impl Source {
-    /// Lists the images of files, folders (their .png, .jpg and .jpeg, by name) and .safetensors files, for a network
-    /// that takes `[channels, rows, columns]`.
+    /// Lists the images of files, folders (the .png, .jpg and .jpeg in them and in folders below, by name) and .safetensors
+    /// files, for a network that takes `[channels, rows, columns]`.
     ///
     /// # Errors
     /// When a path cannot be read, a folder has no image, or a tensor file no `x` of the right shape.
     pub fn open(paths: &[PathBuf], size: [usize; 3]) -> Result<Self, InputError> {
-        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size };
+        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size, skipped: Vec::new() };
         for path in paths {
             let read = |source| InputError::Read { path: path.clone(), source };
             let metadata = fs::metadata(path).map_err(read)?;
             if metadata.is_dir() {
-                let mut found = fs::read_dir(path)
-                    .map_err(read)?
-                    .map(|entry| entry.map(|entry| entry.path()).map_err(read))
-                    .collect::<Result<Vec<_>, _>>()?;
-                found.retain(|path| has_extension(path, &["png", "jpg", "jpeg"]) && !path.is_dir());
-                found.sort();
-                if found.is_empty() {
-                    return Err(InputError::EmptyFolder { path: path.clone() });
+                let folder = Folder::list(path)?;
+                if folder.photos.is_empty() {
+                    return Err(InputError::EmptyFolder { path: path.clone(), others: folder.others.len() });
                 }
-                source.frames.extend(found.into_iter().map(Frame::Photo));
+                source.frames.extend(folder.photos.into_iter().map(Frame::Photo));
+                source.skipped.extend(folder.others);
             } else if has_extension(path, &["safetensors"]) {
                 source.open_tensors(path)?;
             } else {
@@ -85,6 +87,20 @@ impl Source {
         Ok(())
     }
 
+    /// Files of folders that are images of other formats, which are passed over.
+    pub fn skipped(&self) -> &[PathBuf] {
+        &self.skipped
+    }
+
+    /// Keeps `limit` of the images, drawn by `seed`, in their order; all where there are no more.
+    pub fn sample(&mut self, limit: usize, seed: u64) {
+        let mut draw = ChaCha8Rng::seed_from_u64(seed);
+        let mut chosen =
+            rand::seq::index::sample(&mut draw, self.frames.len(), limit.min(self.frames.len())).into_vec();
+        chosen.sort_unstable();
+        self.frames = chosen.into_iter().map(|at| self.frames[at].clone()).collect();
+    }
+
     /// The images, in order.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
@@ -99,7 +115,11 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be read or decoded.
-    pub fn read(&self, frame: &Frame, preprocessing: &Preprocessing) -> Result<(Array3<f64>, Vec<String>), InputError> {
+    pub fn read(
+        &self,
+        frame: &Frame,
+        preprocessing: &Preprocessing,
+    ) -> Result<(Array3<f64>, Vec<PhotoNote>), InputError> {
         match frame {
             Frame::Photo(path) => {
                 let photo = read_photo(path, preprocessing, self.size)?;
@@ -157,9 +177,4 @@ fn tensor_of<'a>(map: &'a Mmap, path: &Path, size: [usize; 3]) -> Result<TensorF
 
 fn wanted([c, h, w]: [usize; 3]) -> String {
     format!("[N, {c}, {h}, {w}]")
-}
-
-fn has_extension(path: &Path, extensions: &[&str]) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    extensions.contains(&extension.as_str())
 }
