@@ -6,6 +6,7 @@
 
 mod entry;
 mod node;
+mod sequence;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -122,6 +123,8 @@ struct Loader<'a> {
     written: usize,
     depth: usize,
     known: HashMap<String, Known>,
+    /// Lists of values, by the names of their elements.
+    sequences: HashMap<String, Vec<String>>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
     steps: Vec<Step>,
@@ -170,6 +173,7 @@ impl<'a> Loader<'a> {
             written: 0,
             depth: 0,
             known: HashMap::new(),
+            sequences: HashMap::new(),
             readers: HashMap::new(),
             steps: Vec::new(),
             values: Vec::new(),
@@ -365,6 +369,12 @@ impl<'a> Loader<'a> {
                 let value = &self.values[*id];
                 Ok(Some(Slot::Varying { shape: value.shape.clone(), kind: value.kind }))
             }
+            None if self.sequences.contains_key(name) => Err(wrong(
+                self.file,
+                format!(
+                    "node '{node}' ({operator}) reads '{name}', which is a list of values; only operators of lists take one"
+                ),
+            )),
             None => Err(wrong(
                 self.file,
                 if self.made.contains(name) {
