@@ -25,6 +25,9 @@ pub struct InspectArgs {
     /// Replace output files that exist.
     #[arg(long)]
     force: bool,
+    /// No table.
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// Runs the subcommand.
@@ -33,7 +36,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let options = LoadOptions { input_shape: args.input_shape.clone(), ..LoadOptions::default() };
     let network = Network::load(&args.model, &options)?;
     let inspection = inspect(&network, &args.model.display().to_string());
-    if !matches!(json, Some(Sink::Standard)) {
+    if !args.quiet && !matches!(json, Some(Sink::Standard)) {
         let width = console::Term::stdout().size_checked().map_or(160, |(_, columns)| usize::from(columns));
         Sink::Standard.write_bytes(inspect_table(&inspection, width).as_bytes())?;
     }
