@@ -36,7 +36,7 @@ fn quiet_is_quiet_in_every_subcommand() {
         network(&["theorem", "--model"], &["--velocity", "1,0"]),
         network(
             &["antialias", "--model"],
-            &["--replace", "conv=blurpool:3", "--no-layers", "--draws", "1", "--advise"],
+            &["--replace", "conv=blurpool:3", "--where", "Conv@0", "--no-layers", "--draws", "1", "--advise"],
         ),
         own(&["inspect", model, "--input-shape", "1,3,48,192"]),
         own(&["theorem", "--random", "1", "--band", "5", "--grid", "7"]),
@@ -74,7 +74,7 @@ fn designs_keep_to_eighty_columns() {
         velocity: Velocity { x: 1.0, y: 0.0 },
         padding: Padding::Circular,
     };
-    let designs = ["stride", "blurpool:5", "aps:blurpool:3"].map(|name| design(name, &bench.context()).unwrap());
+    let designs = ["stride", "blurpool:5", "aps:3"].map(|name| design(name, &bench.context()).unwrap());
     let report = bench.run(&designs, &mut |_, _| {}).unwrap();
     let text = antialias_table(&report, 80);
     narrow(&text);

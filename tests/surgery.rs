@@ -10,6 +10,7 @@ use aliascope::antialias::surgery::advise::{AdviseOptions, advise};
 use aliascope::antialias::surgery::cost::multiplications;
 use aliascope::antialias::surgery::{
     Form, Graft, GraftOptions, Patient, Place, Replacement, SURGERY_KEY, SiteKind, SurgeryError, follows_activation,
+    with_functions_written_out,
 };
 use aliascope::graph::layout::Layout;
 use aliascope::graph::onnx::OnnxFile;
@@ -595,7 +596,6 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
 /// A model whose convolutions lie in a function is operated on as its twin without one, under the names that `layers` has.
 #[test]
 fn strides_inside_functions_are_places_too() {
-    use aliascope::graph::inline;
     use aliascope::graph::onnx::proto::{FunctionProto, OperatorSetIdProto};
 
     let twin = classifier(32);
@@ -622,7 +622,7 @@ fn strides_inside_functions_are_places_too() {
         ..Default::default()
     });
     let as_loaded = Network::from_file(&file, &DOUBLE()).unwrap();
-    let written = inline::functions(&file).unwrap();
+    let written = with_functions_written_out(&file).unwrap();
     let rules: Vec<Replacement> = ["stride=blurpool:3", "silu=filtered:2x"].map(|rule| rule.parse().unwrap()).into();
     let x = Tensor::from_slice(&common::noise(3 * 32 * 32)).to_kind(Kind::Double).view([1, 1, 3, 32, 32]);
     let lee = |file: &OnnxFile| {
@@ -651,11 +651,11 @@ fn strides_inside_functions_are_places_too() {
         assert!(as_loaded.steps().iter().any(|step| &step.name == name), "{name}");
     }
     // Without functions nothing changes; one without end is left to the loader, which says so.
-    assert_eq!(inline::functions(&twin).unwrap().model, twin.model);
+    assert_eq!(with_functions_written_out(&twin).unwrap().model, twin.model);
     let again = file.model.functions[0].clone();
     file.model.functions[0].node =
         vec![NodeProto { domain: Some("local".to_owned()), ..node("Block", &["x"], &["dw/silu"]) }];
-    assert!(inline::functions(&file).is_none());
+    assert!(with_functions_written_out(&file).is_none());
     file.model.functions[0] = FunctionProto { opset_import: vec![id("", 11)], ..again };
-    assert!(inline::functions(&file).is_none());
+    assert!(with_functions_written_out(&file).is_none());
 }

@@ -121,13 +121,13 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
     }
     if let Some(confidence) = change.confidence {
         let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
+        let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
         writeln!(
             text,
-            "  confidence               {} before, {} after ({} ± {})",
+            "  confidence               {} before, {} after ({}{sem})",
             percent(confidence.before),
             percent(confidence.after),
-            percent(confidence.difference),
-            percent(confidence.difference_sem.unwrap_or(0.0))
+            percent(confidence.difference)
         )?;
     }
     writeln!(text, "  change of the output     {} of its length", with_error(change.relative))?;
