@@ -241,6 +241,7 @@ fn lee_options(how: &How<'_>) -> LeeOptions {
         grid: how.measuring.grid,
         units: how.measuring.units,
         output: how.measuring.output(),
+        action: how.measuring.action,
         ..LeeOptions::default()
     }
 }
@@ -252,6 +253,7 @@ fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
         grid: how.measuring.grid,
         units: how.measuring.units,
         output: how.measuring.output(),
+        action: how.measuring.action,
         split: false,
         ..LayersOptions::new(args.generator.clone())
     }

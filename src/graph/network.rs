@@ -10,6 +10,7 @@ use super::layout::{Flow, Layout};
 use super::load::Target;
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
+use super::script::TORCHSCRIPT;
 
 /// One node, ready to run.
 #[derive(Debug)]
@@ -171,6 +172,11 @@ impl Network {
     /// Whether what is measured is an inner value and no output of the model.
     pub fn is_inner(&self) -> bool {
         matches!(self.target, Target::At(_))
+    }
+
+    /// Whether this is a TorchScript module, of which nothing inside is known.
+    pub fn is_script(&self) -> bool {
+        matches!(&self.steps[..], [step] if step.op_type == TORCHSCRIPT)
     }
 
     /// Refuses a measured value to which no path from the input carries a derivative, or that is no number: it is
