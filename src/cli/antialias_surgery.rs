@@ -442,7 +442,8 @@ fn save(
     let bytes = written.file.to_bytes()?;
     let again = OnnxFile::from_bytes(&bytes, &file.path)?;
     let options = LoadOptions {
-        input_shape: Some(after.input().shape.clone()),
+        input_shape: Some(after.file_shape()),
+        layout: Some(after.input_layout()),
         kind: after.kind(),
         device: after.device(),
         target: after.target().clone(),

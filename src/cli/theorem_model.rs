@@ -41,6 +41,7 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let options = NodeTheoremOptions { velocity, oversample: usize::from(args.oversample), pattern: args.node.clone() };
     let frames = opened.source.frames();
     let console = Console::new(output.quiet, frames.len(), "images");
+    opened.note_outputs(&console);
     let mut images: Vec<NodeTheorems> = Vec::new();
     for frame in frames {
         let x = opened.network.place(&opened.read(frame, &console)?.f_unsqueeze(0)?)?;
