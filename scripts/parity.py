@@ -1,4 +1,4 @@
-"""Compares aliascope with PyTorch on an architecture of every family of the paper's list, and writes the table.
+"""Compares aliascope with PyTorch on an architecture of every family of the paper's list and later ones, and writes the table.
 
     make parity            (what is recorded already is not run again)
     python3 scripts/parity.py --only resnet swin      families whose names contain these words, and their rows alone
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,16 @@ class Case:
     name: str
     size: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    exporter: str = "torchscript"
 
     @property
     def key(self) -> str:
-        return self.name
+        return self.name if self.exporter == "torchscript" else f"{self.name}-{self.exporter}"
+
+    @property
+    def label(self) -> str:
+        """What the table calls it."""
+        return self.name if self.exporter == "torchscript" else f"{self.name}, {self.exporter}"
 
 
 # Small members and small images, as far as the architecture allows: what is compared are operators, not accuracies.
@@ -120,6 +126,49 @@ CASES = [
     Case("ConvMixer", "convmixer_768_32", 96),
     Case("PoolFormer", "poolformer_s12", 128),
 ]
+
+# Later families, each by both of PyTorch's exporters.
+LATER = [
+    Case("StarNet", "starnet_s050", 96),
+    Case("GhostNetV2", "ghostnetv2_100", 96),
+    Case("GhostNetV3", "ghostnetv3_050", 96),
+    Case("RepViT", "repvit_m0_9", 96),
+    Case("MobileNetV4", "mobilenetv4_conv_small_035", 96),
+    Case("EfficientViT (MIT)", "efficientvit_b0", 128),
+    Case("EfficientViT (MSRA)", "efficientvit_m0", 224),
+    Case("LCNet", "lcnet_035", 96),
+    Case("ConvNeXtV2", "convnextv2_atto", 96),
+    Case("EdgeNeXt", "edgenext_xx_small", 128),
+    Case("MobileViT", "mobilevit_xxs", 128),
+    Case("MobileViTV2", "mobilevitv2_050", 128),
+    Case("PVTv2", "pvt_v2_b0", 128),
+    Case("EVA02", "eva02_tiny_patch14_224", 112),
+    Case("FastViT", "fastvit_t8", 128),
+    Case("EfficientFormer", "efficientformer_l1", 224),
+    Case("EfficientFormerV2", "efficientformerv2_s0", 224),
+    Case("DINOv2", "vit_small_patch14_dinov2", 112),
+    Case("DINOv3", "vit_tiny_patch16_dinov3_qkvb", 112),
+    Case("HGNetV2", "hgnetv2_b0", 96),
+    Case("RegNetZ", "regnetz_005", 96),
+    Case("MaxViT", "maxvit_pico_rw_256", 256),
+    Case("CAFormer", "caformer_s18", 96),
+    Case("Hiera", "hiera_tiny_224", 224),
+    Case("CoAtNet", "coatnet_pico_rw_224", 224),
+    Case("TinyViT", "tiny_vit_5m_224", 224),
+    Case("DaViT", "davit_tiny", 112),
+    Case("FocalNet", "focalnet_tiny_srf", 96),
+    Case("MambaOut", "test_mambaout", 96),
+    Case("InceptionNeXt", "inception_next_atto", 96),
+    Case("RDNet", "rdnet_tiny", 96),
+    Case("SwinV2", "swinv2_tiny_window8_256", 128),
+    Case("NextViT", "nextvit_small", 96),
+    Case("LeViT, convolutions", "levit_conv_128s", 224),
+    Case("MViTv2", "mvitv2_tiny", 224),
+    Case("BoTNet", "botnet26t_256", 256),
+    Case("Perception Encoder", "vit_pe_core_tiny_patch16_384", 112),
+    Case("GC ViT", "gcvit_xxtiny", 224),
+]
+CASES += [replace(case, exporter=exporter) for case in LATER for exporter in ("torchscript", "dynamo")]
 
 
 # --- One network ------------------------------------------------------------------------------------------------------
@@ -272,7 +321,7 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
     record: dict[str, Any] = {
         "version": VERSION,
         "family": case.family,
-        "name": case.name,
+        "name": case.label,
         "size": size,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
@@ -286,7 +335,7 @@ def compare(case: Case, binary: Path) -> dict[str, Any]:
             if precision == "f64":
                 model = model.double()
             path = folder / f"{precision}.onnx"
-            exported = networks.to_onnx(model, size, None)
+            exported = networks.to_onnx(model, size, None, exporter=case.exporter)
             networks.save(exported, path)
             record["nodes"] = len(exported.graph.node)
             record["operators"] = sorted({node.op_type for node in exported.graph.node})
@@ -401,12 +450,13 @@ def section(rows: list[str]) -> str:
         kind: sum(status_of(line) == kind for line in rows)
         for kind in ("agrees", "kinks", "refused", "failed", "differs")
     }
-    without = sorted({case.name for case in CASES} - set(rows_of("\n".join(rows))))
+    without = sorted({case.label for case in CASES} - set(rows_of("\n".join(rows))))
     missing = f" (not yet {', '.join(without)})" if without else ""
     lines = [
         HEADING,
         "",
-        f"One architecture of each family of the paper's list against PyTorch; {len(rows)} of {len(CASES)} have been "
+        f"One architecture of each family of the paper's list and of later families, the latter by both of PyTorch's "
+        f"exporters (`dynamo` is the newer one), against PyTorch; {len(rows)} of {len(CASES)} have been "
         f"run{missing}: {count['agrees']} agree, {count['kinks']} agree but for kinks, {count['refused']} are refused, "
         f"{count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` makes "
         "this table.",
@@ -459,7 +509,7 @@ def write_table() -> list[str]:
     rows = []
     for case in CASES:
         record = recorded(case)
-        line = row(record) if record else kept.get(case.name)
+        line = row(record) if record else kept.get(case.label)
         if line:
             rows.append(line)
     rest = after[end:] if found else ""
@@ -488,7 +538,7 @@ def one(name: str, binary: Path) -> None:
     except Exception as error:  # noqa: BLE001: whatever PyTorch or timm raise is told in the table
         first = (str(error).strip().splitlines() or [""])[0]
         record = {
-            "version": VERSION, "family": case.family, "name": case.name, "size": case.size,
+            "version": VERSION, "family": case.family, "name": case.label, "size": case.size,
             "failed": f"{type(error).__name__}: {first}"[:300],
         }  # fmt: skip
     (RESULTS / f"{case.key}.json").write_text(json.dumps(record, indent=1) + "\n")

@@ -185,11 +185,11 @@ impl Flow {
     /// inputs.
     ///
     /// Inputs that are broadcast along rows or columns carry no positions and are passed over, and so are inputs whose
-    /// positions are not known, where another of the same shape has them. Where positions contradict each other the
-    /// output has none.
+    /// positions are not known, where another of the same shape has them. Where inputs lie a part of a sample apart the
+    /// output lies halfway, and where they lie further apart it has no grid.
     pub fn grid(&self, inputs: &[(&[i64], Option<Grid>)], shape: &[i64]) -> Option<Grid> {
         let (rows, columns) = plane(shape)?;
-        let mut found: Option<Grid> = None;
+        let mut found: Vec<Grid> = Vec::new();
         // What resamples, resamples its first input: others are its weights.
         let counted = if matches!(self, Self::Resampled { .. }) { 1 } else { inputs.len() };
         for (input_shape, grid) in inputs.iter().take(counted) {
@@ -203,13 +203,9 @@ impl Flow {
                 },
                 _ => return None,
             };
-            match found {
-                None => found = Some(resampled),
-                Some(first) if first.agrees_with(&resampled) => {}
-                Some(_) => return None,
-            }
+            found.push(resampled);
         }
-        found
+        Grid::halfway(&found)
     }
 }
 

@@ -28,6 +28,8 @@ pub mod memory;
 #[cfg(feature = "torch")]
 mod memory_order;
 #[cfg(feature = "torch")]
+mod module_path;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 pub mod operator;
@@ -51,9 +53,11 @@ pub use builder::Built;
 #[cfg(feature = "torch")]
 pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]
-pub use load::{InputLayout, Integers, LoadOptions, Target, evaluate};
+pub use load::{LoadOptions, Target, evaluate};
 #[cfg(feature = "torch")]
 pub use memory_order::MemoryOrder;
+#[cfg(feature = "torch")]
+pub use module_path::module_of;
 #[cfg(feature = "torch")]
 pub(crate) use network::wires;
 #[cfg(feature = "torch")]

@@ -25,13 +25,19 @@ pub struct Labels {
     grid: Option<Grid>,
     /// Of the value's shape.
     ids: Tensor,
-    /// Entries relate two sites, of which the label is one (the weights of an attention): no layout.
+    /// Entries relate two sites, of which the label is one (the weights of an attention), or are sums over all sites (the
+    /// weights of an attention among channels): no layout.
     relation: bool,
 }
 
 impl Labels {
     fn copy(&self) -> Self {
         Self { grid: self.grid, ids: self.ids.shallow_clone(), relation: self.relation }
+    }
+
+    /// Whether entries relate two sites, or none: there is no map in them.
+    pub fn relate(&self) -> bool {
+        self.relation
     }
 
     fn with(&self, ids: Tensor) -> Self {
@@ -76,6 +82,9 @@ impl Labels {
         let Some(grid) = self.grid.filter(|_| ids.iter().any(|&id| id > 0.0)) else {
             return Ok(Layout::Still);
         };
+        if grid.is_point() {
+            return Ok(Layout::Still);
+        }
         let sites = grid.rows.samples * grid.columns.samples;
         let mut places = vec![-1; sites];
         for (place, &id) in ids.iter().enumerate().filter(|(_, id)| **id > 0.0) {
@@ -168,7 +177,9 @@ pub fn outputs(
     let grids: Vec<Option<Grid>> =
         shapes.iter().map(|shape| if planar { flow.grid(&planes, shape) } else { None }).collect();
     if grids.iter().all(Option::is_some) {
-        return Ok(grids.into_iter().flatten().map(|grid| (Layout::planar(grid), None)).collect());
+        // Of one sample there is nothing to move.
+        let layout = |grid: Grid| if grid.is_point() { Layout::Still } else { Layout::planar(grid) };
+        return Ok(grids.into_iter().flatten().map(|grid| (layout(grid), None)).collect());
     }
     if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
         return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
@@ -190,6 +201,10 @@ pub fn outputs(
         (_, Flow::Pointwise) => shapes.iter().map(|shape| merged(inputs, shape)).collect::<Torch<_>>()?,
         (_, Flow::Mixed { axis }) => {
             shapes.iter().map(|shape| mixed(&inputs[0], *axis, shape)).collect::<Torch<_>>()?
+        }
+        // Within windows that lie on the batch axis: every output has its window about the input of the same place.
+        (_, Flow::Resampled { rows, columns }) if stays(rows, columns) => {
+            shapes.iter().map(|shape| in_place(&inputs[0], shape)).collect::<Torch<_>>()?
         }
         (_, Flow::Product) => shapes.iter().map(|shape| product(inputs, shape)).collect::<Torch<_>>()?,
         (_, Flow::Reduced { axes, keep }) => {
@@ -215,37 +230,56 @@ fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
     shapes.iter().map(|_| (Layout::Unknown, None)).collect()
 }
 
-/// The one grid that all labels number, and whether one is a relation.
+/// The grid of what is put together of values with these labels, and whether one is a relation.
 fn common(labels: &[Labels]) -> Option<(Option<Grid>, bool)> {
-    let mut grid: Option<Grid> = None;
-    for of in labels.iter().filter_map(|l| l.grid) {
-        match grid {
-            Some(first) if !first.agrees_with(&of) => return None,
-            _ => grid = Some(of),
-        }
+    let grids: Vec<Grid> = labels.iter().filter_map(|l| l.grid).collect();
+    // Of sums over all sites, joined to a map, nothing says where they belong.
+    if !grids.is_empty() && labels.iter().any(|l| l.grid.is_none() && l.relation) {
+        return None;
     }
+    let grid = if grids.is_empty() { None } else { Some(Grid::halfway(&grids)?) };
     Some((grid, labels.iter().any(|l| l.relation)))
 }
 
 /// Entry by entry: the labels that the inputs agree on. Inputs without any have no say: what is added to a map, or
-/// multiplied with it, entry by entry, lies where the map lies.
+/// multiplied with it, entry by entry, lies where the map lies. So does what has sites, but is no map of its own: what
+/// every window made of queries that all windows share, added to the map of the windows; and a map of fewer sites, whose
+/// others are its channels.
 fn merged(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
+    let labels = inputs.iter().map(Known::labels).collect::<Torch<Vec<Option<Labels>>>>()?;
+    let sites = |known: &Known<'_>| match known.layout {
+        Layout::Map(map) => map.grid.rows.samples * map.grid.columns.samples,
+        Layout::Still | Layout::Unknown => 0,
+    };
+    let finest = inputs.iter().map(sites).max().unwrap_or(0);
     let mut found: Option<Labels> = None;
-    for labels in inputs.iter().map(Known::labels) {
-        let Some(labels) = labels?.filter(|l| l.grid.is_some()) else { continue };
+    for (known, labels) in inputs.iter().zip(&labels) {
+        let Some(labels) = labels.as_ref().filter(|l| l.grid.is_some()) else { continue };
+        if !labels.relation && sites(known) < finest {
+            continue;
+        }
         let labels = labels.with(labels.ids.f_expand(shape, false)?);
         found = match found {
             None => Some(labels),
             Some(first) => {
-                let same = common(&[first.copy(), labels.copy()]).is_some() && first.ids.f_equal(&labels.ids)?;
-                if !same {
+                let Some((grid, relation)) = common(&[first.copy(), labels.copy()]) else { return Ok(None) };
+                if !first.ids.f_equal(&labels.ids)? {
                     return Ok(None);
                 }
-                Some(Labels { relation: first.relation || labels.relation, ..first })
+                Some(Labels { grid, relation, ..first })
             }
         };
     }
+    if found.is_none() && labels.iter().all(Option::is_some) {
+        let relation = labels.iter().flatten().any(|l| l.relation);
+        return Ok(Some(Labels { relation, ..placeless(shape, inputs[0].device)? }));
+    }
     Ok(found)
+}
+
+/// The labels of entries that are sums over all sites.
+fn placeless(shape: &[i64], device: Device) -> Torch<Labels> {
+    Ok(Labels { grid: None, ids: Tensor::f_zeros(shape, (Kind::Double, device))?, relation: true })
 }
 
 /// A sum over an axis.
@@ -260,6 +294,22 @@ fn mixed(input: &Known<'_>, axis: i64, shape: &[i64]) -> Torch<Option<Labels>> {
         labels.with(labels.ids.f_narrow(axis, 0, 1)?)
     };
     Ok(Some(labels.with(labels.ids.f_expand(shape, false)?)))
+}
+
+/// Whether output sample j lies at input sample j.
+fn stays(rows: &Step, columns: &Step) -> bool {
+    [rows, columns].iter().all(|step| step.first == 0.0 && step.step == 1.0)
+}
+
+/// A window over the last two axes that keeps their samples where they are, and mixes the channels before them.
+fn in_place(input: &Known<'_>, shape: &[i64]) -> Torch<Option<Labels>> {
+    let Some(labels) = input.labels()? else { return Ok(None) };
+    let from = labels.ids.size();
+    let same = from.len() == 4 && shape.len() == 4 && from[0] == shape[0] && from[2..] == shape[2..];
+    if !same || varies(&labels.ids, 1)? {
+        return Ok(None);
+    }
+    Ok(Some(labels.with(labels.ids.f_narrow(1, 0, 1)?.f_expand(shape, false)?)))
 }
 
 /// Where the last axis holds disjoint blocks of sites, as a patch merging has it: the grid of the blocks' centres.
@@ -313,11 +363,35 @@ fn blocks(of: &Labels) -> Torch<Option<Labels>> {
     Ok(Some(Labels { grid: Some(Grid { rows: row_axis, columns: column_axis }), ids, relation: false }))
 }
 
+/// The grid of the centres of the blocks of sites that `axes`, counted from the end, hold together, which stay as axes of
+/// one entry; none where they are not disjoint and alike.
+fn blocks_along(of: &Labels, axes: &[i64]) -> Torch<Option<Labels>> {
+    let rank = of.ids.dim() as i64;
+    let axes: Vec<i64> = axes.iter().map(|axis| rank + axis).collect();
+    let mut one = of.ids.shallow_clone();
+    for axis in (0..rank).filter(|axis| !axes.contains(axis)) {
+        if !varies(&of.ids, axis)? {
+            one = one.f_narrow(axis, 0, 1)?;
+        }
+    }
+    let ends: Vec<i64> = (rank - axes.len() as i64..rank).collect();
+    let last = one.f_movedim(axes.as_slice(), ends.as_slice())?.f_flatten(rank - axes.len() as i64, -1)?;
+    let Some(blocks) = blocks(&of.with(last))? else { return Ok(None) };
+    let mut size = one.size();
+    axes.iter().for_each(|&axis| size[axis as usize] = 1);
+    let ids = blocks.ids.f_reshape(size)?;
+    Ok(Some(Labels { ids, ..blocks }))
+}
+
 /// A·B: an entry belongs to the site of its row of A or of its column of B; where both have one it relates the two.
+///
+/// A side of which nothing is known may have sites that were lost: then the other's say nothing. Where both sides' sites
+/// are what is summed over, the sum has no place, or lies at the centre of the window that was summed over.
 fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
     // A value times itself is one input, read twice.
-    let (a, b) = (inputs[0].labels()?, inputs[inputs.len() - 1].labels()?);
-    let claim = |labels: Option<Labels>, contracted: i64| -> Torch<Option<Labels>> {
+    let (first, second) = (&inputs[0], &inputs[inputs.len() - 1]);
+    let (a, b) = (first.labels()?, second.labels()?);
+    let claim = |labels: Option<&Labels>, contracted: i64| -> Torch<Option<Labels>> {
         let Some(labels) = labels.filter(|l| l.grid.is_some()) else { return Ok(None) };
         let axis = labels.ids.dim() as i64 + contracted;
         if axis < 0 || varies(&labels.ids, axis)? {
@@ -326,10 +400,48 @@ fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
         let ids = labels.ids.f_narrow(contracted, 0, 1)?.f_expand(shape, false)?;
         Ok(Some(Labels { grid: labels.grid, ids, relation: false }))
     };
-    Ok(match (claim(a, -1)?, claim(b, -2)?) {
-        (Some(rows), Some(_)) => Some(Labels { relation: true, ..rows }),
-        (one, other) => one.or(other),
+    // Whether the sum is over the sites that the labels number.
+    let over = |labels: Option<&Labels>, contracted: i64| -> Torch<bool> {
+        let Some(labels) = labels.filter(|l| l.grid.is_some()) else { return Ok(false) };
+        let axis = labels.ids.dim() as i64 + contracted;
+        Ok(axis >= 0 && varies(&labels.ids, axis)?)
+    };
+    let related = a.as_ref().is_some_and(|labels| labels.relation && labels.grid.is_some());
+    Ok(match (claim(a.as_ref(), -1)?, claim(b.as_ref(), -2)?) {
+        (Some(rows), Some(columns)) => {
+            // Rows that windows share, against each window's own columns, belong to no one place.
+            for axis in 0..shape.len() as i64 - 2 {
+                if varies(&columns.ids, axis)? && !varies(&rows.ids, axis)? {
+                    return Ok(None);
+                }
+            }
+            Some(Labels { relation: true, ..rows })
+        }
+        (Some(rows), None) => (related || b.is_some()).then_some(rows),
+        (None, Some(columns)) => a.is_some().then_some(columns),
+        (None, None) => match (over(a.as_ref(), -1)?, over(b.as_ref(), -2)?, &b) {
+            (true, true, Some(b)) if windowless(b, -2)? => Some(placeless(shape, first.device)?),
+            (_, true, Some(b)) => match blocks_along(b, &[-2])?.filter(|l| l.grid.is_some_and(|g| !g.is_point())) {
+                Some(blocks) => Some(blocks.with(blocks.ids.f_narrow(-1, 0, 1)?.f_expand(shape, false)?)),
+                None => None,
+            },
+            _ if a.is_some() && b.is_some() && a.as_ref().is_none_or(|l| l.grid.is_none()) => {
+                Some(placeless(shape, first.device)?)
+            }
+            _ => None,
+        },
     })
+}
+
+/// Whether labels vary along one axis alone, counted from the end.
+fn windowless(of: &Labels, axis: i64) -> Torch<bool> {
+    let rank = of.ids.dim() as i64;
+    for other in (0..rank).filter(|&other| other != rank + axis) {
+        if varies(&of.ids, other)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A mean, sum or extremum over axes.
@@ -349,5 +461,13 @@ fn reduced(input: &Known<'_>, axes: &[i64], keep: bool, shape: &[i64]) -> Torch<
         _ => false,
     };
     let none = Tensor::f_zeros(shape, (Kind::Double, input.device))?;
-    Ok(all.then(|| Labels { grid: None, ids: none, relation: false }))
+    if all {
+        return Ok(Some(Labels { grid: None, ids: none, relation: false }));
+    }
+    // Windows into one each.
+    let Some(blocks) = blocks_along(&labels, axes)? else { return Ok(None) };
+    let mut kept = labels.ids.size();
+    axes.iter().for_each(|axis| kept[(rank + axis) as usize] = 1);
+    let ids = blocks.ids.f_expand(kept, false)?.f_reshape(shape)?;
+    Ok(Some(blocks.with(ids)))
 }

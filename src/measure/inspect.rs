@@ -25,6 +25,16 @@ pub struct Inspection {
     pub nodes: Vec<NodeInfo>,
 }
 
+impl Inspection {
+    /// How many nodes have a layout with rows and columns, and how many should have one: all but those that are still or
+    /// relate sites to each other.
+    pub fn placed(&self) -> [usize; 2] {
+        let placed = self.nodes.iter().filter(|node| node.grid.is_some()).count();
+        let lost = self.nodes.iter().filter(|node| node.layout == "–" && !node.relates).count();
+        [placed, placed + lost]
+    }
+}
+
 /// One node's first output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeInfo {
@@ -32,7 +42,7 @@ pub struct NodeInfo {
     pub name: String,
     /// Its operator.
     pub op: String,
-    /// The module path in its name; empty where there is none.
+    /// The path of the module that it came from; empty where the file does not tell.
     pub module: String,
     /// How tangents are carried: linear, elementwise, rule, automatic or locally constant.
     pub rule: String,
@@ -40,6 +50,9 @@ pub struct NodeInfo {
     pub shape: Vec<i64>,
     /// Which axes are rows and columns, in words; a dash where that is not certain.
     pub layout: String,
+    /// Whether its entries relate sites to each other (weights of an attention), so that it has no rows and columns.
+    #[serde(default)]
+    pub relates: bool,
     /// Where the samples lie in the input plane, in half-widths; null without a layout.
     pub grid: Option<Grid>,
     /// Why the node can alias; null where it cannot.
@@ -60,10 +73,11 @@ pub fn inspect(network: &Network, model: &str) -> Inspection {
             Some(NodeInfo {
                 name: step.name.clone(),
                 op: step.op_type.clone(),
-                module: super::layers::module_of(&step.name),
+                module: step.module.clone(),
                 rule: step.operator.rule().name().to_owned(),
                 shape: value.shape.clone(),
                 layout: value.layout.describe(),
+                relates: value.relates,
                 grid,
                 aliases: aliasing(network, step),
             })

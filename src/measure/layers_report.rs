@@ -27,10 +27,8 @@ pub struct LayersReport {
     pub measured_by: String,
     /// `softmax`, `logits` or `identity`.
     pub output: String,
-    /// What the group does to the output: `none`, `image`, `tokens`, `boxes:xywh`, `boxes:xyxy` or `flow`.
+    /// What the group does to the output: `none` or `image`.
     pub output_action: String,
-    /// What is measured behind the output and how it moves, and why, in a sentence or two.
-    pub output_reason: String,
     /// `reflect` or `periodic`.
     pub boundary: String,
     /// `tracked` or `align-corners`.
@@ -243,6 +241,8 @@ pub enum LayerClass {
     PositionalEmbedding,
     /// Padding, cropping, resizing, transposed convolutions.
     Resampling,
+    /// Branches put together whose samples lie a part of a sample apart.
+    Misalignment,
     /// Dense layers behind the last map.
     Head,
     /// The softmax behind the network's output.
@@ -253,7 +253,7 @@ pub enum LayerClass {
 
 impl LayerClass {
     /// Every class, in the order of results.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Convolution,
         Self::StridedConvolution,
         Self::Pooling,
@@ -264,6 +264,7 @@ impl LayerClass {
         Self::PatchEmbedding,
         Self::PositionalEmbedding,
         Self::Resampling,
+        Self::Misalignment,
         Self::Head,
         Self::Softmax,
         Self::Other,
@@ -282,6 +283,7 @@ impl LayerClass {
             Self::PatchEmbedding => "patch-embedding",
             Self::PositionalEmbedding => "positional-embedding",
             Self::Resampling => "resampling",
+            Self::Misalignment => "misalignment",
             Self::Head => "head",
             Self::Softmax => "softmax",
             Self::Other => "other",

@@ -138,6 +138,30 @@ impl Axis {
     }
 }
 
+/// The axis halfway between the outermost of `axes`; where all agree, the first. None where numbers of samples differ, or
+/// where axes lie further apart than maps of one image do.
+fn halfway(axes: &[Axis]) -> Option<Axis> {
+    let first = *axes.first()?;
+    if axes.iter().all(|axis| axis.agrees_with(&first)) {
+        return Some(first);
+    }
+    let pitch = axes.iter().map(|axis| axis.pitch.abs()).fold(f64::INFINITY, f64::min);
+    // Paddings move a map as a whole, and by whole samples of it where an encoder's moves come back on a finer map.
+    let moved = axes.iter().all(|axis| (axis.pitch - first.pitch).abs() <= 1e-9 * pitch);
+    let most = if moved { (first.samples as f64 / 2.0).max(1.0) } else { 1.0 };
+    // Positions are linear in the sample, so they are furthest apart at an end.
+    let middle = |i: f64| {
+        let positions = || axes.iter().map(|axis| axis.position(i));
+        let (low, high) = (positions().fold(f64::INFINITY, f64::min), positions().fold(f64::NEG_INFINITY, f64::max));
+        (high - low < pitch * most * (1.0 - 1e-9)).then_some((low + high) / 2.0)
+    };
+    let last = first.samples.saturating_sub(1);
+    let (start, end) = (middle(0.0)?, middle(last as f64)?);
+    let pitch = if last > 0 { (end - start) / last as f64 } else { first.pitch };
+    let same = axes.iter().all(|axis| axis.samples == first.samples);
+    same.then_some(Axis { samples: first.samples, origin: start, pitch })
+}
+
 /// The rows and columns of a feature map.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
@@ -186,6 +210,19 @@ impl Grid {
         of_kind(self).in_units(units, &of_kind(input))
     }
 
+    /// The grid halfway between the outermost of `grids`, axis by axis: that of a value that is put together of maps
+    /// sampled on them. Where all agree it is the first. None where numbers of samples differ, or two grids of one pitch
+    /// lie half the map apart, or two of different pitches a sample somewhere.
+    pub fn halfway(grids: &[Self]) -> Option<Self> {
+        let along = |of: fn(&Self) -> Axis| halfway(&grids.iter().map(of).collect::<Vec<_>>());
+        Some(Self { rows: along(|grid| grid.rows)?, columns: along(|grid| grid.columns)? })
+    }
+
+    /// Whether the grid is one sample.
+    pub fn is_point(&self) -> bool {
+        self.rows.samples == 1 && self.columns.samples == 1
+    }
+
     /// Whether both grids have the same samples, to rounding.
     pub fn agrees_with(&self, other: &Self) -> bool {
         self.rows.agrees_with(&other.rows) && self.columns.agrees_with(&other.columns)
@@ -205,6 +242,25 @@ mod tests {
                 assert!(sum.abs() < 1e-12 * n as f64, "{kind} {n}: {sum}");
             }
         }
+    }
+
+    #[test]
+    fn maps_that_are_put_together_lie_halfway() {
+        let of = |origin: f64, pitch: f64, samples| Axis { samples, origin, pitch };
+        let grid = |rows, columns| Grid { rows, columns };
+        let here = grid(of(-0.5, 0.25, 5), of(-0.5, 0.25, 5));
+        let half = grid(of(-0.375, 0.25, 5), of(-0.5, 0.25, 5));
+        assert_eq!(Grid::halfway(&[here, half]), Some(grid(of(-0.4375, 0.25, 5), of(-0.5, 0.25, 5))));
+        // How often one of them is there does not matter, and which comes first neither.
+        assert_eq!(Grid::halfway(&[half, here, here]), Grid::halfway(&[here, half]));
+        assert_eq!(Grid::halfway(&[here, here]), Some(here));
+        // Half of the map apart, or a sample at an end; other numbers of samples.
+        assert_eq!(Grid::halfway(&[here, grid(of(0.125, 0.25, 5), here.columns)]), None);
+        assert_eq!(Grid::halfway(&[here, grid(of(-0.5, 0.3125, 5), here.columns)]), None);
+        assert_eq!(Grid::halfway(&[here, grid(of(-0.5, 0.25, 4), here.columns)]), None);
+        // Pitches may differ a little: the corners' middles.
+        let wide = grid(of(-0.5, 0.28125, 5), here.columns);
+        assert_eq!(Grid::halfway(&[here, wide]), Some(grid(of(-0.5, 0.265625, 5), here.columns)));
     }
 
     #[test]

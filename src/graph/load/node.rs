@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Builder, LARGE, Slot, shapes_of};
 use crate::graph::custom::CUSTOM_DOMAIN;
 use crate::graph::error::{GraphError, first_line};
+use crate::graph::module_path::module_of_node;
 use crate::graph::network::Step;
 use crate::graph::onnx::Attributes;
 use crate::graph::onnx::proto::{FunctionProto, NodeProto};
@@ -19,11 +20,11 @@ use super::{Known, Loader, needed, wrong};
 const MAX_DEPTH: usize = 64;
 
 /// Nodes that stand in other nodes' places.
-pub(super) const MAX_WRITTEN: usize = 250_000;
+const MAX_WRITTEN: usize = 250_000;
 
 impl Loader<'_> {
     /// Visits nodes that stand in the place of `node`.
-    pub(super) fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
+    fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
         self.written += nodes.len();
         if self.depth >= MAX_DEPTH || self.written > MAX_WRITTEN {
             return Err(wrong(
@@ -64,10 +65,7 @@ impl Loader<'_> {
                 node: name.clone(),
                 operator: operator.to_owned(),
                 opset,
-                problem: match domain {
-                    "" | "ai.onnx" | ops::MICROSOFT => format!("the operator {operator}"),
-                    _ => format!("the operator {domain}.{operator}"),
-                },
+                problem: format!("the operator {operator}"),
                 mend: reason.to_owned(),
             },
             None => GraphError::Operator {
@@ -82,9 +80,6 @@ impl Loader<'_> {
             Some(_) => None,
             None => Some(ops::find(domain, operator).ok_or_else(unknown)?),
         };
-        if entry.is_some_and(|entry| matches!(entry.make, Make::List)) {
-            return self.visit_sequence(node, &name);
-        }
         let slots =
             node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
@@ -102,7 +97,7 @@ impl Loader<'_> {
             other => other,
         };
         let build = match entry.map(|entry| entry.make) {
-            None | Some(Make::List) => None,
+            None => None,
             Some(Make::Operator(build)) => Some(build),
             Some(Make::Constant) => {
                 let tensor = ops::create(&mut builder).map_err(failed)?;
@@ -204,6 +199,7 @@ impl Loader<'_> {
             }
         }
         self.steps.push(Step {
+            module: module_of_node(node, &name),
             name: name.clone(),
             op_type: operator.to_owned(),
             operator: built.operator,

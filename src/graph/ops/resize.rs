@@ -143,12 +143,42 @@ impl AxisRule {
         row
     }
 
-    /// Where output samples lie, as the coordinate transformation says. That `nearest` then rounds is a defect of the
-    /// operator, not another position.
+    /// Where output samples lie: on the line through the centres of what they take, whatever attributes say it.
+    ///
+    /// The kernels of interpolation are symmetric about the position that the coordinate transformation gives, so that is
+    /// it. Of the nearest neighbours it is the line through their places, or, where those lie on none, the line of cells
+    /// that cover the axis, through the neighbours' mean: twice as many samples, each repeated, lie a quarter of a sample
+    /// before and behind the one that they repeat, as a transposed convolution with a box of ones has them.
     fn step(&self) -> Step {
+        let cells = self.input as f64 / self.output as f64;
+        if self.input == 1 {
+            return Step { first: (cells - 1.0) / 2.0, step: cells };
+        }
+        if let Some(places) = self.neighbours() {
+            let stride = places[places.len() - 1] - places[0];
+            let between = (places.len() as i64 - 1).max(1);
+            let even = stride != 0 && places.windows(2).all(|pair| (pair[1] - pair[0]) * between == stride);
+            if even {
+                return Step { first: places[0] as f64, step: (stride / between) as f64 };
+            }
+            let whole = match self.coordinates {
+                Coordinates::Crop { start, end } => start == 0.0 && end == 1.0,
+                _ => true,
+            };
+            if whole {
+                let middle = places.iter().sum::<i64>() as f64 / places.len() as f64;
+                return Step { first: middle - cells * (self.output - 1) as f64 / 2.0, step: cells };
+            }
+        }
         let first = self.position(0);
-        let step = if self.output > 1 { self.position(1) - first } else { 1.0 / self.scale };
+        let step = if self.output > 1 { self.position(1) - first } else { cells };
         Step { first, step }
+    }
+
+    /// The one input sample that each output sample takes, where the rule is that and all lie inside.
+    fn neighbours(&self) -> Option<Vec<i64>> {
+        let inside = self.mode == Mode::Nearest && !(0..self.output).any(|j| self.is_outside(j));
+        inside.then(|| (0..self.output).map(|j| self.nearest(self.position(j))).collect())
     }
 }
 
@@ -350,8 +380,7 @@ fn beyond(b: &Builder<'_>, rules: &[(i64, AxisRule)], out: &[i64], value: f64) -
 
 fn axis_map(b: &Builder<'_>, rule: &AxisRule) -> Result<AxisMap, GraphError> {
     let device = b.device();
-    if rule.mode == Mode::Nearest && !(0..rule.output).any(|j| rule.is_outside(j)) {
-        let index: Vec<i64> = (0..rule.output).map(|j| rule.nearest(rule.position(j))).collect();
+    if let Some(index) = rule.neighbours() {
         return Ok(AxisMap::Index(Tensor::f_from_slice(&index)?.f_to_device(device)?));
     }
     if rule.input.saturating_mul(rule.output) > 1 << 26 {

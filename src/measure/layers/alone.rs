@@ -430,7 +430,7 @@ fn pieces(network: &Network, plan: &Plan) -> Vec<Piece> {
         let mut open: Vec<usize> = layer.steps.clone();
         while let Some(at) = open.pop() {
             for next in neighbours(at) {
-                let same = !layer.module.is_empty() && super::module_of(&steps[next].name) == layer.module;
+                let same = !layer.module.is_empty() && steps[next].module == layer.module;
                 if same && exact(next) && members.insert(next) {
                     open.push(next);
                 }

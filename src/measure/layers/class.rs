@@ -1,9 +1,12 @@
 //! What kind of layer a node belongs to.
 
-use crate::graph::layout::Flow;
-use crate::graph::operator::Operator;
+use crate::graph::layout::{Flow, Layout};
+use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step, ops};
 use crate::measure::layers_report::LayerClass;
+use crate::symmetry::Grid;
+
+use super::plan::is_constant_over;
 
 /// A stride from which a convolution without overlap is taken to cut an image into patches.
 const PATCH: i64 = 4;
@@ -19,7 +22,12 @@ pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> Lay
         let behind_maps = step.outputs.iter().flatten().all(|&id| network.values()[id].shape.len() < 3);
         return if behind_maps { LayerClass::Head } else { LayerClass::TokenMixing };
     }
-    own_class(network, step)
+    let own = own_class(network, step);
+    match before.rev().map(|s| own_class(network, s)).find(|class| *class != LayerClass::Other) {
+        // What a sum shows is what its terms made.
+        Some(earlier) if own == LayerClass::Other => earlier,
+        _ => own,
+    }
 }
 
 fn own_class(network: &Network, step: &Step) -> LayerClass {
@@ -36,7 +44,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             _ => LayerClass::Convolution,
         };
     }
-    let path = step.name.to_ascii_lowercase();
+    let path = format!("{}/{}", step.module, step.name).to_ascii_lowercase();
     match (step.op_type.as_str(), &step.operator, &step.flow) {
         ("LayerNormalization" | "GroupNormalization" | "InstanceNormalization" | "BatchNormalization", _, _)
         | ("LpNormalization" | "LRN" | "RMSNormalization" | "SkipLayerNormalization", _, _) => {
@@ -56,8 +64,13 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
         _ if path.contains("norm") => LayerClass::Normalisation,
         (_, _, Flow::Product) | ("Softmax", _, _) => LayerClass::Attention,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,
+        (_, Operator::Linear(_), _) if meets_misaligned(network, step) => LayerClass::Misalignment,
         (_, Operator::Linear(op), _) if op.selects() => LayerClass::Resampling,
-        ("Add" | "Sub" | "Sum", Operator::Linear(_), _) => LayerClass::PositionalEmbedding,
+        ("Add" | "Sub" | "Sum" | "Mul" | "Div", Operator::Linear(op), _)
+            if differs_by_site(network, step, op.as_ref()) =>
+        {
+            LayerClass::PositionalEmbedding
+        }
         (_, Operator::Linear(_), Flow::Reduced { .. }) => LayerClass::Pooling,
         (_, Operator::Linear(_), Flow::Mixed { .. }) => {
             let vector = step.outputs.iter().flatten().all(|&id| network.values()[id].shape.len() < 3);
@@ -68,4 +81,23 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
         ("Mul" | "Div" | "Max" | "Min" | "Where" | "Pow", _, _) => LayerClass::Nonlinearity,
         _ => LayerClass::Other,
     }
+}
+
+/// Whether the maps that a node puts together lie on different grids, and so none of them where the sum lies.
+fn meets_misaligned(network: &Network, step: &Step) -> bool {
+    let grid = |id: &usize| match &network.values()[*id].layout {
+        Layout::Map(map) => Some(map.grid),
+        Layout::Still | Layout::Unknown => None,
+    };
+    let outputs = step.outputs.iter().flatten().filter_map(grid);
+    let apart = |output: Grid| step.inputs.iter().filter_map(grid).any(|input| !input.agrees_with(&output));
+    step.inputs.len() > 1 && outputs.into_iter().any(apart)
+}
+
+/// Whether a node adds or multiplies constants that are not the same at every site.
+fn differs_by_site(network: &Network, step: &Step, op: &dyn Linear) -> bool {
+    step.outputs.iter().flatten().any(|&id| match &network.values()[id].layout {
+        Layout::Map(map) => !is_constant_over(op, &map.axes),
+        Layout::Still | Layout::Unknown => false,
+    })
 }

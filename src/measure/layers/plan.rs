@@ -102,8 +102,6 @@ pub(super) struct PlanOptions {
     pub saturates: bool,
     /// Whether known zeros are computed all the same: a check of the plan itself.
     pub compute_zeros: bool,
-    /// Whether the output has an action of its own, whatever its layout.
-    pub output_moves: bool,
 }
 
 impl Plan {
@@ -128,8 +126,7 @@ impl Plan {
                 let known = known && padded[id].is_none();
                 // Saturation moves a pooled value, but not the output.
                 let stays = if is_output { still && !options.saturates } else { still || known };
-                let moves = is_output && options.output_moves;
-                let exact = exact && !options.compute_zeros && stays && !moves;
+                let exact = exact && !options.compute_zeros && stays;
                 roles[id] = if exact {
                     Role::Exact
                 } else if known || is_output {
@@ -161,7 +158,7 @@ struct Layers {
 impl Layers {
     /// The layer of a node, made at its first source.
     fn of(&mut self, step: &Step, class: LayerClass, closes: usize) -> usize {
-        let module = module_of(&step.name);
+        let module = step.module.clone();
         let name = match self.grouping {
             Grouping::Type => class.name().to_owned(),
             Grouping::Module(depth) if !module.is_empty() => cut(&module, depth),
@@ -229,10 +226,7 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
         // Nothing moves behind it, and something moved before: entries without a place, picked out, stay exact.
         return op.selects();
     }
-    let constant_over_sites = op.constants().iter().all(|c| {
-        let size = c.size();
-        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
-    });
+    let constant_over_sites = is_constant_over(op.as_ref(), &axes);
     match (op.taps(), &step.flow) {
         (Some(taps), _) => is_pointwise_convolution(op.as_ref(), taps.window),
         // What it joins from constants has no place.
@@ -242,27 +236,19 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
     }
 }
 
+/// Whether an operator's constants are the same all along `axes`, counted from the end.
+pub(super) fn is_constant_over(op: &dyn Linear, axes: &[i64]) -> bool {
+    op.constants().iter().all(|c| {
+        let size = c.size();
+        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
+    })
+}
+
 fn is_pointwise_convolution(op: &dyn Linear, window: &crate::graph::window::Window) -> bool {
     let ones = |values: &[i64]| values.iter().all(|&v| v == 1);
     let none = |values: &[i64]| values.iter().all(|&v| v == 0);
     let bias = op.offset().is_none_or(|offset| offset.dim() < 2 || offset.size()[offset.dim() - 2..] == [1, 1]);
     ones(&window.kernel) && ones(&window.strides) && none(&window.begin) && none(&window.end) && bias
-}
-
-/// `/blocks/blocks.1/blocks.1.0/bn1/act/Clip` as `blocks.1.0.bn1.act`: the module path without the operator; empty
-/// where the name holds no path.
-pub fn module_of(name: &str) -> String {
-    let mut parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
-    parts.pop();
-    let mut path: Vec<&str> = Vec::new();
-    for part in parts {
-        // Exporters repeat what a nested list is called: blocks, blocks.1, blocks.1.0.
-        if path.last().is_some_and(|last| part.strip_prefix(last).is_some_and(|rest| rest.starts_with('.'))) {
-            path.pop();
-        }
-        path.push(part);
-    }
-    path.join(".")
 }
 
 fn cut(module: &str, depth: Option<usize>) -> String {
@@ -277,10 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn module_paths_leave_out_what_exporters_repeat() {
-        assert_eq!(module_of("/blocks/blocks.1/blocks.1.0/bn1/act/Clip"), "blocks.1.0.bn1.act");
-        assert_eq!(module_of("/conv1/Conv"), "conv1");
-        assert_eq!(module_of("Conv_0"), "");
+    fn module_paths_are_cut_after_so_many_parts() {
         assert_eq!(cut("blocks.1.0.bn1", Some(2)), "blocks.1");
     }
 }
