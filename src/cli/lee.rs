@@ -183,7 +183,8 @@ fn notes(report: &LeeReport) -> Vec<String> {
     if report.images_constant > 0 {
         notes.push(format!(
             "the output hardly changes on {} of {} images, by less than a hundred thousandth of its scale under every \
-             generator: a small LEE there says that the network sees nothing, not that it is equivariant",
+             generator: a small LEE there says that the network sees nothing or its probabilities are saturated, not that it \
+             is equivariant (--output logits looks before a softmax)",
             report.images_constant, report.images
         ));
     }
