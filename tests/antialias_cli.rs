@@ -214,7 +214,7 @@ fn metrics_obey_memory_and_options() {
     let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
     assert!(stderr.contains("one image takes about") && stderr.lines().count() == 1, "{stderr}");
     // Lowered with a note; the numbers are the same up to rounding of another batch.
-    let lowered = run(&["--memory", "20", "--csv", &csv]).success();
+    let lowered = run(&["--memory", "6", "--csv", &csv]).success();
     let stderr = String::from_utf8_lossy(&lowered.get_output().stderr).into_owned();
     assert!(stderr.contains("note: --batch 8 takes about"), "{stderr}");
     let stdout = String::from_utf8_lossy(&lowered.get_output().stdout).into_owned();
