@@ -34,6 +34,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let others = ["stride", "blurpool:3", "ideal"].map(|name| design(name, &Context::default()));
     let mut designs: Vec<Box<dyn Design>> = others.into_iter().collect::<Result<_, _>>()?;
     designs.push(Box::new(mine));
-    println!("{}", antialias_table(&bench.run(&designs, &mut |_, _| {})?));
+    println!("{}", antialias_table(&bench.run(&designs, &mut |_, _| {})?, 100));
     Ok(())
 }

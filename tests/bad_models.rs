@@ -243,6 +243,17 @@ fn attributes_of_another_type_or_name_are_named() {
 fn operators_that_are_not_supported_are_refused_with_the_reason() {
     refuses(vec![node("Sparkle", &["x"], "y")], vec![], &["/body/Sparkle", "Sparkle (opset 17)", "Conv, "]);
     refuses(vec![node("QuantizeLinear", &["x"], "y")], vec![], &["/body/QuantizeLinear", "before its quantisation"]);
+    // Integers that are made of the image are no constants.
+    let whole = with(node("Cast", &["x"], "whole"), vec![attribute("to", Value::Int(3))]);
+    let back = node("DequantizeLinear", &["whole", "scale"], "y");
+    refuses(
+        vec![whole, back],
+        vec![singles("scale", &[], &[0.5])],
+        &["depend on the network's input", "derivative zero"],
+    );
+    let mut blocked = node("Conv", &["x"], "y");
+    blocked.domain = text("com.microsoft.nchwc");
+    refuses(vec![blocked], vec![], &["com.microsoft.nchwc.Conv", "ORT_ENABLE_EXTENDED"]);
     refuses(vec![node("Loop", &["x"], "y")], vec![], &["/body/Loop", "not unrolled"]);
     let mut foreign = node("Relu", &["x"], "y");
     foreign.domain = text("ai.other");

@@ -85,6 +85,7 @@ fn report(list: Vec<LayerResults>) -> LayersReport {
         measured_by: "first-output".to_owned(),
         output: "softmax".to_owned(),
         output_action: "none".to_owned(),
+        output_reason: "No generator moves the output.".to_owned(),
         boundary: "reflect".to_owned(),
         grid: "tracked".to_owned(),
         units: "half-width".to_owned(),

@@ -295,17 +295,17 @@ fn ctrl_c_ends_with_a_sentence_and_leaves_nothing() {
         .arg(lite0())
         // Far more than can be done before the signal comes.
         .args(std::iter::once("--images".as_ref()).chain(std::iter::repeat_n(photos.as_os_str(), 40)))
-        .arg("--json")
+        .args(["--verbose", "--json"])
         .arg(&out)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    // The note on a greyscale photo says that the measurement has begun.
+    // The note on how the network is run says that the measurement begins.
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
-    assert!(line.starts_with("note: brick.png"), "{line}");
+    assert!(line.starts_with("note: threads: "), "{line}");
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let mut rest = String::new();
@@ -333,6 +333,23 @@ fn photos_of_other_kinds_are_converted_and_said() {
     for (path, note) in [(grey, "greyscale"), (deep, "16 bits"), (clear, "alpha")] {
         lee(&small, &path).assert().success().stderr(predicate::str::contains(note));
     }
+    // Of several photos, one note each, with how many they are; what is passed over and what is assumed is said too.
+    std::fs::write(folder.join("other.webp"), b"").unwrap();
+    let told = lee(&small, folder).assert().success();
+    let told = String::from_utf8_lossy(&told.get_output().stderr).into_owned();
+    for note in [
+        "note: 1 of 3 photos is greyscale and was repeated over the colour channels: grey.png\n",
+        "note: 1 of 3 photos has an alpha channel, which was dropped: clear.png\n",
+        "note: passed over, as they are no PNG or JPEG images by their names: other.webp\n",
+        "--preprocess imagenet is assumed\n",
+    ] {
+        assert_eq!(told.matches(note).count(), 1, "{note} in\n{told}");
+    }
+    lee(&small, folder)
+        .args(["--limit", "2", "--seed", "1"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("2 images"));
 }
 
 #[test]

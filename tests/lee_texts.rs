@@ -17,13 +17,15 @@ fn the_table_of_a_degenerate_report() {
 #[test]
 fn no_line_is_wider_than_asked() {
     let mut report = samples::classifier();
-    report.output_action = "image".to_owned();
+    report.output_reason =
+        "The output (1×1×96×160) is taken as an image, since it has rows and columns: spatial generators move it, saturate scales it."
+            .to_owned();
     report.units = "pixel".to_owned();
     let asked = report.generators["rotate"].clone();
     report.generators.insert("rotate+0.5*saturate-1.25*hyperbolic+translate_x".to_owned(), asked);
     for width in [60, 72, 80, 100, 140] {
         let table = lee_table(&report, width);
-        assert!(table.contains("saturate scales it") || width < 80);
+        assert!(table.contains("as an image"));
         for line in table.lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }

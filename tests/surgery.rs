@@ -10,6 +10,7 @@ use aliascope::antialias::surgery::advise::{AdviseOptions, advise};
 use aliascope::antialias::surgery::cost::multiplications;
 use aliascope::antialias::surgery::{
     Form, Graft, GraftOptions, Patient, Place, Replacement, SURGERY_KEY, SiteKind, SurgeryError, follows_activation,
+    with_functions_written_out,
 };
 use aliascope::graph::layout::Layout;
 use aliascope::graph::onnx::OnnxFile;
@@ -590,4 +591,71 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let found = grafts(&patient, &["hardswish=filtered:2x"], None, Padding::Reflect).unwrap();
     let message = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Onnx).unwrap_err().to_string();
     assert!(message.contains("HardSwish") && message.contains("opset 14") && message.contains("opset 13"), "{message}");
+}
+
+/// A model whose convolutions lie in a function is operated on as its twin without one, under the names that `layers` has.
+#[test]
+fn strides_inside_functions_are_places_too() {
+    use aliascope::graph::onnx::proto::{FunctionProto, OperatorSetIdProto};
+
+    let twin = classifier(32);
+    let mut file = twin.clone();
+    let graph = file.model.graph.as_mut().unwrap();
+    // Stem, activation, depthwise convolution and SiLU; the rest stays.
+    let body: Vec<NodeProto> = graph.node.drain(..5).collect();
+    let mut formal = vec!["x".to_owned()];
+    let constants: Vec<String> = graph.initializer.iter().filter_map(|tensor| tensor.name.clone()).collect();
+    formal.extend(constants.into_iter().filter(|name| body.iter().any(|node| node.input.contains(name))));
+    let mut call = NodeProto { input: formal.clone(), ..node("Block", &[], &["dw/silu"]) };
+    call.name = Some("/block".to_owned());
+    call.domain = Some("local".to_owned());
+    graph.node.insert(0, call);
+    let id = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
+    file.model.opset_import.push(id("local", 1));
+    file.model.functions.push(FunctionProto {
+        name: Some("Block".to_owned()),
+        domain: Some("local".to_owned()),
+        input: formal,
+        output: vec!["dw/silu".to_owned()],
+        node: body,
+        opset_import: vec![id("", 17)],
+        ..Default::default()
+    });
+    let as_loaded = Network::from_file(&file, &DOUBLE()).unwrap();
+    let written = with_functions_written_out(&file).unwrap();
+    let rules: Vec<Replacement> = ["stride=blurpool:3", "silu=filtered:2x"].map(|rule| rule.parse().unwrap()).into();
+    let x = Tensor::from_slice(&common::noise(3 * 32 * 32)).to_kind(Kind::Double).view([1, 1, 3, 32, 32]);
+    let lee = |file: &OnnxFile| {
+        let network = Network::from_file(file, &DOUBLE()).unwrap();
+        let patient = Patient::new(file, &network).unwrap();
+        let options = GraftOptions {
+            rules: &rules,
+            pattern: None,
+            padding: Padding::Reflect,
+            place: Place::Paper,
+            ranges: &HashMap::new(),
+        };
+        let grafts = patient.grafts(&options).unwrap();
+        let names: Vec<String> = grafts.iter().map(|graft| graft.site.name.clone()).collect();
+        let operated =
+            patient.load(&patient.operate(&grafts.iter().collect::<Vec<_>>(), Form::Memory).unwrap()).unwrap();
+        let mut meter = LeeMeter::new(&operated, LeeOptions::default()).unwrap();
+        meter.measure(&x, &["noise".to_owned()]).unwrap();
+        (names, meter.results()["translate_x"].lee)
+    };
+    let ((names, found), (plain, wanted)) = (lee(&written), lee(&twin));
+    assert_eq!((names.len(), plain.len()), (4, 4), "{names:?}");
+    assert!((found - wanted).abs() <= 1e-12 * wanted, "{found} {wanted}");
+    // `layers` loads the file as it is: its steps have these names.
+    for name in &names {
+        assert!(as_loaded.steps().iter().any(|step| &step.name == name), "{name}");
+    }
+    // Without functions nothing changes; one without end is left to the loader, which says so.
+    assert_eq!(with_functions_written_out(&twin).unwrap().model, twin.model);
+    let again = file.model.functions[0].clone();
+    file.model.functions[0].node =
+        vec![NodeProto { domain: Some("local".to_owned()), ..node("Block", &["x"], &["dw/silu"]) }];
+    assert!(with_functions_written_out(&file).is_none());
+    file.model.functions[0] = FunctionProto { opset_import: vec![id("", 11)], ..again };
+    assert!(with_functions_written_out(&file).is_none());
 }

@@ -51,7 +51,7 @@ fn a_network_before_and_after_is_measured_saved_and_drawn() {
     aliascope(&args)
         .assert()
         .success()
-        .stdout(predicate::str::contains("first class kept").and(predicate::str::contains("saved")));
+        .stdout(predicate::str::contains("top-1 unchanged").and(predicate::str::contains("saved")));
     let report: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     let grafts = report["grafts"].as_array().unwrap();
     assert_eq!(grafts.len(), 3);

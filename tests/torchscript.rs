@@ -143,6 +143,14 @@ fn what_a_module_cannot_do_is_said() {
         .assert()
         .code(3)
         .stderr(says("refuses an input of shape [1, 4, 16, 16]"));
+    lee(&script, &["--input-shape", "1,3,16,16", "--memory", "4000"])
+        .assert()
+        .code(2)
+        .stderr(says("--memory cannot bound a TorchScript module"));
+    lee(&script, &["--input-shape", "1,3,16,16", "--at", "conv"])
+        .assert()
+        .code(2)
+        .stderr(says("export the network to ONNX"));
     let mut theorem = Command::new(env!("CARGO_BIN_EXE_aliascope"));
     theorem.args(["theorem", "--model"]).arg(&script).arg("--images").arg(asset("photos/chelsea.png"));
     theorem.assert().code(3).stderr(says("torch.onnx.export"));

@@ -20,6 +20,11 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::spectrum::{HalfSpectrum, Velocity};
 use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named};
 
+/// Channels of the map that designs are timed on.
+const TIMED_CHANNELS: usize = 64;
+/// Its least side.
+const TIMED_SIDE: usize = 56;
+
 /// What designs are measured on.
 #[derive(Clone, Debug)]
 pub struct Bench {
@@ -177,7 +182,9 @@ impl Bench {
                 other => other,
             }
         };
-        let timing = self.time(design, &x)?;
+        let timing = self.time(design)?;
+        let side = self.timed_side();
+        let timed = design.cost([1, TIMED_CHANNELS, side, side]).map(|cost| cost.operations);
         let (_, rows, columns) = fields.dim();
         let shape = [1, fields.dim().0, rows, columns];
         let reference = reference(design.kind(), self.stride)?;
@@ -204,6 +211,7 @@ impl Bench {
             aliased_energy: prediction.map(|prediction| prediction.aliased),
             time_ms: timing[0],
             time_ratio: timing[1],
+            time_multiplications: timed,
             memory_ratio: cost.zip(reference.cost(shape)).map(|(cost, plain)| ratio(cost, plain)),
             operations: cost.map(|cost| cost.operations),
             cost_reference: reference.name(),
@@ -229,23 +237,41 @@ impl Bench {
         Ok(Lie { defects: dy.f_sub(&ay)?.f_reshape([7, -1])?, moved: ay.f_reshape([7, -1])? })
     }
 
-    /// The least time of a call in milliseconds, and its ratio to the reference's, in single precision.
-    fn time(&self, design: &dyn Design, x: &Tensor) -> Result<[f64; 2], BenchError> {
-        const CHANNELS: i64 = 16;
-        const ROUNDS: usize = 9;
-        let size = x.size();
-        let x = x.f_to_kind(Element::Float)?.f_repeat([1, CHANNELS / size[1], 1, 1])?.f_contiguous()?;
+    /// The side of the map that designs are timed on: 56 samples as in the middle of a network, more where the stride does
+    /// not divide them twice.
+    fn timed_side(&self) -> usize {
+        let whole = if self.stride <= 8 { self.stride * self.stride } else { self.stride };
+        TIMED_SIDE.div_ceil(whole) * whole
+    }
+
+    /// The least time of a call in milliseconds on a map of [`TIMED_CHANNELS`] channels, and its ratio to the reference's, in
+    /// single precision.
+    fn time(&self, design: &dyn Design) -> Result<[f64; 2], BenchError> {
+        /// Rounds at the most, the least of them, and the seconds that they may take.
+        const ROUNDS: usize = 50;
+        const LEAST: usize = 5;
+        const SECONDS: f64 = 0.25;
+        let side = self.timed_side();
+        design.check([TIMED_CHANNELS, side, side], self.padding)?;
+        // Values as a network has them, the same in every run; their kind changes no time.
+        let values: Vec<f32> = (0..TIMED_CHANNELS * side * side)
+            .map(|i| (i as u32).wrapping_mul(2_654_435_761) as f32 / 2e9 - 1.0)
+            .collect();
+        let x = Tensor::f_from_slice(&values)?.f_view([1, TIMED_CHANNELS as i64, side as i64, side as i64])?;
         let plain = reference(design.kind(), self.stride)?;
         let run = |design: &dyn Design| -> Torch<f64> {
             let start = Instant::now();
             let _ = design.forward(&x, self.padding)?;
             Ok(start.elapsed().as_secs_f64() * 1e3)
         };
-        let warm = run(&*plain)? + run(design)?;
-        // A heavy design tells as much in three rounds.
-        let rounds = if warm > 100.0 { 3 } else { ROUNDS };
+        // The first runs touch memory and make plans.
+        let _ = run(&*plain)? + run(design)?;
+        let begin = Instant::now();
         let (mut least, mut least_plain) = (f64::INFINITY, f64::INFINITY);
-        for _ in 0..rounds {
+        for round in 0..ROUNDS {
+            if round >= LEAST && begin.elapsed().as_secs_f64() > SECONDS {
+                break;
+            }
             least_plain = least_plain.min(run(&*plain)?);
             least = least.min(run(design)?);
         }
@@ -333,10 +359,12 @@ impl Bench {
             energy:
                 "circular: shares of the filtered field's energy; the band of the coarser grid, without its Nyquist bin"
                     .to_owned(),
-            cost:
-                "one image of 16 channels, single precision, the least of interleaved calls; memory from each design's \
-                   definition: numbers held at once beside the input"
-                    .to_owned(),
+            cost: "memory from each design's definition: numbers held at once beside the input".to_owned(),
+            time: format!(
+                "one map of {TIMED_CHANNELS} channels of {0} x {0} samples, single precision: the least time of up to 50 \
+                 calls in turn with the plainest design, and the multiplications (or comparisons) of one",
+                self.timed_side()
+            ),
         }
     }
 }

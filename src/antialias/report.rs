@@ -52,6 +52,8 @@ pub struct Protocols {
     pub energy: String,
     /// Of `time_ratio` and `memory_ratio`.
     pub cost: String,
+    /// Of `time_ms`, `time_ratio` and `time_multiplications`.
+    pub time: String,
 }
 
 /// LEE of one generator.
@@ -102,6 +104,8 @@ pub struct DesignResult {
     pub time_ms: f64,
     /// The ratio of least times, design over `cost_reference`.
     pub time_ratio: f64,
+    /// Multiplications (or comparisons) of the call that was timed; null where they are not counted.
+    pub time_multiplications: Option<f64>,
     /// The ratio of numbers held at once beside the input.
     pub memory_ratio: Option<f64>,
     /// Multiplications (or comparisons) of a call on the field.

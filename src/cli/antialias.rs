@@ -9,7 +9,7 @@ use super::antialias_surgery::{self, SurgeryArgs};
 use super::failure::{Failure, Status};
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
-use super::outputs::{OutputArgs, Outputs};
+use super::outputs::{OutputArgs, Outputs, terminal_width};
 use super::theorem::{read_harmonics, velocity};
 use crate::antialias::bench::{Bench, BenchError, middle};
 use crate::antialias::pictures::{curves, pictures};
@@ -55,9 +55,6 @@ pub struct AntialiasArgs {
     measuring: MeasuringArgs,
     #[command(flatten)]
     network: NetworkArgs,
-    /// No progress bar, no notes.
-    #[arg(long, help_heading = "Results")]
-    quiet: bool,
     #[command(flatten, next_help_heading = "Results")]
     output: OutputArgs,
 }
@@ -112,7 +109,6 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
             measuring: &args.measuring,
             network: &args.network,
             output: &args.output,
-            quiet: args.quiet,
         };
         return antialias_surgery::run(&args.surgery, &how);
     }
@@ -129,7 +125,7 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
             designs.push(made);
         }
     }
-    let console = Console::new(args.quiet, designs.len(), "designs");
+    let console = Console::new(args.output.quiet, designs.len(), "designs");
     let report = bench.run(&designs, &mut |at, _| {
         if at > 0 {
             console.advance(1)
@@ -144,14 +140,17 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
             file.write_bytes(&render(&figure, Format::Png)?)?;
         }
     }
-    outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || antialias_table(&report))
+    outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || {
+        antialias_table(&report, terminal_width())
+    })
 }
 
 fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
     let listed = list(&Context::default())?;
     match args.output.json_sink()? {
         Some(sink) => Ok(sink.write_bytes(&json_bytes(&listed)?)?),
-        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed).as_bytes())?),
+        None if args.output.quiet => Ok(()),
+        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed, terminal_width()).as_bytes())?),
     }
 }
 

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::failure::{Failure, Status};
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs, Opened};
-use super::outputs::{OutputArgs, Outputs};
+use super::outputs::{OutputArgs, Outputs, terminal_width};
 use crate::antialias::Padding;
 use crate::antialias::surgery::advise::{AdviseOptions, advise};
 use crate::antialias::surgery::compare::{CompareOptions, Comparison};
@@ -17,6 +17,7 @@ use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::{Advice, Cost, GraftReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
 use crate::antialias::surgery::{Form, Graft, GraftOptions, Patient, Place, Replacement, SurgeryError};
 use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
+use crate::graph::inline;
 use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network, is_finite};
 use crate::measure::layers::LayersOptions;
@@ -113,7 +114,6 @@ pub(super) struct How<'a> {
     pub(super) measuring: &'a MeasuringArgs,
     pub(super) network: &'a NetworkArgs,
     pub(super) output: &'a OutputArgs,
-    pub(super) quiet: bool,
 }
 
 /// The claimed files.
@@ -145,12 +145,14 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         return Err(Failure::new(Status::Usage, format!("--keep must be from 0 to 1, not {}", args.keep)));
     }
     let claimed = Claimed::new(args, how.output)?;
+    // Places inside functions are found where the functions are written out; what cannot be, the loader refuses.
     let file = Network::read(model)?;
+    let file = inline::functions(&file).unwrap_or(file);
     let opened =
         how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
     let network = &opened.network;
     let patient = Patient::new(&file, network)?;
-    let console = Console::new(how.quiet, 1, "measurements");
+    let console = Console::new(how.output.quiet, 1, "measurements");
     opened.note_outputs(&console);
 
     let pattern = args.pattern.as_deref();
@@ -186,11 +188,19 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         },
         ..report
     };
+    if chosen.is_empty() && (claimed.outputs.draws() || claimed.save.is_some()) {
+        console.note("nothing was chosen, so there is no figure to draw and no new model to save");
+    }
     write(claimed, &report, saved)?;
     check(&report)
 }
 
 fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
+    // Without a choice both sides are the same network.
+    let claimed = match report.grafts.is_empty() {
+        true => Claimed { outputs: claimed.outputs.without_figure(), advice: None, save: None, ..claimed },
+        false => claimed,
+    };
     if let (Some(file), Some(advice)) = (claimed.advice, &report.advice) {
         file.write_bytes(&render(&AdviceFigure { report, advice }, Format::Png)?)?;
     }
@@ -200,7 +210,7 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
     if let (Some(file), Some(bytes)) = (claimed.save, saved) {
         file.write_bytes(&bytes)?;
     }
-    claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report))
+    claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report, terminal_width()))
 }
 
 /// The law that makes an attribution one, and the promise of a saved file.
@@ -231,6 +241,7 @@ fn lee_options(how: &How<'_>) -> LeeOptions {
         grid: how.measuring.grid,
         units: how.measuring.units,
         output: how.measuring.output(),
+        action: how.measuring.action,
         ..LeeOptions::default()
     }
 }
@@ -242,6 +253,7 @@ fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
         grid: how.measuring.grid,
         units: how.measuring.units,
         output: how.measuring.output(),
+        action: how.measuring.action,
         split: false,
         ..LayersOptions::new(args.generator.clone())
     }
@@ -254,7 +266,7 @@ fn advice(
     patient: &Patient<'_>,
     grafts: &[Graft],
 ) -> Result<(Vec<usize>, Advice), Failure> {
-    let console = Console::new(how.quiet, 1, "trials");
+    let console = Console::new(how.output.quiet, 1, "trials");
     let images = opened
         .source
         .frames()
@@ -338,9 +350,9 @@ fn measure(
     };
     let mut comparison = Comparison::new(before, after, options)?;
     let frames = opened.source.frames();
-    let console = Console::new(how.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
+    let console = Console::new(how.output.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
     // What the images are like was said when they were read for the advice.
-    let reading = Console::new(how.quiet || advice.is_some(), 1, "images");
+    let reading = Console::new(how.output.quiet || advice.is_some(), 1, "images");
     reading.finish();
     let mut names = Vec::new();
     let mut first = None;
@@ -362,18 +374,18 @@ fn measure(
     };
     let [old, new, ratio] = time_in_turn(before, after, &first, 9)?;
     let (saved, difference) = match &args.save {
-        Some(_) => {
+        Some(_) if !chosen.is_empty() => {
             let (bytes, difference) = save(patient, chosen, after, &first, file)?;
             (Some(bytes), Some(difference))
         }
-        None => (None, None),
+        _ => (None, None),
     };
     let (output, action) = comparison.output();
     let (layers_total, conservation_residual) = comparison.layers_total();
     let report = SurgeryReport {
         schema_version: SURGERY_SCHEMA_VERSION,
         model: args.model().map(|path| path.display().to_string()).unwrap_or_default(),
-        saved: args.save.as_ref().map(|path| path.display().to_string()),
+        saved: args.save.as_ref().filter(|_| saved.is_some()).map(|path| path.display().to_string()),
         saved_difference: difference,
         images: names.len(),
         image_names: names,
@@ -430,7 +442,8 @@ fn save(
     let bytes = written.file.to_bytes()?;
     let again = OnnxFile::from_bytes(&bytes, &file.path)?;
     let options = LoadOptions {
-        input_shape: Some(after.input().shape.clone()),
+        input_shape: Some(after.file_shape()),
+        layout: Some(after.input_layout()),
         kind: after.kind(),
         device: after.device(),
         target: after.target().clone(),

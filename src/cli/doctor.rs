@@ -11,7 +11,11 @@ use super::failure::{Failure, Status};
 
 /// Say which libraries, models and photos are here, and how to mend what is not.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    /// No table: the exit status alone, and one sentence where networks cannot be measured.
+    #[arg(long)]
+    quiet: bool,
+}
 
 /// One line of the report.
 struct Finding {
@@ -33,7 +37,7 @@ impl Finding {
 ///
 /// # Errors
 /// With [`Status::Check`] when networks cannot be measured.
-pub fn run(_: &DoctorArgs) -> Result<(), Failure> {
+pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = vec![Finding::new("aliascope", Some(env!("CARGO_PKG_VERSION").to_owned()), true, "")];
     findings.extend(libraries());
     findings.extend(assets());
@@ -49,7 +53,9 @@ pub fn run(_: &DoctorArgs) -> Result<(), Failure> {
             let _ = writeln!(text, "      {:<10}  → {}", "", finding.mend);
         }
     }
-    Sink::Standard.write_bytes(text.as_bytes())?;
+    if !args.quiet {
+        Sink::Standard.write_bytes(text.as_bytes())?;
+    }
     match findings.iter().find(|finding| finding.needed && !finding.ok) {
         None => Ok(()),
         Some(finding) => Err(Failure::new(

@@ -104,10 +104,21 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         grid: args.measuring.grid,
         units: args.measuring.units,
         output: args.measuring.output(),
+        action: args.measuring.action,
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
         pixel_scale: opened.pixel_scale(),
     };
+    if args.memory.is_some() && network.is_script() {
+        return Err(Failure::new(
+            Status::Usage,
+            format!(
+                "{}: --memory cannot bound a TorchScript module, whose inner values are not known before it runs; leave it \
+                 out, or export the network to ONNX",
+                args.model.display()
+            ),
+        ));
+    }
     let free = match args.memory {
         Some(mib) => Some(mib.saturating_mul(1 << 20)),
         None if network.device() == Device::Cpu => memory::available(),
@@ -160,6 +171,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         measured_by: network.target().chosen_by().to_owned(),
         output: meter.output().name().to_owned(),
         output_action: meter.output_action().name().to_owned(),
+        output_reason: meter.why().to_owned(),
         output_shape: network.output().shape.clone(),
         derivative: args.measuring.derivative.to_string(),
         boundary: args.measuring.boundary.to_string(),

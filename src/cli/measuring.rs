@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::measure::lee::Output;
+use crate::measure::lee::{ActionChoice, Output};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{GridKind, Units};
 
@@ -24,6 +24,10 @@ pub(super) struct MeasuringArgs {
     /// What is measured behind the network's output [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
     output: Option<OutputChoice>,
+    /// How the output moves [default: by its shape]: none, image, tokens, boxes:xywh, boxes:xyxy (in pixels of the input) or
+    /// flow (vectors in pixels).
+    #[arg(long, value_name = "none|image|tokens|boxes:FORMAT|flow")]
+    pub(super) action: Option<ActionChoice>,
 }
 
 /// What is measured behind a network's output.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -16,7 +16,7 @@ use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::script::is_archive;
-use crate::graph::{GraphError, LoadOptions, Network, Target};
+use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{Frame, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
@@ -38,6 +38,12 @@ pub(super) struct NetworkArgs {
     /// Measure this output, of a model with several [default: the first].
     #[arg(long, value_name = "NAME")]
     output_name: Option<String>,
+    /// The order of the input's axes [default: what the first nodes or the shape say].
+    #[arg(long, value_enum, value_name = "ORDER")]
+    layout: Option<LayoutChoice>,
+    /// Measure on so many of the images only, drawn by --seed.
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroUsize>,
     /// The precision of the run.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
@@ -63,6 +69,24 @@ enum Preprocess {
     Half,
     /// 0 to 1, whole centre crop.
     Raw,
+}
+
+/// The order of the input's axes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum LayoutChoice {
+    /// [N, channels, rows, columns].
+    Nchw,
+    /// [N, rows, columns, channels].
+    Nhwc,
+}
+
+impl From<LayoutChoice> for InputLayout {
+    fn from(choice: LayoutChoice) -> Self {
+        match choice {
+            LayoutChoice::Nchw => Self::ChannelsFirst,
+            LayoutChoice::Nhwc => Self::ChannelsLast,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -116,6 +140,8 @@ pub(super) struct Opened {
     /// Why images lie in memory as they do, in words.
     pub(super) memory: String,
     preprocessing: Preprocessing,
+    /// What was passed over or assumed.
+    notes: Vec<String>,
 }
 
 impl NetworkArgs {
@@ -143,8 +169,8 @@ impl NetworkArgs {
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
-        let mut network =
-            load(model, &LoadOptions { input_shape: self.input_shape.clone(), kind, device, target: self.target() })?;
+        let (input_shape, layout) = (self.input_shape.clone(), self.layout.map(InputLayout::from));
+        let mut network = load(model, &LoadOptions { input_shape, layout, kind, device, target: self.target() })?;
         network.check_output()?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
@@ -162,21 +188,41 @@ impl NetworkArgs {
                 ));
             }
         };
-        let source = Source::open(images, size)?;
-        let (preprocessing, name) = match (self.preprocess, network.metadata(METADATA_KEY)) {
-            (Some(Preprocess::Imagenet), _) => (Preprocessing::imagenet(), "imagenet"),
-            (Some(Preprocess::Half), _) => (Preprocessing::half(), "half"),
-            (Some(Preprocess::Raw), _) => (Preprocessing::raw(), "raw"),
-            (None, Some(json)) => (Preprocessing::from_metadata(json)?, "metadata"),
-            (None, None) => (Preprocessing::imagenet(), "imagenet"),
+        let channels_last = network.input_layout() == InputLayout::ChannelsLast;
+        let mut source = Source::open_as(images, size, channels_last)?;
+        let mut notes = Vec::new();
+        if let Some((first, more)) = source.skipped().split_first() {
+            let name = first.file_name().unwrap_or_default().to_string_lossy();
+            let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            notes.push(format!("passed over, as they are no PNG or JPEG images by their names: {name}{others}"));
+        }
+        if let Some(limit) = self.limit {
+            source.sample(limit.get(), self.seed.unwrap_or(0));
+        }
+        let (preprocessing, name) = match (self.preprocess, network.metadata(METADATA_KEY), network.integers()) {
+            (Some(Preprocess::Imagenet), ..) => (Preprocessing::imagenet(), "imagenet"),
+            (Some(Preprocess::Half), ..) => (Preprocessing::half(), "half"),
+            (Some(Preprocess::Raw), ..) => (Preprocessing::raw(), "raw"),
+            (None, Some(json), _) => (Preprocessing::from_metadata(json)?, "metadata"),
+            (None, None, Some(Integers::Unsigned)) => (Preprocessing::bytes(0.0), "bytes"),
+            (None, None, Some(Integers::Signed8)) => (Preprocessing::bytes(128.0), "signed bytes"),
+            (None, None, None) => {
+                if source.has_photos() {
+                    let assumed =
+                        "the model does not say how photos become its input: --preprocess imagenet is assumed";
+                    notes.push(assumed.to_owned());
+                }
+                (Preprocessing::imagenet(), "imagenet")
+            }
         };
+        let order = if channels_last { ", input [N, H, W, C]" } else { "" };
         let preprocess = if source.has_photos() {
-            format!("{name} ({})", preprocessing.describe())
+            format!("{name} ({}){order}", preprocessing.describe())
         } else {
-            "tensor (taken as it is)".to_owned()
+            format!("tensor (taken as it is){order}")
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
-        Ok(Opened { network, source, preprocess, memory, preprocessing })
+        Ok(Opened { network, source, preprocess, memory, preprocessing, notes })
     }
 
     /// Which value is measured.
@@ -260,6 +306,7 @@ impl Opened {
 
     /// Says which output is measured where a model has several.
     pub(super) fn note_outputs(&self, console: &Console) {
+        self.notes.iter().for_each(|note| console.note(note));
         if !self.network.other_outputs().is_empty() {
             let others = self.network.other_outputs().join(", ");
             console.note(&format!(

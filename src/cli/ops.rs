@@ -21,6 +21,9 @@ pub struct OpsArgs {
     /// Replace an output file that exists.
     #[arg(long)]
     force: bool,
+    /// No table.
+    #[arg(long, conflicts_with = "markdown")]
+    quiet: bool,
 }
 
 /// Runs the subcommand.
@@ -33,6 +36,9 @@ pub fn run(args: &OpsArgs) -> Result<(), Failure> {
         if alone {
             return Ok(());
         }
+    }
+    if args.quiet {
+        return Ok(());
     }
     let text = if args.markdown {
         operator_page(&list)

@@ -26,6 +26,9 @@ pub(super) struct OutputArgs {
     /// Replace output files that exist.
     #[arg(long)]
     pub(super) force: bool,
+    /// No progress bar, no notes, no table.
+    #[arg(long)]
+    pub(super) quiet: bool,
 }
 
 impl OutputArgs {
@@ -49,6 +52,7 @@ impl OutputArgs {
 pub(super) struct Outputs {
     json: Option<Sink>,
     plot: Option<(OutputFile, Format)>,
+    quiet: bool,
 }
 
 impl Outputs {
@@ -61,13 +65,19 @@ impl Outputs {
             None => None,
         };
         let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
-        Ok(Self { json, plot })
+        Ok(Self { json, plot, quiet: args.quiet })
     }
 
     /// Whether a figure was asked for.
     #[cfg(feature = "torch")]
     pub(super) fn draws(&self) -> bool {
         self.plot.is_some()
+    }
+
+    /// No figure, whatever was asked for.
+    #[cfg(feature = "torch")]
+    pub(super) fn without_figure(self) -> Self {
+        Self { plot: None, ..self }
     }
 
     /// Writes what was asked for, and the table unless JSON has standard output to itself.
@@ -84,7 +94,7 @@ impl Outputs {
             Some((_, format)) => Some(render(figure, *format).map_err(|error| broken(&error))?),
             None => None,
         };
-        if !matches!(self.json, Some(Sink::Standard)) {
+        if !self.quiet && !matches!(self.json, Some(Sink::Standard)) {
             Sink::Standard.write_bytes(table().as_bytes())?;
         }
         if let (Some((file, _)), Some(bytes)) = (self.plot, plot) {

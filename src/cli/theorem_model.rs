@@ -30,9 +30,6 @@ pub(super) struct NodeArgs {
     /// Write one row per node.
     #[arg(long, value_name = "FILE", requires = "model", help_heading = "Networks")]
     csv: Option<PathBuf>,
-    /// No progress bar, no notes, no table.
-    #[arg(long, requires = "model", help_heading = "Networks")]
-    quiet: bool,
     #[command(flatten, next_help_heading = "Networks")]
     network: NetworkArgs,
 }
@@ -43,7 +40,8 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let opened = args.network.open(model, &args.images)?;
     let options = NodeTheoremOptions { velocity, oversample: usize::from(args.oversample), pattern: args.node.clone() };
     let frames = opened.source.frames();
-    let console = Console::new(args.quiet, frames.len(), "images");
+    let console = Console::new(output.quiet, frames.len(), "images");
+    opened.note_outputs(&console);
     let mut images: Vec<NodeTheorems> = Vec::new();
     for frame in frames {
         let x = opened.network.place(&opened.read(frame, &console)?.f_unsqueeze(0)?)?;
@@ -69,7 +67,7 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
         map,
     };
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-    let table = || if args.quiet { String::new() } else { node_theorem_table(&report, width.clamp(60, 160)) };
+    let table = || node_theorem_table(&report, width.clamp(60, 160));
     outputs.write(&report, &Drawn::of(&report), table)?;
     if let Some(file) = csv {
         file.write_bytes(node_theorem_csv(&report).as_bytes())?;

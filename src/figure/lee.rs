@@ -53,10 +53,10 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
     root.draw_text(&title, &style::title(), (MARGIN, 16))?;
     let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
     let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
-    let action = if report.output_action == "image" {
-        "moved by the transforms as an image is"
-    } else {
-        "not moved by the transforms"
+    let action = match report.output_action.as_str() {
+        "none" => "not moved by the transforms".to_owned(),
+        "image" => "moved by the transforms as an image is".to_owned(),
+        other => format!("moved by the transforms as {other}"),
     };
     let subtitles = [
         format!(

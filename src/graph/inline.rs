@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::onnx::OnnxFile;
 use super::onnx::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
 
 /// Names that a node reads beside its inputs: those of its subgraphs that they do not make themselves, and others.
@@ -173,4 +174,94 @@ pub fn call(node: &NodeProto, name: &str, function: &FunctionProto) -> Result<Ve
         nodes.push(identity(renaming.of(inner), outer.clone()));
     }
     Ok(nodes)
+}
+
+/// Functions in functions; what is deeper, or longer written out, no exporter writes.
+const DEPTH: usize = 50;
+const MOST: usize = 1 << 18;
+
+/// The model with its functions written out where its graph calls them, values and nodes called as a loaded network calls
+/// them. Nothing where a call does not fit its function, or functions are nested without end: loading says which.
+///
+/// Calls inside branches stay, and the functions with them.
+pub fn functions(file: &OnnxFile) -> Option<OnnxFile> {
+    if file.model.functions.is_empty() {
+        return Some(file.clone());
+    }
+    let known: HashMap<_, _> = file.model.functions.iter().map(|function| (function_key(function), function)).collect();
+    let mut file = file.clone();
+    let calls = std::mem::take(&mut file.model.graph.as_mut()?.node);
+    let mut made = Vec::with_capacity(calls.len());
+    for node in calls {
+        write_out(&file, &known, node, 0, &mut made)?;
+    }
+    file.model.graph.as_mut()?.node = made;
+    Some(file)
+}
+
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+fn function_key(function: &FunctionProto) -> Key<'_> {
+    (text_of(&function.domain), text_of(&function.name), text_of(&function.overload))
+}
+
+fn text_of(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("")
+}
+
+fn write_out(
+    file: &OnnxFile,
+    known: &HashMap<Key<'_>, &FunctionProto>,
+    node: NodeProto,
+    depth: usize,
+    made: &mut Vec<NodeProto>,
+) -> Option<()> {
+    let key = (text_of(&node.domain), text_of(&node.op_type), text_of(&node.overload));
+    let Some(function) = known.get(&key) else {
+        made.push(node);
+        return (made.len() <= MOST).then_some(());
+    };
+    let other = |import: &super::onnx::proto::OperatorSetIdProto| {
+        import.version.unwrap_or(1) != file.opset(import.domain.as_deref().unwrap_or(""))
+    };
+    if depth >= DEPTH || function.opset_import.iter().any(other) {
+        return None;
+    }
+    let first = || node.output.first().cloned().unwrap_or_default();
+    let name = node.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(first);
+    let mut nodes = call(&node, &name, function).ok()?;
+    // The body writes the call's outputs itself where it can: a pattern of nodes is not broken by an identity.
+    let body = nodes.len() - node.output.iter().filter(|output| !output.is_empty()).count().min(nodes.len());
+    let (body, outputs) = nodes.split_at_mut(body);
+    let plain = body.iter().all(|node| subgraphs(node).next().is_none());
+    let mut passed = Vec::new();
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    for output in outputs {
+        let (from, to) = (output.input.first()?.clone(), output.output.first()?.clone());
+        if let Some(now) = renamed.get(&from) {
+            passed.push(identity(now.clone(), to));
+            continue;
+        }
+        let own = body.iter().any(|node| node.output.contains(&from));
+        if !(plain && own) || node.input.contains(&to) {
+            passed.push(output.clone());
+            continue;
+        }
+        for inner in body.iter_mut() {
+            if inner.name.as_deref().is_none_or(str::is_empty) && inner.output.first() == Some(&from) {
+                inner.name = Some(from.clone());
+            }
+            inner
+                .input
+                .iter_mut()
+                .chain(&mut inner.output)
+                .filter(|name| **name == from)
+                .for_each(|name| name.clone_from(&to));
+        }
+        renamed.insert(from, to);
+    }
+    for inner in body.iter().cloned().chain(passed) {
+        write_out(file, known, inner, depth + 1, made)?;
+    }
+    Some(())
 }

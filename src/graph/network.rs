@@ -7,9 +7,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
-use super::load::Target;
+use super::load::{InputLayout, Integers, Target};
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
+use super::script::TORCHSCRIPT;
 
 /// One node, ready to run.
 #[derive(Debug)]
@@ -113,6 +114,8 @@ pub struct Network {
     pub(super) metadata: Vec<(String, String)>,
     /// As it was asked for, an inner value by its whole name.
     pub(super) target: Target,
+    pub(super) input_layout: InputLayout,
+    pub(super) integers: Option<Integers>,
     pub(super) other_outputs: Vec<String>,
     /// Whether the output was found to be probabilities where no operator says so.
     pub(super) probabilities: bool,
@@ -140,6 +143,24 @@ impl Network {
     /// The input.
     pub fn input(&self) -> &ValueInfo {
         &self.values[0]
+    }
+
+    /// The order of the axes of the file's input. Here the input is `[1, channels, rows, columns]` either way.
+    pub fn input_layout(&self) -> InputLayout {
+        self.input_layout
+    }
+
+    /// The shape of the file's input, in the file's order of axes.
+    pub fn file_shape(&self) -> Vec<i64> {
+        match (self.input_layout, &self.input().shape[..]) {
+            (InputLayout::ChannelsLast, &[n, channels, rows, columns]) => vec![n, rows, columns, channels],
+            (_, shape) => shape.to_vec(),
+        }
+    }
+
+    /// Which integers the file's input holds, before it casts them to floats; nothing where it holds floats.
+    pub fn integers(&self) -> Option<Integers> {
+        self.integers
     }
 
     /// The measured output, or inner value.
@@ -176,6 +197,11 @@ impl Network {
     /// Whether what is measured is an inner value and no output of the model.
     pub fn is_inner(&self) -> bool {
         matches!(self.target, Target::At(_))
+    }
+
+    /// Whether this is a TorchScript module, of which nothing inside is known.
+    pub fn is_script(&self) -> bool {
+        matches!(&self.steps[..], [step] if step.op_type == TORCHSCRIPT)
     }
 
     /// Refuses a measured value to which no path from the input carries a derivative, or that is no number: it is

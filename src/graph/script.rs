@@ -12,7 +12,7 @@ use crate::symmetry::{Grid, GridKind};
 
 use super::error::{GraphError, first_line};
 use super::layout::{Flow, Layout, plane};
-use super::load::{LoadOptions, Target};
+use super::load::{InputLayout, LoadOptions, Target};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::operator::{Forward, Operator, Torch};
@@ -70,6 +70,10 @@ impl Network {
     /// When the file is no TorchScript module, the shape is missing, or the module refuses an image of that shape.
     pub fn load_torchscript(path: &Path, options: &LoadOptions) -> Result<Self, GraphError> {
         let wrong = |problem: String| GraphError::Graph { path: path.display().to_string(), problem };
+        if options.layout == Some(InputLayout::ChannelsLast) {
+            let problem = "a TorchScript module takes its images channels first; leave out --layout".to_owned();
+            return Err(wrong(problem));
+        }
         let target = match &options.target {
             Target::First => None,
             Target::Output(given) => Some(("--output-name", given)),
@@ -148,6 +152,8 @@ impl Network {
             output: 1,
             metadata: Vec::new(),
             target: Target::First,
+            input_layout: InputLayout::ChannelsFirst,
+            integers: None,
             other_outputs: Vec::new(),
             probabilities,
             kind: options.kind,

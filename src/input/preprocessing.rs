@@ -64,6 +64,11 @@ impl Preprocessing {
         Self { mean: vec![0.0], std: vec![1.0], crop: 1.0, ..Self::imagenet() }
     }
 
+    /// Pixels of 8 bits less `mean`, the whole centre crop: what networks take whose inputs are integers.
+    pub fn bytes(mean: f64) -> Self {
+        Self { mean: vec![mean], scale: 255.0, ..Self::raw() }
+    }
+
     /// What a model's metadata says.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ pub struct Source {
     frames: Vec<Frame>,
     tensors: Vec<(PathBuf, Mmap)>,
     size: [usize; 3],
+    channels_last: bool,
     skipped: Vec<PathBuf>,
 }
 
@@ -56,7 +57,16 @@ impl Source {
     /// # Errors
     /// When a path cannot be read, a folder has no image, or a tensor file no `x` of the right shape.
     pub fn open(paths: &[PathBuf], size: [usize; 3]) -> Result<Self, InputError> {
-        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size, skipped: Vec::new() };
+        Self::open_as(paths, size, false)
+    }
+
+    /// As [`open`](Self::open); where `channels_last` is set, tensor files hold `x` as the network's file has its input,
+    /// `[N, rows, columns, channels]`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_as(paths: &[PathBuf], size: [usize; 3], channels_last: bool) -> Result<Self, InputError> {
+        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size, channels_last, skipped: Vec::new() };
         for path in paths {
             let read = |source| InputError::Read { path: path.clone(), source };
             let metadata = fs::metadata(path).map_err(read)?;
@@ -81,10 +91,16 @@ impl Source {
         // SAFETY: the map is only read; a file that another program cuts off while it is read ends this process with
         // a signal, as reading any mapped file would, and never gives wrong numbers.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-        let count = tensor_of(&map, path, self.size)?.count;
+        let count = tensor_of(&map, path, self.stored())?.count;
         self.frames.extend((0..count).map(|index| Frame::Tensor { path: path.to_owned(), index }));
         self.tensors.push((path.to_owned(), map));
         Ok(())
+    }
+
+    /// The shape of an image in tensor files.
+    fn stored(&self) -> [usize; 3] {
+        let [channels, rows, columns] = self.size;
+        if self.channels_last { [rows, columns, channels] } else { self.size }
     }
 
     /// Files of folders that are images of other formats, which are passed over.
@@ -129,10 +145,10 @@ impl Source {
                 let gone = || InputError::Tensor {
                     path: path.clone(),
                     problem: format!("entry {index} is not there"),
-                    wanted: wanted(self.size),
+                    wanted: wanted(self.stored()),
                 };
                 let (_, map) = self.tensors.iter().find(|(known, _)| known == path).ok_or_else(gone)?;
-                let tensor = tensor_of(map, path, self.size)?;
+                let tensor = tensor_of(map, path, self.stored())?;
                 let entries: usize = self.size.iter().product();
                 let from = index * entries * tensor.width;
                 let bytes = tensor.bytes.get(from..from + entries * tensor.width).ok_or_else(gone)?;
@@ -143,8 +159,9 @@ impl Source {
                         .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
                         .collect(),
                 };
-                let [c, h, w] = self.size;
-                Ok((Array3::from_shape_vec((c, h, w), values).map_err(|_| gone())?, Vec::new()))
+                let stored = Array3::from_shape_vec(self.stored(), values).map_err(|_| gone())?;
+                let image = if self.channels_last { stored.permuted_axes([2, 0, 1]) } else { stored };
+                Ok((image, Vec::new()))
             }
         }
     }

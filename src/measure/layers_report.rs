@@ -27,8 +27,10 @@ pub struct LayersReport {
     pub measured_by: String,
     /// `softmax`, `logits` or `identity`.
     pub output: String,
-    /// What the group does to the output: `none` or `image`.
+    /// What the group does to the output: `none`, `image`, `tokens`, `boxes:xywh`, `boxes:xyxy` or `flow`.
     pub output_action: String,
+    /// What is measured behind the output and how it moves, and why, in a sentence or two.
+    pub output_reason: String,
     /// `reflect` or `periodic`.
     pub boundary: String,
     /// `tracked` or `align-corners`.

@@ -9,15 +9,19 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::graph::layout::Layout;
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{Bound, GraphError, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
-use super::action::{Action, ActionError, Actions};
+use super::action::{ActionError, Actions};
 use super::lee_report::{GeneratorLee, Gram, Timing};
+use super::output_action::{Chosen, Place, choose};
 use super::statistics::median;
+
+pub use super::output_action::{ActionChoice, BoxFormat, OutputAction};
 
 /// What the measured function is: the network, and what comes behind its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,8 @@ pub struct LeeOptions {
     pub units: Units,
     /// What comes behind the network's output; none to choose by its shape.
     pub output: Option<Output>,
+    /// What the group does to the output; none to choose by its shape.
+    pub action: Option<ActionChoice>,
     /// Combinations beside the measured generators and rotate, hyperbolic, scale.
     pub combinations: Vec<Combination>,
     /// Whether the Lie derivatives themselves are kept.
@@ -72,6 +78,7 @@ impl Default for LeeOptions {
             grid: GridKind::Tracked,
             units: Units::HalfWidth,
             output: None,
+            action: None,
             combinations: Vec::new(),
             keep_vectors: false,
             pixel_scale: None,
@@ -104,9 +111,21 @@ pub enum LeeError {
     /// The output is an image whose samples' positions are not known.
     #[error(
         "the network's output has the shape {0:?}, an image, but the positions of its samples in the input are not certain, \
-         so the action on it is not defined; cut the model after a layer with rows and columns"
+         so the action on it is not defined; say --action none, or measure a layer with rows and columns by --at"
     )]
     UnknownGrid(Vec<i64>),
+    /// The output does not have what the asked action takes.
+    #[error(
+        "--action {action} {problem}, and the network's output has the shape {shape:?}; --at measures another value"
+    )]
+    NoAction {
+        /// What was asked for.
+        action: &'static str,
+        /// The output's shape.
+        shape: Vec<i64>,
+        /// What it takes.
+        problem: &'static str,
+    },
     /// NaN or infinity.
     #[error("{what} of '{image}' holds NaN or infinity; {mend}")]
     NotFinite {
@@ -129,25 +148,6 @@ impl LeeError {
     }
 }
 
-/// What the group does to the output.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OutputAction {
-    /// Nothing: a class vector stays, A f = 0.
-    None,
-    /// What it does to an image sampled on this grid, in half-widths.
-    Image(Grid),
-}
-
-impl OutputAction {
-    /// The name used in results.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Image(_) => "image",
-        }
-    }
-}
-
 /// How many roundings of entries of its size a derivative may be off by.
 const ROUNDINGS: f64 = 64.0;
 
@@ -167,6 +167,7 @@ pub struct LeeMeter<'a> {
     options: LeeOptions,
     output: Output,
     output_action: OutputAction,
+    why: String,
     input_grid: Grid,
     actions: Actions,
     combinations: Vec<Combination>,
@@ -194,7 +195,7 @@ impl<'a> LeeMeter<'a> {
         network.check_moves()?;
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
-        let (output, output_action) = choose_output(network, options.output)?;
+        let Chosen { output, action: output_action, why } = choose(network, options.output, options.action)?;
         // A combination that is asked for by a name that is there already is reported once.
         let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
         for combination in &options.combinations {
@@ -212,6 +213,7 @@ impl<'a> LeeMeter<'a> {
             network,
             output,
             output_action,
+            why,
             input_grid,
             pixel_scale,
             changes: Vec::new(),
@@ -233,8 +235,13 @@ impl<'a> LeeMeter<'a> {
     }
 
     /// What the group does to the output.
-    pub fn output_action(&self) -> OutputAction {
-        self.output_action
+    pub fn output_action(&self) -> &OutputAction {
+        &self.output_action
+    }
+
+    /// Why both are as they are, in a sentence or two.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 
     /// A grid in the options' kind and units.
@@ -257,25 +264,26 @@ impl<'a> LeeMeter<'a> {
     /// The measured function's value, and L along one combination, `[1, images, output shape…]`, from what a sweep with
     /// [`input_tangent`](Self::input_tangent) gave.
     pub fn along(&mut self, sweep: Sweep, along: &Combination) -> Result<(Tensor, Tensor), LeeError> {
-        let behind = self.behind(sweep, |action, value| action.along(along, value))?;
+        let behind = self.behind(sweep, Some(along))?;
         Ok((behind.value, behind.lie))
     }
 
-    /// The measured function's value, its tangent, and L: the tangent less what the group, by `act`, does to the value.
-    fn behind(
-        &mut self,
-        Sweep { value, tangent }: Sweep,
-        act: impl FnOnce(&Action, &Tensor) -> Torch<Tensor>,
-    ) -> Result<Behind, LeeError> {
+    /// The measured function's value, its tangent, and L: the tangent less what the group does to the value, along a
+    /// combination or every measured generator.
+    fn behind(&mut self, Sweep { value, tangent }: Sweep, along: Option<&Combination>) -> Result<Behind, LeeError> {
         let (value, tangent) = match self.output {
             Output::Softmax => softmax_tangent(&value, &tangent)?,
             Output::Logits | Output::Identity => (value, tangent),
         };
-        let lie = match self.output_action {
-            OutputAction::None => tangent.shallow_clone(),
-            OutputAction::Image(grid) => {
-                let grid = self.placed(&grid);
-                tangent.f_sub(&act(self.actions.on(&grid)?, &value)?)?
+        let place = Place { grid: self.options.grid, units: self.options.units, input: self.input_grid };
+        let lie = match (&self.output_action, along) {
+            (OutputAction::None, _) => tangent.shallow_clone(),
+            (OutputAction::Image(grid), None) => tangent.f_sub(&self.actions.on(&place.of(grid))?.all(&value)?)?,
+            (action, Some(along)) => tangent.f_sub(&action.along(along, &value, &mut self.actions, &place)?)?,
+            (action, None) => {
+                let each = MEASURED
+                    .map(|generator| action.along(&Combination::single(generator), &value, &mut self.actions, &place));
+                tangent.f_sub(&Tensor::f_stack(&each.into_iter().collect::<Result<Vec<_>, _>>()?, 0)?)?
             }
         };
         Ok(Behind { value, tangent, lie })
@@ -296,7 +304,7 @@ impl<'a> LeeMeter<'a> {
 
     fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<Behind, LeeError> {
         let sweep = self.network.sweep_stack(input, images)?;
-        self.behind(sweep, Action::all)
+        self.behind(sweep, None)
     }
 
     /// Measures a batch of images, `[images, input shape…]`, called `names` in messages.
@@ -518,31 +526,49 @@ pub(super) fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor
     }
 }
 
-/// What to measure behind the output, and what the group does to it.
+/// What to measure behind the output, and what the group does to it, by its shape.
 pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
-    let output = network.output();
-    let shape = &output.shape;
+    Ok((behind_output(network, asked)?, by_shape(network)?))
+}
+
+/// What to measure behind the output.
+pub(super) fn behind_output(network: &Network, asked: Option<Output>) -> Result<Output, LeeError> {
+    let shape = &network.output().shape;
     let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
-    let image_like = matches!(shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
-    let chosen = match asked {
+    match asked {
         Some(output @ (Output::Softmax | Output::Logits)) if !is_class_vector => {
-            return Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() });
+            Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() })
         }
-        Some(output) => output,
-        None if is_class_vector && !network.ends_in_softmax() && !network.is_inner() => Output::Softmax,
-        None => Output::Identity,
-    };
-    let action = match (image_like, output.layout.plane()) {
-        (false, _) => OutputAction::None,
-        (true, Some(grid)) => OutputAction::Image(as_image(&grid)),
-        (true, None) => return Err(LeeError::UnknownGrid(shape.clone())),
-    };
-    Ok((chosen, action))
+        Some(output) => Ok(output),
+        None if is_class_vector && !network.is_inner() && may_be_scores(network) => Ok(Output::Softmax),
+        None => Ok(Output::Identity),
+    }
+}
+
+/// Whether nothing speaks against an output vector being class scores: a sigmoid, tanh or softmax at its end, or a name that
+/// says what else it is.
+fn may_be_scores(network: &Network) -> bool {
+    const OTHERS: [&str; 8] = ["landmark", "keypoint", "embedding", "feature", "box", "pose", "coord", "regress"];
+    let name = network.output().name.to_lowercase();
+    network.bound().is_none() && !OTHERS.iter().any(|other| name.contains(other))
+}
+
+/// What the group does to the output, by its shape: an image moves. Of an inner value all moves whose place is known.
+pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
+    let output = network.output();
+    let image_like = matches!(output.shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
+    match (&output.layout, output.layout.plane()) {
+        (_, Some(grid)) if image_like => Ok(OutputAction::Image(as_image(&grid))),
+        (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
+        (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
+        _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
+        _ => Ok(OutputAction::None),
+    }
 }
 
 /// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
 /// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
-fn as_image(tracked: &Grid) -> Grid {
+pub(super) fn as_image(tracked: &Grid) -> Grid {
     let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
     if covers(&tracked.rows) && covers(&tracked.columns) {
         Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)

@@ -31,8 +31,11 @@ pub struct LeeReport {
     pub measured_by: String,
     /// `softmax`, `logits` or `identity`.
     pub output: String,
-    /// What the group does to the output: `none` (a class vector stays) or `image` (it moves as an image does).
+    /// What the group does to the output: `none` (a class vector stays), `image`, `tokens`, `boxes:xywh`,
+    /// `boxes:xyxy` or `flow`.
     pub output_action: String,
+    /// What is measured behind the output and how it moves, and why, in a sentence or two.
+    pub output_reason: String,
     /// The shape of one image's output.
     pub output_shape: Vec<i64>,
     /// `spectral`, `forward`, `central` or `authors`.

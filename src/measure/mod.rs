@@ -23,6 +23,8 @@ pub mod metrics_report;
 pub mod node_theorem;
 pub mod node_theorem_report;
 #[cfg(feature = "torch")]
+pub mod output_action;
+#[cfg(feature = "torch")]
 pub(crate) mod statistics;
 #[cfg(feature = "linalg")]
 pub mod symmetry_spectrum;

@@ -4,7 +4,7 @@ use crate::figure::style::printable;
 use crate::measure::inspect::{Inspection, NodeInfo};
 use crate::symmetry::Axis;
 
-use super::text::{GAP, pad_right, tail, wrapped};
+use super::text::{GAP, pad_right, shortened, tail, wrapped};
 
 /// One row per node, `width` columns at least 80.
 pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
@@ -54,8 +54,20 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
     }
     let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
     widths[0] = widths[0].min(width.saturating_sub(others).max(24));
+    // Where even that is too wide, the longest of the other columns gives way.
+    let total = |widths: &[usize; 7]| widths.iter().map(|w| w + GAP.len()).sum::<usize>() - GAP.len();
+    while total(&widths) > width {
+        let Some(longest) = (1..widths.len()).max_by_key(|&at| widths[at]) else { break };
+        if widths[longest] <= 6 {
+            break;
+        }
+        widths[longest] -= 1;
+    }
     for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| pad_right(&tail(cell, width), width));
+        let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
+            // Of names the end tells them apart, of all else the beginning.
+            pad_right(&if at == 0 { tail(cell, width) } else { shortened(cell, width) }, width)
+        });
         lines.push(cells.collect::<Vec<_>>().join(GAP));
     }
     lines.push(String::new());

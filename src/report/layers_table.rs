@@ -21,6 +21,7 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
         measured(&report.output, &report.measured, &report.measured_by),
         group_words(&report.group),
     )];
+    lines.push(report.output_reason.clone());
     for results in report.results.all() {
         lines.push(String::new());
         lines.extend(attribution(results, report.images, top, width));

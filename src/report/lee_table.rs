@@ -17,7 +17,7 @@ const LONGEST_BAR: usize = 30;
 /// assumed; what it cost.
 pub fn lee_table(report: &LeeReport, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
-    let mut lines = vec![heading(report), String::new()];
+    let mut lines = vec![heading(report), report.output_reason.clone(), String::new()];
     lines.extend(generators(report, width));
     lines.extend(spectrum(report));
     lines.push(String::new());
@@ -102,14 +102,9 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
 }
 
 fn assumptions(report: &LeeReport) -> [String; 2] {
-    let action = if report.output_action == "image" {
-        "is taken as an image: spatial generators move it, saturate scales it"
-    } else {
-        "is taken as a vector that no generator moves"
-    };
     let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
     [
-        format!("The output {action}. t is in {unit}."),
+        format!("t is in {unit}."),
         format!(
             "Derivative {}, boundary {}, grid {}; preprocessing {}; {} on {}.",
             report.derivative, report.boundary, report.grid, report.preprocess, report.precision, report.device

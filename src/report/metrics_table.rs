@@ -5,7 +5,7 @@ use crate::figure::style::printable;
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
 use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
 
-use super::text::{GAP, pad_left, pad_right, tail, wrapped};
+use super::text::{GAP, blocks, pad_left, pad_right, tail, wrapped};
 
 /// Columns of a measure's name.
 const NAME: usize = 30;
@@ -125,7 +125,13 @@ fn each_layer(metrics: &LayerMetrics, width: usize) -> Vec<String> {
         "share of each class in the sum over these layers, image by image; rank correlation with LEE".to_owned(),
         String::new(),
     ];
-    lines.extend(blocks(&shares(metrics), width));
+    let columns = shares(metrics);
+    let titles = std::iter::once("").chain(LayerMeasure::ALL.map(LayerMeasure::title));
+    let rows: Vec<Vec<String>> = titles
+        .enumerate()
+        .map(|(at, title)| std::iter::once(title.to_owned()).chain(columns.iter().map(|c| c[at].clone())).collect())
+        .collect();
+    lines.extend(blocks(&rows, width));
     lines.push(String::new());
     lines.push("largest share under each measure".to_owned());
     for measure in LayerMeasure::ALL {
@@ -179,29 +185,4 @@ fn shares(metrics: &LayerMetrics) -> Vec<Vec<String>> {
     };
     let ranks = std::iter::once("rank".to_owned()).chain(measures().map(rank)).collect();
     metrics.by_type.iter().map(class).chain([ranks]).collect()
-}
-
-/// The columns beside the measures' titles, in as many blocks below each other as the width asks for.
-fn blocks(columns: &[Vec<String>], width: usize) -> Vec<String> {
-    let size = |column: &[String]| column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let titles: Vec<&str> = std::iter::once("").chain(LayerMeasure::ALL.map(LayerMeasure::title)).collect();
-    let room = width.saturating_sub(NAME + GAP.len());
-    let mut lines = Vec::new();
-    let mut left = columns;
-    while !left.is_empty() {
-        let ends = left.iter().scan(0, |end, column| {
-            *end += GAP.len() + size(column);
-            Some(*end)
-        });
-        let (now, rest) = left.split_at(ends.take_while(|end| *end <= room).count().max(1));
-        if !lines.is_empty() {
-            lines.push(String::new());
-        }
-        for (at, title) in titles.iter().enumerate() {
-            let cells = now.iter().map(|column| GAP.to_owned() + &pad_left(&column[at], size(column)));
-            lines.push(format!("{GAP}{}{}", pad_right(title, NAME), cells.collect::<String>()));
-        }
-        left = rest;
-    }
-    lines
 }

@@ -2,104 +2,108 @@
 
 use std::fmt::{Result, Write};
 
-use super::text::{pad_left, pad_right, tail};
-use crate::antialias::surgery::report::{Advice, Mean, Paired, SurgeryReport};
+use super::text::{blocks, tail, wrapped};
+use crate::antialias::surgery::report::{Advice, GraftReport, Mean, Paired, SurgeryReport};
 use crate::figure::number::compact;
+use crate::figure::style::printable;
 
 /// How many places, layers and trials are listed.
 const MOST: usize = 10;
-/// Columns of a node's name.
-const NAME: usize = 46;
 
-/// A network before and after.
-pub fn surgery_table(report: &SurgeryReport) -> String {
+/// A network before and after, in lines of at most `width` columns (taken as 80 where it is less).
+pub fn surgery_table(report: &SurgeryReport, width: usize) -> String {
+    let width = width.max(80);
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_surgery(&mut text, report);
-    text
+    let _ = write_surgery(&mut text, report, width);
+    let mut kept = String::new();
+    for line in text.lines().flat_map(|line| wrapped(&printable(line), width)) {
+        kept += line.trim_end();
+        kept.push('\n');
+    }
+    kept
 }
 
-fn write_surgery(text: &mut String, report: &SurgeryReport) -> Result {
+fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
+    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
     writeln!(
         text,
-        "{}: {} images; output {} {:?}; {} derivative, {} boundary; {}",
+        "{}: {}; output {} ({shape}); {} derivative, {} boundary; {}",
         report.model,
-        report.images,
+        plural(report.images, "image"),
         report.output,
-        report.output_shape,
         report.derivative,
         report.boundary,
         report.precision
     )?;
     writeln!(
         text,
-        "{} in {} places, {} padding{}\n",
+        "{} in {}, {} padding{}\n",
         report.replace.join(", "),
-        report.grafts.len(),
+        plural(report.grafts.len(), "place"),
         report.padding,
         report.pattern.as_ref().map_or(String::new(), |pattern| format!(", where '{pattern}'"))
     )?;
     if let Some(advice) = &report.advice {
-        write_advice(text, advice)?;
+        write_advice(text, advice, width)?;
     }
-    let design = report.grafts.iter().map(|g| g.design.chars().count()).max().unwrap_or(0).max(6);
-    writeln!(text, "{:NAME$}  {:design$}  {:>9} {:>9}  behind", "place", "design", "reads", "writes")?;
-    for graft in report.grafts.iter().take(MOST) {
-        let size = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
-        writeln!(
-            text,
-            "{}  {:design$}  {:>9} {:>9}  {}",
-            pad_right(&tail(&graft.name, NAME), NAME),
-            graft.design,
-            size(graft.reads),
-            size(graft.writes),
-            if graft.behind == graft.name { "itself".to_owned() } else { tail(&graft.behind, NAME) }
-        )?;
+    if report.grafts.is_empty() {
+        return writeln!(text, "Nothing was replaced, so there is no before and after to show.");
     }
+    let size = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
+    let behind =
+        |graft: &GraftReport| if graft.behind == graft.name { "itself".to_owned() } else { tail(&graft.behind, 24) };
+    let places = report.grafts.iter().take(MOST).map(|graft| {
+        vec![graft.name.clone(), graft.design.clone(), size(graft.reads), size(graft.writes), behind(graft)]
+    });
+    write_rows(text, &["place", "design", "reads", "writes", "behind"], places, width)?;
     more(text, report.grafts.len())?;
-    writeln!(text, "\n{:32} {:>20} {:>20} {:>7} {:>22}", "LEE", "before", "after", "ratio", "difference")?;
-    for (name, paired) in &report.generators {
-        write_paired(text, name, paired, &compact)?;
-    }
+    let sides = ["before", "after", "ratio", "difference"];
+    let head = |first: &'static str| [&[first][..], &sides].concat();
+    let lee = report.generators.iter().map(|(name, paired)| paired_row(name, paired, &compact));
+    writeln!(text)?;
+    write_rows(text, &head("LEE"), lee, width)?;
     if !report.shifts.is_empty() {
-        writeln!(text, "\n{:32} {:>20} {:>20} {:>7} {:>22}", "under shifts", "before", "after", "ratio", "difference")?;
-        for (name, paired) in &report.shifts {
-            let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
+        let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
+        let shifts = report.shifts.iter().map(|(name, paired)| {
             let number: &dyn Fn(f64) -> String = if name.ends_with("mse") { &compact } else { &percent };
-            write_paired(text, &name.replace('_', " "), paired, number)?;
-        }
+            paired_row(&name.replace("consistency_", "top-1 unchanged, ").replace('_', " "), paired, number)
+        });
+        writeln!(text)?;
+        write_rows(text, &head("under shifts"), shifts, width)?;
     }
     if !report.layers.is_empty() {
-        write_layers(text, report)?;
+        write_layers(text, report, width)?;
     }
     write_change(text, report)
 }
 
-fn write_layers(text: &mut String, report: &SurgeryReport) -> Result {
-    writeln!(
-        text,
-        "\n{:32} {:>20} {:>20} {:>7}",
-        format!("layers, {}", report.layers_generator),
-        "before",
-        "after",
-        "ratio"
-    )?;
+/// A table of these columns.
+fn write_rows(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize) -> Result {
+    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))
+}
+
+fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
     let value = |mean: &Option<Mean>| mean.map_or(0.0, |mean| mean.mean);
     let mut layers: Vec<_> = report.layers.iter().collect();
     layers.sort_by(|a, b| value(&b.before).max(value(&b.after)).total_cmp(&value(&a.before).max(value(&a.after))));
-    for layer in layers.iter().take(MOST) {
+    let rows = layers.iter().take(MOST).map(|layer| {
         let ratio = if value(&layer.before) > 0.0 { value(&layer.after) / value(&layer.before) } else { 0.0 };
-        writeln!(
-            text,
-            "  {} {} {} {}",
-            pad_right(&tail(&layer.name, 30), 30),
-            pad_left(&layer.before.map_or("-".to_owned(), with_error), 20),
-            pad_left(&layer.after.map_or("-".to_owned(), with_error), 20),
-            pad_left(&if ratio > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() }, 7)
-        )?;
-    }
-    more(text, layers.len())?;
-    write_paired(text, "all, as vectors", &report.layers_total, &compact)
+        vec![
+            layer.name.clone(),
+            layer.before.map_or("-".to_owned(), with_error),
+            layer.after.map_or("-".to_owned(), with_error),
+            if ratio > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() },
+        ]
+    });
+    let all = paired_row("all, as vectors", &report.layers_total, &compact);
+    let rows = rows.chain([all[..4].to_vec()]);
+    writeln!(text)?;
+    write_rows(text, &[&format!("layers, {}", report.layers_generator), "before", "after", "ratio"], rows, width)?;
+    more(text, layers.len())
 }
 
 fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
@@ -110,79 +114,69 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
         let changed: Vec<&str> =
             change.top1_changed.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).take(MOST).collect();
         let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
-        writeln!(text, "  first class kept         {same:.0} of {}{names}", report.images)?;
+        writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.images)?;
     }
     if let Some(kl) = change.kl {
         writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
     }
     if let Some(confidence) = change.confidence {
         let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
+        let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
         writeln!(
             text,
-            "  largest probability      {} before, {} after ({} ± {})",
+            "  confidence               {} before, {} after ({}{sem})",
             percent(confidence.before),
             percent(confidence.after),
-            percent(confidence.difference),
-            percent(confidence.difference_sem.unwrap_or(0.0))
+            percent(confidence.difference)
         )?;
     }
     writeln!(text, "  change of the output     {} of its length", with_error(change.relative))?;
     let cost = &report.cost;
     writeln!(
         text,
-        "cost\n  {} forwards by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
+        "cost\n  {} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
         compact(cost.forwards),
         cost.forward_ms_before,
         cost.forward_ms_after,
         cost.time_ratio
     )?;
     if let (Some(path), Some(difference)) = (&report.saved, report.saved_difference) {
-        writeln!(text, "saved\n  {path}; read again its output differs by {difference:.1e}")?;
+        writeln!(text, "saved\n  {path}; the saved model's output differs by {difference:.1e}")?;
     }
     writeln!(
         text,
-        "\n±: standard error over images; of differences, over images in pairs. A falling LEE says nothing where the output\n\
+        "\n±: standard error over images; of differences, over images in pairs. A falling LEE says nothing where the output \
          itself fades: read it beside the outputs."
     )
 }
 
-fn write_advice(text: &mut String, advice: &Advice) -> Result {
+fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
     writeln!(text, "where to begin: LEE under {} is {} at first", advice.generator, compact(advice.start))?;
     for (at, step) in advice.steps.iter().enumerate() {
         let title = format!("step {}, {:.1} s", at + 1, step.seconds);
-        writeln!(
-            text,
-            "\n  {} {:>10} {:>22} {:>8} {:>9} {:>10} {:>8}",
-            pad_right(&title, NAME),
-            "LEE",
-            "gain",
-            "cost",
-            "gain/cost",
-            "first kept",
-            "KL"
-        )?;
-        for trial in step.tried.iter().take(MOST) {
-            let mark = if trial.name == step.chosen { '>' } else { ' ' };
-            writeln!(
-                text,
-                "{mark} {} {} {} {} {} {} {}",
-                pad_right(&tail(&trial.name, NAME), NAME),
-                pad_left(&compact(trial.lee), 10),
-                pad_left(&with_error(trial.gain), 22),
-                pad_left(&format!("{:.2}", trial.cost), 8),
-                pad_left(&compact(trial.gain_per_cost), 9),
-                pad_left(&trial.top1_kept.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)), 10),
-                pad_left(&trial.kl.map_or("-".to_owned(), compact), 8),
-            )?;
-        }
+        let rows = step.tried.iter().take(MOST).map(|trial| {
+            let mark = if trial.name == step.chosen { "chosen" } else { "" };
+            vec![
+                trial.name.clone(),
+                compact(trial.lee),
+                with_error(trial.gain),
+                format!("{:.2}", trial.cost),
+                compact(trial.gain_per_cost),
+                trial.top1_kept.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
+                trial.kl.map_or("-".to_owned(), compact),
+                mark.to_owned(),
+            ]
+        });
+        writeln!(text)?;
+        write_rows(text, &[&title, "LEE", "gain", "cost", "gain/cost", "top-1", "KL", ""], rows, width)?;
         more(text, step.tried.len())?;
     }
     if let Some(ended) = &advice.ended {
-        writeln!(text, "\n  ended: {ended}")?;
+        writeln!(text, "\nended: {ended}")?;
     }
     if let Some(correlation) = advice.forecast.rank_correlation {
         let value = format!("{correlation:.2}").replace('-', "−");
-        writeln!(text, "\n  forecast by the layers' contributions: rank correlation {value} with the gains of step 1")?;
+        writeln!(text, "\nforecast by the layers' contributions: rank correlation {value} with the gains of step 1")?;
     }
     writeln!(text)
 }
@@ -198,19 +192,17 @@ fn with_error(mean: Mean) -> String {
     }
 }
 
-fn write_paired(text: &mut String, name: &str, paired: &Paired, number: &dyn Fn(f64) -> String) -> Result {
+fn paired_row(name: &str, paired: &Paired, number: &dyn Fn(f64) -> String) -> Vec<String> {
     let with = |value: f64, sem: Option<f64>| match sem {
         Some(sem) => format!("{} ± {}", number(value), number(sem)),
         None => number(value),
     };
     let sign = if paired.difference > 0.0 { "+" } else { "" };
-    writeln!(
-        text,
-        "  {} {} {} {} {}",
-        pad_right(name, 30),
-        pad_left(&with(paired.before, paired.before_sem), 20),
-        pad_left(&with(paired.after, paired.after_sem), 20),
-        pad_left(&paired.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")), 7),
-        pad_left(&format!("{sign}{}", with(paired.difference, paired.difference_sem)), 22)
-    )
+    vec![
+        name.to_owned(),
+        with(paired.before, paired.before_sem),
+        with(paired.after, paired.after_sem),
+        paired.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+        format!("{sign}{}", with(paired.difference, paired.difference_sem)),
+    ]
 }

@@ -42,6 +42,10 @@ pub fn classifier() -> LeeReport {
         measured_by: "first-output".to_owned(),
         output: "softmax".to_owned(),
         output_action: "none".to_owned(),
+        output_reason:
+            "Softmax over 1000 class scores is assumed, which no generator moves; give --output identity for a \
+                        regression."
+                .to_owned(),
         output_shape: vec![1000],
         derivative: "spectral".to_owned(),
         boundary: "reflect".to_owned(),

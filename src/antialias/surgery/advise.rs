@@ -15,6 +15,7 @@ use super::patient::Patient;
 use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial};
 use super::rewrite::Form;
 use super::toggled::Toggled;
+use crate::figure::number::compact;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeMeter, LeeOptions};
@@ -174,21 +175,14 @@ pub fn advise(
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
         let choice = best.map(|(graft, trial)| (*graft, trial.name.clone()));
-        let tried = trials.into_iter().map(|(_, trial)| trial).collect();
+        let tried: Vec<Trial> = trials.into_iter().map(|(_, trial)| trial).collect();
         let (name, ends) = match choice {
             Some((graft, name)) => {
                 on[graft] = true;
                 chosen.push(graft);
                 (name, None)
             }
-            None if options.keep > 0.0 => (
-                String::new(),
-                Some(format!(
-                    "no place is left that lowers LEE and keeps {:.0} % of the first classes or of the output",
-                    100.0 * options.keep
-                )),
-            ),
-            None => (String::new(), Some("no place is left that lowers LEE".to_owned())),
+            None => (String::new(), Some(refusal(&tried, options.keep, images.len()))),
         };
         advice.steps.push(AdviceStep { chosen: name, tried, seconds: begin.elapsed().as_secs_f64() });
         if ends.is_some() {
@@ -198,6 +192,37 @@ pub fn advise(
     }
     mark_pareto(&mut advice);
     Ok((chosen, advice))
+}
+
+/// Why none of the trials, best first, was chosen, and what to try.
+fn refusal(tried: &[Trial], keep: f64, images: usize) -> String {
+    let places = |n: usize| if n == 1 { "1 place".to_owned() } else { format!("{n} places") };
+    let lower: Vec<&Trial> = tried.iter().filter(|trial| trial.gain.mean > 0.0).collect();
+    let nearest = lower.iter().max_by(|a, b| a.kept().total_cmp(&b.kept()));
+    let Some(nearest) = nearest else {
+        let least = tried.iter().max_by(|a, b| a.gain.mean.total_cmp(&b.gain.mean));
+        let least = least.map_or_else(String::new, |trial| {
+            format!(" (at '{}' it would rise least, by {})", trial.name, compact(-trial.gain.mean))
+        });
+        return format!(
+            "LEE falls at none of {} that were left{least}; try other designs (`aliascope antialias --list`), other places or \
+             another --generator",
+            places(tried.len())
+        );
+    };
+    let kept = match nearest.top1_kept {
+        Some(kept) => format!("top-1 unchanged on {:.0} of {images} images", kept * images as f64),
+        None => format!("{:.0} % of the output's length kept", 100.0 * nearest.kept()),
+    };
+    format!(
+        "LEE would fall at {} of {} that were left, but the outputs change by more than --keep {keep} allows: least at '{}', \
+         {kept}; try --keep {} or less, a milder design (blurpool:2, blurpool:3), or other places with --where",
+        lower.len(),
+        places(tried.len()),
+        nearest.name,
+        // Rounded down, so that what is named is let through.
+        (100.0 * nearest.kept()).floor() / 100.0
+    )
 }
 
 fn outcome(
@@ -259,5 +284,42 @@ fn mark_pareto(advice: &mut Advice) {
     };
     for trial in advice.steps.iter_mut().flat_map(|step| &mut step.tried) {
         trial.pareto = !beaten([trial.cost, trial.lee]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(name: &str, gain: f64, top1_kept: Option<f64>, relative: f64) -> Trial {
+        Trial {
+            name: name.to_owned(),
+            design: "blurpool:5".to_owned(),
+            lee: 1.0,
+            gain: Mean { mean: gain, sem: None },
+            cost: 1.1,
+            gain_per_cost: gain / 0.1,
+            top1_kept,
+            kl: None,
+            relative,
+            pareto: false,
+        }
+    }
+
+    #[test]
+    fn what_refused_every_place_is_said_with_what_to_try() {
+        let tried =
+            [trial("/a", 0.5, Some(0.6), 0.9), trial("/b", 0.1, Some(0.8), 0.2), trial("/c", -0.1, Some(1.0), 0.0)];
+        let text = refusal(&tried, 0.9, 15);
+        assert!(text.contains("at 2 of 3 places") && text.contains("--keep 0.9 allows"), "{text}");
+        assert!(
+            text.contains("'/b', top-1 unchanged on 12 of 15 images") && text.contains("--keep 0.8 or less"),
+            "{text}"
+        );
+        // Without classes, what stays of the output.
+        let text = refusal(&[trial("/a", 0.5, None, 0.377)], 0.9, 15);
+        assert!(text.contains("62 % of the output's length kept") && text.contains("--keep 0.62 or less"), "{text}");
+        let text = refusal(&[trial("/a", -0.5, Some(1.0), 0.0), trial("/b", -0.25, Some(1.0), 0.0)], 0.9, 15);
+        assert!(text.contains("none of 2 places") && text.contains("'/b' it would rise least, by 0.25"), "{text}");
     }
 }

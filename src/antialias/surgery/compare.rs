@@ -59,7 +59,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// What is measured behind the output, and what the group does to it.
-    pub fn output(&self) -> (Output, OutputAction) {
+    pub fn output(&self) -> (Output, &OutputAction) {
         (self.lee[0].output(), self.lee[0].output_action())
     }
 

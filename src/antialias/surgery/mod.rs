@@ -25,6 +25,7 @@ mod rule;
 mod sites;
 mod toggled;
 
+pub use crate::graph::inline::functions as with_functions_written_out;
 pub use error::SurgeryError;
 pub use graft::{Graft, GraftOptions};
 pub use patient::Patient;

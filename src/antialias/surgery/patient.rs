@@ -210,7 +210,8 @@ impl<'a> Patient<'a> {
     /// When it does not load.
     pub fn load(&self, operated: &Operated) -> Result<Network, SurgeryError> {
         let options = LoadOptions {
-            input_shape: Some(self.network.input().shape.clone()),
+            input_shape: Some(self.network.file_shape()),
+            layout: Some(self.network.input_layout()),
             kind: self.network.kind(),
             device: self.network.device(),
             target: self.network.target().clone(),

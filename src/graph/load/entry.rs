@@ -41,12 +41,6 @@ pub(super) fn input_shape(
         Some(TypeValue::Tensor(tensor)) => tensor,
         _ => return Err(wrong(file, format!("the input '{name}' is not a tensor"))),
     };
-    if !matches!(tensor.elem_type, Some(1 | 10 | 11 | 16)) {
-        return Err(wrong(
-            file,
-            format!("the input '{name}' does not take floats; export the network without its decoding of bytes"),
-        ));
-    }
     let stated = sizes(tensor);
     let shape = match given {
         Some(given) => {
@@ -69,11 +63,12 @@ pub(super) fn input_shape(
             match shape.iter().copied().collect::<Option<Vec<i64>>>() {
                 Some(shape) if !shape.is_empty() => shape,
                 _ => {
-                    let example: Vec<i64> = [1, 3, 224, 224]
-                        .iter()
-                        .enumerate()
-                        .map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n))
-                        .collect();
+                    let usual = match stated[..] {
+                        [_, first, _, Some(1 | 3)] if !matches!(first, Some(1 | 3)) => [1, 224, 224, 3],
+                        _ => [1, 3, 224, 224],
+                    };
+                    let example: Vec<i64> =
+                        usual.iter().enumerate().map(|(i, &n)| stated.get(i).copied().flatten().unwrap_or(n)).collect();
                     return Err(GraphError::DynamicInput {
                         path: file.path.display().to_string(),
                         input: name.to_owned(),

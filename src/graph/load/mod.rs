@@ -5,7 +5,9 @@
 //! arithmetic on shapes needs no inference of its own.
 
 mod entry;
+mod input_layout;
 mod node;
+mod sequence;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +32,7 @@ use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::Labels;
 use super::tensors::{is_finite, tensor_from_onnx};
 
+pub use input_layout::{InputLayout, Integers};
 use target::Found;
 pub use target::Target;
 
@@ -38,6 +41,8 @@ pub use target::Target;
 pub struct LoadOptions {
     /// The input's shape, where the model leaves it open.
     pub input_shape: Option<Vec<i64>>,
+    /// The order of the input's axes, where nodes and shape do not say it, or say it wrongly.
+    pub layout: Option<InputLayout>,
     /// `Kind::Float` or `Kind::Double`.
     pub kind: Kind,
     /// Where to run.
@@ -48,7 +53,7 @@ pub struct LoadOptions {
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { input_shape: None, kind: Kind::Float, device: Device::Cpu, target: Target::First }
+        Self { input_shape: None, layout: None, kind: Kind::Float, device: Device::Cpu, target: Target::First }
     }
 }
 
@@ -122,6 +127,8 @@ struct Loader<'a> {
     written: usize,
     depth: usize,
     known: HashMap<String, Known>,
+    /// Lists of values, by the names of their elements.
+    sequences: HashMap<String, Vec<String>>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
     steps: Vec<Step>,
@@ -170,6 +177,7 @@ impl<'a> Loader<'a> {
             written: 0,
             depth: 0,
             known: HashMap::new(),
+            sequences: HashMap::new(),
             readers: HashMap::new(),
             steps: Vec::new(),
             values: Vec::new(),
@@ -190,12 +198,28 @@ impl<'a> Loader<'a> {
         };
         let nodes = self.nodes_before(&wanted)?;
 
+        let integers = input_layout::integers(self.file, self.graph, input)?;
+        let input_layout = input_layout::of(self.file, &name, &shape, &nodes, self.options.layout)?;
+        let shape = match (input_layout, &shape[..]) {
+            (InputLayout::ChannelsLast, &[n, rows, columns, channels]) => vec![n, channels, rows, columns],
+            _ => shape,
+        };
         let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
         let layout = match plane(&shape) {
             Some((rows, columns)) => Layout::planar(Grid::image(rows, columns, GridKind::Tracked)),
             None => Layout::Unknown,
         };
-        self.define(name.clone(), x, shape, (layout, None), false);
+        match input_layout {
+            InputLayout::ChannelsFirst => self.define(name.clone(), x, shape, (layout, None), false),
+            InputLayout::ChannelsLast => {
+                let image = format!("{name} (channels first)");
+                self.claim(std::slice::from_ref(&image))?;
+                self.define(image.clone(), x, shape, (layout, None), false);
+                let node = input_layout::transposition(&image, &name);
+                self.count_reads(&node);
+                self.visit(&node)?;
+            }
+        }
         for node in nodes {
             self.visit(node).map_err(|error| match (&found, &self.options.target) {
                 // Where the rest cannot be loaded, the name is sought among the file's nodes alone.
@@ -254,6 +278,8 @@ impl<'a> Loader<'a> {
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
             target,
+            input_layout,
+            integers,
             other_outputs,
             probabilities: false,
             kind: self.options.kind,
@@ -366,6 +392,12 @@ impl<'a> Loader<'a> {
                 let value = &self.values[*id];
                 Ok(Some(Slot::Varying { shape: value.shape.clone(), kind: value.kind }))
             }
+            None if self.sequences.contains_key(name) => Err(wrong(
+                self.file,
+                format!(
+                    "node '{node}' ({operator}) reads '{name}', which is a list of values; only operators of lists take one"
+                ),
+            )),
             None => Err(wrong(
                 self.file,
                 if self.made.contains(name) {

@@ -20,11 +20,11 @@ use super::{Known, Loader, needed, wrong};
 const MAX_DEPTH: usize = 64;
 
 /// Nodes that stand in other nodes' places.
-const MAX_WRITTEN: usize = 250_000;
+pub(super) const MAX_WRITTEN: usize = 250_000;
 
 impl Loader<'_> {
     /// Visits nodes that stand in the place of `node`.
-    fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
+    pub(super) fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
         self.written += nodes.len();
         if self.depth >= MAX_DEPTH || self.written > MAX_WRITTEN {
             return Err(wrong(
@@ -65,7 +65,10 @@ impl Loader<'_> {
                 node: name.clone(),
                 operator: operator.to_owned(),
                 opset,
-                problem: format!("the operator {operator}"),
+                problem: match domain {
+                    "" | "ai.onnx" | ops::MICROSOFT => format!("the operator {operator}"),
+                    _ => format!("the operator {domain}.{operator}"),
+                },
                 mend: reason.to_owned(),
             },
             None => GraphError::Operator {
@@ -80,6 +83,9 @@ impl Loader<'_> {
             Some(_) => None,
             None => Some(ops::find(domain, operator).ok_or_else(unknown)?),
         };
+        if entry.is_some_and(|entry| matches!(entry.make, Make::List)) {
+            return self.visit_sequence(node, &name);
+        }
         let slots =
             node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
@@ -97,7 +103,7 @@ impl Loader<'_> {
             other => other,
         };
         let build = match entry.map(|entry| entry.make) {
-            None => None,
+            None | Some(Make::List) => None,
             Some(Make::Operator(build)) => Some(build),
             Some(Make::Constant) => {
                 let tensor = ops::create(&mut builder).map_err(failed)?;

@@ -8,7 +8,7 @@ mod convolution;
 mod creation;
 mod cumulative;
 mod dynamic_convolution;
-mod expansion;
+pub mod expansion;
 mod fused;
 mod grid_sample;
 mod listing;
@@ -43,7 +43,7 @@ pub use softmax::Softmax;
 
 use super::builder::{Build, Builder};
 use super::operator::Rule::{self, Automatic, Constant, Differentiable, Elementwise, Linear, LocallyConstant, Nodes};
-use Make::{Branch, Operator};
+use Make::{Branch, List, Operator};
 
 /// The newest opset whose operators are the ones that the table describes; ONNX Runtime's domain has no numbers.
 pub const NEWEST_OPSET: i64 = 25;
@@ -61,6 +61,8 @@ pub enum Make {
     Nodes(Expand),
     /// The nodes of one of its subgraphs.
     Branch,
+    /// A list of values, or what is taken from one.
+    List,
 }
 
 /// An operator that is supported.
@@ -160,6 +162,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Col2Im", 18, Operator(col2im::col2im), &[Linear], "constant shapes"),
     onnx("Compress", 9, Operator(rearrangement::compress), &[Linear], "constant condition"),
     onnx("Concat", 1, Operator(selection::concat), &[Linear], ""),
+    onnx("ConcatFromSequence", 11, List, &[Nodes], "Concat, of a list whose length is known"),
     onnx("Constant", 1, Make::Constant, &[Constant], ""),
     onnx("ConstantOfShape", 9, Make::Constant, &[Constant], "constant shape"),
     onnx(
@@ -325,6 +328,12 @@ pub const OPERATORS: &[Entry] = &[
         "constant indices; linear for reduction none and add",
     ),
     onnx("Selu", 1, Operator(activation::pointwise), &[Elementwise], ""),
+    onnx("SequenceAt", 11, List, &[Nodes], "Identity; constant place"),
+    onnx("SequenceConstruct", 11, List, &[Nodes], "a list of values"),
+    onnx("SequenceEmpty", 11, List, &[Nodes], "a list of values"),
+    onnx("SequenceErase", 11, List, &[Nodes], "constant place"),
+    onnx("SequenceInsert", 11, List, &[Nodes], "constant place"),
+    onnx("SequenceLength", 11, List, &[Nodes], "a constant"),
     onnx("Shape", 1, Make::Constant, &[Constant], ""),
     onnx("Shrink", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Sigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
@@ -345,6 +354,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Softsign", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("SpaceToDepth", 1, Operator(reshape::blocks), &[Linear], ""),
     onnx("Split", 1, Operator(selection::split), &[Linear], ""),
+    onnx("SplitToSequence", 11, List, &[Nodes], "Split; constant sizes"),
     onnx("Sqrt", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Squeeze", 1, Operator(reshape::squeeze), &[Linear], ""),
     onnx("Sub", 1, Operator(arithmetic::sum), &[Linear], ""),

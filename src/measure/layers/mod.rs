@@ -33,7 +33,8 @@ use super::action::ActionError;
 use super::defect_map::DefectMap;
 use super::layer_graph::LayerGraph;
 use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
-use super::lee::{LeeError, Output, OutputAction, choose_output};
+use super::lee::{ActionChoice, LeeError, Output, OutputAction};
+use super::output_action::{Chosen, choose};
 use crate::graph::layout::Layout;
 
 pub use crate::graph::module_of;
@@ -61,6 +62,8 @@ pub struct LayersOptions {
     pub units: Units,
     /// What comes behind the network's output; none to choose by its shape.
     pub output: Option<Output>,
+    /// What the group does to the output; none to choose by its shape.
+    pub action: Option<ActionChoice>,
     /// What a layer is.
     pub grouping: Grouping,
     /// Whether defects are split into aliasing, boundary and discretisation.
@@ -83,6 +86,7 @@ impl LayersOptions {
             grid: GridKind::Tracked,
             units: Units::HalfWidth,
             output: None,
+            action: None,
             grouping: Grouping::Module(None),
             split: true,
             memory: 4 << 30,
@@ -139,6 +143,7 @@ pub struct LayerMeter<'a> {
     options: LayersOptions,
     output: Output,
     output_action: OutputAction,
+    why: String,
     input_grid: Grid,
     plan: Plan,
     /// Lanes per layer: its defect, or the parts that add up to it.
@@ -187,11 +192,16 @@ impl<'a> LayerMeter<'a> {
         network.check_moves()?;
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
-        let (output, output_action) = choose_output(network, options.output)?;
+        let Chosen { output, action: output_action, why } = choose(network, options.output, options.action)?;
         let saturates = options.generator.coefficient(crate::symmetry::Generator::Saturate) != 0.0;
         let plan = Plan::new(
             network,
-            &PlanOptions { grouping: options.grouping, saturates, compute_zeros: options.compute_zeros },
+            &PlanOptions {
+                grouping: options.grouping,
+                saturates,
+                compute_zeros: options.compute_zeros,
+                output_moves: output_action != OutputAction::None,
+            },
         );
         let parts = match (options.split, options.scheme) {
             (false, _) => 1,
@@ -205,6 +215,7 @@ impl<'a> LayerMeter<'a> {
             network,
             output,
             output_action,
+            why,
             input_grid,
             parts,
             sums,
@@ -225,8 +236,13 @@ impl<'a> LayerMeter<'a> {
     }
 
     /// What the group does to the output.
-    pub fn output_action(&self) -> OutputAction {
-        self.output_action
+    pub fn output_action(&self) -> &OutputAction {
+        &self.output_action
+    }
+
+    /// Why both are as they are, in a sentence or two.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 
     /// Names of the layers that make errors.
@@ -295,19 +311,18 @@ impl<'a> LayerMeter<'a> {
     /// The action of `actor` on the value `y` of the given place, which has one of its own.
     fn own_action(&self, id: usize, actor: &mut Actor, y: &Tensor) -> Result<Tensor, LayersError> {
         // A class vector is not moved, by saturation neither.
-        if id == self.network.output_id() && self.output_action == OutputAction::None {
-            return Ok(y.f_zeros_like()?);
+        if id == self.network.output_id() {
+            return Ok(actor.on_output(&self.output_action, y)?);
         }
         Ok(actor.on(&self.own_layout(id), y)?)
     }
 
     /// Where the entries of a value with an action of its own lie.
     fn own_layout(&self, id: usize) -> Layout {
-        match (id == self.network.output_id(), self.output_action) {
-            (true, OutputAction::None) => Layout::Still,
-            (true, OutputAction::Image(grid)) => Layout::planar(grid),
-            (false, _) => self.network.values()[id].layout.clone(),
+        if id == self.network.output_id() {
+            return self.output_action.layout();
         }
+        self.network.values()[id].layout.clone()
     }
 
     /// Takes up one image's probes.

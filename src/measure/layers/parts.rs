@@ -11,11 +11,13 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Generator, Grid, GridKind, Units};
 
 use super::super::action::{ActionError, Actions};
+use super::super::output_action::{OutputAction, Place};
 use super::plan::Padded;
 
 /// One generator acting on values of any layout, under one derivative.
 pub(super) struct Actor {
     actions: Actions,
+    generator: Combination,
     /// The part that moves sites.
     field: Option<Combination>,
     /// The coefficient of saturation, which scales every entry, with a place or without.
@@ -34,12 +36,19 @@ impl Actor {
     ) -> Self {
         Self {
             actions: Actions::new(scheme, boundary, kind, device),
+            generator: generator.clone(),
             field: generator.without(Generator::Saturate),
             saturation: generator.coefficient(Generator::Saturate),
             grid,
             units,
             input,
         }
+    }
+
+    /// A f for the output `y`, `[images, own shape…]`.
+    pub fn on_output(&mut self, action: &OutputAction, y: &Tensor) -> Result<Tensor, ActionError> {
+        let place = Place { grid: self.grid, units: self.units, input: self.input };
+        action.along(&self.generator, y, &mut self.actions, &place)
     }
 
     /// max|v|/pitch on a value of the given layout; 0 where its entries have no place.

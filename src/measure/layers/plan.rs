@@ -102,6 +102,8 @@ pub(super) struct PlanOptions {
     pub saturates: bool,
     /// Whether known zeros are computed all the same: a check of the plan itself.
     pub compute_zeros: bool,
+    /// Whether the output has an action of its own, whatever its layout.
+    pub output_moves: bool,
 }
 
 impl Plan {
@@ -126,7 +128,8 @@ impl Plan {
                 let known = known && padded[id].is_none();
                 // Saturation moves a pooled value, but not the output.
                 let stays = if is_output { still && !options.saturates } else { still || known };
-                let exact = exact && !options.compute_zeros && stays;
+                let moves = is_output && options.output_moves;
+                let exact = exact && !options.compute_zeros && stays && !moves;
                 roles[id] = if exact {
                     Role::Exact
                 } else if known || is_output {

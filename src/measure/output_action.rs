@@ -1,0 +1,319 @@
+//! What the group does to a network's output: nothing, or what it does to images, tokens, boxes or flows.
+//!
+//! A x = v·∇x takes x(u) to x(u + t v(u)), so what lay at p lies at p − t v(p) then. Hence, for an equivariant network,
+//!
+//! - an image, or tokens with places in it: A f = v·∇f, and saturation scales it;
+//! - a box with its centre at c and sides s: A c = −v(c), A s_i = −V_ii s_i with V the linear part of v: the centre moves as
+//!   a point, and the sides stretch with the axes (a box has no way to turn or lean);
+//! - a flow F, which takes u to u + F(u): A F = v·∇F − V F.
+//!
+//! Saturation changes neither boxes nor flows. Both are in pixels of the network's input, x to the right, y down, 0 at the
+//! outer edge of the first pixel.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tch::{Kind, Tensor};
+
+use crate::graph::Network;
+use crate::graph::layout::{Layout, SiteMap};
+use crate::graph::operator::Torch;
+use crate::spectrum::name::UnknownName;
+use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
+
+use super::action::{ActionError, Actions};
+use super::lee::{LeeError, Output, as_image, behind_output, by_shape};
+
+/// How four numbers say where a box is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoxFormat {
+    /// Centre, width, height.
+    Xywh,
+    /// Left, top, right, bottom.
+    Xyxy,
+}
+
+/// An action that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionChoice {
+    /// Nothing moves.
+    None,
+    /// Rows and columns are those of an image.
+    Image,
+    /// Tokens lie where the network's layouts say.
+    Tokens,
+    /// Boxes.
+    Boxes(BoxFormat),
+    /// Vectors at the pixels of an image.
+    Flow,
+}
+
+impl FromStr for ActionChoice {
+    type Err = UnknownName;
+
+    fn from_str(given: &str) -> Result<Self, UnknownName> {
+        const KNOWN: [(&str, ActionChoice); 6] = [
+            ("none", ActionChoice::None),
+            ("image", ActionChoice::Image),
+            ("tokens", ActionChoice::Tokens),
+            ("boxes:xywh", ActionChoice::Boxes(BoxFormat::Xywh)),
+            ("boxes:xyxy", ActionChoice::Boxes(BoxFormat::Xyxy)),
+            ("flow", ActionChoice::Flow),
+        ];
+        let found = KNOWN.iter().find(|(name, _)| *name == given).map(|(_, choice)| *choice);
+        found.ok_or_else(|| UnknownName::new("action", given, &KNOWN.map(|(name, _)| name)))
+    }
+}
+
+/// What the group does to the output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutputAction {
+    /// Nothing: a class vector stays, A f = 0.
+    None,
+    /// What it does to an image sampled on this grid, in half-widths.
+    Image(Grid),
+    /// What it does to tokens that lie so in the image.
+    Tokens(SiteMap),
+    /// What it does to boxes: their format, and the axis of their four numbers, counted from the end.
+    Boxes(BoxFormat, i64),
+    /// What it does to vectors (x, y) in pixels, channel by channel, on this grid.
+    Flow(Grid),
+}
+
+/// Where samples lie, in which units.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub grid: GridKind,
+    pub units: Units,
+    pub input: Grid,
+}
+
+impl Place {
+    pub fn of(&self, grid: &Grid) -> Grid {
+        grid.placed(self.grid, self.units, &self.input)
+    }
+}
+
+impl OutputAction {
+    /// The name used in results.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Image(_) => "image",
+            Self::Tokens(_) => "tokens",
+            Self::Boxes(BoxFormat::Xywh, _) => "boxes:xywh",
+            Self::Boxes(BoxFormat::Xyxy, _) => "boxes:xyxy",
+            Self::Flow(_) => "flow",
+        }
+    }
+
+    /// Where the entries of the output lie, as far as the action moves them.
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Self::None | Self::Boxes(..) => Layout::Still,
+            Self::Image(grid) | Self::Flow(grid) => Layout::planar(*grid),
+            Self::Tokens(map) => Layout::Map(map.clone()),
+        }
+    }
+
+    /// A f along `combination` of values `[images, shape…]`.
+    pub(super) fn along(
+        &self,
+        combination: &Combination,
+        value: &Tensor,
+        actions: &mut Actions,
+        place: &Place,
+    ) -> Result<Tensor, ActionError> {
+        match self {
+            Self::None => Ok(value.f_zeros_like()?),
+            Self::Image(grid) => Ok(actions.on(&place.of(grid))?.along(combination, value)?),
+            Self::Tokens(map) => {
+                let scaled = value.f_mul_scalar(combination.coefficient(Generator::Saturate))?;
+                let Some(field) = combination.without(Generator::Saturate) else { return Ok(scaled) };
+                let moved = actions.on(&place.of(&map.grid))?.along(&field, &map.gather(value)?)?;
+                Ok(map.scatter(&moved, &value.size()[1..])?.f_add(&scaled)?)
+            }
+            Self::Boxes(format, axis) => Ok(boxes(combination, value, (*format, *axis), &place.of(&place.input))?),
+            Self::Flow(grid) => {
+                let Some(field) = combination.without(Generator::Saturate) else { return Ok(value.f_zeros_like()?) };
+                let moved = actions.on(&place.of(grid))?.along(&field, value)?;
+                Ok(moved.f_sub(&turned(&field, value, &place.of(&place.input))?)?)
+            }
+        }
+    }
+}
+
+/// What a box's numbers change by, on the input's grid.
+fn boxes(field: &Combination, value: &Tensor, (format, axis): (BoxFormat, i64), input: &Grid) -> Torch<Tensor> {
+    let a = |generator| field.coefficient(generator);
+    let part = |i: i64| value.f_narrow(axis, i, 1);
+    let (x, y, w, h) = match format {
+        BoxFormat::Xywh => (part(0)?, part(1)?, part(2)?, part(3)?),
+        BoxFormat::Xyxy => {
+            let middle = |a: i64| part(a)?.f_add(&part(a + 2)?)?.f_mul_scalar(0.5);
+            (middle(0)?, middle(1)?, part(2)?.f_sub(&part(0)?)?, part(3)?.f_sub(&part(1)?)?)
+        }
+    };
+    // Pixel 0 is centred on 0.5.
+    let position = |p: &Tensor, axis: &Axis| p.f_sub_scalar(0.5)?.f_mul_scalar(axis.pitch)?.f_add_scalar(axis.origin);
+    let (u, v) = (position(&x, &input.columns)?, position(&y, &input.rows)?);
+    let velocity = |[constant, along_x, along_y]: [Generator; 3], pitch: f64| {
+        let sum = u.f_mul_scalar(a(along_x))?.f_add(&v.f_mul_scalar(a(along_y))?)?.f_add_scalar(a(constant))?;
+        sum.f_mul_scalar(-1.0 / pitch)
+    };
+    let dx = velocity([Generator::TranslateX, Generator::StretchX, Generator::ShearX], input.columns.pitch)?;
+    let dy = velocity([Generator::TranslateY, Generator::ShearY, Generator::StretchY], input.rows.pitch)?;
+    let dw = w.f_mul_scalar(-a(Generator::StretchX))?;
+    let dh = h.f_mul_scalar(-a(Generator::StretchY))?;
+    let four = match format {
+        BoxFormat::Xywh => [dx, dy, dw, dh],
+        BoxFormat::Xyxy => {
+            let (w, h) = (dw.f_mul_scalar(0.5)?, dh.f_mul_scalar(0.5)?);
+            [dx.f_sub(&w)?, dy.f_sub(&h)?, dx.f_add(&w)?, dy.f_add(&h)?]
+        }
+    };
+    let rest = value.size()[(value.dim() as i64 + axis) as usize] - 4;
+    let [a, b, c, d] = &four;
+    let still = value.f_narrow(axis, 4, rest)?.f_zeros_like()?;
+    Tensor::f_cat(&[a, b, c, d, &still], axis)
+}
+
+/// V F: the linear part of the field applied to vectors in pixels, `[…, 2, rows, columns]`.
+fn turned(field: &Combination, value: &Tensor, input: &Grid) -> Torch<Tensor> {
+    let a = |generator| field.coefficient(generator);
+    let aspect = input.rows.pitch / input.columns.pitch;
+    let matrix =
+        [a(Generator::StretchX), a(Generator::ShearX) * aspect, a(Generator::ShearY) / aspect, a(Generator::StretchY)];
+    let matrix = Tensor::f_from_slice(&matrix)?.f_view([2, 2])?.f_to_kind(Kind::Double)?;
+    let matrix = matrix.f_to_device(value.device())?.f_to_kind(value.kind())?;
+    let size = value.size();
+    matrix.f_matmul(&value.f_flatten(-2, -1)?)?.f_reshape(size)
+}
+
+/// What is measured behind the output, what the group does to it, and why.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub output: Output,
+    pub action: OutputAction,
+    /// A sentence or two.
+    pub why: String,
+}
+
+/// What to measure behind the output and how it moves: as asked, or by its name, last operator and shape.
+pub(super) fn choose(
+    network: &Network,
+    output: Option<Output>,
+    action: Option<ActionChoice>,
+) -> Result<Chosen, LeeError> {
+    let moves = !matches!(action, None | Some(ActionChoice::None));
+    let chosen = match output {
+        None if moves => Output::Identity,
+        asked => behind_output(network, asked)?,
+    };
+    let made = match action {
+        None => by_shape(network)?,
+        Some(choice) => asked(network, choice)?,
+    };
+    let why = reason(network, (chosen, output.is_some()), &made, action.is_some());
+    Ok(Chosen { output: chosen, action: made, why })
+}
+
+/// The action that is asked for, where the output has what it takes.
+fn asked(network: &Network, choice: ActionChoice) -> Result<OutputAction, LeeError> {
+    let (shape, layout) = (&network.output().shape, &network.output().layout);
+    let refused =
+        |action: &'static str, problem: &'static str| LeeError::NoAction { action, shape: shape.clone(), problem };
+    match (choice, layout) {
+        (ActionChoice::None, _) => Ok(OutputAction::None),
+        (ActionChoice::Image, Layout::Map(map)) if map.is_planar() => Ok(OutputAction::Image(as_image(&map.grid))),
+        (ActionChoice::Image, _) => {
+            Err(refused("image", "needs rows and columns on the last two axes whose places in the input are known"))
+        }
+        (ActionChoice::Tokens, Layout::Map(map)) => Ok(OutputAction::Tokens(map.clone())),
+        (ActionChoice::Tokens, _) => Err(refused("tokens", "needs tokens whose places in the input are known")),
+        (ActionChoice::Boxes(format), _) => match shape[..] {
+            [1, a, b] if a >= 4 && a < b => Ok(OutputAction::Boxes(format, -2)),
+            [1, a, b] if b >= 4 && b < a => Ok(OutputAction::Boxes(format, -1)),
+            _ => Err(refused(
+                "boxes",
+                "needs [1, numbers, boxes] or [1, boxes, numbers], four numbers or more of each box and more boxes than those",
+            )),
+        },
+        (ActionChoice::Flow, Layout::Map(map)) if map.is_planar() && shape[1] == 2 => {
+            Ok(OutputAction::Flow(as_image(&map.grid)))
+        }
+        (ActionChoice::Flow, _) => {
+            Err(refused("flow", "needs two channels of rows and columns whose places in the input are known"))
+        }
+    }
+}
+
+/// The choice in words.
+fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAction, given: bool) -> String {
+    let info = network.output();
+    let shape = info.shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    let what = if network.is_inner() { "inner value" } else { "output" };
+    let says = if given { format!(", as --action {} says", action.name()) } else { String::new() };
+    match action {
+        OutputAction::None if given => format!("No generator moves the {what} ({shape}){says}."),
+        OutputAction::None => match (output, &info.layout) {
+            (Output::Softmax, _) if !asked => format!(
+                "Softmax over {} class scores is assumed, which no generator moves; give --output identity for a regression.",
+                info.shape.last().copied().unwrap_or(0)
+            ),
+            (Output::Identity, Layout::Map(map)) => format!(
+                "The {what} ({shape}) is taken as vectors that no generator moves; its {}×{} tokens have places in the \
+                 image, and --action tokens moves them.",
+                map.grid.rows.samples, map.grid.columns.samples
+            ),
+            (Output::Identity, Layout::Unknown) if network.is_inner() => format!(
+                "Where the entries of the inner value ({shape}) lie is not certain: it is taken as a vector that no generator \
+                 moves."
+            ),
+            (Output::Identity, _) => format!("The {what} ({shape}) is taken as a vector that no generator moves."),
+            (Output::Softmax | Output::Logits, _) => {
+                format!(
+                    "The {what} is taken as {} class scores, which no generator moves.",
+                    shape.trim_start_matches("1×")
+                )
+            }
+        },
+        OutputAction::Image(_) => {
+            let why = if given { says } else { ", since it has rows and columns".to_owned() };
+            format!("The {what} ({shape}) is taken as an image{why}: spatial generators move it, saturate scales it.")
+        }
+        OutputAction::Tokens(map) => {
+            let why = if given { says } else { ", since their places in the image are known".to_owned() };
+            format!(
+                "The {what} ({shape}) is taken as {}×{} tokens of an image{why}: spatial generators move them, saturate \
+                 scales them.",
+                map.grid.rows.samples, map.grid.columns.samples
+            )
+        }
+        OutputAction::Boxes(format, axis) => {
+            let boxes = info.shape[if *axis == -2 { 2 } else { 1 }];
+            let format = if *format == BoxFormat::Xywh { "centre, width, height" } else { "two corners" };
+            format!(
+                "The {what} ({shape}) is taken as {boxes} boxes ({format}, in pixels of the input){says}: centres move with \
+                 the image, sides stretch with it, and nothing else moves."
+            )
+        }
+        OutputAction::Flow(_) => format!(
+            "The {what} ({shape}) is taken as a flow (x, y, in pixels){says}: vectors move with the image and turn with it, \
+             saturate leaves them."
+        ),
+    }
+}
+
+impl fmt::Display for ActionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Image => "image",
+            Self::Tokens => "tokens",
+            Self::Boxes(BoxFormat::Xywh) => "boxes:xywh",
+            Self::Boxes(BoxFormat::Xyxy) => "boxes:xyxy",
+            Self::Flow => "flow",
+        })
+    }
+}
