@@ -169,7 +169,13 @@ impl Loader<'_> {
             if inputs {
                 let list = format!("{output}/{what}");
                 if nodes.iter().all(|n| n.output.first() != Some(&list)) {
-                    nodes.push(named(node, "Constant", &[], &[list.clone()], vec![ints("value_ints", values)]));
+                    nodes.push(named(
+                        node,
+                        "Constant",
+                        &[],
+                        std::slice::from_ref(&list),
+                        vec![ints("value_ints", values)],
+                    ));
                 }
                 one.input.push(list);
             } else {
