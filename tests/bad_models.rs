@@ -241,7 +241,11 @@ fn attributes_of_another_type_or_name_are_named() {
 
 #[test]
 fn operators_that_are_not_supported_are_refused_with_the_reason() {
-    refuses(vec![node("Sparkle", &["x"], "y")], vec![], &["/body/Sparkle", "Sparkle (opset 17)", "Conv, "]);
+    refuses(
+        vec![node("Sparkle", &["x"], "y")],
+        vec![],
+        &["/body/Sparkle", "Sparkle (opset 17)", "nearest supported are", "Shape"],
+    );
     refuses(vec![node("QuantizeLinear", &["x"], "y")], vec![], &["/body/QuantizeLinear", "before its quantisation"]);
     // Integers that are made of the image are no constants.
     let whole = with(node("Cast", &["x"], "whole"), vec![attribute("to", Value::Int(3))]);
@@ -492,10 +496,6 @@ fn functions_of_the_model_are_written_out() {
     let network = load(calls.clone()).unwrap();
     // x = 1: −1, then −(−1·0.5).
     assert_eq!(network.forward(&ones()).unwrap().double_value(&[0, 0, 0, 0, 0]), 0.5);
-
-    calls.functions[0].opset_import[0].version = Some(11);
-    let message = refusal(calls.clone());
-    assert!(message.contains("opset 11") && message.contains("opset 17"), "{message}");
 
     // A function of itself, and functions that each call the next one twice.
     calls.functions = vec![function("f", vec![call("f", "p", "q")])];

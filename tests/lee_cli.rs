@@ -172,7 +172,7 @@ fn models_that_cannot_be_used_are_refused_by_name() {
     refuses(
         lee(&saved_model(folder, &unknown), &photo),
         4,
-        &["/body/Frobnicate", "opset 17", "not supported", "supported are", "Conv"],
+        &["/body/Frobnicate", "opset 17", "not supported", "nearest supported are", "inspect"],
     );
     let mut attribute = node("Relu", &["x"], "y");
     attribute.attribute =

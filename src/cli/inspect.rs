@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::graph::{LoadOptions, Network};
+use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
 use crate::measure::inspect::inspect;
 use crate::report::{Sink, inspect_table, json_bytes};
 
-use super::failure::Failure;
+use super::failure::{Failure, Status};
 use super::network::LayoutChoice;
 
 /// Show a network as it is understood: shapes, layouts, where samples lie, what can alias.
@@ -42,7 +42,12 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         layout: args.layout.map(LayoutChoice::into),
         ..LoadOptions::default()
     };
-    let network = Network::load(&args.model, &options)?;
+    let file = Network::read(&args.model)?;
+    let missing = missing_operators(&file);
+    if !missing.is_empty() {
+        return Err(Failure::new(Status::Unsupported, lacks(&args.model.display().to_string(), &missing)));
+    }
+    let network = Network::from_file(&file, &options)?;
     let inspection = inspect(&network, &args.model.display().to_string());
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
         let width = console::Term::stdout().size_checked().map_or(160, |(_, columns)| usize::from(columns));
@@ -52,4 +57,17 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         sink.write_bytes(&json_bytes(&inspection)?)?;
     }
     Ok(())
+}
+
+/// All operators that a model uses and that are not supported, a line each.
+fn lacks(model: &str, missing: &[MissingOperator]) -> String {
+    let lines = missing.iter().map(|lack| {
+        let domain = if lack.domain.is_empty() { String::new() } else { format!(" of {}", lack.domain) };
+        let nodes = match lack.count {
+            1 => format!("node '{}'", lack.node),
+            count => format!("{count} nodes, first '{}'", lack.node),
+        };
+        format!("\n  {}{domain} ({nodes}): {}", lack.operator, lack.reason)
+    });
+    format!("{model}: operators that are not supported:{}", lines.collect::<String>())
 }

@@ -82,6 +82,8 @@ pub struct Builder<'a> {
     attributes: &'a mut Attributes,
     slots: &'a [Option<Slot>],
     outputs: usize,
+    /// Whether anything reads an output, one by one.
+    read: &'a [bool],
     /// All operands are constants, and the node is evaluated once, now.
     folding: bool,
     device: Device,
@@ -99,7 +101,7 @@ impl<'a> Builder<'a> {
         opset: i64,
         attributes: &'a mut Attributes,
         slots: &'a [Option<Slot>],
-        outputs: usize,
+        read: &'a [bool],
         folding: bool,
         device: Device,
     ) -> Self {
@@ -109,7 +111,8 @@ impl<'a> Builder<'a> {
             opset,
             attributes,
             slots,
-            outputs,
+            outputs: read.len(),
+            read,
             folding,
             device,
             varying: Vec::new(),
@@ -135,6 +138,11 @@ impl<'a> Builder<'a> {
     /// How many outputs the node names.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// Whether anything reads output `i`.
+    pub fn reads(&self, i: usize) -> bool {
+        self.read.get(i).is_some_and(|&read| read)
     }
 
     /// How many inputs the node names, trailing absent ones included.

@@ -12,7 +12,7 @@ pub enum GraphError {
     File(#[from] OnnxError),
     /// An operator that aliascope does not know.
     #[error(
-        "node '{node}': the operator {operator} (opset {opset}{}) is not supported; supported are {supported}",
+        "node '{node}': the operator {operator} (opset {opset}{}) is not supported; the nearest supported are {nearest}, and `aliascope inspect` lists all that the model lacks",
         domain_note(domain)
     )]
     Operator {
@@ -24,8 +24,8 @@ pub enum GraphError {
         domain: String,
         /// The opset that the model imports for the domain.
         opset: i64,
-        /// Names of the supported operators.
-        supported: String,
+        /// The supported operators with the nearest names.
+        nearest: String,
     },
     /// An attribute, or a use of an operator, that aliascope does not support.
     #[error("node '{node}' ({operator}, opset {opset}): {problem} is not supported{}", if mend.is_empty() { String::new() } else { format!("; {mend}") })]

@@ -3,7 +3,7 @@
 //! Values that the inner nodes make get the outer node's output in front, so that a branch of another node, or a second
 //! call of the same function, cannot meet them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::onnx::OnnxFile;
 use super::onnx::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
@@ -123,6 +123,21 @@ pub fn branch(node: &NodeProto, name: &str, graph: &GraphProto) -> Result<Vec<No
     Ok(nodes)
 }
 
+/// Puts the values of a function's attributes where a node, or one in its branches, refers to them.
+fn bind<'v>(node: &mut NodeProto, value: &impl Fn(&str) -> Option<&'v AttributeProto>) {
+    // The attribute may have another name in the function; where the call leaves it out, so does the node.
+    let bound = |a: AttributeProto| match a.ref_attr_name.as_deref().filter(|name| !name.is_empty()) {
+        None => Some(a),
+        Some(outer) => value(outer).map(|v| AttributeProto { name: a.name.clone(), ..v.clone() }),
+    };
+    node.attribute = std::mem::take(&mut node.attribute).into_iter().filter_map(bound).collect();
+    for attribute in &mut node.attribute {
+        for graph in attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs) {
+            graph.node.iter_mut().for_each(|inner| bind(inner, value));
+        }
+    }
+}
+
 fn identity(from: String, to: String) -> NodeProto {
     NodeProto {
         op_type: Some("Identity".to_owned()),
@@ -140,10 +155,21 @@ pub fn call(node: &NodeProto, name: &str, function: &FunctionProto) -> Result<Ve
         return Err("its inputs or outputs do not fit the function".to_owned());
     }
     for (i, formal) in function.input.iter().enumerate() {
-        renaming.names.insert(formal.clone(), node.input.get(i).cloned().unwrap_or_default());
+        let actual = node.input.get(i).cloned().unwrap_or_default();
+        if renaming.names.insert(formal.clone(), actual).is_some() {
+            return Err(format!("two inputs of its function are called '{formal}'"));
+        }
     }
-    for made in function.node.iter().flat_map(|n| &n.output) {
-        renaming.make(made);
+    let mut made = HashSet::new();
+    for name in function.node.iter().flat_map(|n| &n.output).filter(|name| !name.is_empty()) {
+        if function.input.contains(name) || !made.insert(name.as_str()) {
+            return Err(format!("its function makes the value '{name}' twice"));
+        }
+        renaming.make(name);
+    }
+    let mut given = HashSet::new();
+    if let Some(twice) = node.attribute.iter().filter_map(|a| a.name.as_deref()).find(|name| !given.insert(*name)) {
+        return Err(format!("it gives the attribute '{twice}' twice"));
     }
     let known = |name: &str| {
         function.attribute.iter().any(|a| a == name)
@@ -159,15 +185,7 @@ pub fn call(node: &NodeProto, name: &str, function: &FunctionProto) -> Result<Ve
     let mut nodes = Vec::with_capacity(function.node.len() + function.output.len());
     for inner in &function.node {
         let mut inner = renaming.node(inner);
-        // An attribute may be the function's own, under another name; where the call leaves it out, so does the node.
-        inner.attribute = inner
-            .attribute
-            .into_iter()
-            .filter_map(|a| match a.ref_attr_name.as_deref().filter(|name| !name.is_empty()) {
-                None => Some(a),
-                Some(outer) => value(outer).map(|v| AttributeProto { name: a.name.clone(), ..v.clone() }),
-            })
-            .collect();
+        bind(&mut inner, &value);
         nodes.push(inner);
     }
     for (inner, outer) in function.output.iter().zip(&node.output).filter(|(_, outer)| !outer.is_empty()) {

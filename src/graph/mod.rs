@@ -53,7 +53,7 @@ pub use builder::Built;
 #[cfg(feature = "torch")]
 pub use error::{GraphError, first_line};
 #[cfg(feature = "torch")]
-pub use load::{InputLayout, Integers, LoadOptions, Target, evaluate};
+pub use load::{InputLayout, Integers, LoadOptions, MissingOperator, Target, evaluate, missing_operators};
 #[cfg(feature = "torch")]
 pub use memory_order::MemoryOrder;
 #[cfg(feature = "torch")]

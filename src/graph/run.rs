@@ -1,6 +1,6 @@
 //! Running a network: values and tangents side by side, in lanes.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::error::{GraphError, first_line};
 use super::forward_ad;
@@ -375,7 +375,13 @@ fn apply(
             let output = Value { stack, tangents: width };
             let same = Value { stack: output.stack.f_narrow(0, 0, images * (1 + tangents))?, tangents };
             if let (Some(dx), Some(dy)) = (input.tangent(images)?, same.tangent(images)?) {
-                let _ = dx.f_mul_out(&dy, &slope)?;
+                if slope.kind() == Kind::Bool {
+                    // A choice, not a product: what a clip holds back may be infinite.
+                    let nothing = Tensor::f_zeros([1], (dx.kind(), dx.device()))?;
+                    let _ = dx.f_where_self_out(&dy, &slope, &nothing)?;
+                } else {
+                    let _ = dx.f_mul_out(&dy, &slope)?;
+                }
             }
             output.primal(images)?.f_copy_(&y)?;
             Ok(vec![output])

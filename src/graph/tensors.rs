@@ -32,12 +32,19 @@ pub fn tensor_from_onnx(tensor: &OnnxTensor) -> Result<Tensor, GraphError> {
     Ok(Tensor::f_from_data_size(&tensor.data, &tensor.shape, kind(tensor.element_type))?)
 }
 
+/// Whether an entry is not a number; integers are.
+pub fn has_nan(tensor: &Tensor) -> Torch<bool> {
+    Ok(tensor.f_isnan()?.f_any()?.f_int64_value(&[])? != 0)
+}
+
 /// Whether all entries are finite; integers are.
 pub fn is_finite(tensor: &Tensor) -> Torch<bool> {
     match tensor.kind() {
         Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => {
-            // A sum of |x|·0 is 0, or NaN where any entry is not finite; one pass, no mask in memory.
-            Ok(tensor.f_mul_scalar(0.0)?.f_sum(None::<Kind>)?.f_double_value(&[])? == 0.0)
+            // A finite sum has finite terms; one pass, nothing in memory. The sum of large ones may still overflow: then
+            // that of x·0 is 0, or NaN where any entry is not finite.
+            let finite = tensor.f_sum(None::<Kind>)?.f_double_value(&[])?.is_finite();
+            Ok(finite || tensor.f_mul_scalar(0.0)?.f_sum(None::<Kind>)?.f_double_value(&[])? == 0.0)
         }
         _ => Ok(true),
     }

@@ -16,12 +16,12 @@ const RULES: [(&str, &str); 7] = [
 ];
 
 fn origin(row: &OperatorRow) -> String {
-    if row.domain.is_empty() { row.since.to_string() } else { row.domain.clone() }
+    if row.domain.is_empty() { format!("{} to {}", row.since, row.until) } else { row.domain.clone() }
 }
 
 /// The table for a terminal `width` columns wide; notes are wrapped.
 pub fn operator_table(list: &OperatorList, width: usize) -> String {
-    let head = ["operator", "since opset", "rule", "notes"];
+    let head = ["operator", "opsets", "rule", "notes"];
     let cells = |row: &OperatorRow| [row.name.clone(), origin(row), row.rules.join(", ")];
     let mut widths = head.map(|h| h.chars().count());
     for row in &list.operators {
@@ -44,7 +44,13 @@ pub fn operator_table(list: &OperatorList, width: usize) -> String {
             let _ = writeln!(text, "{:indent$}{rest}", "");
         }
     }
-    let _ = writeln!(text, "\n{} operators; opsets 11 to {} are supported.", list.operators.len(), list.newest_opset);
+    let _ = writeln!(
+        text,
+        "\n{} operators; opsets {} to {} are supported.",
+        list.operators.len(),
+        list.oldest_opset,
+        list.newest_opset
+    );
     for (rule, meaning) in RULES {
         let _ = writeln!(text, "  {rule:<16}  {meaning}");
     }
@@ -75,15 +81,20 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// docs/operators.md.
 pub fn operator_page(list: &OperatorList) -> String {
     let mut text = format!(
-        "# Operators\n\nWritten by `aliascope ops --markdown`; a test compares it with the code. Opsets 11 to {} of ONNX's \
-         own domain are supported, and what ONNX Runtime's optimiser writes where it is listed. An attribute that an \
-         operator does not have here is refused by name, never passed over. How tangents are carried:\n\n",
-        list.newest_opset
+        "# Operators\n\nWritten by `aliascope ops --markdown`; a test compares it with the code. Opsets {} to {} of ONNX's \
+         own domain are supported, and what ONNX Runtime's optimiser writes where it is listed. Where an operator changed its \
+         meaning from one opset to another, each opset has its own; the model's opset says which, or in a function the \
+         function's. A model of an older opset is refused: convert it with `onnx.version_converter`. An attribute that an \
+         operator does not have here is refused by name, never passed over.\n\nInitializers and activations of half \
+         precision (float16, bfloat16) are computed in the precision of the run, and casts among floats change nothing. \
+         Constants may be infinite where an operator chooses, compares or adds (masks, bounds, padding before a maximum); \
+         NaN is refused. How tangents are carried:\n\n",
+        list.oldest_opset, list.newest_opset
     );
     for (rule, meaning) in RULES {
         let _ = writeln!(text, "- **{rule}**: {meaning}.");
     }
-    text += "\n| Operator | Since opset | Rule | Notes |\n|---|---|---|---|\n";
+    text += "\n| Operator | Opsets | Rule | Notes |\n|---|---|---|---|\n";
     for row in &list.operators {
         let _ = writeln!(text, "| {} | {} | {} | {} |", row.name, origin(row), row.rules.join(", "), row.notes);
     }

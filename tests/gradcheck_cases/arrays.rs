@@ -140,7 +140,7 @@ fn moves(d: &Dims) -> Vec<Case> {
     all.extend([
         case("Pad", 13, vec![v(x), pads(), cr(&[], 0.6, 0.7)], vec![]),
         case("Pad", 18, vec![v(x), list(&[1, -1]), cr(&[], 0.6, 0.7), list(&[-1])], vec![]),
-        case("Pad", 2, vec![v(x)], vec![is("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), f("value", 0.4)]),
+        case("Pad", 7, vec![v(x)], vec![is("pads", &[0, 0, 1, 1, 0, 0, 1, 1]), f("value", 0.4)]),
     ]);
     all
 }

@@ -64,7 +64,7 @@ pub fn cases(d: &Dims) -> Vec<Case> {
         case("Gelu", 20, vec![vr(x, -3.0, 3.0)], vec![s("approximate", "tanh")]),
         case("Swish", 24, vec![vr(x, -3.0, 3.0)], vec![f("alpha", 1.3)]),
         case("Shrink", 11, vec![v(x)], vec![f("lambd", 0.7), f("bias", 0.2)]),
-        case("Clip", 6, vec![v(x)], vec![f("min", -0.7), f("max", 1.2)]),
+        case("Clip", 7, vec![v(x)], vec![f("min", -0.7), f("max", 1.2)]),
         case("Clip", 13, vec![v(x), cr(&[], -0.7, -0.6), cr(&[], 1.1, 1.2)], vec![]),
         case("Clip", 13, vec![v(x), In::Absent, cr(&[], 1.1, 1.2)], vec![]),
         case("PRelu", 16, vec![v(x), cr(channel, 0.1, 0.9)], vec![]),

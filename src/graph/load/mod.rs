@@ -6,7 +6,10 @@
 
 mod entry;
 mod input_layout;
+mod missing;
 mod node;
+mod opsets;
+mod padding;
 mod sequence;
 mod target;
 
@@ -24,13 +27,15 @@ use super::inline;
 use super::layout::{Layout, plane};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
-use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
-use super::onnx::{OnnxFile, OnnxTensor, read_model};
+use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
+use super::onnx::{OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::plan;
 use super::script::{NEEDS_ONNX, is_archive};
 use super::sites::Labels;
-use super::tensors::{is_finite, tensor_from_onnx};
+use super::tensors::{has_nan, is_finite, tensor_from_onnx};
+
+pub use missing::{MissingOperator, missing_operators};
 
 pub use input_layout::{InputLayout, Integers};
 use target::Found;
@@ -119,8 +124,9 @@ struct Loader<'a> {
     options: &'a LoadOptions,
     custom: &'a CustomOperators,
     initializers: HashMap<&'a str, &'a TensorProto>,
-    /// By domain and name.
-    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    functions: HashMap<FunctionKey<'a>, &'a FunctionProto>,
+    /// What the functions import in which the loader is, the innermost last.
+    imports: Vec<&'a [OperatorSetIdProto]>,
     /// Every name that stands for a value somewhere in the graph.
     made: HashSet<String>,
     /// Nodes that stand in other nodes' places, so far; and how deep the loader is in them.
@@ -129,6 +135,11 @@ struct Loader<'a> {
     known: HashMap<String, Known>,
     /// Lists of values, by the names of their elements.
     sequences: HashMap<String, Vec<String>>,
+    /// Values that maxima alone read; and those of them that are padded with −∞, which the maxima do.
+    pooled: HashSet<String>,
+    paddings: padding::Paddings,
+    /// Constants that hold infinity.
+    infinite: HashSet<String>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
     steps: Vec<Step>,
@@ -155,29 +166,24 @@ impl<'a> Loader<'a> {
             let name = sparse.values.as_ref().and_then(|v| v.name.as_deref()).unwrap_or("");
             return Err(wrong(file, format!("the sparse constant '{name}' is not supported; save it as a dense one")));
         }
-        let opset = file.opset("");
-        if opset > ops::NEWEST_OPSET {
-            return Err(wrong(
-                file,
-                format!(
-                    "the model uses opset {opset}, and operators are known up to opset {}; export it with an older one",
-                    ops::NEWEST_OPSET
-                ),
-            ));
-        }
-        let key = |f: &'a FunctionProto| (f.domain.as_deref().unwrap_or(""), f.name.as_deref().unwrap_or(""));
+        opsets::check(&file.model.opset_import).map_err(|problem| wrong(file, format!("the model {problem}")))?;
+        let functions = functions(file)?;
         Ok(Self {
             file,
             graph,
             options,
             custom,
             initializers,
-            functions: file.model.functions.iter().map(|f| (key(f), f)).collect(),
+            functions,
+            imports: Vec::new(),
             made: HashSet::new(),
             written: 0,
             depth: 0,
             known: HashMap::new(),
             sequences: HashMap::new(),
+            pooled: HashSet::new(),
+            paddings: padding::Paddings::new(),
+            infinite: HashSet::new(),
             readers: HashMap::new(),
             steps: Vec::new(),
             values: Vec::new(),
@@ -185,6 +191,12 @@ impl<'a> Loader<'a> {
             labels: Vec::new(),
             fresh: Vec::new(),
         })
+    }
+
+    /// The opset of a domain's operators: what the innermost function imports, or else the model.
+    fn opset(&self, domain: &str) -> Option<i64> {
+        let imports = self.imports.iter().rev().copied().chain([self.file.model.opset_import.as_slice()]);
+        imports.filter_map(|imports| opset_of(imports, domain)).next()
     }
 
     fn load(mut self) -> Result<Network, GraphError> {
@@ -321,6 +333,7 @@ impl<'a> Loader<'a> {
             }
         }
         nodes.iter().for_each(|node| self.count_reads(node));
+        self.pooled = padding::read_by_maxima(nodes.iter().copied(), outputs);
         for output in outputs {
             *self.readers.entry((*output).to_owned()).or_default() += 1;
         }
@@ -360,6 +373,37 @@ impl<'a> Loader<'a> {
         self.known.insert(name, Known::Varying(id));
     }
 
+    /// Names a constant, in the run's precision and on its device.
+    ///
+    /// # Errors
+    /// When it holds NaN. Infinity is left to who reads it.
+    fn define_constant(&mut self, node: &str, operator: &str, name: &str, tensor: Tensor) -> Result<(), GraphError> {
+        if !is_finite(&tensor)? {
+            if has_nan(&tensor)? {
+                return Err(GraphError::NotFinite(format!(
+                    "{}: the constant '{name}' of node '{node}' ({operator}) holds NaN; export the model again",
+                    self.file.path.display()
+                )));
+            }
+            self.infinite.insert(name.to_owned());
+        }
+        let tensor = self.constant(tensor)?;
+        self.known.insert(name.to_owned(), Known::Constant(tensor));
+        Ok(())
+    }
+
+    /// Refuses infinite constants that an operator would multiply by, or divide.
+    fn check_infinite(&self, node: &NodeProto, name: &str, operator: &str) -> Result<(), GraphError> {
+        match node.input.iter().find(|input| self.infinite.contains(*input)) {
+            Some(input) if !ops::takes_infinity(operator) => Err(GraphError::NotFinite(format!(
+                "{}: the constant '{input}' of node '{name}' ({operator}) holds infinity, which only operators take that \
+                 choose, compare or add; export the model again",
+                self.file.path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// A constant in the run's precision and on its device.
     fn constant(&self, tensor: Tensor) -> Result<Tensor, GraphError> {
         let tensor = match tensor.kind() {
@@ -377,14 +421,7 @@ impl<'a> Loader<'a> {
             && let Some(proto) = self.initializers.get(name)
         {
             let tensor = tensor_from_onnx(&OnnxTensor::from_proto(proto, &self.file.folder(), name)?)?;
-            if !is_finite(&tensor)? {
-                return Err(GraphError::NotFinite(format!(
-                    "{}: the weights '{name}' of node '{node}' ({operator}) hold NaN or infinity; export the model again",
-                    self.file.path.display()
-                )));
-            }
-            let tensor = self.constant(tensor)?;
-            self.known.insert(name.to_owned(), Known::Constant(tensor));
+            self.define_constant(node, operator, name, tensor)?;
         }
         match self.known.get(name) {
             Some(Known::Constant(tensor)) => Ok(Some(Slot::Constant(tensor.shallow_clone()))),
@@ -464,6 +501,36 @@ impl<'a> Loader<'a> {
         }
         Ok(())
     }
+}
+
+/// What tells a function from another: domain, name and overload.
+type FunctionKey<'f> = (&'f str, &'f str, &'f str);
+
+/// The model's functions.
+fn functions(file: &OnnxFile) -> Result<HashMap<FunctionKey<'_>, &FunctionProto>, GraphError> {
+    let mut functions = HashMap::new();
+    for function in &file.model.functions {
+        let key = key_of(function);
+        let named = |problem: &str| {
+            let overload = if key.2.is_empty() { String::new() } else { format!(" (overload '{}')", key.2) };
+            wrong(file, format!("the function '{}'{overload} of the domain '{}' {problem}", key.1, key.0))
+        };
+        if functions.insert(key, function).is_some() {
+            return Err(named("is there twice; export the model again"));
+        }
+        opsets::check(&function.opset_import).map_err(|problem| named(&problem))?;
+    }
+    Ok(functions)
+}
+
+fn key_of(function: &FunctionProto) -> FunctionKey<'_> {
+    let domain = function.domain.as_deref().unwrap_or("");
+    function_key(domain, function.name.as_deref().unwrap_or(""), function.overload.as_deref().unwrap_or(""))
+}
+
+/// ONNX's own domain has two names.
+fn function_key<'f>(domain: &'f str, name: &'f str, overload: &'f str) -> FunctionKey<'f> {
+    (if is_own(domain) { "" } else { domain }, name, overload)
 }
 
 fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {

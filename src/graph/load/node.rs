@@ -8,13 +8,14 @@ use crate::graph::custom::CUSTOM_DOMAIN;
 use crate::graph::error::{GraphError, first_line};
 use crate::graph::module_path::module_of_node;
 use crate::graph::network::Step;
-use crate::graph::onnx::Attributes;
 use crate::graph::onnx::proto::{FunctionProto, NodeProto};
+use crate::graph::onnx::{Attributes, is_own};
 use crate::graph::ops::{self, Make};
 use crate::graph::sites::{self, Known as KnownSites};
 use crate::graph::{inline, memory};
 
-use super::{Known, Loader, needed, wrong};
+use super::padding::{self, Padding};
+use super::{Known, Loader, function_key, needed, wrong};
 
 /// Functions in functions, or branches in branches.
 const MAX_DEPTH: usize = 64;
@@ -22,7 +23,7 @@ const MAX_DEPTH: usize = 64;
 /// Nodes that stand in other nodes' places.
 pub(super) const MAX_WRITTEN: usize = 250_000;
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
     /// Visits nodes that stand in the place of `node`.
     pub(super) fn write_out(&mut self, node: &NodeProto, name: &str, nodes: &[NodeProto]) -> Result<(), GraphError> {
         self.written += nodes.len();
@@ -38,6 +39,7 @@ impl Loader<'_> {
             self.claim(&own)?;
         }
         let nodes = needed(nodes, &outputs);
+        self.pooled.extend(padding::read_by_maxima(nodes.iter().copied(), &outputs));
         nodes.iter().for_each(|inner| self.count_reads(inner));
         self.depth += 1;
         nodes.iter().try_for_each(|inner| self.visit(inner))?;
@@ -47,6 +49,9 @@ impl Loader<'_> {
     }
 
     pub(super) fn visit(&mut self, node: &NodeProto) -> Result<(), GraphError> {
+        if let Some(padding) = node.input.first().and_then(|input| self.paddings.get(input)) {
+            return self.visit(&padding.taken_over(node));
+        }
         let operator = node.op_type.as_deref().unwrap_or("");
         let domain = node.domain.as_deref().unwrap_or("");
         let name = match node.name.as_deref() {
@@ -54,11 +59,11 @@ impl Loader<'_> {
             // Nodes need no name; their first output has one.
             _ => node.output.first().cloned().unwrap_or_default(),
         };
-        let opset = self.file.opset(domain);
-        if let Some(function) = self.functions.get(&(domain, operator)).copied() {
+        let overload = node.overload.as_deref().unwrap_or("");
+        if let Some(function) = self.functions.get(&function_key(domain, operator, overload)).copied() {
             return self.call(node, &name, function);
         }
-        let known_domain = if domain == ops::MICROSOFT { domain } else { "" };
+        let opset = self.opset(domain).unwrap_or(1);
         let custom = if domain == CUSTOM_DOMAIN { self.custom.get(operator) } else { None };
         let unknown = || match ops::refusal(domain, operator) {
             Some(reason) => GraphError::Unsupported {
@@ -76,7 +81,7 @@ impl Loader<'_> {
                 operator: operator.to_owned(),
                 domain: domain.to_owned(),
                 opset,
-                supported: ops::names(known_domain).join(", "),
+                nearest: ops::nearest(domain, operator),
             },
         };
         let entry = match custom {
@@ -86,13 +91,34 @@ impl Loader<'_> {
         if entry.is_some_and(|entry| matches!(entry.make, Make::List)) {
             return self.visit_sequence(node, &name);
         }
+        if is_own(domain) && self.opset("").is_none() {
+            return Err(wrong(
+                self.file,
+                format!(
+                    "node '{name}' ({operator}): no opset of ONNX's own domain is imported; export the model again"
+                ),
+            ));
+        }
         let slots =
             node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
+        if let Some(output) = node.output.first().filter(|output| self.pooled.contains(*output))
+            && is_own(domain)
+            && let Some(padding) = Padding::of(node, &slots)
+        {
+            let readers = self.readers.get(output).copied().unwrap_or(0);
+            *self.readers.entry(padding.source().to_owned()).or_default() += readers;
+            self.paddings.insert(output.clone(), padding);
+            self.release(node);
+            return Ok(());
+        }
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
+        if !folding && !matches!(entry.map(|entry| entry.make), Some(Make::Nodes(_) | Make::Branch)) {
+            self.check_infinite(node, &name, operator)?;
+        }
         let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
         let device = self.options.device;
-        let mut builder =
-            Builder::new(&name, operator, opset, &mut attributes, &slots, node.output.len(), folding, device);
+        let read: Vec<bool> = node.output.iter().map(|output| self.readers.contains_key(output)).collect();
+        let mut builder = Builder::new(&name, operator, opset, &mut attributes, &slots, &read, folding, device);
         let failed = |error: GraphError| match error {
             GraphError::Torch(error) => GraphError::Node {
                 node: name.clone(),
@@ -111,9 +137,8 @@ impl Loader<'_> {
                     return Err(builder.invalid(format!("the operator has no input {i}")));
                 }
                 attributes.finish(opset)?;
-                let tensor = self.constant(tensor)?;
                 if let Some(output) = node.output.first() {
-                    self.known.insert(output.clone(), Known::Constant(tensor));
+                    self.define_constant(&name, operator, output, tensor)?;
                 }
                 self.release(node);
                 return Ok(());
@@ -163,8 +188,7 @@ impl Loader<'_> {
             let outputs = built.operator.forward(&lanes.iter().collect::<Vec<_>>()).map_err(|e| failed(e.into()))?;
             self.check_memory(&name, operator, &outputs)?;
             for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
-                let tensor = self.constant(tensor.f_squeeze_dim(0)?)?;
-                self.known.insert(output.clone(), Known::Constant(tensor));
+                self.define_constant(&name, operator, output, tensor.f_squeeze_dim(0)?)?;
             }
             self.release(node);
             return Ok(());
@@ -220,7 +244,7 @@ impl Loader<'_> {
     }
 
     /// The nodes of a function in the place of its call.
-    fn call(&mut self, node: &NodeProto, name: &str, function: &FunctionProto) -> Result<(), GraphError> {
+    fn call(&mut self, node: &NodeProto, name: &str, function: &'a FunctionProto) -> Result<(), GraphError> {
         let operator = node.op_type.as_deref().unwrap_or("");
         let failed = |problem: String| GraphError::Node {
             node: name.to_owned(),
@@ -228,17 +252,12 @@ impl Loader<'_> {
             shapes: node.input.join(", "),
             problem,
         };
-        for import in &function.opset_import {
-            let (domain, version) = (import.domain.as_deref().unwrap_or(""), import.version.unwrap_or(1));
-            if version != self.file.opset(domain) {
-                return Err(failed(format!(
-                    "its function uses opset {version} of the domain '{domain}', the model opset {}; export the model again",
-                    self.file.opset(domain)
-                )));
-            }
-        }
         let nodes = inline::call(node, name, function).map_err(failed)?;
-        self.write_out(node, name, &nodes)
+        // The function's own imports say which opset its nodes are of.
+        self.imports.push(&function.opset_import);
+        self.write_out(node, name, &nodes)?;
+        self.imports.pop();
+        Ok(())
     }
 
     /// Refuses a model whose constants and values of one lane leave no memory, behind the node that made `made`.

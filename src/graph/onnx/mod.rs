@@ -9,5 +9,5 @@ mod write;
 
 pub use attributes::Attributes;
 pub use error::OnnxError;
-pub use read::{OnnxFile, read_model};
+pub use read::{OnnxFile, is_own, opset_of, read_model};
 pub use tensor::{ElementType, OnnxTensor};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::error::OnnxError;
-use super::proto::{GraphProto, ModelProto};
+use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 
 /// A model as its file states it.
 #[derive(Clone, Debug)]
@@ -82,13 +82,7 @@ impl OnnxFile {
 
     /// The opset of a domain; 1 where the model imports none.
     pub fn opset(&self, domain: &str) -> i64 {
-        let is = |other: &str| other == domain || (matches!(domain, "" | "ai.onnx") && matches!(other, "" | "ai.onnx"));
-        self.model
-            .opset_import
-            .iter()
-            .find(|id| is(id.domain.as_deref().unwrap_or("")))
-            .and_then(|id| id.version)
-            .unwrap_or(1)
+        opset_of(&self.model.opset_import, domain).unwrap_or(1)
     }
 
     /// The value of a metadata key.
@@ -96,4 +90,15 @@ impl OnnxFile {
         let entry = self.model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(key))?;
         entry.value.as_deref()
     }
+}
+
+/// The opset that a model or a function imports for a domain; none where it imports none.
+pub fn opset_of(imports: &[OperatorSetIdProto], domain: &str) -> Option<i64> {
+    let is = |other: &str| other == domain || (is_own(domain) && is_own(other));
+    imports.iter().find(|id| is(id.domain.as_deref().unwrap_or(""))).and_then(|id| id.version)
+}
+
+/// Whether a domain is ONNX's own, which has two names.
+pub fn is_own(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
 }

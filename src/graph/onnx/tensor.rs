@@ -1,8 +1,9 @@
 //! Tensors of a file: shape, element type and bytes, wherever the file keeps them.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::error::OnnxError;
 use super::proto::TensorProto;
@@ -209,6 +210,17 @@ pub(super) fn embed_external_data(tensor: &mut TensorProto, folder: &Path, most:
     Ok(length)
 }
 
+/// Whether a model in `folder` is a link to a file that lies in the same folder as `path`, which is no link any more.
+fn lies_beside_a_linked_model(path: &Path, folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    entries.flatten().map(|entry| entry.path()).filter(|model| model.extension().is_some_and(|e| e == "onnx")).any(
+        |model| {
+            let is_link = fs::symlink_metadata(&model).is_ok_and(|metadata| metadata.file_type().is_symlink());
+            is_link && fs::canonicalize(&model).is_ok_and(|target| target.parent() == path.parent())
+        },
+    )
+}
+
 /// TensorProto.DataLocation: the data lie in another file.
 const EXTERNAL: i32 = 1;
 
@@ -225,6 +237,11 @@ impl ExternalPart {
     /// The part that the tensor's entries describe; without a length there, `implied` or else the rest of the file.
     fn find(tensor: &TensorProto, folder: &Path, implied: Option<u64>, name: &str) -> Result<Self, OnnxError> {
         let wrong = |problem: String| OnnxError::Tensor { tensor: name.to_owned(), problem };
+        let mut keys = HashSet::new();
+        if let Some(twice) = tensor.external_data.iter().find(|entry| !keys.insert(entry.key.as_deref())) {
+            let key = twice.key.as_deref().unwrap_or("");
+            return Err(wrong(format!("the place of its data states '{key}' twice; export the model again")));
+        }
         let entry = |key: &str| {
             let found = tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key));
             found.and_then(|entry| entry.value.clone())
@@ -238,11 +255,21 @@ impl ExternalPart {
         let location = entry("location").ok_or_else(|| wrong("its data lie in a file that is not named".to_owned()))?;
         let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
         let unreadable = |error: std::io::Error| wrong(format!("its data file '{location}' cannot be read: {error}"));
-        // Symbolic links are resolved first, so that a link cannot lead out of the folder either.
+        let outside = |what: &str| {
+            wrong(format!(
+                "its data file '{location}' {what} outside the model's folder, which is refused; put the file itself into \
+                 the folder, or save the model again with its data in it"
+            ))
+        };
+        if !Path::new(&location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(outside("lies"));
+        }
+        // Symbolic links are resolved, so that a link cannot lead out of the folder either, but to where the model itself
+        // is a link: caches keep models so.
         let root = fs::canonicalize(folder).map_err(unreadable)?;
         let path = fs::canonicalize(folder.join(&location)).map_err(unreadable)?;
-        if !path.starts_with(&root) {
-            return Err(wrong(format!("its data file '{location}' lies outside the model's folder, which is refused")));
+        if !path.starts_with(&root) && !lies_beside_a_linked_model(&path, folder) {
+            return Err(outside("is a link that leads"));
         }
         let metadata = fs::metadata(&path).map_err(unreadable)?;
         // Opening a pipe would wait for its other end.

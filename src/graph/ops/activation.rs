@@ -330,8 +330,9 @@ impl Elementwise for ParametricRelu {
 /// PRelu: LeakyRelu with a learned slope that broadcasts.
 pub fn prelu(b: &mut Builder<'_>) -> Build {
     let slope = b.parameter(1, "slope")?;
-    if slope.dim() > b.shape(0)?.len() {
-        return Err(b.invalid("its slope has more axes than its input"));
+    let shape = b.shape(0)?;
+    if super::arithmetic::broadcast_shape(&[shape.clone(), slope.size()]).as_ref() != Some(&shape) {
+        return Err(b.invalid(format!("its slope of shape {:?} does not broadcast to its input", slope.size())));
     }
     b.varying_input(0)?;
     Ok(Built { operator: Operator::Elementwise(Box::new(ParametricRelu { slope })), flow: Flow::Pointwise })

@@ -411,14 +411,19 @@ impl Differentiable for Extremum {
         let (mut best, mut moved) = (self.operands.at(0, at.x)?, self.operands.tangent(0, at.dx)?);
         for i in 1..self.operands.len() {
             let (next, dnext) = (self.operands.at(i, at.x)?, self.operands.tangent(i, at.dx)?);
-            let kind = next.kind();
             let wins = if self.largest { best.f_gt_tensor(&next)? } else { best.f_lt_tensor(&next)? };
-            let ties = best.f_eq_tensor(&next)?.f_to_kind(kind)?.f_mul_scalar(0.5)?;
-            let share = wins.f_to_kind(kind)?.f_add(&ties)?;
-            let rest = share.f_neg()?.f_add_scalar(1.0)?;
-            let left = moved.map(|m| m.f_mul(&share)).transpose()?;
-            let right = dnext.map(|d| d.f_mul(&rest)).transpose()?;
-            moved = if left.is_some() || right.is_some() { Some(added(left, right)?) } else { None };
+            let ties = best.f_eq_tensor(&next)?;
+            // Chosen, not multiplied: the tangent of an operand that loses may be infinite.
+            moved = match (moved, dnext) {
+                (None, None) => None,
+                (left, right) => {
+                    let nothing = Tensor::f_zeros([1], (next.kind(), next.device()))?;
+                    let left = left.unwrap_or_else(|| nothing.shallow_clone());
+                    let right = right.unwrap_or(nothing);
+                    let both = left.f_mul_scalar(0.5)?.f_add(&right.f_mul_scalar(0.5)?)?;
+                    Some(left.f_where_self(&wins, &both.f_where_self(&ties, &right)?)?)
+                }
+            };
             best = if self.largest { best.f_maximum(&next)? } else { best.f_minimum(&next)? };
         }
         let moved = moved.ok_or_else(|| tch::TchError::Torch("no operand moves".into()))?;

@@ -293,6 +293,10 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
         let full = window.strides[axis] * (shape[2 + axis] - 1) + extra[axis] + window.reach(axis);
         let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
         let target = wanted.as_ref().map(|w| w[axis]).or(same.then(|| shape[2 + axis] * window.strides[axis]));
+        if b.opset < 11 && target.is_some_and(|target| (full - target).max(0) % 2 == 1) {
+            let mend = "convert the model to opset 11, which says on which side";
+            return Err(b.unsupported("an odd number of samples to cut off for auto_pad or output_shape", mend));
+        }
         let begin = match (target, auto.as_str()) {
             // An output longer than the full one is filled up with zeros behind it.
             (Some(target), "SAME_UPPER") => (full - target).max(0) / 2,

@@ -115,6 +115,10 @@ fn one_hot(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     let place = (axis + rank as i64) as usize;
     size.insert(place, depth);
     b.check_size(&size)?;
+    if b.opset < 11 && indices.numel() > 0 && indices.f_min()?.f_int64_value(&[])? < 0 {
+        let mend = "the specification switches them off and ONNX Runtime counts them from the end; convert the model to opset 11";
+        return Err(b.unsupported("a negative index", mend));
+    }
     // Indices wrap once, and those outside −depth ‥ depth − 1 are off everywhere.
     let wrapped = indices.f_where_self(&indices.f_ge(0)?, &indices.f_add_scalar(depth)?)?.f_unsqueeze(place as i64)?;
     let mut lined = vec![1; rank];

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NEWEST_OPSET, OPERATORS, REFUSED};
+use super::{NEWEST_OPSET, OLDEST_OPSET, OPERATORS, REFUSED};
 
 /// The version of [`OperatorList`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const OPERATORS_SCHEMA_VERSION: u32 = 1;
@@ -12,6 +12,8 @@ pub const OPERATORS_SCHEMA_VERSION: u32 = 1;
 pub struct OperatorList {
     /// [`OPERATORS_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// The oldest opset of ONNX's own domain that is read.
+    pub oldest_opset: i64,
     /// The newest opset of ONNX's own domain that is read.
     pub newest_opset: i64,
     /// By domain and name.
@@ -27,8 +29,10 @@ pub struct OperatorRow {
     pub name: String,
     /// Its domain: empty for ONNX's own.
     pub domain: String,
-    /// The first opset of the domain that has it.
+    /// The first opset of the domain that has it and that is read.
     pub since: i64,
+    /// The last opset of ONNX's own domain that has it; of other domains, [`since`](Self::since).
+    pub until: i64,
     /// How it carries tangents; several where that depends on which of its inputs are constant.
     pub rules: Vec<String>,
     /// Limits and conventions; may be empty.
@@ -44,13 +48,23 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
+/// The last opset that has an operator.
+fn last_opset(name: &str) -> i64 {
+    match name {
+        "Upsample" => 9,
+        "Scatter" => 10,
+        _ => NEWEST_OPSET,
+    }
+}
+
 impl OperatorList {
     /// The operators of this version.
     pub fn current() -> Self {
         let row = |entry: &super::Entry| OperatorRow {
             name: entry.name.to_owned(),
             domain: entry.domain.to_owned(),
-            since: entry.since,
+            since: if entry.domain.is_empty() { entry.since.max(OLDEST_OPSET) } else { entry.since },
+            until: if entry.domain.is_empty() { last_opset(entry.name) } else { entry.since },
             rules: entry.rules.iter().map(|rule| rule.name().to_owned()).collect(),
             notes: entry.notes.to_owned(),
         };
@@ -60,6 +74,7 @@ impl OperatorList {
         };
         Self {
             schema_version: OPERATORS_SCHEMA_VERSION,
+            oldest_opset: OLDEST_OPSET,
             newest_opset: NEWEST_OPSET,
             operators: OPERATORS.iter().map(row).collect(),
             refused: REFUSED.iter().map(refused).collect(),

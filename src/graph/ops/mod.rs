@@ -48,6 +48,9 @@ use Make::{Branch, List, Operator};
 /// The newest opset whose operators are the ones that the table describes; ONNX Runtime's domain has no numbers.
 pub const NEWEST_OPSET: i64 = 25;
 
+/// The oldest: before it, operators had no broadcasting as NumPy has it.
+pub const OLDEST_OPSET: i64 = 7;
+
 type BuildFunction = fn(&mut Builder<'_>) -> Build;
 
 /// What becomes of a node.
@@ -134,7 +137,7 @@ pub const OPERATORS: &[Entry] = &[
         1,
         Operator(normalization::batch),
         &[Linear],
-        "at test time, folded to a scale and an offset; by its own statistics of constants alone",
+        "opsets 7 and 8 also with spatial = 0; at test time, folded to a scale and an offset; by its own statistics of constants alone",
     ),
     onnx("BitShift", 11, Operator(logic::bitwise), &[LocallyConstant], ""),
     onnx("BitwiseAnd", 18, Operator(logic::bitwise), &[LocallyConstant], ""),
@@ -232,7 +235,13 @@ pub const OPERATORS: &[Entry] = &[
         &[Linear, Automatic],
         "two spatial axes; linear where the grid is constant",
     ),
-    onnx("GroupNormalization", 18, Operator(normalization::group), &[Differentiable], "constant scale and bias"),
+    onnx(
+        "GroupNormalization",
+        18,
+        Operator(normalization::group),
+        &[Differentiable],
+        "constant scale and bias, per group until opset 20",
+    ),
     onnx("HardSigmoid", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("HardSwish", 14, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Hardmax", 1, Operator(logic::hardmax), &[LocallyConstant], ""),
@@ -248,7 +257,13 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Less", 1, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("LessOrEqual", 12, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("Log", 1, Operator(activation::pointwise), &[Elementwise], ""),
-    onnx("LogSoftmax", 1, Operator(softmax::softmax), &[Differentiable], ""),
+    onnx(
+        "LogSoftmax",
+        1,
+        Operator(softmax::softmax),
+        &[Differentiable],
+        "until opset 12 over all axes from its axis on",
+    ),
     onnx("LpNormalization", 1, Operator(normalization::lp), &[Differentiable], "tangent 0 where the norm is 0"),
     onnx(
         "LpPool",
@@ -278,7 +293,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("OneHot", 9, Make::Constant, &[Constant], "constant input"),
     onnx("Or", 1, Operator(logic::predicate), &[LocallyConstant], ""),
     onnx("PRelu", 1, Operator(activation::prelu), &[Elementwise], "constant slope"),
-    onnx("Pad", 1, Operator(pad::pad), &[Linear], "constant pads"),
+    onnx("Pad", 1, Operator(pad::pad), &[Linear], "constant pads; negative ones crop before anything is copied"),
     onnx(
         "Pow",
         1,
@@ -302,7 +317,15 @@ pub const OPERATORS: &[Entry] = &[
     onnx("ReduceSumSquare", 1, Operator(reduction::reduce), &[Differentiable], ""),
     onnx("Relu", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Reshape", 1, Operator(reshape::reshape), &[Linear], "constant shape"),
-    onnx("Resize", 10, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
+    onnx(
+        "Resize",
+        10,
+        Operator(resize::resize),
+        &[Linear],
+        "a matrix, or an index, per axis; positions are exact fractions (ONNX Runtime's are rounded to single precision, and \
+         now and then pick the neighbour of the nearest sample); sizes from scales, align_corners with fractional scales, and \
+         opset 10 as in ONNX Runtime",
+    ),
     onnx("ReverseSequence", 10, Operator(rearrangement::reverse_sequence), &[Linear], "constant sequence_lens"),
     onnx("RotaryEmbedding", 23, Operator(attention::rotary_embedding), &[Linear], "constant angles and positions"),
     onnx("Round", 11, Operator(activation::step), &[LocallyConstant], ""),
@@ -349,7 +372,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Sinh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Size", 1, Make::Constant, &[Constant], ""),
     onnx("Slice", 1, Operator(selection::slice), &[Linear], "constant bounds"),
-    onnx("Softmax", 1, Operator(softmax::softmax), &[Differentiable], ""),
+    onnx("Softmax", 1, Operator(softmax::softmax), &[Differentiable], "until opset 12 over all axes from its axis on"),
     onnx("Softplus", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("Softsign", 1, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("SpaceToDepth", 1, Operator(reshape::blocks), &[Linear], ""),
@@ -368,7 +391,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Transpose", 1, Operator(reshape::transpose), &[Linear], ""),
     onnx("Trilu", 14, Operator(cumulative::trilu), &[Linear], "constant k"),
     onnx("Unsqueeze", 1, Operator(reshape::unsqueeze), &[Linear], ""),
-    onnx("Upsample", 1, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis"),
+    onnx("Upsample", 1, Operator(resize::resize), &[Linear], "a matrix, or an index, per axis; scales of 1 at least"),
     onnx("Where", 9, Operator(selection::choose), &[Differentiable], ""),
     onnx("Xor", 1, Operator(logic::predicate), &[LocallyConstant], ""),
     microsoft(
@@ -505,7 +528,52 @@ pub fn refusal(domain: &str, operator: &str) -> Option<&'static str> {
     REFUSED.iter().find(|refusal| refusal.names.contains(&operator)).map(|refusal| refusal.reason)
 }
 
-/// The names of the supported operators of a domain, in order.
-pub fn names(domain: &str) -> Vec<&'static str> {
-    OPERATORS.iter().filter(|entry| entry.domain == domain).map(|entry| entry.name).collect()
+/// Whether an operator does with an infinite constant what is meant beside values that are finite: masks that are added
+/// in front of a softmax, bounds, padding in front of a maximum. All others would multiply by it.
+pub fn takes_infinity(operator: &str) -> bool {
+    const OPERATORS: [&str; 22] = [
+        "Add",
+        "And",
+        "Attention",
+        "CastLike",
+        "Clip",
+        "Concat",
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "IsInf",
+        "IsNaN",
+        "Less",
+        "LessOrEqual",
+        "Max",
+        "Min",
+        "Or",
+        "Pad",
+        "Scatter",
+        "ScatterElements",
+        "ScatterND",
+        "Sub",
+        "Where",
+    ];
+    OPERATORS.contains(&operator)
+}
+
+/// The three supported operators whose names are nearest to `operator`, those of its domain first among equals, in words.
+pub fn nearest(domain: &str, operator: &str) -> String {
+    let wanted = operator.to_lowercase();
+    let mut named: Vec<(f64, bool, &str)> = OPERATORS
+        .iter()
+        .map(|entry| (-strsim::jaro_winkler(&wanted, &entry.name.to_lowercase()), entry.domain != domain, entry.name))
+        .collect();
+    named.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut names: Vec<&str> = Vec::with_capacity(3);
+    for (_, _, name) in named {
+        if names.len() < 3 && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match &names[..] {
+        [first, second, third] => format!("{first}, {second} and {third}"),
+        _ => names.join(", "),
+    }
 }

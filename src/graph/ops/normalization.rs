@@ -39,7 +39,8 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
         return Err(b.unsupported("running statistics as outputs", "export the network in evaluation mode"));
     }
     let momentum = b.float("momentum")?.unwrap_or(0.9);
-    let _ = b.int("spatial")?;
+    // Until opset 8 statistics may be those of each entry instead of each channel.
+    let per_entry = b.opset < 9 && b.int("spatial")?.unwrap_or(1) == 0;
     let epsilon = b.float("epsilon")?.unwrap_or(1e-5);
     let shape = b.shape(0)?;
     if shape.len() < 2 {
@@ -49,12 +50,13 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
         return standardized_weights(b, &shape, epsilon, momentum);
     }
     let kind = b.kind(0)?;
-    let mut view = vec![shape[1]];
-    view.extend(std::iter::repeat_n(1, shape.len() - 2));
+    let channels = if per_entry { shape[1..].to_vec() } else { vec![shape[1]] };
+    let mut view = channels.clone();
+    view.extend(std::iter::repeat_n(1, shape.len() - 1 - channels.len()));
     let mut parameters = Vec::with_capacity(4);
     for (i, what) in [(1, "scale"), (2, "bias"), (3, "mean"), (4, "variance")] {
         let parameter = b.parameter(i, what)?;
-        if parameter.size() != [shape[1]] {
+        if parameter.size() != channels {
             return Err(b.invalid(format!("its {what} has the shape {:?}", parameter.size())));
         }
         // Folded in double precision: s = γ/√(σ² + ε), o = β − s·μ.

@@ -123,8 +123,13 @@ pub fn pad(b: &mut Builder<'_>) -> Build {
         "reflect" | "edge" | "wrap" => {
             let mut indexed = Vec::new();
             for axis in (0..rank).filter(|&axis| begin[axis] != 0 || end[axis] != 0) {
-                let n = shape[axis];
-                let index: Vec<i64> = (-begin[axis]..n + end[axis]).map(|i| source_index(i, n, &mode)).collect();
+                // Negative pads crop first; what is left is copied.
+                let (cropped, n) = (begin[axis].min(0).abs(), shape[axis] + begin[axis].min(0) + end[axis].min(0));
+                if n < 1 {
+                    return Err(b.invalid(format!("its pads {pads:?} leave nothing of axis {axis} to copy")));
+                }
+                let places = -begin[axis].max(0)..n + end[axis].max(0);
+                let index: Vec<i64> = places.map(|i| cropped + source_index(i, n, &mode)).collect();
                 let index = Tensor::f_from_slice(&index)?.f_to_device(b.device())?.f_to_kind(Kind::Int64)?;
                 indexed.push((axis as i64 - rank as i64, index));
             }

@@ -79,6 +79,18 @@ impl Differentiable for Reduce {
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
         let (x, y) = (at.x[0], &at.y[0]);
+        if matches!(self.reduction, Reduction::Max | Reduction::Min) {
+            // Entries that tie share the tangent equally, as libtorch has it. Chosen, not multiplied: the tangents of the
+            // others may be infinite.
+            let best = x.f_eq_tensor(&self.kept(y)?)?;
+            let count = best.f_to_kind(x.kind())?.f_sum_dim_intlist(self.axes.as_slice(), true, None::<Kind>)?;
+            let nothing = Tensor::f_zeros([1], (x.kind(), x.device()))?;
+            let share = |dx: &Tensor| {
+                let chosen = dx.f_where_self(&best, &nothing)?.f_div(&count)?;
+                chosen.f_sum_dim_intlist(self.axes.as_slice(), self.keep, None::<Kind>)
+            };
+            return Ok(vec![at.sum(|_, dx| share(dx))?]);
+        }
         // dy = Σ w·dx with the weight w = ∂y/∂x, of x's shape.
         let weight = match self.reduction {
             Reduction::L1 => x.f_sign()?,
@@ -90,12 +102,7 @@ impl Differentiable for Reduce {
             Reduction::SumSquare => x.f_mul_scalar(2.0)?,
             Reduction::LogSum => self.kept(y)?.f_neg()?.f_exp()?.f_expand_as(x)?,
             Reduction::LogSumExp => x.f_sub(&self.kept(y)?)?.f_exp()?,
-            // Entries that tie share the tangent equally, as libtorch has it.
-            Reduction::Max | Reduction::Min => {
-                let best = x.f_eq_tensor(&self.kept(y)?)?.f_to_kind(x.kind())?;
-                best.f_div(&best.f_sum_dim_intlist(self.axes.as_slice(), true, None::<Kind>)?)?
-            }
-            Reduction::Mean | Reduction::Sum | Reduction::Product => {
+            Reduction::Max | Reduction::Min | Reduction::Mean | Reduction::Sum | Reduction::Product => {
                 return Err(tch::TchError::Torch(format!("{:?} has no rule here", self.reduction)));
             }
         };

@@ -176,7 +176,7 @@ pub fn identity(b: &mut Builder<'_>) -> Build {
         if training {
             return Err(b.unsupported("training_mode", "export the network in evaluation mode"));
         }
-        if b.outputs() > 1 {
+        if b.reads(1) {
             return Err(b.unsupported("the output mask", "the first output is"));
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! Every mode is linear and separable, so the weights of one output sample are a row of a matrix, built here from the
 //! specification's coordinate transformations. A matrix with one 1 per row becomes an index instead.
+//!
+//! Positions are fractions of whole numbers, so that the nearest sample is the nearest sample: in floating point
+//! j/(m/n) falls short of whole numbers for some sizes.
 
 use tch::{Kind, Tensor};
 
@@ -25,6 +28,8 @@ enum Coordinates {
     PytorchHalfPixel,
     AlignCorners,
     Asymmetric,
+    /// Half pixels to the right of `HalfPixel`, as old versions of TensorFlow have it for nearest neighbours.
+    TensorFlowHalfPixel,
     /// The part of the axis between two fractions of it.
     Crop {
         start: f64,
@@ -45,7 +50,7 @@ enum Rounding {
 struct AxisRule {
     input: i64,
     output: i64,
-    scale: f64,
+    scale: Scale,
     mode: Mode,
     coordinates: Coordinates,
     rounding: Rounding,
@@ -54,38 +59,119 @@ struct AxisRule {
     antialias: bool,
 }
 
+/// How much longer an axis becomes: the numerator over the denominator, both positive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    numerator: i128,
+    denominator: i128,
+}
+
+impl Scale {
+    /// Of sizes.
+    fn of(output: i64, input: i64) -> Self {
+        Self { numerator: i128::from(output), denominator: i128::from(input) }
+    }
+
+    /// The fraction with the smallest denominator that is `scale` in single precision, in which files have it: two
+    /// thirds, seven tenths; else the number itself. None where it is not positive or out of all proportion.
+    fn meant(scale: f32) -> Option<Self> {
+        if !(2f32.powi(-20)..=2f32.powi(20)).contains(&scale) {
+            return None;
+        }
+        let exact = f64::from(scale);
+        for denominator in 1..5000 {
+            let numerator = (exact * f64::from(denominator)).round();
+            if numerator >= 1.0 && (numerator / f64::from(denominator)) as f32 == scale {
+                return Some(Self { numerator: numerator as i128, denominator: i128::from(denominator) });
+            }
+        }
+        // 24 bits of fraction below 2^-20 at least: whole after 44 doublings.
+        Some(Self { numerator: (exact * 2f64.powi(44)) as i128, denominator: 1 << 44 })
+    }
+
+    fn value(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
+    /// Compares without rounding.
+    fn is_less(self, other: Self) -> bool {
+        self.numerator * other.denominator < other.numerator * self.denominator
+    }
+
+    /// ⌊scale·n⌋.
+    fn floor_of(self, n: i64) -> i128 {
+        self.numerator * i128::from(n) / self.denominator
+    }
+
+    /// scale·n to the nearest whole number, halves up.
+    fn round_of(self, n: i64) -> i128 {
+        (2 * self.numerator * i128::from(n) + self.denominator) / (2 * self.denominator)
+    }
+}
+
 impl AxisRule {
+    /// The input position of output sample j as a fraction; none where a crop says it in decimals.
+    fn fraction(&self, j: i64) -> Option<(i128, i128)> {
+        let (j, input, output) = (i128::from(j), i128::from(self.input), i128::from(self.output));
+        let Scale { numerator: p, denominator: q } = self.scale;
+        // (j + ½)/s = (2j + 1)q/2p.
+        let middle = (2 * j + 1) * q;
+        Some(match self.coordinates {
+            Coordinates::HalfPixel => (middle - p, 2 * p),
+            // From the middle of the input: n/2·(1 − m/(s·n)) further.
+            Coordinates::HalfPixelSymmetric => (middle - p + input * p - output * q, 2 * p),
+            Coordinates::PytorchHalfPixel if output > 1 => (middle - p, 2 * p),
+            // With the whole length of the output, as ONNX Runtime and PyTorch have it; ONNX's reference evaluator keeps
+            // the fraction of scale·n.
+            Coordinates::AlignCorners if output > 1 => (j * (input - 1), output - 1),
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners => (0, 1),
+            Coordinates::Asymmetric => (j * q, p),
+            Coordinates::TensorFlowHalfPixel => (middle, 2 * p),
+            Coordinates::Crop { .. } => return None,
+        })
+    }
+
     /// The input position of output sample j.
     fn position(&self, j: i64) -> f64 {
+        if let Some((above, below)) = self.fraction(j) {
+            return above as f64 / below as f64;
+        }
         let (j, input, output) = (j as f64, self.input as f64, self.output as f64);
         match self.coordinates {
-            Coordinates::HalfPixel => (j + 0.5) / self.scale - 0.5,
-            Coordinates::HalfPixelSymmetric => {
-                let adjustment = output / (self.scale * input);
-                let offset = input / 2.0 * (1.0 - adjustment);
-                offset + (j + 0.5) / self.scale - 0.5
-            }
-            Coordinates::PytorchHalfPixel if self.output > 1 => (j + 0.5) / self.scale - 0.5,
-            Coordinates::PytorchHalfPixel => 0.0,
-            // The resized length is scale·input, which need not be whole: ONNX's reference keeps its fraction.
-            Coordinates::AlignCorners if self.output > 1 => j * (input - 1.0) / (self.scale * input - 1.0),
-            Coordinates::AlignCorners => 0.0,
-            Coordinates::Asymmetric => j / self.scale,
             Coordinates::Crop { start, end } if self.output > 1 => {
                 start * (input - 1.0) + j * (end - start) * (input - 1.0) / (output - 1.0)
             }
             Coordinates::Crop { start, end } => 0.5 * (start + end) * (input - 1.0),
+            _ => 0.0,
         }
     }
 
-    fn nearest(&self, position: f64) -> i64 {
-        let index = match self.rounding {
-            Rounding::Floor => position.floor(),
-            Rounding::Ceil => position.ceil(),
-            Rounding::PreferFloor => (position - 0.5).ceil(),
-            Rounding::PreferCeil => (position + 0.5).floor(),
+    /// The input sample nearest to output sample j.
+    fn nearest(&self, j: i64) -> i64 {
+        let index = match self.fraction(j) {
+            Some((above, below)) => {
+                let floor = |above: i128, below: i128| above.div_euclid(below);
+                let ceil = |above: i128, below: i128| -(-above).div_euclid(below);
+                let index = match self.rounding {
+                    Rounding::Floor => floor(above, below),
+                    Rounding::Ceil => ceil(above, below),
+                    Rounding::PreferFloor => ceil(2 * above - below, 2 * below),
+                    Rounding::PreferCeil => floor(2 * above + below, 2 * below),
+                };
+                index.clamp(0, i128::from(self.input - 1)) as i64
+            }
+            None => {
+                let position = self.position(j);
+                let index = match self.rounding {
+                    Rounding::Floor => position.floor(),
+                    Rounding::Ceil => position.ceil(),
+                    Rounding::PreferFloor => (position - 0.5).ceil(),
+                    Rounding::PreferCeil => (position + 0.5).floor(),
+                };
+                index as i64
+            }
         };
-        (index as i64).clamp(0, self.input - 1)
+        index.clamp(0, self.input - 1)
     }
 
     /// The kernel that interpolation puts on the samples around a position.
@@ -120,10 +206,10 @@ impl AxisRule {
             return row;
         }
         if self.mode == Mode::Nearest {
-            row[self.nearest(position) as usize] = 1.0;
+            row[self.nearest(j) as usize] = 1.0;
             return row;
         }
-        let stretch = if self.antialias { self.scale.min(1.0) } else { 1.0 };
+        let stretch = if self.antialias { self.scale.value().min(1.0) } else { 1.0 };
         let support = if self.mode == Mode::Linear { 1.0 } else { 2.0 } / stretch;
         let first = (position - support).floor() as i64;
         let last = (position + support).ceil() as i64;
@@ -178,7 +264,7 @@ impl AxisRule {
     /// The one input sample that each output sample takes, where the rule is that and all lie inside.
     fn neighbours(&self) -> Option<Vec<i64>> {
         let inside = self.mode == Mode::Nearest && !(0..self.output).any(|j| self.is_outside(j));
-        inside.then(|| (0..self.output).map(|j| self.nearest(self.position(j))).collect())
+        inside.then(|| (0..self.output).map(|j| self.nearest(j)).collect())
     }
 }
 
@@ -236,12 +322,14 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
         Some("pytorch_half_pixel") => Coordinates::PytorchHalfPixel,
         Some("align_corners") => Coordinates::AlignCorners,
         Some("asymmetric") => Coordinates::Asymmetric,
+        Some("tf_half_pixel_for_nn") => Coordinates::TensorFlowHalfPixel,
         // The fractions follow, axis by axis.
         Some("tf_crop_and_resize") => Coordinates::Crop { start: 0.0, end: 1.0 },
         Some(other) => {
             return Err(b.unsupported(
                 format!("coordinate_transformation_mode = '{other}'"),
-                "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric and tf_crop_and_resize are",
+                "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric, tf_half_pixel_for_nn and \
+                 tf_crop_and_resize are",
             ));
         }
     };
@@ -262,27 +350,24 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
         None => (-(rank as i64)..0).collect(),
     };
     let (scales_at, sizes_at) = if upsample || b.opset < 11 { (1, 3) } else { (2, 3) };
-    let scales = match b.attributes().floats("scales")? {
-        Some(scales) => Some(scales.into_iter().map(f64::from).collect()),
-        None => b.parameter_floats(scales_at, "scales")?.filter(|scales| !scales.is_empty()),
+    let scales: Option<Vec<f32>> = match b.attributes().floats("scales")? {
+        Some(scales) => Some(scales),
+        None => b
+            .parameter_floats(scales_at, "scales")?
+            .filter(|scales| !scales.is_empty())
+            .map(|scales| scales.into_iter().map(|scale| scale as f32).collect()),
     };
-    let mut sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
+    if upsample && scales.iter().flatten().any(|&scale| scale < 1.0) {
+        return Err(b.invalid("it enlarges, and one of its scales is below 1"));
+    }
+    let sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
     let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
     if !matches!(policy.as_str(), "stretch" | "not_larger" | "not_smaller") {
         let mend = "stretch, not_larger and not_smaller are";
         return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), mend));
     }
     let inputs: Vec<i64> = axes.iter().map(|axis| shape[(axis + rank as i64) as usize]).collect();
-    if let Some(sizes) = &mut sizes
-        && policy != "stretch"
-        && sizes.len() == inputs.len()
-    {
-        let scales = sizes.iter().zip(&inputs).map(|(&size, &n)| size as f64 / n as f64);
-        let scale =
-            if policy == "not_larger" { scales.fold(f64::INFINITY, f64::min) } else { scales.fold(0.0, f64::max) };
-        // Halves are rounded up.
-        *sizes = inputs.iter().map(|&n| (n as f64 * scale + 0.5).floor() as i64).collect();
-    }
+    let outputs = output_sizes(b, &inputs, scales.as_deref(), sizes.as_deref(), &policy)?;
     let roi = match coordinates {
         Coordinates::Crop { .. } => {
             let roi = b.parameter_floats(1, "roi")?.unwrap_or_default();
@@ -310,10 +395,14 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
             Coordinates::Crop { start, end } => start == 0.0 && end == 1.0,
             _ => true,
         };
-        let (output, scale) = output_size(b, input, i, axes.len(), scales.as_deref(), sizes.as_deref())?;
-        if input == output && scale == 1.0 && whole {
+        let (output, scale) = outputs[i];
+        if input == output && scale.numerator == scale.denominator && whole {
             continue;
         }
+        // Shrinking, Resize of opset 10 takes the next sample to the right: the specification's example says so, and
+        // ONNX Runtime does.
+        let shrinks = scale.numerator < scale.denominator;
+        let rounding = if !upsample && b.opset < 11 && shrinks { Rounding::Ceil } else { rounding };
         spatial_only &= axis >= -2;
         let rule = AxisRule {
             input,
@@ -343,24 +432,53 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
     Ok(Built { operator: Operator::Linear(Box::new(Resampling { axes: maps, offset })), flow })
 }
 
-fn output_size(
+/// The length of each axis afterwards, and its scale.
+fn output_sizes(
     b: &Builder<'_>,
-    input: i64,
-    i: usize,
-    axes: usize,
-    scales: Option<&[f64]>,
+    inputs: &[i64],
+    scales: Option<&[f32]>,
     sizes: Option<&[i64]>,
-) -> Result<(i64, f64), GraphError> {
-    let (output, scale) = match (sizes, scales) {
-        (Some(sizes), _) if sizes.len() == axes => (sizes[i], sizes[i] as f64 / input as f64),
-        (None, Some(scales)) if scales.len() == axes => ((input as f64 * scales[i]).floor() as i64, scales[i]),
+    policy: &str,
+) -> Result<Vec<(i64, Scale)>, GraphError> {
+    let axes = inputs.len();
+    let impossible =
+        |n: i64, to: &dyn std::fmt::Display| b.invalid(format!("an axis of {n} samples cannot become {to}"));
+    let mut found = Vec::with_capacity(axes);
+    match (sizes, scales) {
+        (Some(sizes), _) if sizes.len() == axes => {
+            for (&size, &n) in sizes.iter().zip(inputs) {
+                if size < 1 || n < 1 {
+                    return Err(impossible(n, &size));
+                }
+                found.push((size, Scale::of(size, n)));
+            }
+        }
+        (None, Some(scales)) if scales.len() == axes => {
+            for (&scale, &n) in scales.iter().zip(inputs) {
+                let meant = Scale::meant(scale).ok_or_else(|| b.invalid(format!("its scale {scale} is impossible")))?;
+                found.push((i64::try_from(meant.floor_of(n)).unwrap_or(i64::MAX), meant));
+            }
+        }
         (None, None) => return Err(b.invalid("it has neither scales nor sizes")),
         _ => return Err(b.invalid(format!("its scales or sizes do not fit {axes} axes"))),
-    };
-    if !(1..=1 << 20).contains(&output) || !scale.is_finite() || scale <= 0.0 {
-        return Err(b.invalid(format!("an axis of {input} samples cannot become {output}")));
     }
-    Ok((output, scale))
+    if sizes.is_some() && policy != "stretch" {
+        // One scale for all axes, the least or the largest.
+        let larger = policy == "not_smaller";
+        let chosen = found.iter().map(|(_, scale)| *scale).reduce(|a, b| if a.is_less(b) == larger { b } else { a });
+        if let Some(scale) = chosen {
+            let rounded = |n: i64| i64::try_from(scale.round_of(n)).unwrap_or(i64::MAX);
+            found = inputs.iter().map(|&n| (rounded(n), scale)).collect();
+        }
+    }
+    match found
+        .iter()
+        .zip(inputs)
+        .find(|((output, _), n)| !(1..=1 << 20).contains(output) || !(1..=1 << 20).contains(*n))
+    {
+        Some(((output, _), n)) => Err(impossible(*n, output)),
+        None => Ok(found),
+    }
 }
 
 /// `value` where an output sample lies beyond a crop's image along some axis, 0 elsewhere; none where no sample does.

@@ -125,6 +125,9 @@ pub fn split(b: &mut Builder<'_>) -> Build {
         None if count != b.outputs() as i64 || count < 1 => {
             return Err(b.invalid(format!("num_outputs = {count} does not fit its {} outputs", b.outputs())));
         }
+        None if b.opset < 18 && length % count != 0 => {
+            return Err(b.invalid(format!("an axis of {length} does not make {count} equal parts")));
+        }
         None => {
             // The last part is the shorter one.
             let each = (length + count - 1) / count;
@@ -449,7 +452,11 @@ impl Forward for TopK {
 /// TopK: its values move as the entries they are; its indices do not move.
 pub fn top_k(b: &mut Builder<'_>) -> Build {
     let shape = b.shape(0)?;
-    let k = b.parameter_ints(1, "k")?.and_then(|k| k.first().copied()).unwrap_or(0);
+    // An attribute until opset 9.
+    let k = match b.int("k")? {
+        Some(k) => k,
+        None => b.parameter_ints(1, "k")?.and_then(|k| k.first().copied()).unwrap_or(0),
+    };
     let axis = b.int("axis")?.unwrap_or(-1);
     let axis = b.axis_from_end(axis, shape.len())?;
     if k < 1 || k > shape[(axis + shape.len() as i64) as usize] {
