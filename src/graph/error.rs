@@ -99,7 +99,7 @@ pub enum GraphError {
     },
     /// No path from the input to the measured value carries a derivative.
     #[error(
-        "{path}: '{value}' is locally constant, since node '{node}' ({operator}) passes on no derivative, so that there is no \
+        "{path}: '{value}' is locally constant, since node {node} passes on no derivative, so that there is no \
          Lie derivative to measure; {mend}"
     )]
     LocallyConstant {
@@ -107,10 +107,8 @@ pub enum GraphError {
         path: String,
         /// The value that was to be measured.
         value: String,
-        /// The last node on the way that an input's change does not pass.
+        /// The last node on the way that an input's change does not pass, with its operator: `'name' (ArgMax)`.
         node: String,
-        /// Its operator.
-        operator: String,
         /// What to measure instead.
         mend: String,
     },

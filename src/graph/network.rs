@@ -235,8 +235,7 @@ impl Network {
         Err(GraphError::LocallyConstant {
             path: self.path.display().to_string(),
             value: self.output().name.clone(),
-            node: step.map_or_else(String::new, |step| step.name.clone()),
-            operator: step.map_or_else(String::new, |step| step.op_type.clone()),
+            node: step.map_or_else(String::new, |step| format!("'{}' ({})", step.name, step.op_type)),
             mend,
         })
     }
