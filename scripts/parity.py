@@ -58,7 +58,7 @@ class Case:
     @property
     def label(self) -> str:
         """What the table calls it."""
-        return self.name if self.exporter == "torchscript" else f"{self.name}, {self.exporter}"
+        return self.name if self.exporter == "torchscript" else f"{self.name} ({self.exporter})"
 
 
 # Small members and small images, as far as the architecture allows: what is compared are operators, not accuracies.
@@ -450,8 +450,12 @@ def section(rows: list[str]) -> str:
         kind: sum(status_of(line) == kind for line in rows)
         for kind in ("agrees", "kinks", "refused", "failed", "differs")
     }
-    without = sorted({case.label for case in CASES} - set(rows_of("\n".join(rows))))
-    missing = f" (not yet {', '.join(without)})" if without else ""
+    ran = set(rows_of("\n".join(rows)))
+    without = [case for case in CASES if case.label not in ran]
+    # Of a family that was not run by any exporter, its name once.
+    families = {case.family for case in CASES if case.label in ran}
+    names = [case.label if case.family in families else case.family for case in without]
+    missing = f" (not yet {', '.join(dict.fromkeys(names))})" if names else ""
     lines = [
         HEADING,
         "",
