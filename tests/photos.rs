@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aliascope::input::{InputError, Interpolation, METADATA_KEY, Photo, PhotoNote, Preprocessing, Source, read_photo};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
-use ndarray::Array3;
+use ndarray::{Array3, Axis};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tempfile::TempDir;
 
@@ -75,7 +75,7 @@ fn the_centre_is_cropped() {
 #[test]
 fn resizing_keeps_what_is_constant_and_what_is_linear() {
     let (_folder, path) = saved(RgbImage::from_fn(64, 64, |x, _| Rgb([4 * x as u8, 90, 90])), "linear.png");
-    for interpolation in [Interpolation::Bicubic, Interpolation::Bilinear] {
+    for interpolation in [Interpolation::Bicubic, Interpolation::Bilinear, Interpolation::Lanczos] {
         let preprocessing = Preprocessing { interpolation, ..Preprocessing::raw() };
         let data = read_photo(&path, &preprocessing, [3, 16, 16]).unwrap().data;
         // Pixel x of 16 covers pixels 4x to 4x + 3 of 64, whose centre is 4x + 1.5; edges see the mirror-less border.
@@ -85,6 +85,82 @@ fn resizing_keeps_what_is_constant_and_what_is_linear() {
             assert!((data[[1, 7, x]] - 90.0 / 255.0).abs() <= 1e-7, "single precision of 90/255");
         }
     }
+}
+
+/// Of tests/fixtures/placed.safetensors, `[3, rows, columns]` in levels.
+fn placed() -> Vec<(String, Array3<u8>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/placed.safetensors");
+    let bytes = fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let entry = |(name, pixels): (String, TensorView<'_>)| {
+        let &[rows, columns, 3] = pixels.shape() else { panic!("{name}") };
+        let level = |(c, y, x)| pixels.data()[3 * (y * columns + x) + c];
+        (name.clone(), Array3::from_shape_fn((3, rows, columns), level))
+    };
+    file.tensors().into_iter().map(entry).collect()
+}
+
+#[test]
+fn photos_are_brought_to_size_as_torchvision_and_letterboxes_do() {
+    let all = placed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut tried = 0;
+    for (name, expected) in &all {
+        let &[placement, interpolation, photo] = &name.split('/').collect::<Vec<_>>()[..] else { continue };
+        let pixels = &all.iter().find(|(name, _)| name == photo).unwrap().1;
+        let (_, rows, columns) = pixels.dim();
+        let path = folder.path().join(format!("{photo}.png"));
+        RgbImage::from_fn(columns as u32, rows as u32, |x, y| {
+            Rgb([0, 1, 2].map(|c| pixels[[c, y as usize, x as usize]]))
+        })
+        .save(&path)
+        .unwrap();
+        let how = match placement.split('-').collect::<Vec<_>>()[..] {
+            ["resize", shorter, _] => format!("resize={shorter}"),
+            _ => "letterbox".to_owned(),
+        };
+        let preprocessing: Preprocessing = format!("{how},scale=255,interpolation={interpolation}").parse().unwrap();
+        let (_, rows, columns) = expected.dim();
+        let photo = read_photo(&path, &preprocessing, [3, rows, columns]).unwrap();
+        // The nearest pixel and padding are exact; Pillow rounds to levels between rows and columns as well.
+        let allowed = if interpolation == "nearest" { 0.0 } else { 1.0 };
+        let worst = photo.data.iter().zip(expected).map(|(a, &b)| (a - f64::from(b)).abs()).fold(0.0, f64::max);
+        assert!(worst <= allowed, "{name}: {worst} levels");
+        let blue_first = Preprocessing { bgr: true, ..preprocessing };
+        let turned = read_photo(&path, &blue_first, [3, rows, columns]).unwrap().data;
+        assert!((0..3).all(|c| turned.index_axis(Axis(0), c) == photo.data.index_axis(Axis(0), 2 - c)), "{name}");
+        tried += 1;
+    }
+    assert_eq!(tried, 48);
+}
+
+#[test]
+fn mean_std_and_the_photos_units_follow_the_colours() {
+    let (_folder, path) = saved(RgbImage::from_pixel(8, 8, Rgb([255, 51, 0])), "flat.png");
+    let bgr: Preprocessing = "mean=0.5/0.25/0.125,std=0.5/0.25/2,bgr".parse().unwrap();
+    let data = read_photo(&path, &bgr, [3, 4, 4]).unwrap().data;
+    // Blue (0 − 0.125)/2, green (0.2 − 0.25)/0.25, red (1 − 0.5)/0.5, in single precision.
+    for (c, expected) in [-0.0625, -0.2, 1.0].into_iter().enumerate() {
+        assert!((data[[c, 1, 2]] - expected).abs() <= 1e-7, "{c}");
+    }
+    assert_eq!(bgr.pixel_scale(3), [2.0, 0.25, 0.5]);
+    assert_eq!(Preprocessing { bgr: false, ..bgr.clone() }.pixel_scale(3), [0.5, 0.25, 2.0]);
+    let levels: Preprocessing = "std=58/57/51,scale=255,bgr,letterbox".parse().unwrap();
+    let expected = [51.0 / 255.0, 57.0 / 255.0, 58.0 / 255.0];
+    assert!(levels.pixel_scale(3).iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-15));
+    let words = bgr.describe();
+    assert!(words.contains("blue green red") && words.contains("mean [0.5, 0.25, 0.125]"), "{words}");
+}
+
+#[test]
+fn a_photo_resized_to_less_than_the_input_is_refused() {
+    let (_folder, path) = saved(ramp(), "ramp.png");
+    let small: Preprocessing = "resize=9".parse().unwrap();
+    let message = read_photo(&path, &small, [3, 8, 10]).unwrap_err().to_string();
+    assert!(message.contains("resize=9") && message.contains("10×8") && message.contains("at least 10"), "{message}");
+    assert!(read_photo(&path, &small, [3, 9, 8]).is_ok());
+    // The larger input of the same part of the photo: ⌈9·13/9⌉.
+    assert_eq!(small.for_larger(9, 13).resize, Some(13));
 }
 
 #[test]
@@ -273,6 +349,10 @@ fn what_is_smaller_than_the_input_is_enlarged_and_says_so() {
     let (_folder, path) = saved(ramp(), "ramp.png");
     assert_eq!(raw(&path, [3, 8, 9]).notes, [PhotoNote::Enlarged { rows: 8, columns: 9 }]);
     assert!(raw(&path, [3, 8, 8]).notes.is_empty());
+    let boxed: Preprocessing = "letterbox".parse().unwrap();
+    let notes = |size| read_photo(&path, &boxed, size).unwrap().notes;
+    assert_eq!(notes([3, 9, 12]), [PhotoNote::EnlargedWhole { rows: 9, columns: 12 }]);
+    assert!(notes([3, 8, 12]).is_empty());
 }
 
 #[test]
@@ -390,7 +470,11 @@ fn metadata_that_makes_no_sense_is_refused() {
         r#"{"mean": [0, 0], "std": [1]}"#,
         r#"{"mean": [0], "std": [1], "crop": 0}"#,
         r#"{"mean": [0], "std": [1], "scale": -1}"#,
-        r#"{"mean": [0], "std": [1], "interpolation": "lanczos"}"#,
+        r#"{"mean": [0], "std": [1], "interpolation": "hamming"}"#,
+        r#"{"mean": [0], "std": [1], "crop": 0.5, "resize": 256}"#,
+        r#"{"mean": [0], "std": [1], "resize": 256, "letterbox": true}"#,
+        r#"{"mean": [0], "std": [1], "resize": 0}"#,
+        r#"{"mean": [0], "std": [1], "resize": -1}"#,
         r#"{"mean": [0], "std": [1], "gamma": 2}"#,
     ] {
         let message = Preprocessing::from_metadata(json).unwrap_err().to_string();

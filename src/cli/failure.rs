@@ -85,10 +85,11 @@ impl From<crate::figure::FigureError> for Failure {
 
 impl From<crate::input::InputError> for Failure {
     fn from(error: crate::input::InputError) -> Self {
-        use crate::input::InputError::{Channels, Metadata};
+        use crate::input::InputError::{Channels, Metadata, Resize};
         let status = match error {
             Metadata { .. } => Status::Model,
             Channels { .. } => Status::Unsupported,
+            Resize { .. } => Status::Usage,
             _ => Status::Input,
         };
         Self::new(status, error.to_string())

@@ -17,7 +17,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::script::is_archive;
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
-use crate::input::{Frame, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
+use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
 use super::failure::{Failure, Status};
 use super::memory_order;
@@ -25,8 +25,10 @@ use super::memory_order;
 /// How to load and run a network.
 #[derive(Debug, Args)]
 pub(super) struct NetworkArgs {
-    /// How photos become input [default: what the model's metadata says, else imagenet].
-    #[arg(long, value_enum)]
+    /// How photos become input: imagenet (its mean and std, centre 87.5 %, bicubic), half (−1 to 1) or raw (0 to 1), and
+    /// parts that change it, with commas between: mean=A/B/C, std=A/B/C, scale=S, crop=SHARE, resize=PIXELS, letterbox,
+    /// bgr, interpolation=nearest|bilinear|bicubic|lanczos [default: what the model's metadata says, else imagenet].
+    #[arg(long, value_name = "HOW")]
     preprocess: Option<Preprocess>,
     /// The input's shape where the model leaves it open, such as 1,3,224,224.
     #[arg(long, value_name = "N,C,H,W", value_delimiter = ',')]
@@ -61,17 +63,24 @@ pub(super) struct NetworkArgs {
     seed: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Preprocess {
-    /// ImageNet mean and std, centre 87.5 %, bicubic.
-    Imagenet,
-    /// −1 to 1, whole centre crop.
-    Half,
-    /// 0 to 1, whole centre crop.
-    Raw,
+/// How photos become input, as it was typed.
+#[derive(Clone, Debug)]
+struct Preprocess {
+    /// What results call it.
+    name: String,
+    preprocessing: Preprocessing,
 }
 
-/// The order of the input's axes.
+impl FromStr for Preprocess {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // What is changed or built of parts is told by its description alone.
+        let name = if matches!(text, "imagenet" | "half" | "raw") { text } else { "given" };
+        Ok(Self { name: name.to_owned(), preprocessing: text.parse()? })
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum LayoutChoice {
     /// [N, channels, rows, columns].
@@ -199,22 +208,13 @@ impl NetworkArgs {
         if let Some(limit) = self.limit {
             source.sample(limit.get(), self.seed.unwrap_or(0));
         }
-        let (preprocessing, name) = match (self.preprocess, network.metadata(METADATA_KEY), network.integers()) {
-            (Some(Preprocess::Imagenet), ..) => (Preprocessing::imagenet(), "imagenet"),
-            (Some(Preprocess::Half), ..) => (Preprocessing::half(), "half"),
-            (Some(Preprocess::Raw), ..) => (Preprocessing::raw(), "raw"),
-            (None, Some(json), _) => (Preprocessing::from_metadata(json)?, "metadata"),
-            (None, None, Some(Integers::Unsigned)) => (Preprocessing::bytes(0.0), "bytes"),
-            (None, None, Some(Integers::Signed8)) => (Preprocessing::bytes(128.0), "signed bytes"),
-            (None, None, None) => {
-                if source.has_photos() {
-                    let assumed =
-                        "the model does not say how photos become its input: --preprocess imagenet is assumed";
-                    notes.push(assumed.to_owned());
-                }
-                (Preprocessing::imagenet(), "imagenet")
-            }
-        };
+        if let (Some(program), [_, rows, columns]) = (network.sized_by(), size) {
+            notes.push(format!(
+                "the model leaves its input's size open: {columns}×{rows} is what its metadata ({program}) says \
+                 (--input-shape takes another)"
+            ));
+        }
+        let (preprocessing, name) = self.preprocessing(&network, size, source.has_photos(), &mut notes)?;
         let order = if channels_last { ", input [N, H, W, C]" } else { "" };
         let preprocess = if source.has_photos() {
             format!("{name} ({}){order}", preprocessing.describe())
@@ -223,6 +223,52 @@ impl NetworkArgs {
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
         Ok(Opened { network, source, preprocess, memory, preprocessing, notes })
+    }
+
+    /// How photos become input of `[channels, rows, columns]`, and whose word that is.
+    fn preprocessing(
+        &self,
+        network: &Network,
+        size: [usize; 3],
+        has_photos: bool,
+        notes: &mut Vec<String>,
+    ) -> Result<(Preprocessing, String), Failure> {
+        if let Some(given) = &self.preprocess {
+            if has_photos {
+                given.preprocessing.fits(size)?;
+            }
+            return Ok((given.preprocessing.clone(), given.name.clone()));
+        }
+        if let Some(json) = network.metadata(METADATA_KEY) {
+            let stated = Preprocessing::from_metadata(json)?;
+            let unfit = |error: InputError| InputError::Metadata { key: METADATA_KEY, problem: error.to_string() };
+            stated.fits(size).map_err(unfit)?;
+            return Ok((stated, "metadata".to_owned()));
+        }
+        match network.integers() {
+            Some(Integers::Unsigned) => return Ok((Preprocessing::bytes(0.0), "bytes".to_owned())),
+            Some(Integers::Signed8) => return Ok((Preprocessing::bytes(128.0), "signed bytes".to_owned())),
+            None => {}
+        }
+        let assumed = match Foreign::read(|key| network.metadata(key), size) {
+            Ok(Some(foreign)) => {
+                if has_photos {
+                    notes.extend(foreign.note);
+                }
+                return Ok((foreign.preprocessing, format!("metadata of {}", foreign.program)));
+            }
+            Ok(None) => {
+                "the model does not say how photos become its input: --preprocess imagenet is assumed".to_owned()
+            }
+            Err(problem) => format!(
+                "what the model's metadata says of preprocessing cannot be read ({problem}): --preprocess imagenet is \
+                 assumed"
+            ),
+        };
+        if has_photos {
+            notes.push(assumed);
+        }
+        Ok((Preprocessing::imagenet(), "imagenet".to_owned()))
     }
 
     /// Which value is measured.
@@ -299,7 +345,8 @@ impl Opened {
     pub(super) fn read_larger(&self, frame: &Frame, margin: usize) -> Result<Option<Tensor>, Failure> {
         let (Frame::Photo(path), [_, c, h, w]) = (frame, &self.network.input().shape[..]) else { return Ok(None) };
         let size = [*c as usize, *h as usize + margin, *w as usize + margin];
-        let photo = crate::input::read_photo(path, &self.preprocessing, size)?;
+        let larger = self.preprocessing.for_larger((*h).max(*w) as usize, size[1].max(size[2]));
+        let photo = crate::input::read_photo(path, &larger, size)?;
         let values: Vec<f64> = photo.data.iter().copied().collect();
         Ok(Some(Tensor::f_from_slice(&values)?.f_view([1, size[0] as i64, size[1] as i64, size[2] as i64])?))
     }

@@ -116,6 +116,7 @@ pub struct Network {
     pub(super) target: Target,
     pub(super) input_layout: InputLayout,
     pub(super) integers: Option<Integers>,
+    pub(super) sized_by: Option<&'static str>,
     pub(super) other_outputs: Vec<String>,
     /// Whether the output was found to be probabilities where no operator says so.
     pub(super) probabilities: bool,
@@ -161,6 +162,11 @@ impl Network {
     /// Which integers the file's input holds, before it casts them to floats; nothing where it holds floats.
     pub fn integers(&self) -> Option<Integers> {
         self.integers
+    }
+
+    /// The program by whose metadata rows and columns of the input were chosen, which the file leaves open.
+    pub fn sized_by(&self) -> Option<&'static str> {
+        self.sized_by
     }
 
     /// The measured output, or inner value.

@@ -154,6 +154,7 @@ impl Network {
             target: Target::First,
             input_layout: InputLayout::ChannelsFirst,
             integers: None,
+            sized_by: None,
             other_outputs: Vec::new(),
             probabilities,
             kind: options.kind,

@@ -47,6 +47,16 @@ pub enum InputError {
         /// What is wrong.
         problem: String,
     },
+    /// A photo's shorter side would be resized to less than the input.
+    #[error("resize={resize} is less than the network's input of {columns}×{rows}; give a resize of at least {}", rows.max(columns))]
+    Resize {
+        /// Pixels of the shorter side.
+        resize: u32,
+        /// Rows of the input.
+        rows: usize,
+        /// Columns of the input.
+        columns: usize,
+    },
     /// The network takes no photos.
     #[error(
         "the network's input has {channels} channels, and photos have 1 or 3; give a .safetensors file with key 'x'"

@@ -2,15 +2,19 @@
 
 mod error;
 mod folder;
+mod foreign;
+mod grammar;
 mod jpeg;
 mod kind;
 mod note;
 mod photo;
+mod placement;
 mod png;
 mod preprocessing;
 mod source;
 
 pub use error::InputError;
+pub use foreign::{Foreign, stated_size};
 pub use note::{PhotoNote, PhotoNotes};
 pub use photo::{Photo, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};

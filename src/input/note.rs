@@ -12,6 +12,13 @@ pub enum PhotoNote {
         /// Columns of the input.
         columns: usize,
     },
+    /// It is smaller than the network's input, of so many rows and columns, and was enlarged to fill it.
+    EnlargedWhole {
+        /// Rows of the input.
+        rows: usize,
+        /// Columns of the input.
+        columns: usize,
+    },
     /// It is greyscale, and was repeated over the colour channels.
     Greyscale,
     /// Its colours were reduced to brightness.
@@ -36,6 +43,9 @@ impl PhotoNote {
         match self {
             Self::Enlarged { rows, columns } => {
                 format!("{is} smaller than {columns}×{rows} once cropped, and {was} enlarged")
+            }
+            Self::EnlargedWhole { rows, columns } => {
+                format!("{is} smaller than {columns}×{rows}, and {was} enlarged")
             }
             Self::Greyscale => format!("{is} greyscale and {was} repeated over the colour channels"),
             Self::Brightness => format!("{was} reduced to brightness, as the network has one channel"),

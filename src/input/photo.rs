@@ -5,13 +5,14 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel};
 use ndarray::{Array2, Array3};
 
 use super::error::InputError;
 use super::jpeg::{self, is_jpeg};
 use super::kind::image_format;
 use super::note::PhotoNote;
+use super::placement::{PADDING, Placement};
 use super::png::{self, is_png};
 use super::preprocessing::{Interpolation, Preprocessing};
 
@@ -24,46 +25,78 @@ pub struct Photo {
     pub notes: Vec<PhotoNote>,
 }
 
-/// Reads a photo, crops its centre to the input's aspect ratio, resizes and normalises it.
+/// Reads a photo, brings it to the input's size as `preprocessing` says, and normalises it.
 ///
 /// `size` is `[channels, rows, columns]` with one or three channels. Greyscale photos are repeated over three
 /// channels, alpha is dropped, orientation tags are applied; the notes say so. Photos of 8 bits are resized in 8 bits,
 /// as the pipelines are with which networks were tested.
 ///
 /// # Errors
-/// When the file cannot be read or decoded, or has no pixels.
+/// When the file cannot be read or decoded, or has no pixels, or `preprocessing` resizes it to less than the input.
 pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) -> Result<Photo, InputError> {
     let [channels, rows, columns] = size;
     if !matches!(channels, 1 | 3) {
         return Err(InputError::Channels { channels });
     }
+    preprocessing.fits(size)?;
     let (image, mut notes) = decode(path, channels)?;
     let (width, height) = (image.width(), image.height());
     if width == 0 || height == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
     }
-    let (crop_width, crop_height) = crop_size(width, height, rows, columns, preprocessing.crop);
-    let crop = image.crop_imm((width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height);
-    if (crop_width as usize) < columns || (crop_height as usize) < rows {
-        notes.push(PhotoNote::Enlarged { rows, columns });
+    let placement = Placement::of(preprocessing, (width, height), (rows, columns))
+        .map_err(|problem| InputError::Image { path: path.to_owned(), problem })?;
+    if placement.enlarges() {
+        notes.push(match preprocessing.letterbox {
+            true => PhotoNote::EnlargedWhole { rows, columns },
+            false => PhotoNote::Enlarged { rows, columns },
+        });
     }
-    let filter = match preprocessing.interpolation {
-        Interpolation::Bilinear => FilterType::Triangle,
-        Interpolation::Bicubic => FilterType::CatmullRom,
-    };
-    let (w, h) = (columns as u32, rows as u32);
+    let (corner, part, resized) = (placement.corner, placement.part, placement.resized);
+    let crop = image.crop_imm(corner.0, corner.1, part.0, part.1);
     let deep = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
     let pixels: Vec<f64> = if deep {
-        imageops::resize(&crop.into_rgb16(), w, h, filter).into_raw().iter().map(|&v| f64::from(v) / 65535.0).collect()
+        let pixels = resize(&crop.into_rgb16(), resized, preprocessing.interpolation);
+        pixels.into_raw().iter().map(|&v| f64::from(v) / 65535.0).collect()
     } else {
-        imageops::resize(&crop.into_rgb8(), w, h, filter).into_raw().iter().map(|&v| f64::from(v) / 255.0).collect()
+        let pixels = resize(&crop.into_rgb8(), resized, preprocessing.interpolation);
+        pixels.into_raw().iter().map(|&v| f64::from(v) / 255.0).collect()
     };
     let data = Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
-        let at = 3 * (y * columns + x);
-        let v = if channels == 1 { luma([pixels[at], pixels[at + 1], pixels[at + 2]]) } else { pixels[at + c] };
+        let pixel = match placement.pixel(y, x) {
+            Some(at) => [pixels[3 * at], pixels[3 * at + 1], pixels[3 * at + 2]],
+            None => [PADDING; 3],
+        };
+        let v = if channels == 1 { luma(pixel) } else { pixel[preprocessing.color(c)] };
         f64::from(preprocessing.normalized(v, c, channels) as f32)
     });
     Ok(Photo { data, notes })
+}
+
+/// The pixels of `image` at another size.
+fn resize<P>(
+    image: &ImageBuffer<P, Vec<P::Subpixel>>,
+    (width, height): (u32, u32),
+    interpolation: Interpolation,
+) -> ImageBuffer<P, Vec<P::Subpixel>>
+where
+    P: Pixel + 'static,
+    P::Subpixel: 'static,
+{
+    let filter = match interpolation {
+        Interpolation::Bilinear => FilterType::Triangle,
+        Interpolation::Bicubic => FilterType::CatmullRom,
+        Interpolation::Lanczos => FilterType::Lanczos3,
+        // In integers, as a rounded ratio may pick a neighbour where a centre lies between two pixels.
+        Interpolation::Nearest => {
+            let source =
+                |at: u32, from: u32, to: u32| ((2 * u64::from(at) + 1) * u64::from(from) / (2 * u64::from(to))) as u32;
+            return ImageBuffer::from_fn(width, height, |x, y| {
+                *image.get_pixel(source(x, image.width(), width), source(y, image.height(), height))
+            });
+        }
+    };
+    imageops::resize(image, width, height, filter)
 }
 
 /// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
@@ -160,24 +193,4 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>)
         notes.push(PhotoNote::Turned);
     }
     Ok((image, notes))
-}
-
-/// Width and height of the centred crop: the largest of the target's aspect ratio, times `share`.
-fn crop_size(width: u32, height: u32, rows: usize, columns: usize, share: f64) -> (u32, u32) {
-    let (w, h) = (f64::from(width), f64::from(height));
-    let fit = (w / columns as f64).min(h / rows as f64) * share;
-    let side = |target: usize, limit: u32| ((fit * target as f64).round() as u32).clamp(1, limit);
-    (side(columns, width), side(rows, height))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn crops_keep_the_aspect_ratio() {
-        assert_eq!(crop_size(451, 300, 224, 224, 1.0), (300, 300));
-        assert_eq!(crop_size(400, 400, 100, 200, 1.0), (400, 200));
-        assert_eq!(crop_size(1, 1, 224, 224, 0.1), (1, 1));
-    }
 }

@@ -3,6 +3,7 @@
 use crate::graph::error::GraphError;
 use crate::graph::onnx::OnnxFile;
 use crate::graph::onnx::proto::{DimensionValue, GraphProto, TensorType, TypeValue, ValueInfoProto};
+use crate::input::stated_size;
 
 use super::wrong;
 
@@ -27,6 +28,17 @@ pub(super) fn only_input<'a>(
                 ),
             ))
         }
+    }
+}
+
+/// Rows and columns where the input is one image that leaves both open and the model's metadata states them, with the
+/// program whose words these are.
+pub(super) fn size_by_metadata(file: &OnnxFile, input: &ValueInfoProto) -> Option<(Vec<i64>, &'static str)> {
+    let ([rows, columns], program) = stated_size(|key| file.metadata(key))?;
+    match stated(input)?[..] {
+        [None | Some(1), Some(channels @ (1 | 3)), None, None] => Some((vec![1, channels, rows, columns], program)),
+        [None | Some(1), None, None, Some(channels @ (1 | 3))] => Some((vec![1, rows, columns, channels], program)),
+        _ => None,
     }
 }
 

@@ -201,7 +201,12 @@ impl<'a> Loader<'a> {
 
     fn load(mut self) -> Result<Network, GraphError> {
         let input = entry::only_input(self.file, self.graph, |name| self.initializers.contains_key(name))?;
-        let shape = entry::input_shape(self.file, input, self.options.input_shape.as_deref())?;
+        let by_metadata = match self.options.input_shape {
+            Some(_) => None,
+            None => entry::size_by_metadata(self.file, input),
+        };
+        let given = self.options.input_shape.as_deref().or(by_metadata.as_ref().map(|(shape, _)| shape.as_slice()));
+        let shape = entry::input_shape(self.file, input, given)?;
         let name = input.name.clone().unwrap_or_default();
         let found = target::in_file(self.file, self.graph, &self.options.target)?;
         let wanted: Vec<&str> = match &found {
@@ -292,6 +297,7 @@ impl<'a> Loader<'a> {
             target,
             input_layout,
             integers,
+            sized_by: by_metadata.map(|(_, program)| program),
             other_outputs,
             probabilities: false,
             kind: self.options.kind,
