@@ -10,6 +10,7 @@ use crate::figure::{Figure, Format, render};
 use crate::report::{OutputFile, Sink, json_bytes};
 
 /// Columns for tables: the terminal's where there is one, and 80 at the least.
+#[cfg(feature = "torch")]
 pub(super) fn terminal_width() -> usize {
     console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(80, 160)
 }
