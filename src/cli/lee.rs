@@ -14,6 +14,7 @@ use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_
 use crate::symmetry::{Combination, MEASURED};
 
 use super::failure::{Failure, Status};
+use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
@@ -40,6 +41,8 @@ pub struct LeeArgs {
     memory: Option<u64>,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    labels: LabelArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
@@ -141,11 +144,13 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         let (values, all) = (network.live_bytes(u64::from(batch), 7), needed(u64::from(batch)));
         console.note(&format!("memory: about {} beside the model, of which {} are values", size(all), size(values)));
     }
-    let mut names = Vec::new();
+    let labels = args.labels.read(&opened.source, meter.classes())?;
+    let (mut names, mut classes) = (Vec::new(), Vec::new());
     let mut first = None;
     opened.for_batches(usize::from(batch), &console, |frames, x| {
         let start = names.len();
         names.extend(frames.iter().map(Frame::name));
+        classes.extend(frames.iter().map(|frame| labels.of(frame)));
         meter.measure(x, &names[start..])?;
         console.advance(frames.len() as u64);
         first.get_or_insert(x.shallow_clone());
@@ -180,6 +185,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         precision: args.network.precision().to_owned(),
         device: args.network.device(),
         input_units: if opened.pixel_scale().is_some() { "photo" } else { "input" }.to_owned(),
+        accuracy: meter.accuracy(&classes),
         generators: meter.results(),
         symmetry_spectrum: spectrum(&gram)?,
         gram,

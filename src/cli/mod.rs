@@ -4,11 +4,14 @@
 mod antialias;
 #[cfg(feature = "torch")]
 mod antialias_surgery;
+mod arguments;
 mod doctor;
 mod failure;
 mod harmonics;
 #[cfg(feature = "torch")]
 mod inspect;
+#[cfg(feature = "torch")]
+mod labels;
 #[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]

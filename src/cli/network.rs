@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::script::is_archive;
+use crate::graph::script::is_module;
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
@@ -161,7 +161,7 @@ impl NetworkArgs {
 
     /// As [`open`](Self::open), and a TorchScript module too, which has no layers to look into.
     pub(super) fn open_any(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
-        let load = if is_archive(model) { Network::load_torchscript } else { Network::load };
+        let load = if is_module(model) { Network::load_torchscript } else { Network::load };
         self.open_as(load, model, images)
     }
 

@@ -2,8 +2,6 @@
 //!
 //! A module is a network of one step, whose operator is the module. There are no layers in it to look into.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use tch::{CModule, IValue, Kind, TchError, Tensor, jit};
@@ -15,22 +13,20 @@ use super::layout::{Flow, Layout, plane};
 use super::load::{InputLayout, LoadOptions, Target};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
+use super::onnx::{Foreign, recognise};
 use super::operator::{Forward, Operator, Torch};
 use super::plan;
 
 /// What the layerwise commands say to a TorchScript module; to be read behind the file's name.
-pub const NEEDS_ONNX: &str = "this is a PyTorch archive, and layers are measured on ONNX models alone (`aliascope lee` takes \
+pub const NEEDS_ONNX: &str = "this is a TorchScript module, and layers are measured on ONNX models alone (`aliascope lee` takes \
      TorchScript too); export the network with torch.onnx.export(model.eval(), image, 'model.onnx', opset_version=17)";
 
 /// The operator's name of the one step.
 pub const TORCHSCRIPT: &str = "TorchScript";
 
-/// Whether a file is a PyTorch archive, by its first bytes: a zip file, which no ONNX model is.
-pub fn is_archive(path: &Path) -> bool {
-    let mut start = [0; 4];
-    path.is_file()
-        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && start == *b"PK\x03\x04"
+/// Whether a file is a TorchScript module.
+pub fn is_module(path: &Path) -> bool {
+    recognise(path) == Some(Foreign::TorchScript)
 }
 
 /// A module as an operator: lane by lane, as it may have been traced for a batch of one.

@@ -39,6 +39,14 @@ pub enum InputError {
         /// The shape that the network takes, with N for the images.
         wanted: String,
     },
+    /// The classes of images cannot be read.
+    #[error("--labels {source_of}: {problem}")]
+    Labels {
+        /// `folders`, or the file.
+        source_of: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The model's preprocessing cannot be read.
     #[error("the model's metadata '{key}' cannot be read ({problem}); give --preprocess imagenet, half or raw")]
     Metadata {

@@ -6,6 +6,7 @@ mod foreign;
 mod grammar;
 mod jpeg;
 mod kind;
+mod labels;
 mod note;
 mod photo;
 mod placement;
@@ -15,6 +16,7 @@ mod source;
 
 pub use error::InputError;
 pub use foreign::{Foreign, stated_size};
+pub use labels::{LabelSource, Labels};
 pub use note::{PhotoNote, PhotoNotes};
 pub use photo::{Photo, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};

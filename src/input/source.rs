@@ -44,6 +44,8 @@ impl Frame {
 #[derive(Debug)]
 pub struct Source {
     frames: Vec<Frame>,
+    /// All images, where those are a sample of them.
+    listed: Option<Vec<Frame>>,
     tensors: Vec<(PathBuf, Mmap)>,
     size: [usize; 3],
     channels_last: bool,
@@ -66,7 +68,8 @@ impl Source {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_as(paths: &[PathBuf], size: [usize; 3], channels_last: bool) -> Result<Self, InputError> {
-        let mut source = Self { frames: Vec::new(), tensors: Vec::new(), size, channels_last, skipped: Vec::new() };
+        let mut source =
+            Self { frames: Vec::new(), listed: None, tensors: Vec::new(), size, channels_last, skipped: Vec::new() };
         for path in paths {
             let read = |source| InputError::Read { path: path.clone(), source };
             let metadata = fs::metadata(path).map_err(read)?;
@@ -114,7 +117,13 @@ impl Source {
         let mut chosen =
             rand::seq::index::sample(&mut draw, self.frames.len(), limit.min(self.frames.len())).into_vec();
         chosen.sort_unstable();
-        self.frames = chosen.into_iter().map(|at| self.frames[at].clone()).collect();
+        let sampled = chosen.into_iter().map(|at| self.frames[at].clone()).collect();
+        self.listed = Some(std::mem::replace(&mut self.frames, sampled));
+    }
+
+    /// The images, in order, those that a sample left out too.
+    pub fn listed(&self) -> &[Frame] {
+        self.listed.as_deref().unwrap_or(&self.frames)
     }
 
     /// The images, in order.

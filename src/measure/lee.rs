@@ -17,7 +17,7 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{ActionError, Actions};
-use super::lee_report::{GeneratorLee, Gram, Timing};
+use super::lee_report::{Accuracy, GeneratorLee, Gram, Timing};
 use super::output_action::{Chosen, Place, choose};
 use super::statistics::median;
 
@@ -179,6 +179,8 @@ pub struct LeeMeter<'a> {
     pixel_scale: Option<Tensor>,
     /// Per image: ‖f(x)‖²/dim and the largest of ‖Df\[A_i x\]‖²/dim, t in half-widths.
     changes: Vec<[f64; 2]>,
+    /// Per image: the class with the largest score; none where the output is no vector of classes.
+    top: Vec<Option<usize>>,
     /// Per image and generator, then combination: mean |L|.
     mean_abs: Vec<Vec<f64>>,
     vectors: Vec<Tensor>,
@@ -217,6 +219,7 @@ impl<'a> LeeMeter<'a> {
             input_grid,
             pixel_scale,
             changes: Vec::new(),
+            top: Vec::new(),
             actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             combinations,
             options,
@@ -327,12 +330,36 @@ impl<'a> LeeMeter<'a> {
         for image in 0..images {
             self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
             self.changes.push(self.change(&value.f_select(0, image)?, &tangent.f_select(1, image)?)?);
+            self.top.push(self.top_class(&value.f_select(0, image)?)?);
         }
         if self.options.keep_vectors {
             self.vectors.push(lie.f_to_device(tch::Device::Cpu)?);
             self.values.push(value.f_to_device(tch::Device::Cpu)?);
         }
         Ok(())
+    }
+
+    /// The classes that the network has scores for; none where its output is no vector of classes.
+    pub fn classes(&self) -> Option<usize> {
+        match self.network.output().shape[..] {
+            [1, classes] if classes > 1 => usize::try_from(classes).ok(),
+            _ => None,
+        }
+    }
+
+    fn top_class(&self, value: &Tensor) -> Torch<Option<usize>> {
+        if self.classes().is_none() {
+            return Ok(None);
+        }
+        Ok(usize::try_from(value.f_reshape([-1])?.f_argmax(-1, false)?.f_int64_value(&[])?).ok())
+    }
+
+    /// On how many images the class with the largest score is the one that `classes` has for them, image by image in the
+    /// order of measurement; nothing where it has none for any.
+    pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<Accuracy> {
+        let known = || self.top.iter().zip(classes).filter_map(|(top, class)| Some(((*top)?, (*class)?)));
+        let (images, right) = (known().count(), known().filter(|(top, class)| top == class).count());
+        (images > 0).then(|| Accuracy { images, right, top1: right as f64 / images as f64 })
     }
 
     fn not_finite(&self, what: &'static str, names: &[String], mend: &'static str) -> LeeError {

@@ -53,6 +53,8 @@ pub struct LeeReport {
     /// What `relative`, `gram.input_energy` and the symmetry spectrum take the input's size in: `photo`, pixel values of 0 to
     /// 1, or `input`, the units of the network's input, where the images are tensors.
     pub input_units: String,
+    /// How many images the network classifies rightly; null where no classes are known.
+    pub accuracy: Option<Accuracy>,
     /// One entry per generator: the measured seven, then `rotate`, `hyperbolic`, `scale`, then any asked-for combination.
     pub generators: IndexMap<String, GeneratorLee>,
     /// The Gram matrix of the measured generators.
@@ -62,6 +64,17 @@ pub struct LeeReport {
     pub symmetry_spectrum: Vec<SymmetryDirection>,
     /// What the run cost; the forwards are null where they were not timed.
     pub timing: Timing,
+}
+
+/// Agreement of the class with the largest score with the image's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// The images whose class is known.
+    pub images: usize,
+    /// How many of them the network gives that class.
+    pub right: usize,
+    /// Their share.
+    pub top1: f64,
 }
 
 /// The equivariance error under one generator.

@@ -2,7 +2,7 @@
 
 use crate::figure::number::compact;
 use crate::figure::style::printable;
-use crate::measure::lee_report::{GeneratorLee, LeeReport};
+use crate::measure::lee_report::{Accuracy, GeneratorLee, LeeReport};
 
 use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
 
@@ -21,6 +21,7 @@ pub fn lee_table(report: &LeeReport, width: usize) -> String {
     lines.extend(generators(report, width));
     lines.extend(spectrum(report));
     lines.push(String::new());
+    lines.extend(report.accuracy.as_ref().map(accuracy));
     lines.extend(assumptions(report));
     lines.push(cost(report));
     let mut text = String::new();
@@ -99,6 +100,11 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
         lines.push(format!("{GAP}{}{GAP}{}", pad_left(value, column), direction.words()));
     }
     lines
+}
+
+fn accuracy(of: &Accuracy) -> String {
+    let images = if of.images == 1 { "1 image".to_owned() } else { format!("{} images", of.images) };
+    format!("Top-1 accuracy {:.1} %: {} of {images} with a known class.", 100.0 * of.top1, of.right)
 }
 
 fn assumptions(report: &LeeReport) -> [String; 2] {

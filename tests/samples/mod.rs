@@ -54,6 +54,7 @@ pub fn classifier() -> LeeReport {
         precision: "f32".to_owned(),
         device: "cpu".to_owned(),
         input_units: "photo".to_owned(),
+        accuracy: None,
         generators: lee
             .into_iter()
             .map(|(name, lee, sem, mean_abs)| {

@@ -31,7 +31,7 @@ use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProt
 use super::onnx::{OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::plan;
-use super::script::{NEEDS_ONNX, is_archive};
+use super::script::{NEEDS_ONNX, is_module};
 use super::sites::Labels;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
@@ -77,7 +77,7 @@ impl Network {
     /// # Errors
     /// When the file is damaged, or a TorchScript module.
     pub fn read(path: &Path) -> Result<OnnxFile, GraphError> {
-        if is_archive(path) {
+        if is_module(path) {
             return Err(GraphError::Graph { path: path.display().to_string(), problem: NEEDS_ONNX.to_owned() });
         }
         Ok(read_model(path)?)

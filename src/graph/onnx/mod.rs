@@ -2,6 +2,7 @@
 
 mod attributes;
 mod error;
+mod foreign;
 pub mod proto;
 mod read;
 mod tensor;
@@ -9,5 +10,6 @@ mod write;
 
 pub use attributes::Attributes;
 pub use error::OnnxError;
+pub use foreign::{Foreign, recognise};
 pub use read::{OnnxFile, is_own, opset_of, read_model};
 pub use tensor::{ElementType, OnnxTensor};

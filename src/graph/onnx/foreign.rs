@@ -1,0 +1,125 @@
+//! What people give in the place of an ONNX model, by its first and last bytes, and what to type instead.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// What a file is that is no ONNX model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// A TorchScript module, in PyTorch's archive.
+    TorchScript,
+    /// Another file; the text says which, and what to do.
+    Other(&'static str),
+}
+
+const CHECKPOINT: &str = "this is a PyTorch checkpoint, weights without a network: export the two together, for example with \
+     python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx";
+const PICTURE: &str = "this is an image and no network: give the ONNX model first, and images behind --images";
+const TEXT: &str = "this is a text file and no network: give an .onnx file";
+
+/// By the first bytes; the ones that are followed by more than their mark stand in [`recognise`].
+const MARKS: &[(&[u8], &str)] = &[
+    (b"\x89PNG\r\n", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
+    (b"II*\0", PICTURE),
+    (b"MM\0*", PICTURE),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "this is an HDF5 file, as Keras writes: convert the network with python3 -m tf2onnx.convert --keras FILE --output model.onnx",
+    ),
+    (b"\x80\x02", CHECKPOINT),
+    (b"\x80\x03", CHECKPOINT),
+    (b"\x80\x04", CHECKPOINT),
+    (b"\x80\x05", CHECKPOINT),
+    (b"\x1f\x8b", "this is a gzip archive: unpack it, and give the .onnx file in it"),
+    (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive: unpack it, and give the .onnx file in it"),
+    (b"\x93NUMPY", "this is a NumPy array and no network: give an .onnx file"),
+    (
+        b"ptrt",
+        "this is a TensorRT engine, which runs on one kind of GPU alone: give the ONNX model that it was built from",
+    ),
+    (
+        b"ftrt",
+        "this is a TensorRT engine, which runs on one kind of GPU alone: give the ONNX model that it was built from",
+    ),
+];
+
+/// How much of an archive's end is searched for the names in it.
+const TAIL: u64 = 1 << 20;
+
+/// What `path` is, where its bytes say that it is no ONNX model; nothing where they do not, or cannot be read.
+pub fn recognise(path: &Path) -> Option<Foreign> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    let mut start = Vec::new();
+    file.by_ref().take(4096).read_to_end(&mut start).ok()?;
+    if start.starts_with(b"PK\x03\x04") {
+        return Some(archive(&mut file));
+    }
+    if let Some((_, what)) = MARKS.iter().find(|(mark, _)| start.starts_with(mark)) {
+        return Some(Foreign::Other(what));
+    }
+    match start.get(4..8) {
+        Some(b"TFL3") => {
+            return Some(Foreign::Other(
+                "this is a TensorFlow Lite model: convert it with python3 -m tf2onnx.convert --tflite FILE --output model.onnx",
+            ));
+        }
+        Some(b"ORTM") => {
+            return Some(Foreign::Other(
+                "this is a model in ONNX Runtime's own format: give the .onnx file that it was made from",
+            ));
+        }
+        _ => {}
+    }
+    if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP") {
+        return Some(Foreign::Other(PICTURE));
+    }
+    let header = start.first_chunk().map(|length| u64::from_le_bytes(*length));
+    if start.get(8) == Some(&b'{') && header.is_some_and(|length| length < 1 << 30) {
+        return Some(Foreign::Other(
+            "this is a safetensors file, weights without a network: export the two together, for example with \
+             python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx; images as tensors go behind --images",
+        ));
+    }
+    is_text(&start).then_some(Foreign::Other(TEXT))
+}
+
+/// What lies in a zip file, by the names at its end.
+fn archive(file: &mut File) -> Foreign {
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut tail = Vec::new();
+    let read = file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).and_then(|_| file.read_to_end(&mut tail));
+    let has = |name: &[u8]| read.is_ok() && tail.windows(name.len()).any(|window| window == name);
+    if has(b"constants.pkl") {
+        Foreign::TorchScript
+    } else if has(b"data.pkl") {
+        Foreign::Other(CHECKPOINT)
+    } else if has(b".onnx") {
+        Foreign::Other("this is a zip archive: unpack it, and give the .onnx file in it")
+    } else if has(b"model.weights.h5") {
+        Foreign::Other(
+            "this is a Keras model: convert the network with python3 -m tf2onnx.convert --keras FILE --output model.onnx",
+        )
+    } else {
+        Foreign::Other("this is a zip archive and no ONNX model: unpack it, and give an .onnx file")
+    }
+}
+
+/// Whether the bytes read as text: no ONNX model does, whose fields begin with control characters.
+fn is_text(start: &[u8]) -> bool {
+    let whole = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // The last character may be cut off.
+        Err(error) if error.error_len().is_none() => match std::str::from_utf8(&start[..error.valid_up_to()]) {
+            Ok(text) => text,
+            Err(_) => return false,
+        },
+        Err(_) => return false,
+    };
+    !whole.is_empty() && whole.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+}
