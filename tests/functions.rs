@@ -13,7 +13,7 @@ use common::onnx::{model, node, text};
 use prost::Message;
 use tch::{Kind, Tensor};
 
-const SHAPE: [Option<i64>; 4] = [Some(1), Some(2), Some(2), Some(3)];
+const SHAPE: [Option<i64>; 4] = [Some(1), Some(2), Some(2), Some(5)];
 
 fn file(model: ModelProto) -> OnnxFile {
     OnnxFile { path: PathBuf::from("test.onnx"), model }
@@ -21,7 +21,7 @@ fn file(model: ModelProto) -> OnnxFile {
 
 /// The output for ones.
 fn output(model: ModelProto) -> Result<Tensor, String> {
-    let x = Tensor::ones([1, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
+    let x = Tensor::ones([1, 1, 2, 2, 5], (Kind::Float, tch::Device::Cpu));
     let network = Network::from_file(&file(model), &LoadOptions::default()).map_err(|error| error.to_string())?;
     network.forward(&x).map_err(|error| error.to_string())
 }
@@ -89,12 +89,12 @@ fn overloads_of_a_function_are_told_apart() {
 fn a_functions_own_opset_says_what_its_nodes_mean() {
     let mut sums = model(&SHAPE, vec![call("f", "", "x", "t"), node("Softmax", &["t"], "y")], vec![]);
     sums.functions = vec![function("f", "", vec![node("Softmax", &["p"], "q")])];
-    // Opset 11: over all of 2·2·3 entries, 1/12 each. Opset 17: over the last axis, 1/3.
+    // Opset 11: over all of 2·2·5 entries, 1/20 each. Opset 17: over the last axis, 1/5.
     sums.functions[0].opset_import = imports(11);
     let mut inner = sums.clone();
     inner.graph.as_mut().unwrap().node = vec![call("f", "", "x", "y")];
-    assert!((first(&output(inner).unwrap()) - 1.0 / 12.0).abs() < 1e-7);
-    assert!((first(&output(sums.clone()).unwrap()) - 1.0 / 3.0).abs() < 1e-7);
+    assert!((first(&output(inner).unwrap()) - 1.0 / 20.0).abs() < 1e-7);
+    assert!((first(&output(sums.clone()).unwrap()) - 1.0 / 5.0).abs() < 1e-7);
     sums.functions[0].opset_import = imports(5);
     assert!(output(sums.clone()).unwrap_err().contains("opset 5"));
     sums.functions[0].opset_import = [imports(11), imports(17)].concat();
@@ -178,7 +178,7 @@ fn data_beside_a_linked_model_are_read_and_nothing_else_outside() {
     symlink("../../../blobs/model", snapshot.join("model.onnx")).unwrap();
     symlink("../../../blobs/data", snapshot.join("model.onnx_data")).unwrap();
     let network = Network::load(&snapshot.join("model.onnx"), &LoadOptions::default()).unwrap();
-    let x = Tensor::ones([1, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
+    let x = Tensor::ones([1, 1, 2, 2, 5], (Kind::Float, tch::Device::Cpu));
     assert_eq!(first(&network.forward(&x).unwrap()), 2.5);
     // Elsewhere than where the model is a link to, or where none is.
     let read = |weight: &TensorProto| OnnxTensor::from_proto(weight, &snapshot, "w").unwrap_err().to_string();
