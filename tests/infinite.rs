@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{GraphError, LoadOptions, Network};
+use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
+use aliascope::measure::layers_report::LayerResults;
+use aliascope::measure::lee::Output;
 use common::model::{Value, attribute, doubles, ints};
 use common::onnx::{model, node};
 use tch::{Device, Kind, Tensor};
@@ -156,4 +159,38 @@ fn infinite_weights_and_nan_are_refused() {
     let product = vec![node("Log", &["w"], "l"), node("Mul", &["w", "l"], "m"), node("Add", &["x", "m"], "y")];
     let message = load(product, vec![doubles("w", &[1], &[0.0])]).unwrap_err().to_string();
     assert!(message.contains("'m'") && message.contains("holds NaN"), "{message}");
+}
+
+/// `layers` under a generator, of a network whose output is taken as it is.
+fn attributed(network: &Network, x: &Tensor, generator: &str) -> LayerResults {
+    let options = LayersOptions {
+        grouping: Grouping::Node,
+        output: Some(Output::Identity),
+        ..LayersOptions::new(generator.parse().unwrap())
+    };
+    let mut meter = LayerMeter::new(network, options).unwrap();
+    let names: Vec<String> = (0..x.size()[0]).map(|i| i.to_string()).collect();
+    meter.measure(x, &names, &mut |_, _| {}).unwrap();
+    meter.results()
+}
+
+#[test]
+fn layers_add_up_around_values_that_are_not_finite() {
+    // A safe softmax along the rows of maps: its scores have places, and −∞ has no derivative among them.
+    let scored = || vec![node("Add", &["x", "mask"], "s"), node("Softmax", &["s"], "p"), node("IsNaN", &["p"], "bad")];
+    let safe = || [scored(), vec![node("Where", &["bad", "zero", "p"], "w")]].concat();
+    let squared = node("Mul", &["w", "w"], "y");
+    let constants = |shut| vec![mask(shut), doubles("zero", &[], &[0.0])];
+    let (x, _) = point();
+    for shut in [false, true] {
+        let network = load([safe(), vec![squared.clone()]].concat(), constants(shut)).unwrap();
+        for generator in ["translate_x", "rotate", "saturate"] {
+            let results = attributed(&network, &x, generator);
+            assert!(results.conservation_residual < 1e-10, "{generator}: {}", results.conservation_residual);
+            assert!(results.total > 0.0 && results.layers.iter().all(|layer| layer.contribution.is_finite()));
+            assert!(results.layers.iter().all(|layer| layer.local_error.is_finite()), "{generator}");
+            let shares: f64 = results.layers.iter().filter_map(|layer| layer.signed_share).sum();
+            assert!((shares - 1.0).abs() < 1e-9, "{generator}: {shares}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::plan::{Plan, Role};
 use super::{LayerMeter, LayersError, LayersOptions};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
-use crate::graph::{Network, Value, wires};
+use crate::graph::{Network, Value, is_finite, wires};
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share};
 use crate::measure::layers_report::LayerClass;
 use crate::measure::lee::LeeError;
@@ -114,7 +114,7 @@ impl<'a> LayerShifts<'a> {
         let done: Result<(), LayersError> = tch::no_grad(|| {
             pieces.iter().try_for_each(|piece| {
                 let layer = piece.layer;
-                if let Some(reason) = self.problem(piece) {
+                if let Some(reason) = self.problem(piece, &values)? {
                     self.missing[layer] = Some(reason);
                 }
                 if self.missing[layer].is_some() {
@@ -170,14 +170,20 @@ impl<'a> LayerShifts<'a> {
     }
 
     /// Why finite shifts say nothing of a piece.
-    fn problem(&self, piece: &Piece) -> Option<String> {
+    fn problem(&self, piece: &Piece, values: &HashMap<usize, Tensor>) -> Result<Option<String>, LayersError> {
+        let mut problem = None;
         if piece.inputs.iter().all(|&id| self.map(id).is_none()) {
-            return Some("what it reads has no rows and columns".to_owned());
+            problem = Some("what it reads has no rows and columns");
+        } else if piece.outputs.iter().any(|&id| self.map(id).is_none()) {
+            problem = Some("what it gives has no rows and columns");
+        } else {
+            for &id in piece.inputs.iter().chain(&piece.outputs) {
+                if !is_finite(value(values, id)?)? {
+                    problem = Some("what it reads or gives is not finite everywhere");
+                }
+            }
         }
-        if piece.outputs.iter().any(|&id| self.map(id).is_none()) {
-            return Some("what it gives has no rows and columns".to_owned());
-        }
-        None
+        Ok(problem.map(str::to_owned))
     }
 
     /// ‖δ‖² of the piece alone, the mean of both translations, and the number of entries.

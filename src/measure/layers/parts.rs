@@ -6,7 +6,7 @@ use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::{Differentiable, Operator, Point, Torch};
 use crate::graph::ops::MaxPool;
 use crate::graph::window::{Taps, Window};
-use crate::graph::{Step, Value};
+use crate::graph::{Step, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Generator, Grid, GridKind, Units};
 
@@ -74,6 +74,39 @@ impl Actor {
             (Some(moved), saturation) => moved.f_add(&h.f_mul_scalar(saturation)?)?,
             (None, saturation) => h.f_mul_scalar(saturation)?,
         })
+    }
+}
+
+/// The images in which a value is not finite, such as scores behind a mask of −∞: it has no action there. As with a value
+/// whose places are not known the pushed tangent takes its part, and the error shows where the value is finite again.
+pub(super) struct Unbounded(Option<Tensor>);
+
+impl Unbounded {
+    /// Of the value `y`, `[images, own shape…]`.
+    pub fn of(y: &Tensor) -> Torch<Self> {
+        if is_finite(y)? {
+            return Ok(Self(None));
+        }
+        let images = y.size().first().copied().unwrap_or(1);
+        let finite = y.f_isfinite()?.f_reshape([images, -1])?.f_all_dim(1, false)?;
+        let mut size = vec![1; y.dim()];
+        size[0] = images;
+        Ok(Self(Some(finite.f_logical_not()?.f_reshape(size)?)))
+    }
+
+    /// None, for a value that is refused where it is not finite.
+    pub fn refused() -> Self {
+        Self(None)
+    }
+
+    /// `x` with zeros in these images.
+    pub fn zeroed(&self, x: &Tensor) -> Torch<Tensor> {
+        self.0.as_ref().map_or_else(|| Ok(x.shallow_clone()), |at| x.f_masked_fill(at, 0.0))
+    }
+
+    /// The action, and in these images the pushed tangent.
+    pub fn action(&self, pushed: &Tensor, action: &Tensor) -> Torch<Tensor> {
+        self.0.as_ref().map_or_else(|| Ok(action.shallow_clone()), |at| pushed.f_where_self(at, action))
     }
 }
 

@@ -11,8 +11,12 @@ use crate::graph::{Network, Value};
 use super::parts::Actor;
 use super::plan::Role;
 use super::rounding::Gauge;
+use super::sweep::bounded;
 use super::{LayerMeter, LayersError, Output};
-use crate::measure::lee::softmax_tangent;
+use crate::measure::lee::{LeeError, softmax_tangent};
+
+/// What to do where reverse mode does not get past entries that forward mode only chooses among.
+const BACKWARD: &str = "values that are not finite, such as scores behind a mask, have none: use --estimator exact";
 
 /// Attributes one image's error by `count` probes, for all meters (one per generator) at once.
 ///
@@ -41,7 +45,7 @@ pub fn measure(
         let z = output.f_randn_like()?;
         let scalar = tch::no_grad(|| Torch::Ok(z.shallow_clone()))?.f_mul(&output)?.f_sum(None::<Kind>)?;
         let gradients = Tensor::f_run_backward(&[scalar], &leaves, true, false)?;
-        tch::no_grad(|| -> Torch<()> {
+        tch::no_grad(|| -> Result<(), LayersError> {
             for ((meter, defects), samples) in meters.iter().zip(&mut defects).zip(&mut samples) {
                 let along = z.f_mul(&defects.lie)?.f_sum(Kind::Double)?.f_double_value(&[])?;
                 let mut values = vec![0.0; meter.plan.layers.len()];
@@ -49,6 +53,9 @@ pub fn measure(
                     if let (Role::Source(layer), Some(defect)) = (meter.plan.roles[*id], &defects.at[*id]) {
                         values[layer] += gradient.f_mul(defect)?.f_sum(Kind::Double)?.f_double_value(&[])?;
                     }
+                }
+                if !values.iter().all(|value| value.is_finite()) {
+                    return Err(LeeError::not_finite("a gradient of a probe", name, BACKWARD).into());
                 }
                 samples.take(meter, &values, along);
             }
@@ -146,18 +153,18 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
                 if !step.operator.is_fresh() {
                     value.stack = value.stack.copy();
                 }
-                let y = value.primal(images)?;
+                let (y, unbounded) = bounded(&meters[0], id, &value, images)?;
                 for (at, ((meter, actor), found)) in meters.iter().zip(&mut actors).zip(&mut found).enumerate() {
                     let Role::Source(layer) = meter.plan.roles[id] else { continue };
                     let action = meter.own_action(id, actor, &y)?;
                     let mut lane = value.lanes(images, 2 * at as i64, 1)?;
-                    let defect = lane.f_sub(&action)?;
+                    let defect = unbounded.zeroed(&lane.f_sub(&action)?)?;
                     let gauge = Gauge::at(&defect, &action, &y, actor.steepness(&meter.own_layout(id)))?;
                     found.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
                     found.at[id] = Some(defect);
-                    lane.f_copy_(&action)?;
+                    lane.f_copy_(&unbounded.action(&lane, &action)?)?;
                     if meter.plan.layers[layer].closes == id {
-                        let error = value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?;
+                        let error = unbounded.zeroed(&value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?)?;
                         found.local[layer] = [mean_square(&error)?, mean_square(&action)?];
                     }
                 }

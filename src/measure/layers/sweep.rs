@@ -10,7 +10,7 @@ use crate::graph::operator::Torch;
 use crate::graph::{Network, Step, Value};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 
-use super::parts::{Actor, Windowed};
+use super::parts::{Actor, Unbounded, Windowed};
 use super::plan::Role;
 use super::rounding::Gauge;
 use super::{LayerMeter, LayersError, Output, PARTS};
@@ -252,18 +252,20 @@ impl<'m, 'n> Sweep<'m, 'n> {
         torus: Option<&Option<Tensor>>,
     ) -> Result<Value, LayersError> {
         let meter = self.meter;
-        let (images, y) = (self.images, value.primal(self.images)?);
+        let images = self.images;
+        let (y, unbounded) = bounded(meter, id, &value, images)?;
         let mut lanes = Vec::new();
         let defect = |actor: &mut Actor, lane: i64, lanes: &mut Vec<(i64, Tensor)>| -> Result<Tensor, LayersError> {
+            let pushed = value.lanes(images, lane, 1)?;
             let action = meter.own_action(id, actor, &y)?;
-            let defect = value.lanes(images, lane, 1)?.f_sub(&action)?;
-            lanes.push((lane, action));
+            let defect = unbounded.zeroed(&pushed.f_sub(&action)?)?;
+            lanes.push((lane, unbounded.action(&pushed, &action)?));
             Ok(defect)
         };
         let whole = defect(&mut self.main, ACTION, &mut lanes)?;
         if let Some((_, action)) = lanes.first().filter(|_| self.layers.contains(&layer)) {
             let steepness = self.main.steepness(&meter.own_layout(id));
-            let gauge = Gauge::at(&whole, action, &y, steepness)?;
+            let gauge = Gauge::at(&whole, &unbounded.zeroed(action)?, &y, steepness)?;
             self.outcome.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
         }
         if meter.options.maps && meter.images() == 0 && self.layers.contains(&layer) {
@@ -279,7 +281,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
             let on_torus = match torus {
                 Some(known) => {
                     let _ = defect(&mut self.torus, lane, &mut lanes)?;
-                    known.as_ref().map(Tensor::shallow_clone)
+                    known.as_ref().map(|defect| unbounded.zeroed(defect)).transpose()?
                 }
                 None => Some(defect(&mut self.torus, lane, &mut lanes)?),
             };
@@ -313,8 +315,8 @@ impl<'m, 'n> Sweep<'m, 'n> {
             }
         }
         if let (Some(whole), true) = (self.fixed.whole, self.meter.plan.layers[layer].closes == id) {
-            let action = value.lanes(images, ACTION, 1)?;
-            let error = value.lanes(images, whole, 1)?.f_sub(&action)?;
+            let action = unbounded.zeroed(&value.lanes(images, ACTION, 1)?)?;
+            let error = unbounded.zeroed(&value.lanes(images, whole, 1)?.f_sub(&action)?)?;
             let dim = (error.numel() as f64 / images as f64).max(1.0);
             let square =
                 |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])? / dim) };
@@ -349,6 +351,15 @@ impl<'m, 'n> Sweep<'m, 'n> {
         let pushed = tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?.f_reshape(size)?;
         Ok((lie, pushed))
     }
+}
+
+/// The primals of a value, with zeros in the images in which it is not finite. The output is left as it is: there that is
+/// refused.
+pub(super) fn bounded(meter: &LayerMeter<'_>, id: usize, value: &Value, images: i64) -> Torch<(Tensor, Unbounded)> {
+    let y = value.primal(images)?;
+    let is_output = id == meter.network.output_id();
+    let unbounded = if is_output { Unbounded::refused() } else { Unbounded::of(&y)? };
+    Ok((unbounded.zeroed(&y)?, unbounded))
 }
 
 /// Where the first image's defect sits.
