@@ -6,7 +6,6 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aliascope::graph::onnx::proto::*;
 use aliascope::graph::onnx::{Foreign, recognise};
 use aliascope::input::{Frame, LabelSource, Labels};
 use assert_cmd::Command;
