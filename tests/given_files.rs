@@ -10,7 +10,7 @@ use aliascope::graph::onnx::{Foreign, recognise};
 use aliascope::input::{Frame, LabelSource, Labels};
 use assert_cmd::Command;
 use common::asset;
-use common::onnx::{model, node, text};
+use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
 
@@ -183,4 +183,35 @@ fn labels_need_classes() {
     let photo = asset("photos/chelsea.png");
     let arguments = ["lee", path.to_str().unwrap(), "--images", photo.to_str().unwrap(), "--labels", "folders"];
     assert!(refusal(&arguments, 2).contains("one vector of classes"));
+}
+
+#[test]
+fn accuracy_stands_beside_a_replacement_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // The mean over every other sample is that of the colour whatever is replaced.
+    let mut pool = node("MaxPool", &["x"], "pooled");
+    pool.attribute = vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
+    let nodes = vec![pool, node("GlobalAveragePool", &["pooled"], "mean"), node("Flatten", &["mean"], "y")];
+    let path = folder.join("strided.onnx");
+    fs::write(&path, model(&[Some(1), Some(3), Some(8), Some(8)], nodes, Vec::new()).encode_to_vec()).unwrap();
+    let set = folder.join("set");
+    photos(&set, ["0", "1", "0b"]);
+    fs::rename(set.join("0b"), set.join("2")).unwrap();
+    fs::write(folder.join("labels.csv"), "file,label\n0/0-0,0\n1/1-0,0\n2/0b-1,2\n").unwrap();
+    let (model, set, labels) = (path.to_str().unwrap(), set.to_str().unwrap(), folder.join("labels.csv"));
+    let base =
+        ["antialias", "--model", model, "--replace", "stride=blurpool:3", "--images", set, "--preprocess", "raw"];
+    let more = ["--no-layers", "--draws", "0", "--labels", labels.to_str().unwrap()];
+    let assert = aliascope(&base).args(more).args(["--json", "-"]).assert().success();
+    let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    for side in [0, 1] {
+        assert_eq!(
+            (report["accuracy"][side]["right"].as_u64(), report["accuracy"][side]["images"].as_u64()),
+            (Some(2), Some(3))
+        );
+    }
+    let assert = aliascope(&base).args(more).assert().success();
+    let table = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(table.contains("top-1 accuracy           2 of 3 right before, 2 after"), "{table}");
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use tch::{Kind, Tensor};
 
 use super::failure::{Failure, Status};
+use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs, Opened};
 use super::outputs::{OutputArgs, Outputs, terminal_width};
@@ -68,6 +69,8 @@ pub(super) struct SurgeryArgs {
     /// Random shifts per image for consistency; 0 leaves it out.
     #[arg(long, value_name = "D", requires = "model", default_value = "4")]
     draws: u16,
+    #[command(flatten)]
+    labels: LabelArgs,
     /// Leave out the layers' contributions.
     #[arg(long, requires = "model")]
     no_layers: bool,
@@ -349,6 +352,7 @@ fn measure(
         seed,
     };
     let mut comparison = Comparison::new(before, after, options)?;
+    let labels = args.labels.read(&opened.source, comparison.classes())?;
     let frames = opened.source.frames();
     let console = Console::new(how.output.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
     // What the images are like was said when they were read for the advice.
@@ -412,6 +416,7 @@ fn measure(
         draws: usize::from(args.draws),
         seed,
         change: comparison.change(),
+        accuracy: comparison.accuracy(&frames.iter().map(|frame| labels.of(frame)).collect::<Vec<_>>()),
         cost: Cost { forward_ms_before: old, forward_ms_after: new, time_ratio: ratio, ..Cost::default() },
         advice,
     };

@@ -116,6 +116,10 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
         let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
         writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.images)?;
     }
+    if let Some([before, after]) = &report.accuracy {
+        let (before, after, images) = (before.right, after.right, before.images);
+        writeln!(text, "  top-1 accuracy           {before} of {images} right before, {after} after")?;
+    }
     if let Some(kl) = change.kl {
         writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
     }

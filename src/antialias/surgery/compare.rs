@@ -9,6 +9,7 @@ use super::report::{LayerPair, Mean, OutputChange, Paired};
 use crate::graph::Network;
 use crate::measure::layers::{LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output, OutputAction};
+use crate::measure::lee_report::Accuracy;
 use crate::measure::metrics::{MetricsMeter, MetricsOptions};
 use crate::measure::metrics_report::Metrics;
 
@@ -164,6 +165,16 @@ impl<'a> Comparison<'a> {
             }
         }
         found
+    }
+
+    /// The classes that both networks have scores for; none where the output is no vector of classes.
+    pub fn classes(&self) -> Option<usize> {
+        self.lee[0].classes()
+    }
+
+    /// How many images each network classifies rightly, of those for which `classes` has one, in the order of measurement.
+    pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<[Accuracy; 2]> {
+        Some([self.lee[0].accuracy(classes)?, self.lee[1].accuracy(classes)?])
     }
 
     /// What became of the outputs.

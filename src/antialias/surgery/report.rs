@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::antialias::Padding;
+use crate::measure::lee_report::Accuracy;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const SURGERY_SCHEMA_VERSION: u32 = 1;
@@ -72,6 +73,8 @@ pub struct SurgeryReport {
     pub seed: u64,
     /// What became of the outputs.
     pub change: OutputChange,
+    /// How many images the networks before and after classify rightly; null where no classes are known.
+    pub accuracy: Option<[Accuracy; 2]>,
     /// What it costs.
     pub cost: Cost,
     /// Where to begin, where that was asked for.
