@@ -281,3 +281,30 @@ fn what_is_assumed_of_the_output_is_said() {
         );
     }
 }
+
+/// An image in another order of axes is the same image: strided, upsampled, with three channels, as a network writes it.
+#[test]
+fn an_image_channels_last_moves_as_channels_first() {
+    let network = |last: bool| {
+        let mut draft = Draft { nodes: Vec::new(), constants: Vec::new() };
+        let taps: Vec<f64> = (0..3 * 9).map(|i| f64::from((i * 7) % 11 - 5) / 9.0).collect();
+        draft.constants.push(doubles("w", &[3, 1, 3, 3], &taps));
+        let conv = draft.add("Conv", &["x", "w"], "conv");
+        conv.attribute.push(attribute("strides", Value::Ints(vec![2, 2])));
+        conv.attribute.push(attribute("pads", Value::Ints(vec![0, 0, 1, 1])));
+        draft.add("Relu", &["conv"], if last { "kept" } else { "y" });
+        if last {
+            draft.add("Transpose", &["kept"], "y").attribute.push(attribute("perm", Value::Ints(vec![0, 2, 3, 1])));
+        }
+        draft.network()
+    };
+    let lie = |network: &Network| {
+        let mut meter = LeeMeter::new(network, LeeOptions::default()).unwrap();
+        (meter.lie_derivatives(&blob()).unwrap(), meter.why().to_owned())
+    };
+    let ((first, _), (last, why)) = (lie(&network(false)), lie(&network(true)));
+    assert!(why.contains("channels last"), "{why}");
+    let turned = last.permute([0, 1, 2, 5, 3, 4]);
+    assert_eq!(turned.size(), first.size());
+    assert!(largest(&first) > 1e-3 && largest(&(&turned - &first)) <= 1e-13 * largest(&first));
+}

@@ -77,6 +77,11 @@ impl SiteMap {
         self.axes == [-2, -1] && self.places.is_none()
     }
 
+    /// Whether the value is `[…, rows, columns, channels]`.
+    pub fn is_channels_last(&self) -> bool {
+        self.axes == [-3, -2] && self.places.is_none()
+    }
+
     /// `x`, whose last axes are the value's own, with rows and columns brought to the end: `[…, rows, columns]`.
     ///
     /// # Errors

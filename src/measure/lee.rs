@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::graph::layout::Layout;
+use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{Bound, GraphError, Network, Sweep, Value, is_finite};
@@ -587,6 +587,10 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
     match (&output.layout, output.layout.plane()) {
         (_, Some(grid)) if image_like => Ok(OutputAction::Image(as_image(&grid))),
         (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
+        // The same pixels as channels first, in another order of axes.
+        (Layout::Map(map), _) if map.is_channels_last() => {
+            Ok(OutputAction::Tokens(SiteMap { grid: as_image(&map.grid), ..map.clone() }))
+        }
         (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
         _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
         _ => Ok(OutputAction::None),

@@ -282,6 +282,10 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
             let why = if given { says } else { ", since it has rows and columns".to_owned() };
             format!("The {what} ({shape}) is taken as an image{why}: spatial generators move it, saturate scales it.")
         }
+        OutputAction::Tokens(map) if map.is_channels_last() && !given => format!(
+            "The {what} ({shape}) is taken as an image, channels last, as the places of its entries are known: spatial \
+             generators move it, saturate scales it."
+        ),
         OutputAction::Tokens(map) => {
             let why = if given { says } else { ", since their places in the image are known".to_owned() };
             format!(
