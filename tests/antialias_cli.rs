@@ -101,7 +101,6 @@ fn figures_are_drawn_of_a_photo() {
         "64",
         "--plot",
         plot.to_str().unwrap(),
-        "--quiet",
     ])
     .assert()
     .success()

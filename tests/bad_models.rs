@@ -516,7 +516,7 @@ fn functions_of_the_model_are_written_out() {
 fn archives_of_pytorch_are_told_from_onnx() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.pt");
-    std::fs::write(&path, b"PK\x03\x04 and more").unwrap();
+    std::fs::write(&path, b"PK\x03\x04 model/data.pkl model/constants.pkl and more").unwrap();
     let load = |path: &Path| Network::load(path, &LoadOptions::default()).unwrap_err().to_string();
     let message = load(&path);
     assert!(message.contains("model.pt") && message.contains("torch.onnx.export"), "{message}");
