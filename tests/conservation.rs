@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aliascope::graph::Built;
 use aliascope::graph::custom::{CUSTOM_DOMAIN, CustomOperators};
@@ -144,7 +145,14 @@ impl Draft {
     }
 }
 
+/// libtorch draws for all threads from one generator: who has this draws alone.
+fn alone() -> MutexGuard<'static, ()> {
+    static DRAWING: Mutex<()> = Mutex::new(());
+    DRAWING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn noise(shape: &[i64], seed: i64) -> Tensor {
+    let _alone = alone();
     tch::manual_seed(seed);
     Tensor::randn(shape, (Kind::Double, Device::Cpu))
 }
@@ -322,6 +330,7 @@ fn probes_agree_with_the_exact_contributions() {
         .iter()
         .map(|g| attribute_error(&network, &x, LayersOptions { split: false, ..options(g) }))
         .collect();
+    let _alone = alone();
     let mut outside = 0;
     let mut compared = 0;
     for seed in 0..5 {

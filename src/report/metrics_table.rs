@@ -126,10 +126,11 @@ fn each_layer(metrics: &LayerMetrics, width: usize) -> Vec<String> {
         String::new(),
     ];
     let columns = shares(metrics);
-    let titles = std::iter::once("").chain(LayerMeasure::ALL.map(LayerMeasure::title));
+    // A slash for "over": with it the table fits into 80 columns.
+    let titles = std::iter::once(String::new()).chain(LayerMeasure::ALL.map(|m| m.title().replace(", over ", " / ")));
     let rows: Vec<Vec<String>> = titles
         .enumerate()
-        .map(|(at, title)| std::iter::once(title.to_owned()).chain(columns.iter().map(|c| c[at].clone())).collect())
+        .map(|(at, title)| std::iter::once(title).chain(columns.iter().map(|c| c[at].clone())).collect())
         .collect();
     lines.extend(blocks(&rows, width));
     lines.push(String::new());
@@ -148,7 +149,7 @@ fn each_layer(metrics: &LayerMetrics, width: usize) -> Vec<String> {
         ("EQ-T, whole steps", &p.eq_t),
         ("EQ-T, rounded apart", &p.eq_t_rounded),
         ("EQ-T_frac", &p.eq_t_frac),
-        ("over N, over √N", &p.normalisation),
+        ("/ N, / √N", &p.normalisation),
     ] {
         lines.push(format!("{name}: {protocol}"));
     }

@@ -16,7 +16,7 @@ pub enum Foreign {
 const CHECKPOINT: &str = "this is a PyTorch checkpoint, weights without a network: export the two together, for example with \
      python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx";
 const PICTURE: &str = "this is an image and no network: give the ONNX model first, and images behind --images";
-const TEXT: &str = "this is a text file and no network: give an .onnx file";
+const TEXT: &str = "this is a text file and not an ONNX model: give a file that an ONNX exporter wrote";
 
 /// By the first bytes; the ones that are followed by more than their mark stand in [`recognise`].
 const MARKS: &[(&[u8], &str)] = &[
