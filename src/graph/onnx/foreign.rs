@@ -15,7 +15,7 @@ pub enum Foreign {
 
 const CHECKPOINT: &str = "this is a PyTorch checkpoint, weights without a network: export the two together, for example with \
      python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx";
-const PICTURE: &str = "this is an image and no network: give the ONNX model first, and images behind --images";
+const PICTURE: &str = "this is an image and not an ONNX model: give the model first, and images behind --images";
 const TEXT: &str = "this is a text file and not an ONNX model: give a file that an ONNX exporter wrote";
 
 /// By the first bytes; the ones that are followed by more than their mark stand in [`recognise`].
@@ -35,7 +35,7 @@ const MARKS: &[(&[u8], &str)] = &[
     (b"\x80\x05", CHECKPOINT),
     (b"\x1f\x8b", "this is a gzip archive: unpack it, and give the .onnx file in it"),
     (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive: unpack it, and give the .onnx file in it"),
-    (b"\x93NUMPY", "this is a NumPy array and no network: give an .onnx file"),
+    (b"\x93NUMPY", "this is a NumPy array and not an ONNX model: give an .onnx file"),
     (
         b"ptrt",
         "this is a TensorRT engine, which runs on one kind of GPU alone: give the ONNX model that it was built from",
