@@ -5,7 +5,9 @@
 //! way there, such as the derivatives that a mean over a whole map takes to nothing. These are the actions a on inner
 //! values h; what they would be at the output is not known, but how a layer's own defect is carried there is:
 //!
-//!     Σ_v (‖a_v‖² + ‖h_v‖² s_v²) · ‖J δ‖²/Σ_v ‖δ_v‖²,    s = max|v|/pitch,
+//! ```text
+//! Σ_v (‖a_v‖² + ‖h_v‖² s_v²) · ‖J δ‖²/Σ_v ‖δ_v‖²,    s = max|v|/pitch,
+//! ```
 //!
 //! where ‖h‖ s stands for the differences of samples that a derivative is made of, which cancel on a map of one colour.
 
