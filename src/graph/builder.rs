@@ -51,6 +51,17 @@ impl Operand {
             Self::Constant(tensor) => Ok(tensor.shallow_clone()),
         }
     }
+
+    /// The operand's tensor at a call, with the batched tangents' axis in front of its own: a constant is the same in all.
+    pub fn in_lanes(&self, x: &[&Tensor]) -> Torch<Tensor> {
+        match self {
+            Self::Varying(i) => Ok(x[*i].shallow_clone()),
+            Self::Constant(tensor) => {
+                let size = [&[x[0].size()[0]], tensor.size().as_slice()].concat();
+                tensor.f_unsqueeze(0)?.f_expand(size, false)
+            }
+        }
+    }
 }
 
 /// More entries than one value of any vision network has (1 GiB in single precision): the file is damaged, and the

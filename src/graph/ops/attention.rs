@@ -34,14 +34,7 @@ struct Attention {
 impl Attention {
     /// An operand with lanes in front of its own axes.
     fn operand(&self, i: usize, x: &[&Tensor]) -> Torch<Option<Tensor>> {
-        match &self.operands[i] {
-            None => Ok(None),
-            Some(Operand::Varying(place)) => Ok(Some(x[*place].shallow_clone())),
-            Some(Operand::Constant(constant)) => {
-                let size = [&[x[0].size()[0]], constant.size().as_slice()].concat();
-                Ok(Some(constant.f_unsqueeze(0)?.f_expand(size, false)?))
-            }
-        }
+        self.operands[i].as_ref().map(|operand| operand.in_lanes(x)).transpose()
     }
 
     fn required(&self, i: usize, x: &[&Tensor]) -> Torch<Tensor> {

@@ -61,14 +61,7 @@ struct Recurrent {
 impl Recurrent {
     /// An operand with lanes in front.
     fn operand(&self, i: usize, x: &[&Tensor]) -> Torch<Option<Tensor>> {
-        match &self.operands[i] {
-            None => Ok(None),
-            Some(Operand::Varying(place)) => Ok(Some(x[*place].shallow_clone())),
-            Some(Operand::Constant(constant)) => {
-                let size = [&[x[0].size()[0]], constant.size().as_slice()].concat();
-                Ok(Some(constant.f_unsqueeze(0)?.f_expand(size, false)?))
-            }
-        }
+        self.operands[i].as_ref().map(|operand| operand.in_lanes(x)).transpose()
     }
 
     /// σ of its clipped argument.
