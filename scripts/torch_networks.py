@@ -97,6 +97,14 @@ def own(spec: str) -> nn.Module:
     return model.eval()
 
 
+def scripted(path: Path) -> nn.Module:
+    """The TorchScript module in a file. Loading and running it runs its code."""
+    try:
+        return torch.jit.load(path, map_location="cpu").eval()
+    except RuntimeError as error:
+        raise NetworkError("this is not a TorchScript module, or it is damaged; save it again by torch.jit.save") from error
+
+
 # Under which key training programs keep the state dict, beside optimisers and counters.
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
 
@@ -292,20 +300,19 @@ def all_in_double() -> Iterator[None]:
 
 def to_onnx(
     model: nn.Module,
-    size: int,
+    size: int | tuple[int, ...],
     preprocess: dict[str, Any] | None,
     opset: int | None = None,
     exporter: str = "torchscript",
-    channels: int = 3,
 ) -> onnx.ModelProto:
-    """The network as ONNX for one image of `size` × `size`, in its own precision, checked by ONNX's checker.
+    """The network as ONNX for one image of `size` × `size`, or of the whole shape `size`, checked by ONNX's checker.
 
     `exporter` is `torchscript`, which traces and writes module paths into node names, or `dynamo`, PyTorch's newer
     one, which writes them into each node's metadata.
     """
     dynamo = exporter == "dynamo"
     parameter = next(model.parameters(), torch.zeros(()))
-    x = torch.zeros(1, channels, size, size, dtype=parameter.dtype)
+    x = torch.zeros(size if isinstance(size, tuple) else (1, 3, size, size), dtype=parameter.dtype)
     buffer = io.BytesIO()
     precision = no_single() if parameter.dtype == torch.float64 else contextlib.nullcontext()
     names = {"input_names": ["input"], "output_names": ["logits"]}

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::OnnxFile;
@@ -510,17 +510,4 @@ fn functions_of_the_model_are_written_out() {
     let started = Instant::now();
     assert!(load(calls).unwrap_err().contains("without end"));
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
-}
-
-#[test]
-fn archives_of_pytorch_are_told_from_onnx() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.pt");
-    std::fs::write(&path, b"PK\x03\x04 model/data.pkl model/constants.pkl and more").unwrap();
-    let load = |path: &Path| Network::load(path, &LoadOptions::default()).unwrap_err().to_string();
-    let message = load(&path);
-    assert!(message.contains("model.pt") && message.contains("torch.onnx.export"), "{message}");
-    let options = LoadOptions { input_shape: Some(vec![1, 3, 8, 8]), ..Default::default() };
-    let message = Network::load_torchscript(&path, &options).unwrap_err().to_string();
-    assert!(message.contains("not a TorchScript module") && message.lines().count() == 1, "{message}");
 }

@@ -8,6 +8,7 @@ fn refusal(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("nets.py"), "raise SystemExit('the file was run')\n").unwrap();
     std::fs::write(folder.path().join("there.onnx"), "").unwrap();
+    std::fs::write(folder.path().join("code.pt"), "").unwrap();
     let run = Command::new("python3").arg(script).args(arguments).current_dir(folder.path()).output().unwrap();
     assert_eq!(run.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
     let said = String::from_utf8(run.stderr).unwrap();
@@ -17,7 +18,7 @@ fn refusal(arguments: &[&str]) -> String {
 
 #[test]
 fn what_cannot_be_exported_is_said_at_once() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["timm:resnet18", "--seed", "0", "there.onnx"], "--force"),
         (&["resnet18", "--seed", "0", "new.onnx"], "neither timm:NAME nor torchvision:NAME nor FILE.py:FUNCTION"),
         (&["gone.py:make", "new.onnx"], "gone.py is not a file"),
@@ -26,6 +27,14 @@ fn what_cannot_be_exported_is_said_at_once() {
         (&["timm:resnet18", "new.onnx"], "--pretrained, --checkpoint FILE or --seed N"),
         (&["timm:resnet18", "--checkpoint", "gone.pth", "new.onnx"], "gone.pth is not a file"),
         (&["timm:", "--seed", "0", "new.onnx"], "neither"),
+        (&["timm:resnet18", "--seed", "0"], "name the ONNX file"),
+        (&["timm:resnet18", "--seed", "0", "--trust-code", "new.onnx"], "TorchScript modules"),
+        (&["code.pt", "--input-shape", "1,3,8,8"], "pass --trust-code if you trust whoever made it"),
+        (&["gone.pt", "--trust-code", "--input-shape", "1,3,8,8"], "gone.pt is not a file"),
+        (&["code.pt", "--trust-code"], "--input-shape"),
+        (&["code.pt", "--trust-code", "--input-shape", "2,3,8,8"], "--input-shape"),
+        (&["code.pt", "--trust-code", "--input-shape", "1,3,8,8", "--seed", "0"], "--seed is not for TorchScript"),
+        (&["code.pt", "--trust-code", "--input-shape", "1,3,8,8", "there.onnx"], "--force"),
     ];
     for (arguments, words) in cases {
         let said = refusal(arguments);

@@ -1,6 +1,7 @@
 //! One small member of each main family: outputs and Lie derivatives are those that PyTorch computed.
 //!
-//! tests/fixtures/families/record.py made the networks and the recordings, and says what they hold.
+//! tests/fixtures/families/record.py made the networks and the recordings, and says what they hold. So did
+//! tests/fixtures/torchscript/record.py for modules that scripts/export.py converted.
 #![cfg(feature = "torch")]
 
 mod common;
@@ -106,5 +107,23 @@ fn every_branch_takes_part() {
         // XCiT's class token asks its first question before it has seen the image.
         dead.retain(|(name, lane)| !(name.starts_with("/cls_attn_blocks.0/attn/") && *lane == 1));
         assert!(dead.is_empty(), "{name}: {dead:?}");
+    }
+}
+
+#[test]
+fn converted_modules_compute_what_the_modules_compute() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torchscript");
+    for name in ["traced", "scripted"] {
+        let bytes = std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = |key: &str| {
+            let view = file.tensor(key).unwrap();
+            let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+            Tensor::from_data_size(view.data(), &shape, Kind::Double)
+        };
+        let options = LoadOptions { kind: Kind::Double, ..Default::default() };
+        let network = Network::load(&folder.join(format!("{name}.onnx")), &options).unwrap();
+        let error = relative(&network.forward(&tensor("x").unsqueeze(0)).unwrap(), &tensor("y"));
+        assert!(error < 1e-12, "{name}: {error:e}");
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aliascope::graph::onnx::{Foreign, recognise};
+use aliascope::graph::onnx::recognise;
 use aliascope::input::{Frame, LabelSource, Labels};
 use assert_cmd::Command;
 use common::asset;
@@ -85,6 +85,7 @@ fn other_files_in_a_models_place_are_answered_with_what_to_type() {
         ("net.ort", b"\x1c\0\0\0ORTM\0\0".to_vec(), "made from"),
         ("net.engine", b"ptrt\0\0".to_vec(), "TensorRT"),
         ("net.zip", zip(&["net.onnx"]), "unpack"),
+        ("module.pt", zip(&["m/data.pkl", "m/code/__torch__.py", "m/constants.pkl"]), "--trust-code"),
         ("net.gz", b"\x1f\x8b\x08".to_vec(), "unpack"),
     ];
     for (name, bytes, words) in cases {
@@ -103,9 +104,6 @@ fn other_files_in_a_models_place_are_answered_with_what_to_type() {
     for shipped in common::MODELS {
         assert_eq!(recognise(&asset(&format!("models/{shipped}.onnx"))), None);
     }
-    let module = folder.path().join("module.pt");
-    fs::write(&module, zip(&["m/data.pkl", "m/code/__torch__.py", "m/constants.pkl"])).unwrap();
-    assert_eq!(recognise(&module), Some(Foreign::TorchScript));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::network::{Console, NetworkArgs};
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
 pub struct LeeArgs {
-    /// The network: an ONNX file with one image input, or a TorchScript module (with --input-shape).
+    /// The network: an ONNX file with one image input.
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
@@ -99,7 +99,7 @@ impl Claimed {
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let claimed = Claimed::new(args)?;
-    let opened = args.network.open_any(&args.model, &args.images)?;
+    let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let options = LeeOptions {
         scheme: args.measuring.derivative,
@@ -112,16 +112,6 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         keep_vectors: claimed.vectors.is_some(),
         pixel_scale: opened.pixel_scale(),
     };
-    if args.memory.is_some() && network.is_script() {
-        return Err(Failure::new(
-            Status::Usage,
-            format!(
-                "{}: --memory cannot bound a TorchScript module, whose inner values are not known before it runs; leave it \
-                 out, or export the network to ONNX",
-                args.model.display()
-            ),
-        ));
-    }
     let free = match args.memory {
         Some(mib) => Some(mib.saturating_mul(1 << 20)),
         None if network.device() == Device::Cpu => memory::available(),

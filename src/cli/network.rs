@@ -15,7 +15,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::script::is_module;
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
@@ -157,12 +156,6 @@ impl NetworkArgs {
     /// Loads the ONNX model and lists the images.
     pub(super) fn open(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
         self.open_as(Network::load, model, images)
-    }
-
-    /// As [`open`](Self::open), and a TorchScript module too, which has no layers to look into.
-    pub(super) fn open_any(&self, model: &Path, images: &[PathBuf]) -> Result<Opened, Failure> {
-        let load = if is_module(model) { Network::load_torchscript } else { Network::load };
-        self.open_as(load, model, images)
     }
 
     /// Loads what `load` makes of the file, and lists the images.

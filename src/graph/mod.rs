@@ -40,8 +40,6 @@ mod plan;
 #[cfg(feature = "torch")]
 mod run;
 #[cfg(feature = "torch")]
-pub mod script;
-#[cfg(feature = "torch")]
 mod sites;
 #[cfg(feature = "torch")]
 mod tensors;

@@ -10,7 +10,6 @@ use super::layout::{Flow, Layout};
 use super::load::{InputLayout, Integers, Target};
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
-use super::script::TORCHSCRIPT;
 
 /// One node, ready to run.
 #[derive(Debug)]
@@ -118,8 +117,6 @@ pub struct Network {
     pub(super) integers: Option<Integers>,
     pub(super) sized_by: Option<&'static str>,
     pub(super) other_outputs: Vec<String>,
-    /// Whether the output was found to be probabilities where no operator says so.
-    pub(super) probabilities: bool,
     pub(super) kind: Kind,
     pub(super) device: Device,
     pub(super) order: MemoryOrder,
@@ -205,11 +202,6 @@ impl Network {
         matches!(self.target, Target::At(_))
     }
 
-    /// Whether this is a TorchScript module, of which nothing inside is known.
-    pub fn is_script(&self) -> bool {
-        matches!(&self.steps[..], [step] if step.op_type == TORCHSCRIPT)
-    }
-
     /// Refuses a measured value to which no path from the input carries a derivative, or that is no number: it is
     /// constant around almost every input.
     ///
@@ -254,7 +246,7 @@ impl Network {
     /// Whether the measured output is probabilities already.
     pub fn ends_in_softmax(&self) -> bool {
         let last = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(self.output)));
-        self.probabilities || last.is_some_and(|step| step.op_type == "Softmax")
+        last.is_some_and(|step| step.op_type == "Softmax")
     }
 
     /// Within what the measured output lies, where its last operator that does more than move entries says so.

@@ -31,7 +31,6 @@ use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProt
 use super::onnx::{OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::plan;
-use super::script::{NEEDS_ONNX, is_module};
 use super::sites::Labels;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
@@ -75,11 +74,8 @@ impl Network {
     /// Reads an ONNX file, as [`load`](Self::load) does before anything else.
     ///
     /// # Errors
-    /// When the file is damaged, or a TorchScript module.
+    /// When the file is damaged, or of another program.
     pub fn read(path: &Path) -> Result<OnnxFile, GraphError> {
-        if is_module(path) {
-            return Err(GraphError::Graph { path: path.display().to_string(), problem: NEEDS_ONNX.to_owned() });
-        }
         Ok(read_model(path)?)
     }
 
@@ -299,7 +295,6 @@ impl<'a> Loader<'a> {
             integers,
             sized_by: by_metadata.map(|(_, program)| program),
             other_outputs,
-            probabilities: false,
             kind: self.options.kind,
             device: self.options.device,
             order,

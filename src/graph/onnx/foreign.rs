@@ -4,17 +4,14 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// What a file is that is no ONNX model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// A TorchScript module, in PyTorch's archive.
-    TorchScript,
-    /// Another file; the text says which, and what to do.
-    Other(&'static str),
-}
-
+const TORCHSCRIPT: &str = "this is a TorchScript module, which is code that would run with your rights, and aliascope runs none; \
+     if you trust it, convert it: python3 scripts/export.py module.pt --trust-code --input-shape 1,3,224,224";
 const CHECKPOINT: &str = "this is a PyTorch checkpoint, weights without a network: export the two together, for example with \
      python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx";
+const TENSORS: &str = "this is a safetensors file, weights without a network: export the two together, for example with \
+     python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx; images as tensors go behind --images";
+const LITE: &str =
+    "this is a TensorFlow Lite model: convert it with python3 -m tf2onnx.convert --tflite FILE --output model.onnx";
 const PICTURE: &str = "this is an image and not an ONNX model: give the model first, and images behind --images";
 const TEXT: &str = "this is a text file and not an ONNX model: give a file that an ONNX exporter wrote";
 
@@ -49,8 +46,9 @@ const MARKS: &[(&[u8], &str)] = &[
 /// How much of an archive's end is searched for the names in it.
 const TAIL: u64 = 1 << 20;
 
-/// What `path` is, where its bytes say that it is no ONNX model; nothing where they do not, or cannot be read.
-pub fn recognise(path: &Path) -> Option<Foreign> {
+/// What `path` is and what to do, where its bytes say that it is no ONNX model; nothing where they do not, or cannot be
+/// read.
+pub fn recognise(path: &Path) -> Option<&'static str> {
     if !path.is_file() {
         return None;
     }
@@ -61,52 +59,43 @@ pub fn recognise(path: &Path) -> Option<Foreign> {
         return Some(archive(&mut file));
     }
     if let Some((_, what)) = MARKS.iter().find(|(mark, _)| start.starts_with(mark)) {
-        return Some(Foreign::Other(what));
+        return Some(what);
     }
     match start.get(4..8) {
         Some(b"TFL3") => {
-            return Some(Foreign::Other(
-                "this is a TensorFlow Lite model: convert it with python3 -m tf2onnx.convert --tflite FILE --output model.onnx",
-            ));
+            return Some(LITE);
         }
         Some(b"ORTM") => {
-            return Some(Foreign::Other(
-                "this is a model in ONNX Runtime's own format: give the .onnx file that it was made from",
-            ));
+            return Some("this is a model in ONNX Runtime's own format: give the .onnx file that it was made from");
         }
         _ => {}
     }
     if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP") {
-        return Some(Foreign::Other(PICTURE));
+        return Some(PICTURE);
     }
     let header = start.first_chunk().map(|length| u64::from_le_bytes(*length));
     if start.get(8) == Some(&b'{') && header.is_some_and(|length| length < 1 << 30) {
-        return Some(Foreign::Other(
-            "this is a safetensors file, weights without a network: export the two together, for example with \
-             python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx; images as tensors go behind --images",
-        ));
+        return Some(TENSORS);
     }
-    is_text(&start).then_some(Foreign::Other(TEXT))
+    is_text(&start).then_some(TEXT)
 }
 
 /// What lies in a zip file, by the names at its end.
-fn archive(file: &mut File) -> Foreign {
+fn archive(file: &mut File) -> &'static str {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut tail = Vec::new();
     let read = file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).and_then(|_| file.read_to_end(&mut tail));
     let has = |name: &[u8]| read.is_ok() && tail.windows(name.len()).any(|window| window == name);
     if has(b"constants.pkl") {
-        Foreign::TorchScript
+        TORCHSCRIPT
     } else if has(b"data.pkl") {
-        Foreign::Other(CHECKPOINT)
+        CHECKPOINT
     } else if has(b".onnx") {
-        Foreign::Other("this is a zip archive: unpack it, and give the .onnx file in it")
+        "this is a zip archive: unpack it, and give the .onnx file in it"
     } else if has(b"model.weights.h5") {
-        Foreign::Other(
-            "this is a Keras model: convert the network with python3 -m tf2onnx.convert --keras FILE --output model.onnx",
-        )
+        "this is a Keras model: convert the network with python3 -m tf2onnx.convert --keras FILE --output model.onnx"
     } else {
-        Foreign::Other("this is a zip archive and no ONNX model: unpack it, and give an .onnx file")
+        "this is a zip archive and no ONNX model: unpack it, and give an .onnx file"
     }
 }
 

@@ -10,6 +10,6 @@ mod write;
 
 pub use attributes::Attributes;
 pub use error::OnnxError;
-pub use foreign::{Foreign, recognise};
+pub use foreign::recognise;
 pub use read::{OnnxFile, is_own, opset_of, read_model};
 pub use tensor::{ElementType, OnnxTensor};

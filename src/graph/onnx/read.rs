@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::error::OnnxError;
-use super::foreign::{Foreign, recognise};
+use super::foreign::recognise;
 use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 
 /// A model as its file states it.
@@ -33,7 +33,7 @@ pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     if !metadata.is_file() {
         return Err(wrong("this is not an ordinary file; give an .onnx file"));
     }
-    if let Some(Foreign::Other(what)) = recognise(path) {
+    if let Some(what) = recognise(path) {
         return Err(wrong(what));
     }
     let bytes = fs::read(path).map_err(read)?;
