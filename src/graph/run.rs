@@ -265,6 +265,17 @@ impl Network {
         })
     }
 
+    /// One step's values alone, as libtorch records them for reverse mode.
+    ///
+    /// # Errors
+    /// As for [`apply`](Self::apply).
+    pub(crate) fn forward_step(&self, step: &Step, inputs: &[&Tensor]) -> Result<Vec<Tensor>, GraphError> {
+        step.operator.forward(inputs).map_err(|error| {
+            let problem = format!("libtorch refuses it: {}", first_line(&error));
+            self.failed(&step.name, &step.op_type, &step.inputs, &problem)
+        })
+    }
+
     /// What is told of a node that fails on values of these places.
     pub(super) fn failed(&self, name: &str, op_type: &str, inputs: &[usize], problem: &str) -> GraphError {
         let shapes: Vec<String> = inputs.iter().map(|&id| format!("{:?}", self.values[id].shape)).collect();

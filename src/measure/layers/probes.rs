@@ -44,12 +44,13 @@ pub fn measure(
     for probe in 0..count {
         let z = output.f_randn_like()?;
         let scalar = tch::no_grad(|| Torch::Ok(z.shallow_clone()))?.f_mul(&output)?.f_sum(None::<Kind>)?;
-        let gradients = Tensor::f_run_backward(&[scalar], &leaves, true, false)?;
+        let gradients = gradients(&scalar, &leaves)?;
         tch::no_grad(|| -> Result<(), LayersError> {
             for ((meter, defects), samples) in meters.iter().zip(&mut defects).zip(&mut samples) {
                 let along = z.f_mul(&defects.lie)?.f_sum(Kind::Double)?.f_double_value(&[])?;
                 let mut values = vec![0.0; meter.plan.layers.len()];
                 for ((id, _), gradient) in sources.iter().zip(&gradients) {
+                    let Some(gradient) = gradient else { continue };
                     if let (Role::Source(layer), Some(defect)) = (meter.plan.roles[*id], &defects.at[*id]) {
                         values[layer] += gradient.f_mul(defect)?.f_sum(Kind::Double)?.f_double_value(&[])?;
                     }
@@ -67,6 +68,16 @@ pub fn measure(
         meter.take_probes(samples, &defects, count)?;
     }
     Ok(())
+}
+
+/// The gradients of `scalar` by `leaves`: none where no derivative comes through, as behind an ArgMax or a comparison.
+fn gradients(scalar: &Tensor, leaves: &[&Tensor]) -> Torch<Vec<Option<Tensor>>> {
+    // libtorch reads a null pointer for a scalar that nothing recorded.
+    if !scalar.requires_grad() {
+        return Ok(leaves.iter().map(|_| None).collect());
+    }
+    let gradients = Tensor::f_run_backward(&[scalar], leaves, true, false)?;
+    Ok(gradients.into_iter().map(|gradient| gradient.defined().then_some(gradient)).collect())
 }
 
 /// Sums over probes.
@@ -210,7 +221,7 @@ fn forward(
         let inputs: Vec<&Tensor> = inputs
             .collect::<Option<_>>()
             .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
-        let outputs = step.operator.forward(&inputs)?;
+        let outputs = network.forward_step(step, &inputs)?;
         for &id in &step.frees {
             values[id] = None;
         }
