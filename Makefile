@@ -45,16 +45,14 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@echo "The figures, and the table as JSON and CSV, are in $(DEMO):"
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
 
-# The pure-Rust part first: it needs no native library and answers in seconds.
-test: notice models conformance ## Run all tests, with and without libtorch
-	@cargo test --locked --no-default-features
-	@cargo test --locked
+test: notice models conformance ## Run all tests
+	@cargo test --locked --workspace
 
 parity: build models ## Compare with PyTorch, family by family (installs PyTorch, 4 GB; hours, can be stopped)
 	@$(PYTHON) scripts/parity.py --binary $(ALIASCOPE)
 
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
-	@cargo bench --locked
+	@cargo bench --locked --workspace
 	@$(MAKE) bench-spectra
 
 bench-spectra: ## Time transforms beside SciPy's on the same arrays (installs SciPy in the cache, 50 MB)
@@ -75,10 +73,9 @@ docs: notice ## Build the API documentation
 check: notice ## Check format, lints and documentation, with every warning an error
 	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
 		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
-	@cargo fmt --check
-	@cargo clippy --locked --all-targets -- -D warnings
-	@cargo clippy --locked --all-targets --no-default-features -- -D warnings
-	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 clean: ## Delete what was built here; what was downloaded stays in the cache
 	@cargo clean

@@ -5,12 +5,9 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if env::var_os("CARGO_FEATURE_TORCH").is_some() {
-        link_libtorch();
-    }
+    link_libtorch();
 }
 
-#[cfg(feature = "torch")]
 fn link_libtorch() {
     use std::path::PathBuf;
 
@@ -58,6 +55,3 @@ fn link_libtorch() {
     }
     lanes.compile("aliascope_lanes");
 }
-
-#[cfg(not(feature = "torch"))]
-fn link_libtorch() {}

@@ -18,13 +18,9 @@
 
 #![warn(missing_docs)]
 
-#[cfg(feature = "torch")]
+pub use aliascope_core::{figure, input, report, spectrum, symmetry};
+
 pub mod antialias;
 pub mod cli;
-pub mod figure;
 pub mod graph;
-pub mod input;
 pub mod measure;
-pub mod report;
-pub mod spectrum;
-pub mod symmetry;

@@ -1,5 +1,4 @@
 //! What designs promise: predicted is measured, guarantees hold, tangents are derivatives, ONNX says the same.
-#![cfg(feature = "torch")]
 
 #[allow(dead_code)]
 #[path = "common/model.rs"]

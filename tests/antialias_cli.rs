@@ -1,5 +1,4 @@
 //! `aliascope antialias` and `metrics` as a user meets them.
-#![cfg(feature = "torch")]
 
 mod common;
 

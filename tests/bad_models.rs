@@ -1,5 +1,4 @@
 //! Models as they come, good and bad: a bad one ends in a sentence that names the node, quickly and without the memory.
-#![cfg(feature = "torch")]
 
 mod common;
 

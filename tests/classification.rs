@@ -1,6 +1,5 @@
 //! The shipped classifiers are the networks that were trained: photos get the classes and probabilities that the
 //! official weights give them.
-#![cfg(feature = "torch")]
 
 mod common;
 

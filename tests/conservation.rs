@@ -1,6 +1,5 @@
 //! An attribution is one only if its parts add up to the whole: on random graphs, on every shipped network, whatever
 //! the generator, the derivative and the memory; and what makes no error is found to make none.
-#![cfg(feature = "torch")]
 
 mod common;
 

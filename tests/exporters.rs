@@ -1,7 +1,6 @@
 //! One network by both of PyTorch's exporters: the same modules, and the same layers with the same errors.
 //!
 //! tests/fixtures/exporters/record.py made the files, and says what they hold.
-#![cfg(feature = "torch")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,7 +2,6 @@
 //!
 //! tests/fixtures/families/record.py made the networks and the recordings, and says what they hold. So did
 //! tests/fixtures/torchscript/record.py for modules that scripts/export.py converted.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Functions of a model, and names that are keys: what has the same name is told apart, or refused.
-#![cfg(feature = "torch")]
 
 mod common;
 

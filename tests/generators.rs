@@ -1,5 +1,4 @@
 //! Generators on sampled maps against closed forms and each other, and networks whose Lie derivative is known.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! What people give: a model among the images, other files in a model's place, and the classes of images.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -2,7 +2,6 @@
 //!
 //! The cases are data (tests/gradcheck_cases): operator, opset, inputs, attributes. A case says which inputs depend on
 //! the network's input; shapes are random.
-#![cfg(feature = "torch")]
 
 mod common;
 mod gradcheck_cases;

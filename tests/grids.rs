@@ -1,6 +1,5 @@
 //! Where samples lie depends on what a layer does, not on how a file writes it, and a value that is put together of maps
 //! a part of a sample apart has a place, and a defect.
-#![cfg(feature = "torch")]
 
 mod common;
 

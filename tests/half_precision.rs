@@ -1,6 +1,5 @@
 //! Models of half precision: whatever a file rounds to float16 or bfloat16 is widened exactly, and computed in the
 //! precision of the run.
-#![cfg(feature = "torch")]
 
 mod common;
 

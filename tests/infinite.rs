@@ -1,6 +1,5 @@
 //! Infinity in constants: what masks, bounds and padding mean by it, and where it is refused; and tangents that are not
 //! taken do not come through.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Inputs that are channels last or integers give the numbers of the same network with floats, channels first.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Measures of each layer alone against loops that share nothing with them but their definitions.
-#![cfg(feature = "torch")]
 
 #[allow(dead_code)]
 #[path = "common/model.rs"]

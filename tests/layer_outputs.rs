@@ -1,5 +1,4 @@
 //! What figures of an attribution get from a network, and the files that `aliascope layers` writes.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! `aliascope layers` and `inspect` as a user meets them.
-#![cfg(feature = "torch")]
 
 mod common;
 

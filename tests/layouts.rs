@@ -1,6 +1,5 @@
 //! Layouts: which axes of a value are rows and columns is followed entry by entry through tokens, windows and heads,
 //! or is said not to be known.
-#![cfg(feature = "torch")]
 
 mod common;
 

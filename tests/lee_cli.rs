@@ -1,5 +1,4 @@
 //! `aliascope lee` and `doctor` as a user meets them: what they print, and how they fail.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Which value of a model is measured: several outputs, inner values, and outputs that are locally constant.
-#![cfg(feature = "torch")]
 
 mod common;
 

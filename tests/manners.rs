@@ -1,10 +1,9 @@
 //! What every subcommand keeps to: silence where it is asked for, and the width of a terminal.
-#![cfg(feature = "torch")]
 
 mod common;
 
 use aliascope::antialias::bench::Bench;
-use aliascope::antialias::{Context, Padding, design, list};
+use aliascope::antialias::{CATALOGUE, Context, Padding, design, list};
 use aliascope::report::{antialias_list, antialias_table};
 use aliascope::spectrum::Velocity;
 use assert_cmd::Command;
@@ -61,7 +60,7 @@ fn designs_keep_to_eighty_columns() {
         }
     };
     let listed = list(&Context::default()).unwrap();
-    let text = antialias_list(&listed, 80);
+    let text = antialias_list(&listed, CATALOGUE, 80);
     narrow(&text);
     // Wrapped, not cut.
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");

@@ -1,5 +1,4 @@
 //! Discrete metrics against slow implementations that share nothing with them but their definitions.
-#![cfg(feature = "torch")]
 
 #[allow(dead_code)]
 #[path = "common/model.rs"]
@@ -9,8 +8,9 @@ use std::f64::consts::{PI, TAU};
 
 use aliascope::graph::onnx::proto::GraphProto;
 use aliascope::graph::{LoadOptions, Network};
-use aliascope::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol, psnr};
+use aliascope::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use aliascope::measure::metrics_report::Measure;
+use aliascope::measure::tally::psnr;
 use aliascope::measure::torus::translate;
 use aliascope::measure::transport::{
     lanczos_weights, rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole,

@@ -1,7 +1,6 @@
 //! Damaged models never panic, hang or take memory beyond reason: mutations of small models, the same on every run.
 //!
 //! fuzz/ has a coverage-guided target over the same loader; this needs nothing but stable Rust.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! The executor computes what the networks compute, and its tangents are their derivatives.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! The aliasing theorem holds on the nodes of real networks: prediction from Fourier coefficients beside measurement.
-#![cfg(feature = "torch")]
 
 mod common;
 

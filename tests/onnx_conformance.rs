@@ -2,7 +2,6 @@
 //!
 //! Each test runs in three ways, as far as its operator allows: with all float inputs depending on the network's
 //! input, with the first alone, and with constants only (folding). In none may an output be wrong.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,6 +1,5 @@
 //! What operators mean at each opset at which their meaning changed: values that ONNX Runtime, or ONNX's reference
 //! evaluator, gives (scripts/record_opsets.py).
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Outputs that move: tokens, boxes and flows of networks that are equivariant in closed form have no Lie derivative.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! `--preprocess` and what models' metadata says of preprocessing, as a user meets them.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,6 +1,5 @@
 //! What is no more than rounding is not given as a result: photos of one colour, outputs that hardly change; and sizes that
 //! depend on units are in those of the photo.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Lists of values: they are known when a model is loaded, and what is taken from them is what a split makes.
-#![cfg(feature = "torch")]
 
 mod common;
 

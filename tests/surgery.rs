@@ -1,5 +1,4 @@
 //! Designs in a network: what stays as it was, what falls, what is saved, and what is refused.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! `aliascope antialias --model` as a user meets it.
-#![cfg(feature = "torch")]
 
 mod common;
 

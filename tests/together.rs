@@ -1,5 +1,4 @@
 //! Nodes that a run puts together compute what they compute one by one.
-#![cfg(feature = "torch")]
 
 mod common;
 

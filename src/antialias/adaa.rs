@@ -3,9 +3,10 @@
 
 use tch::{Kind as Element, Tensor};
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::plane::{check_padding, pad};
 use super::pointwise::value;
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::activation::Activation;
 

@@ -7,12 +7,13 @@ use ndarray::{Array2, Array3, Axis, s};
 use tch::{Device, Kind as Element, TchError, Tensor};
 
 use super::catalogue::{Context, design};
-use super::design::{Cost, Design, DesignError, Kind, Padding, Resampling, apply};
+use super::design::{Cost, Design, DesignError, Resampling, apply};
 use super::prediction::{Prediction, PredictionError, PredictionInput};
 use super::report::{
     ANTIALIAS_SCHEMA_VERSION, BenchReport, DesignResult, GeneratorResult, Protocols, ShiftSweep, Truncation,
 };
 use super::shift::{Crop, circular_error, cropped_error, fractional_shifts, integer_shifts};
+use super::{Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::measure::action::{Action, ActionError};
 use crate::measure::torus::translate;

@@ -4,7 +4,7 @@ use super::adaa::Adaa;
 use super::average::average;
 use super::blurpool::{blurpool, vasconcelos};
 use super::ddac::Ddac;
-use super::design::{Design, DesignError, Guarantee, Kind};
+use super::design::{Design, DesignError};
 use super::filtered::Filtered;
 use super::fir::Fir;
 use super::ideal::{Band, Ideal};
@@ -16,6 +16,7 @@ use super::pointwise::Pointwise;
 use super::resize::{Kernel, resize};
 use super::upsample::{IdealUp, Interpolation};
 use super::wavelet::{Wavelet, wavelet};
+use super::{Entry, Listed};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Nyquist;
 use crate::spectrum::name::UnknownName;
@@ -33,17 +34,6 @@ impl Default for Context {
     fn default() -> Self {
         Self { stride: 2, range: [-3.0, 3.0] }
     }
-}
-
-/// One line of the list.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// How the name is written.
-    pub form: &'static str,
-    /// Names that `all` stands for.
-    pub examples: &'static [&'static str],
-    /// What may be put in the name.
-    pub note: &'static str,
 }
 
 const fn entry(form: &'static str, examples: &'static [&'static str], note: &'static str) -> Entry {
@@ -327,19 +317,6 @@ fn filtered(
     let factor = factor.ok_or_else(|| refuse(form.to_owned()))?;
     let activation = activation(of)?;
     Ok(if ideal { Box::new(Filtered::ideal(activation, factor)) } else { Box::new(Filtered::fir(activation, factor)) })
-}
-
-/// One line of `--list`.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Listed {
-    /// The name.
-    pub name: String,
-    /// What it takes the place of.
-    pub kind: Kind,
-    /// What it promises.
-    pub guarantee: Guarantee,
-    /// Its definition and source.
-    pub about: String,
 }
 
 /// Every name that `all` runs, with what is known of it.

@@ -2,9 +2,10 @@
 
 use tch::{Kind as Element, Tensor};
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::phase::gaussian;
 use super::plane::{check_padding, check_stride, pad};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 
 /// Per output pixel and group of channels a k × k kernel: the softmax, over its k² entries, of a convolution of the input.

@@ -4,12 +4,13 @@
 use ndarray::{Array2, Array3, s};
 use tch::Tensor;
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
 use super::plane::{Cache, Taps, check_padding, filter, matrices, spectral_matrix, tensor_of};
 use super::pointwise::{Pointwise, derivative, onnx_activation, value};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
 use super::upsample::{edge, onnx_transposed, transposed};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::graph::window::{fold_lanes, unfold_lanes};
 use crate::spectrum::activation::Activation;

@@ -10,9 +10,10 @@ use ndarray::{Array2, s};
 use num_complex::Complex64;
 use tch::Tensor;
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite};
 use super::plane::{Cache, matrices, spectral_matrix, tensor_of};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::filter::Nyquist;
 use crate::spectrum::{GridSize, Wave};

@@ -7,10 +7,11 @@ use ndarray::{Array2, Array3};
 use num_complex::Complex64;
 use tch::Tensor;
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::fir::Fir;
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite};
 use super::plane::{Cache, Taps, check_padding, check_stride, filter_plane};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, Wave};

@@ -3,10 +3,11 @@
 use ndarray::Array3;
 use tch::Tensor;
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, ints};
 use super::plane::{Cache, Taps, check_padding, check_stride, filter, pad};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, HalfSpectrum, Wave};

@@ -23,19 +23,20 @@ pub mod pictures;
 pub mod plane;
 mod pointwise;
 pub mod prediction;
-pub mod report;
 mod resize;
 mod shift;
 pub mod surgery;
 mod upsample;
 mod wavelet;
 
+pub use aliascope_core::antialias::{Entry, Guarantee, Kind, Listed, Padding, report};
+
 pub use adaa::Adaa;
 pub use average::average;
 pub use blurpool::{blurpool, vasconcelos};
-pub use catalogue::{CATALOGUE, Context, Entry, Listed, all_names, design, list, split_names};
+pub use catalogue::{CATALOGUE, Context, all_names, design, list, split_names};
 pub use ddac::Ddac;
-pub use design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling, apply, operator};
+pub use design::{Cost, Design, DesignError, Resampling, apply, operator};
 pub use filtered::Filtered;
 pub use fir::Fir;
 pub use ideal::{Band, Ideal};

@@ -3,8 +3,9 @@
 use ndarray::{Array3, Axis, s};
 use tch::{Kind as Element, Tensor};
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 
 /// Which statistics are taken.

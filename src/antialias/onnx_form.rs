@@ -1,6 +1,6 @@
 //! A design as ONNX nodes, so that a saved model says what was put into it.
 
-use super::design::Padding;
+use super::Padding;
 use super::plane::Taps;
 use crate::graph::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 

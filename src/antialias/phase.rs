@@ -13,8 +13,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind as Element, Tensor};
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::plane::{Cache, Taps, check_padding, filter, pad};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, Wave};

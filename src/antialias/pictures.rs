@@ -3,21 +3,12 @@
 use ndarray::{Array2, Array3, s};
 use tch::Tensor;
 
+pub use aliascope_core::antialias::pictures::{Curve, POINTS, Picture};
+
 use super::bench::tensor;
-use super::design::{Design, DesignError, Kind, Padding, apply};
+use super::design::{Design, DesignError, apply};
+use super::{Kind, Padding};
 use crate::spectrum::{GridSize, HalfSpectrum, Wave};
-
-/// |G| along the rows' axis.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Curve {
-    /// The design.
-    pub name: String,
-    /// |G| at `POINTS` + 1 frequencies from 0 to half a cycle per input sample.
-    pub gain: Vec<f64>,
-}
-
-/// One less than the points of a curve.
-pub const POINTS: usize = 480;
 
 /// The responses of the downsamplings that have one, along the rows, with frequencies from 0 to ½ cycle per sample.
 pub fn curves(designs: &[Box<dyn Design>], stride: usize) -> Vec<Curve> {
@@ -31,20 +22,6 @@ pub fn curves(designs: &[Box<dyn Design>], stride: usize) -> Vec<Curve> {
             Some(Curve { name: design.name(), gain: gain.collect::<Option<Vec<f64>>>()? })
         })
         .collect()
-}
-
-/// A field downsampled by a design.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
-    /// The design.
-    pub name: String,
-    /// The output.
-    pub output: Array2<f32>,
-    /// What of the output is due to harmonics that the output's grid cannot hold: f(x) − f(P x), P the ideal low-pass
-    /// filter.
-    pub aliased: Array2<f32>,
-    /// The mean square of `aliased` over that of the output about its mean.
-    pub share: f64,
 }
 
 /// Every downsampling of one channel applied to a field, with what folds.

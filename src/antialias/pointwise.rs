@@ -2,9 +2,10 @@
 
 use tch::Tensor;
 
-use super::design::{Cost, Design, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, Resampling};
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, float};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::activation::Activation;
 

@@ -2,7 +2,8 @@
 
 use tch::{Kind as Element, Tensor};
 
-use super::design::{Design, DesignError, Padding, apply};
+use super::Padding;
+use super::design::{Design, DesignError, apply};
 use crate::graph::operator::Torch;
 use crate::measure::torus::translate;
 

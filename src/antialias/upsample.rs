@@ -6,10 +6,11 @@ use ndarray::{Array2, s};
 use num_complex::Complex64;
 use tch::Tensor;
 
-use super::design::{Cost, Design, DesignError, Guarantee, Kind, Padding, Resampling};
+use super::design::{Cost, Design, DesignError, Resampling};
 use super::filtered::transposed_attributes;
 use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite};
 use super::plane::{Cache, Taps, check_padding, matrices, pad, spectral_matrix, tensor_of};
+use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, Wave};

@@ -64,8 +64,6 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
         )),
     }
 }
-
-#[cfg(feature = "torch")]
 fn libraries() -> Vec<Finding> {
     use tch::{Cuda, Tensor, utils};
 
@@ -88,8 +86,6 @@ fn libraries() -> Vec<Finding> {
         ),
     ]
 }
-
-#[cfg(feature = "torch")]
 fn libtorch_version(library: &Path) -> String {
     // …/lib/libtorch_cpu.so or …/lib, with …/build-version beside lib.
     let file = library.ancestors().take(3).map(|folder| folder.join("build-version")).find(|file| file.exists());
@@ -97,13 +93,6 @@ fn libtorch_version(library: &Path) -> String {
     version.map_or_else(|| "2.13 (the version tch is bound to)".to_owned(), |version| version.trim().to_owned())
 }
 
-#[cfg(not(feature = "torch"))]
-fn libraries() -> Vec<Finding> {
-    let mend = "this is a build without networks (--no-default-features); build with the feature torch";
-    vec![Finding::new("libtorch", None, true, mend), lapack()]
-}
-
-#[cfg(feature = "linalg")]
 fn lapack() -> Finding {
     use ndarray_linalg::{Eigh, UPLO};
     let works = ndarray::arr2(&[[2.0, 1.0], [1.0, 2.0]]).eigh(UPLO::Lower).is_ok();
@@ -111,13 +100,7 @@ fn lapack() -> Finding {
     Finding::new("OpenBLAS", works.then_some(place), true, "install libopenblas-dev, then build again")
 }
 
-#[cfg(not(feature = "linalg"))]
-fn lapack() -> Finding {
-    Finding::new("OpenBLAS", None, false, "no symmetry spectrum without it; build with the feature linalg")
-}
-
 /// The file of a library that is loaded into this process, where the system tells.
-#[cfg(any(feature = "torch", feature = "linalg"))]
 fn mapped(name: &str) -> Option<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let line = maps.lines().find(|line| line.rsplit('/').next().is_some_and(|file| file.contains(name)))?;

@@ -103,8 +103,6 @@ impl From<crate::graph::onnx::OnnxError> for Failure {
         Self::new(status, error.to_string())
     }
 }
-
-#[cfg(feature = "torch")]
 mod torch {
     use tch::TchError;
 

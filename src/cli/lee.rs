@@ -313,17 +313,9 @@ pub(super) fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
         .map_err(|error| Failure::new(Status::Defect, format!("a picture of the wrong size: {error}")))
 }
 
-#[cfg(feature = "linalg")]
 fn spectrum(
     gram: &crate::measure::lee_report::Gram,
 ) -> Result<Vec<crate::measure::lee_report::SymmetryDirection>, Failure> {
     crate::measure::symmetry_spectrum::symmetry_spectrum(gram)
         .map_err(|error| Failure::new(Status::Machine, format!("LAPACK cannot decompose the Gram matrix: {error}")))
-}
-
-#[cfg(not(feature = "linalg"))]
-fn spectrum(
-    _: &crate::measure::lee_report::Gram,
-) -> Result<Vec<crate::measure::lee_report::SymmetryDirection>, Failure> {
-    Ok(Vec::new())
 }

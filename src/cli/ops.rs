@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::graph::ops::OperatorList;
+use crate::graph::ops::operator_list;
 use crate::report::{Sink, json_bytes, operator_page, operator_table};
 
 use super::failure::Failure;
@@ -28,7 +28,7 @@ pub struct OpsArgs {
 
 /// Runs the subcommand.
 pub fn run(args: &OpsArgs) -> Result<(), Failure> {
-    let list = OperatorList::current();
+    let list = operator_list();
     if let Some(path) = &args.json {
         let sink = Sink::claim(path, args.force)?;
         let alone = matches!(sink, Sink::Standard);

@@ -10,7 +10,6 @@ use crate::figure::{Figure, Format, render};
 use crate::report::{OutputFile, Sink, json_bytes};
 
 /// Columns for tables: the terminal's where there is one, and 80 at the least.
-#[cfg(feature = "torch")]
 pub(super) fn terminal_width() -> usize {
     console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(80, 160)
 }
@@ -34,13 +33,11 @@ pub(super) struct OutputArgs {
 
 impl OutputArgs {
     /// The place for JSON alone, for what is never drawn.
-    #[cfg(feature = "torch")]
     pub(super) fn json_sink(&self) -> Result<Option<Sink>, Failure> {
         Ok(self.json.as_ref().map(|path| Sink::claim(path, self.force)).transpose()?)
     }
 
     /// The file FILE-`what`.png beside the plot, where there is one.
-    #[cfg(feature = "torch")]
     pub(super) fn beside(&self, what: &str) -> Result<Option<OutputFile>, Failure> {
         let Some(path) = &self.plot else { return Ok(None) };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -70,13 +67,11 @@ impl Outputs {
     }
 
     /// Whether a figure was asked for.
-    #[cfg(feature = "torch")]
     pub(super) fn draws(&self) -> bool {
         self.plot.is_some()
     }
 
     /// No figure, whatever was asked for.
-    #[cfg(feature = "torch")]
     pub(super) fn without_figure(self) -> Self {
         Self { plot: None, ..self }
     }

@@ -10,7 +10,7 @@ use super::failure::{Failure, Status};
 /// Parses the command line, runs the subcommand, prints a failure as one message on standard error.
 pub fn main() -> ExitCode {
     let cli = super::Cli::parse_from(super::arguments::in_order(std::env::args_os()));
-    #[cfg(all(feature = "torch", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     if cli.command.runs_a_network() {
         super::threads::wait_briefly();
     }

@@ -57,7 +57,6 @@ pub struct TheoremArgs {
     /// Follow an activation's harmonics until doubling the oversampling changes `exact` by less than this share.
     #[arg(long, default_value_t = 1e-6, requires = "activation")]
     tolerance: f64,
-    #[cfg(feature = "torch")]
     #[command(flatten)]
     nodes: super::theorem_model::NodeArgs,
     #[command(flatten)]
@@ -82,7 +81,6 @@ struct InputArgs {
         ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
     departures: bool,
     /// Every strided convolution, pooling and activation of an ONNX network, on its real feature maps.
-    #[cfg(feature = "torch")]
     #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, requires = "images", conflicts_with_all =
         ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
     model: Option<PathBuf>,
@@ -90,7 +88,7 @@ struct InputArgs {
 
 impl TheoremArgs {
     /// Whether the nodes of a network are checked.
-    #[cfg(all(feature = "torch", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     pub(super) fn is_for_a_network(&self) -> bool {
         self.input.model.is_some()
     }
@@ -102,7 +100,6 @@ const STUDY_GRIDS: [usize; 7] = [5, 6, 7, 8, 9, 11, 12];
 const STUDY_SERIES: usize = 12;
 
 pub(super) fn run(args: &TheoremArgs) -> Result<(), Failure> {
-    #[cfg(feature = "torch")]
     if let Some(model) = &args.input.model {
         return super::theorem_model::run(model, args.velocity, &args.nodes, &args.output);
     }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plotters::backend::DrawingBackend;
 
 use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
 use super::outputs::{OutputArgs, Outputs};
-use crate::figure::{Area, Figure, FigureError, FoldMapFigure, NodeTheoremFigure};
+use crate::figure::NodesFigure;
 use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
 use crate::report::{OutputFile, node_theorem_csv, node_theorem_table};
@@ -68,42 +67,11 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     };
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
     let table = || node_theorem_table(&report, width.clamp(60, 160));
-    outputs.write(&report, &Drawn::of(&report), table)?;
+    outputs.write(&report, &NodesFigure::of(&report), table)?;
     if let Some(file) = csv {
         file.write_bytes(node_theorem_csv(&report).as_bytes())?;
     }
     Ok(())
-}
-
-/// The figure: of one node the map of its harmonics, of several their predictions against their measurements.
-enum Drawn<'a> {
-    Nodes(NodeTheoremFigure<'a>),
-    Map(FoldMapFigure<'a>),
-}
-
-impl<'a> Drawn<'a> {
-    fn of(report: &'a NodeTheoremReport) -> Self {
-        match (&report.nodes[..], &report.map) {
-            ([node], Some(map)) => Self::Map(FoldMapFigure { report, node, map }),
-            _ => Self::Nodes(NodeTheoremFigure(report)),
-        }
-    }
-}
-
-impl Figure for Drawn<'_> {
-    fn size(&self) -> (u32, u32) {
-        match self {
-            Self::Nodes(figure) => figure.size(),
-            Self::Map(figure) => figure.size(),
-        }
-    }
-
-    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
-        match self {
-            Self::Nodes(figure) => figure.draw(root),
-            Self::Map(figure) => figure.draw(root),
-        }
-    }
 }
 
 impl From<NodeTheoremError> for Failure {

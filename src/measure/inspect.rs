@@ -1,63 +1,10 @@
 //! What is known of a network, node by node: shapes, layouts, where samples lie, and where something can alias.
 
-use serde::{Deserialize, Serialize};
-
 use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::Operator;
 use crate::graph::{Network, Step};
-use crate::symmetry::Grid;
 
-/// The version of [`Inspection`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const INSPECT_SCHEMA_VERSION: u32 = 1;
-
-/// A network as it was understood.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Inspection {
-    /// [`INSPECT_SCHEMA_VERSION`].
-    pub schema_version: u32,
-    /// The model's path as it was given.
-    pub model: String,
-    /// The input's shape.
-    pub input_shape: Vec<i64>,
-    /// The output's shape.
-    pub output_shape: Vec<i64>,
-    /// Nodes that the output depends on, in order; what depends on constants alone was computed when loading.
-    pub nodes: Vec<NodeInfo>,
-}
-
-impl Inspection {
-    /// How many nodes have a layout with rows and columns, and how many should have one: all but those that are still or
-    /// relate sites to each other.
-    pub fn placed(&self) -> [usize; 2] {
-        let placed = self.nodes.iter().filter(|node| node.grid.is_some()).count();
-        let lost = self.nodes.iter().filter(|node| node.layout == "–" && !node.relates).count();
-        [placed, placed + lost]
-    }
-}
-
-/// One node's first output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NodeInfo {
-    /// The node's name.
-    pub name: String,
-    /// Its operator.
-    pub op: String,
-    /// The path of the module that it came from; empty where the file does not tell.
-    pub module: String,
-    /// How tangents are carried: linear, elementwise, rule, automatic or locally constant.
-    pub rule: String,
-    /// The output's shape.
-    pub shape: Vec<i64>,
-    /// Which axes are rows and columns, in words; a dash where that is not certain.
-    pub layout: String,
-    /// Whether its entries relate sites to each other (weights of an attention), so that it has no rows and columns.
-    #[serde(default)]
-    pub relates: bool,
-    /// Where the samples lie in the input plane, in half-widths; null without a layout.
-    pub grid: Option<Grid>,
-    /// Why the node can alias; null where it cannot.
-    pub aliases: Option<String>,
-}
+pub use aliascope_core::measure::inspection::{INSPECT_SCHEMA_VERSION, Inspection, NodeInfo};
 
 /// Inspects a loaded network.
 pub fn inspect(network: &Network, model: &str) -> Inspection {

@@ -65,11 +65,6 @@ impl Default for MetricsOptions {
     }
 }
 
-/// 20 log₁₀(range) − 10 log₁₀(mse); nothing for an error of 0, whose PSNR is infinite.
-pub fn psnr(mse: f64, range: f64) -> Option<f64> {
-    (mse > 0.0).then(|| 20.0 * range.log10() - 10.0 * mse.log10())
-}
-
 #[derive(Clone, Debug, Default)]
 struct Tallies {
     eq: [Tally; 3],

@@ -2,7 +2,6 @@
 #![allow(dead_code)]
 
 pub mod docs;
-#[cfg(feature = "torch")]
 pub mod model;
 pub mod onnx;
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::rule::{Place, Replacement};
+use super::Place;
+use super::rule::Replacement;
 use super::sites::{Site, SiteKind, Strided};
 use crate::antialias::{Design, Padding};
 

@@ -19,16 +19,16 @@ mod graft;
 mod graph_index;
 mod outputs;
 mod patient;
-pub mod report;
 mod rewrite;
 mod rule;
 mod sites;
 mod toggled;
 
 pub use crate::graph::inline::functions as with_functions_written_out;
+pub use aliascope_core::antialias::{Place, surgery_report as report};
 pub use error::SurgeryError;
 pub use graft::{Graft, GraftOptions};
 pub use patient::Patient;
 pub use rewrite::{Form, Operated, SURGERY_KEY, Swap};
-pub use rule::{PLACES, Place, Replacement, What, follows_activation};
+pub use rule::{PLACES, Replacement, What, follows_activation};
 pub use sites::{Site, SiteKind, find_sites};

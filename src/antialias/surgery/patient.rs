@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use super::Place;
 use super::graft::{Graft, GraftOptions};
 use super::rewrite::Operated;
-use super::rule::{Place, Replacement, follows_activation};
+use super::rule::{Replacement, follows_activation};
 use super::sites::{FunctionSite, Site, SiteKind, find_sites};
 use super::{SurgeryError, What};
 use crate::antialias::{Context, DesignError, design};

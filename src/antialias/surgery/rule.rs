@@ -135,19 +135,6 @@ impl fmt::Display for Replacement {
     }
 }
 
-/// Where a downsampling goes that takes the place of a strided convolution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// Where its paper has it: behind the activation, or right behind the convolution. See [`follows_activation`].
-    #[default]
-    Paper,
-    /// Behind the convolution, before the activation.
-    Before,
-    /// Behind the activation.
-    After,
-}
-
 /// Whether the paper of a downsampling has it behind the activation that follows a strided convolution.
 ///
 /// - Behind it: Zhang (2019) has convolution, ReLU, blur; APS, LPS and DDAC replace that blur.

@@ -36,7 +36,7 @@ pub use activation::Function;
 pub use creation::create;
 pub use expansion::Expand;
 pub use fused::head_attention;
-pub use listing::{OPERATORS_SCHEMA_VERSION, OperatorList, OperatorRow, RefusedRow};
+pub use listing::{OPERATORS_SCHEMA_VERSION, OperatorList, OperatorRow, RefusedRow, operator_list};
 pub use matrix::affine;
 pub use pooling::MaxPool;
 pub use softmax::Softmax;

@@ -1,0 +1,240 @@
+//! Where to put a design first: LEE against cost with the Pareto front, and the forecast beside what came true.
+
+use plotters::backend::DrawingBackend;
+use plotters::element::{Circle, PathElement};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::canvas::{Area, Figure, FigureError};
+use super::number::power_of_ten;
+use super::scale::Scale;
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
+use crate::antialias::surgery_report::{Advice, ForecastPlace, SurgeryReport, Trial};
+use crate::onnx::module_of;
+
+/// The choices of `--advise`.
+#[derive(Clone, Copy, Debug)]
+pub struct AdviceFigure<'a> {
+    /// The result.
+    pub report: &'a SurgeryReport,
+    /// Its advice.
+    pub advice: &'a Advice,
+}
+
+const WIDTH: i32 = 1480;
+const HEIGHT: i32 = 640;
+const MARGIN: i32 = 24;
+const TOP: i32 = 84;
+
+impl Figure for AdviceFigure<'_> {
+    fn size(&self) -> (u32, u32) {
+        (WIDTH as u32, HEIGHT as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let report = self.report;
+        let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+        let title = format!("Where to begin in {}: {}", printable(model), printable(&report.replace.join(", ")));
+        root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
+        let note = format!(
+            "{} images; each dot is a network in which one more place was tried; the choice lowers LEE most per forward that it adds",
+            report.images
+        );
+        root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;
+        self.race(root)?;
+        self.forecast(root)
+    }
+}
+
+/// The module's path where there is one.
+fn short(name: &str) -> String {
+    let module = module_of(name);
+    printable(if module.is_empty() { name } else { &module })
+}
+
+fn step_color(step: usize) -> RGBColor {
+    SERIES[step % SERIES.len()]
+}
+
+impl AdviceFigure<'_> {
+    fn race<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let advice = self.advice;
+        let (left, right) = (100, WIDTH / 2 + 40);
+        let (top, bottom) = (TOP + 28, HEIGHT - 62);
+        root.draw_text("LEE against cost", &style::panel(), (left, TOP))?;
+        let trials: Vec<(usize, &Trial)> = advice
+            .steps
+            .iter()
+            .enumerate()
+            .flat_map(|(at, step)| step.tried.iter().map(move |trial| (at, trial)))
+            .collect();
+        let lees = trials.iter().map(|(_, trial)| trial.lee).chain([advice.start]);
+        let reach = lees.clone().fold(0.0, f64::max);
+        let scale = Scale::of(lees.collect::<Vec<_>>().into_iter(), reach);
+        let dearest = trials.iter().map(|(_, trial)| trial.cost).fold(1.0, f64::max);
+        let air = (0.06 * (dearest - 1.0)).max(0.01);
+        let (low, high) = (1.0 - air, dearest + air);
+        let at = |cost: f64, lee: f64| {
+            let x = f64::from(left) + (cost - low) / (high - low) * f64::from(right - left);
+            (x.round() as i32, bottom - (scale.place(lee) * f64::from(bottom - top)).round() as i32)
+        };
+        for (place, text) in scale.ticks() {
+            let y = bottom - (place * f64::from(bottom - top)).round() as i32;
+            root.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
+            root.draw_text(&text, &anchored(style::label(), HPos::Right, VPos::Center), (left - 8, y))?;
+        }
+        let (step, digits) = round_step(high - low);
+        let mut cost = (low / step).ceil() * step;
+        while cost <= high {
+            let x = at(cost, 0.0).0;
+            root.draw(&PathElement::new(vec![(x, bottom), (x, bottom + 5)], INK.stroke_width(1)))?;
+            let text = format!("{cost:.digits$}");
+            root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 8))?;
+            cost += step;
+        }
+        root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
+        let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
+        root.draw_text("cost, forwards of the network as it was", &x_title, ((left + right) / 2, HEIGHT - 8))?;
+        let upright =
+            anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
+        root.draw_text(&format!("LEE, {}", advice.generator), &upright, (8, (top + bottom) / 2))?;
+
+        // The front, as a staircase: what the least LEE is at each cost.
+        let mut front: Vec<[f64; 2]> =
+            trials.iter().filter(|(_, trial)| trial.pareto).map(|(_, trial)| [trial.cost, trial.lee]).collect();
+        front.push([1.0, advice.start]);
+        front.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        let mut stairs = Vec::new();
+        for pair in front.windows(2) {
+            stairs.extend([at(pair[0][0], pair[0][1]), at(pair[1][0], pair[0][1])]);
+        }
+        stairs.extend(front.last().map(|last| at(last[0], last[1])));
+        root.draw(&PathElement::new(stairs, FAINT_INK.mix(0.45).stroke_width(5)))?;
+        let mut path = vec![at(1.0, advice.start)];
+        for step in &advice.steps {
+            path.extend(step.tried.iter().find(|trial| trial.name == step.chosen).map(|t| at(t.cost, t.lee)));
+        }
+        root.draw(&PathElement::new(path.clone(), INK.stroke_width(2)))?;
+        for (step, trial) in &trials {
+            let point = at(trial.cost, trial.lee);
+            root.draw(&Circle::new(point, 5, step_color(*step).filled()))?;
+            root.draw(&Circle::new(point, 5, WHITE.stroke_width(1)))?;
+        }
+        root.draw(&Circle::new(path[0], 7, INK.filled()))?;
+        root.draw_text(
+            "as it was",
+            &anchored(style::label(), HPos::Left, VPos::Bottom),
+            (path[0].0 + 10, path[0].1 - 4),
+        )?;
+        let mut y = top + 8;
+        for (at_step, step) in advice.steps.iter().enumerate().filter(|(_, step)| !step.chosen.is_empty()) {
+            if let Some(&point) = path.get(at_step + 1) {
+                root.draw(&Circle::new(point, 7, step_color(at_step).filled()))?;
+                root.draw(&Circle::new(point, 7, INK.stroke_width(2)))?;
+                let number = (at_step + 1).to_string();
+                // Choices go down to the right: this corner is free.
+                root.draw_text(&number, &anchored(style::label(), HPos::Right, VPos::Top), (point.0 - 8, point.1 + 3))?;
+            }
+            let text = format!("{}. {}", at_step + 1, short(&step.chosen));
+            let text = fit(root, &text, &style::label(), 260)?;
+            root.draw(&Circle::new((right - 282, y + 10), 6, step_color(at_step).filled()))?;
+            root.draw_text(&text, &style::label(), (right - 268, y))?;
+            y += 22;
+        }
+        root.draw(&PathElement::new(
+            vec![(right - 292, y + 11), (right - 272, y + 11)],
+            FAINT_INK.mix(0.45).stroke_width(5),
+        ))?;
+        root.draw_text("Pareto front of all tried", &style::label(), (right - 268, y))?;
+        Ok(())
+    }
+
+    /// Contributions on a logarithmic axis, gains on a plain one: some are losses.
+    fn forecast<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let forecast = &self.advice.forecast;
+        let (left, right) = (WIDTH / 2 + 150, WIDTH - 40);
+        let (top, bottom) = (TOP + 28, HEIGHT - 62);
+        let title = match forecast.rank_correlation {
+            Some(rho) => {
+                format!("What the layers' contributions foretell: rank correlation {rho:.2}").replace('-', "−")
+            }
+            None => "What the layers' contributions foretell".to_owned(),
+        };
+        root.draw_text(&title, &style::panel(), (left - 60, TOP))?;
+        let positive = || forecast.places.iter().map(|place| place.contribution).filter(|value| *value > 0.0);
+        let (least, most) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+        if most <= 0.0 {
+            return Ok(());
+        }
+        let (first, last) = (least.log10() - 0.25, most.log10() + 0.25);
+        let gains = || forecast.places.iter().map(|place| place.gain);
+        let (low, high) = (gains().fold(0.0, f64::min), gains().fold(0.0, f64::max));
+        let air = 0.08 * (high - low).max(1e-300);
+        let (low, high) = (low - air, high + air);
+        let x_of = |value: f64| {
+            let place = if value > 0.0 { (value.log10() - first) / (last - first) } else { 0.0 };
+            left + (place * f64::from(right - left)).round() as i32
+        };
+        let y_of = |value: f64| bottom - ((value - low) / (high - low) * f64::from(bottom - top)).round() as i32;
+        let every = (((last - first) / 6.0).ceil() as i32).max(1);
+        for exponent in (first.ceil() as i32..=last.floor() as i32).filter(|exponent| exponent.rem_euclid(every) == 0) {
+            let x = x_of(10f64.powi(exponent));
+            root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
+            let text = power_of_ten(exponent);
+            root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 8))?;
+        }
+        let (step, digits) = round_step(high - low);
+        let mut gain = (low / step).ceil() * step;
+        while gain <= high {
+            let y = y_of(gain);
+            root.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
+            let zero = gain.abs() < 1e-9 * step;
+            let text = if zero { "0".to_owned() } else { format!("{gain:+.digits$}").replace('-', "−") };
+            root.draw_text(&text, &anchored(style::label(), HPos::Right, VPos::Center), (left - 8, y))?;
+            gain += step;
+        }
+        root.draw(&PathElement::new(vec![(left, y_of(0.0)), (right, y_of(0.0))], INK.stroke_width(1)))?;
+        root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
+        let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
+        root.draw_text("contribution E‖J δ‖²/dim of the layer", &x_title, ((left + right) / 2, HEIGHT - 8))?;
+        let upright =
+            anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
+        root.draw_text("LEE that replacing it alone takes away", &upright, (left - 92, (top + bottom) / 2))?;
+        // The names of those that matter, where there are many.
+        let mut named: Vec<usize> = (0..forecast.places.len()).collect();
+        named.sort_by(|a, b| forecast.places[*b].gain.abs().total_cmp(&forecast.places[*a].gain.abs()));
+        named.truncate(8);
+        // No name lies on a mark, on the line of no gain, or on another.
+        let point = |place: &ForecastPlace| (x_of(place.contribution), y_of(place.gain));
+        let mut taken = vec![[left, y_of(0.0) - 1, right, y_of(0.0) + 1]];
+        taken.extend(forecast.places.iter().map(point).map(|(x, y)| [x - 6, y - 6, x + 6, y + 6]));
+        for (at, place) in forecast.places.iter().enumerate() {
+            let (x, y) = point(place);
+            root.draw(&Circle::new((x, y), 5, SERIES[0].filled()))?;
+            root.draw(&Circle::new((x, y), 5, WHITE.stroke_width(1)))?;
+            if !named.contains(&at) {
+                continue;
+            }
+            let text = short(&place.name);
+            let (w, h) = root.estimate_text_size(&text, &style::note())?;
+            let (w, h) = (w as i32, h as i32);
+            let spots = [(x + 9, y - h / 2), (x - 9 - w, y - h / 2), (x - w / 2, y - h - 8), (x - w / 2, y + 8)];
+            let free = spots.into_iter().find(|(a, b)| {
+                let inside = *a > left && a + w < right && *b > top && b + h < bottom;
+                inside && taken.iter().all(|t| t[2] <= *a || a + w <= t[0] || t[3] <= *b || b + h <= t[1])
+            });
+            if let Some((a, b)) = free {
+                taken.push([a, b, a + w, b + h]);
+                root.draw_text(&text, &style::note().color(&INK), (a, b))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, so that about five steps make `span`; and the decimals that its multiples need.
+fn round_step(span: f64) -> (f64, usize) {
+    let decade = 10f64.powf((span / 5.0).max(1e-300).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * decade).find(|step| span / step <= 6.0).unwrap_or(decade);
+    (step, (-(step * 1.0001).log10().floor()).max(0.0) as usize)
+}

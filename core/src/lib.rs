@@ -1,0 +1,28 @@
+//! The part of **aliascope** that needs no network library: spectra, symmetries, files, results, and what is made of
+//! results. Pure Rust: no libtorch, no LAPACK.
+//!
+//! Data flows one way, down this list; nothing imports from below itself.
+//!
+//! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
+//!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters.
+//! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
+//!   they act on.
+//! - [`onnx`]: ONNX files read and written, and the tensors in them.
+//! - [`input`]: photos and tensors as network input, one at a time.
+//! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return, and their statistics.
+//! - [`figure`]: figures drawn from those structs.
+//! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
+//!
+//! The crate `aliascope` adds networks, measurements and the command line, and re-exports all of this.
+
+#![warn(missing_docs)]
+
+pub mod antialias;
+pub mod figure;
+pub mod input;
+pub mod measure;
+pub mod onnx;
+pub mod operators;
+pub mod report;
+pub mod spectrum;
+pub mod symmetry;

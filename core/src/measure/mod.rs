@@ -1,0 +1,13 @@
+//! What measurements return: plain data, and the statistics of it.
+
+pub mod defect_map;
+pub mod direction;
+pub mod inspection;
+pub mod layer_graph;
+pub mod layer_metrics;
+pub mod layers_report;
+pub mod lee_report;
+pub mod metrics_report;
+pub mod node_theorem_report;
+pub mod statistics;
+pub mod tally;

@@ -1,0 +1,118 @@
+//! Sums of one measure image by image, and the mean that is made of them.
+
+use super::metrics_report::{Measure, Psnr};
+use super::statistics::jackknife;
+
+/// What was added up of one measure, and of how much, image by image.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Vec<Sum>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    total: f64,
+    count: f64,
+}
+
+impl Sum {
+    fn mean(self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.total / self.count)
+    }
+}
+
+impl Tally {
+    /// What follows is the next image's.
+    pub fn next_image(&mut self) {
+        self.0.push(Sum::default());
+    }
+
+    /// Adds to the image at hand.
+    pub fn add(&mut self, total: f64, count: f64) {
+        if let Some(last) = self.0.last_mut() {
+            last.total += total;
+            last.count += count;
+        }
+    }
+
+    /// How many images have it.
+    pub fn images(&self) -> usize {
+        self.0.iter().filter(|sum| sum.count > 0.0).count()
+    }
+
+    /// All images together, without one of those that have it.
+    fn pooled(&self, without: Option<usize>) -> Sum {
+        let mut pooled = Sum::default();
+        let having = self.0.iter().filter(|sum| sum.count > 0.0).enumerate();
+        for (_, sum) in having.filter(|(at, _)| Some(*at) != without) {
+            pooled.total += sum.total;
+            pooled.count += sum.count;
+        }
+        pooled
+    }
+
+    /// A function of the pooled mean, with the jackknife's error over images; of a mean over images of equal counts that is
+    /// its standard error.
+    fn of<T>(
+        &self,
+        value: impl Fn(f64) -> Option<f64>,
+        make: impl FnOnce(Option<f64>, Option<f64>, Vec<Option<f64>>) -> T,
+    ) -> T {
+        let whole = self.pooled(None).mean().and_then(&value);
+        let sem = jackknife(self.images(), |image| self.pooled(Some(image)).mean().and_then(&value));
+        make(whole, sem, self.0.iter().map(|sum| sum.mean().and_then(&value)).collect())
+    }
+
+    /// The mean; nothing where no image has it.
+    pub fn measure(&self) -> Option<Measure> {
+        self.of(Some, |value, sem, by_image| value.map(|value| Measure { value, sem, by_image }))
+    }
+
+    /// The mean square error as a PSNR for outputs of this range.
+    pub fn psnr(&self, range: f64) -> Option<Psnr> {
+        let mse = self.measure()?;
+        let pixels = self.pooled(None).count;
+        let db = |mse| psnr(mse, range);
+        Some(self.of(db, |value, sem, by_image| Psnr { value, sem, by_image, mse, pixels }))
+    }
+}
+
+/// 20 log₁₀(range) − 10 log₁₀(mse); nothing for an error of 0, whose PSNR is infinite.
+pub fn psnr(mse: f64, range: f64) -> Option<f64> {
+    (mse > 0.0).then(|| 20.0 * range.log10() - 10.0 * mse.log10())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(images: &[[f64; 2]]) -> Tally {
+        let mut tally = Tally::default();
+        for [total, count] in images {
+            tally.next_image();
+            tally.add(*total, *count);
+        }
+        tally
+    }
+
+    #[test]
+    fn means_have_the_textbook_error_where_images_count_the_same() {
+        // Means 1, 3, 8: mean 4, standard deviation √13, over √3.
+        let measure = tally(&[[2.0, 2.0], [6.0, 2.0], [0.0, 0.0], [16.0, 2.0]]).measure().unwrap();
+        assert_eq!((measure.value, measure.by_image), (4.0, vec![Some(1.0), Some(3.0), None, Some(8.0)]));
+        assert!((measure.sem.unwrap() - (13.0_f64 / 3.0).sqrt()).abs() < 1e-14);
+        assert_eq!(tally(&[[3.0, 2.0]]).measure().unwrap().sem, None);
+        assert_eq!(tally(&[[0.0, 0.0]]).measure(), None);
+    }
+
+    #[test]
+    fn psnrs_are_pooled_before_the_logarithm() {
+        let psnr = tally(&[[4.0, 4.0], [0.04, 4.0]]).psnr(2.0).unwrap();
+        let db = |mse: f64| 20.0 * 2.0_f64.log10() - 10.0 * mse.log10();
+        assert!((psnr.value.unwrap() - db(0.505)).abs() < 1e-12);
+        assert_eq!(psnr.by_image, [Some(db(1.0)), Some(db(0.01))]);
+        // The jackknife of two: half of the distance between the values with one left out.
+        assert!((psnr.sem.unwrap() - 10.0).abs() < 1e-12);
+        // An error of 0 has no PSNR.
+        let exact = tally(&[[0.0, 4.0], [0.0, 4.0]]).psnr(2.0).unwrap();
+        assert_eq!((exact.value, exact.sem, exact.mse.value), (None, None, 0.0));
+    }
+}

@@ -1,0 +1,212 @@
+//! `aliascope antialias --model` as a table for a terminal.
+
+use std::fmt::{Result, Write};
+
+use super::text::{blocks, tail, wrapped};
+use crate::antialias::surgery_report::{Advice, GraftReport, Mean, Paired, SurgeryReport};
+use crate::figure::number::compact;
+use crate::figure::style::printable;
+
+/// How many places, layers and trials are listed.
+const MOST: usize = 10;
+
+/// A network before and after, in lines of at most `width` columns (taken as 80 where it is less).
+pub fn surgery_table(report: &SurgeryReport, width: usize) -> String {
+    let width = width.max(80);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_surgery(&mut text, report, width);
+    let mut kept = String::new();
+    for line in text.lines().flat_map(|line| wrapped(&printable(line), width)) {
+        kept += line.trim_end();
+        kept.push('\n');
+    }
+    kept
+}
+
+fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
+    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    writeln!(
+        text,
+        "{}: {}; output {} ({shape}); {} derivative, {} boundary; {}",
+        report.model,
+        plural(report.images, "image"),
+        report.output,
+        report.derivative,
+        report.boundary,
+        report.precision
+    )?;
+    writeln!(
+        text,
+        "{} in {}, {} padding{}\n",
+        report.replace.join(", "),
+        plural(report.grafts.len(), "place"),
+        report.padding,
+        report.pattern.as_ref().map_or(String::new(), |pattern| format!(", where '{pattern}'"))
+    )?;
+    if let Some(advice) = &report.advice {
+        write_advice(text, advice, width)?;
+    }
+    if report.grafts.is_empty() {
+        return writeln!(text, "Nothing was replaced, so there is no before and after to show.");
+    }
+    let size = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
+    let behind =
+        |graft: &GraftReport| if graft.behind == graft.name { "itself".to_owned() } else { tail(&graft.behind, 24) };
+    let places = report.grafts.iter().take(MOST).map(|graft| {
+        vec![graft.name.clone(), graft.design.clone(), size(graft.reads), size(graft.writes), behind(graft)]
+    });
+    write_rows(text, &["place", "design", "reads", "writes", "behind"], places, width)?;
+    more(text, report.grafts.len())?;
+    let sides = ["before", "after", "ratio", "difference"];
+    let head = |first: &'static str| [&[first][..], &sides].concat();
+    let lee = report.generators.iter().map(|(name, paired)| paired_row(name, paired, &compact));
+    writeln!(text)?;
+    write_rows(text, &head("LEE"), lee, width)?;
+    if !report.shifts.is_empty() {
+        let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
+        let shifts = report.shifts.iter().map(|(name, paired)| {
+            let number: &dyn Fn(f64) -> String = if name.ends_with("mse") { &compact } else { &percent };
+            paired_row(&name.replace("consistency_", "top-1 unchanged, ").replace('_', " "), paired, number)
+        });
+        writeln!(text)?;
+        write_rows(text, &head("under shifts"), shifts, width)?;
+    }
+    if !report.layers.is_empty() {
+        write_layers(text, report, width)?;
+    }
+    write_change(text, report)
+}
+
+/// A table of these columns.
+fn write_rows(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize) -> Result {
+    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))
+}
+
+fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
+    let value = |mean: &Option<Mean>| mean.map_or(0.0, |mean| mean.mean);
+    let mut layers: Vec<_> = report.layers.iter().collect();
+    layers.sort_by(|a, b| value(&b.before).max(value(&b.after)).total_cmp(&value(&a.before).max(value(&a.after))));
+    let rows = layers.iter().take(MOST).map(|layer| {
+        let ratio = if value(&layer.before) > 0.0 { value(&layer.after) / value(&layer.before) } else { 0.0 };
+        vec![
+            layer.name.clone(),
+            layer.before.map_or("-".to_owned(), with_error),
+            layer.after.map_or("-".to_owned(), with_error),
+            if ratio > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() },
+        ]
+    });
+    let all = paired_row("all, as vectors", &report.layers_total, &compact);
+    let rows = rows.chain([all[..4].to_vec()]);
+    writeln!(text)?;
+    write_rows(text, &[&format!("layers, {}", report.layers_generator), "before", "after", "ratio"], rows, width)?;
+    more(text, layers.len())
+}
+
+fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
+    let change = &report.change;
+    writeln!(text, "\noutputs on these images")?;
+    if let Some(kept) = change.top1_kept {
+        let same = (kept.mean * report.images as f64).round();
+        let changed: Vec<&str> =
+            change.top1_changed.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).take(MOST).collect();
+        let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
+        writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.images)?;
+    }
+    if let Some([before, after]) = &report.accuracy {
+        let (before, after, images) = (before.right, after.right, before.images);
+        writeln!(text, "  top-1 accuracy           {before} of {images} right before, {after} after")?;
+    }
+    if let Some(kl) = change.kl {
+        writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
+    }
+    if let Some(confidence) = change.confidence {
+        let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
+        let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
+        writeln!(
+            text,
+            "  confidence               {} before, {} after ({}{sem})",
+            percent(confidence.before),
+            percent(confidence.after),
+            percent(confidence.difference)
+        )?;
+    }
+    writeln!(text, "  change of the output     {} of its length", with_error(change.relative))?;
+    let cost = &report.cost;
+    writeln!(
+        text,
+        "cost\n  {} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
+        compact(cost.forwards),
+        cost.forward_ms_before,
+        cost.forward_ms_after,
+        cost.time_ratio
+    )?;
+    if let (Some(path), Some(difference)) = (&report.saved, report.saved_difference) {
+        writeln!(text, "saved\n  {path}; the saved model's output differs by {difference:.1e}")?;
+    }
+    writeln!(
+        text,
+        "\n±: standard error over images; of differences, over images in pairs. A falling LEE says nothing where the output \
+         itself fades: read it beside the outputs."
+    )
+}
+
+fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
+    writeln!(text, "where to begin: LEE under {} is {} at first", advice.generator, compact(advice.start))?;
+    for (at, step) in advice.steps.iter().enumerate() {
+        let title = format!("step {}, {:.1} s", at + 1, step.seconds);
+        let rows = step.tried.iter().take(MOST).map(|trial| {
+            let mark = if trial.name == step.chosen { "chosen" } else { "" };
+            vec![
+                trial.name.clone(),
+                compact(trial.lee),
+                with_error(trial.gain),
+                format!("{:.2}", trial.cost),
+                compact(trial.gain_per_cost),
+                trial.top1_kept.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
+                trial.kl.map_or("-".to_owned(), compact),
+                mark.to_owned(),
+            ]
+        });
+        writeln!(text)?;
+        write_rows(text, &[&title, "LEE", "gain", "cost", "gain/cost", "top-1", "KL", ""], rows, width)?;
+        more(text, step.tried.len())?;
+    }
+    if let Some(ended) = &advice.ended {
+        writeln!(text, "\nended: {ended}")?;
+    }
+    if let Some(correlation) = advice.forecast.rank_correlation {
+        let value = format!("{correlation:.2}").replace('-', "−");
+        writeln!(text, "\nforecast by the layers' contributions: rank correlation {value} with the gains of step 1")?;
+    }
+    writeln!(text)
+}
+
+fn more(text: &mut String, count: usize) -> Result {
+    if count > MOST { writeln!(text, "  … and {} more", count - MOST) } else { Ok(()) }
+}
+
+fn with_error(mean: Mean) -> String {
+    match mean.sem {
+        Some(sem) => format!("{} ± {}", compact(mean.mean), compact(sem)),
+        None => compact(mean.mean),
+    }
+}
+
+fn paired_row(name: &str, paired: &Paired, number: &dyn Fn(f64) -> String) -> Vec<String> {
+    let with = |value: f64, sem: Option<f64>| match sem {
+        Some(sem) => format!("{} ± {}", number(value), number(sem)),
+        None => number(value),
+    };
+    let sign = if paired.difference > 0.0 { "+" } else { "" };
+    vec![
+        name.to_owned(),
+        with(paired.before, paired.before_sem),
+        with(paired.after, paired.after_sem),
+        paired.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+        format!("{sign}{}", with(paired.difference, paired.difference_sem)),
+    ]
+}
