@@ -1,5 +1,62 @@
+//! The command `aliascope`. What needs no network runs here, in a program that does not link libtorch and starts in
+//! milliseconds; the rest is done by `aliascope-networks` beside it, which takes this program's place.
+
+mod networks;
+
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
+use aliascope_core::cli::doctor::{self, DoctorArgs};
+use aliascope_core::cli::harmonics::{self, HarmonicsArgs};
+use aliascope_core::cli::theorem::{self, FormulaArgs};
+use aliascope_core::cli::{Failure, process};
+use aliascope_core::report::Sink;
+use clap::Parser;
+
+/// The subcommands that need no network, as far as their arguments are right.
+#[derive(Debug, Parser)]
+#[command(name = "aliascope", disable_help_subcommand = true)]
+enum Own {
+    Doctor(DoctorArgs),
+    Harmonics(Box<HarmonicsArgs>),
+    Theorem(Box<FormulaArgs>),
+}
+
 fn main() -> ExitCode {
-    aliascope::cli::main()
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [only] = &arguments[..]
+        && (only == "--version" || only == "-V")
+    {
+        return process::run(|| Ok(Sink::Standard.write_bytes(version().as_bytes())?)).into();
+    }
+    match own(&arguments) {
+        Some(command) => process::run(move || run(&command)),
+        None => networks::take_over(&arguments).report(),
+    }
+    .into()
+}
+
+fn version() -> String {
+    format!("aliascope {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// What is to be done here; nothing where it needs a network, where help is wanted, or where arguments are wrong: the
+/// other program knows all that can be typed, and says so.
+fn own(arguments: &[OsString]) -> Option<Own> {
+    let first = arguments.first()?;
+    if !["doctor", "harmonics", "theorem"].iter().any(|name| first == name) {
+        return None;
+    }
+    Own::try_parse_from(std::iter::once(&OsString::from("aliascope")).chain(arguments)).ok()
+}
+
+fn run(command: &Own) -> Result<(), Failure> {
+    match command {
+        Own::Doctor(args) => {
+            doctor::run(args, &networks::libraries(), Path::new(env!("CARGO_MANIFEST_DIR")), env!("CARGO_PKG_VERSION"))
+        }
+        Own::Harmonics(args) => harmonics::run(args),
+        Own::Theorem(args) => theorem::run(args),
+    }
 }

@@ -12,12 +12,14 @@
 //! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return, and their statistics.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
+//! - [`cli`]: what the command line does without networks.
 //!
 //! The crate `aliascope` adds networks, measurements and the command line, and re-exports all of this.
 
 #![warn(missing_docs)]
 
 pub mod antialias;
+pub mod cli;
 pub mod figure;
 pub mod input;
 pub mod measure;

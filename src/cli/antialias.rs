@@ -6,11 +6,9 @@ use clap::{Args, ValueHint};
 use ndarray::Axis;
 
 use super::antialias_surgery::{self, SurgeryArgs};
-use super::failure::{Failure, Status};
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
-use super::outputs::{OutputArgs, Outputs, terminal_width};
-use super::theorem::{read_harmonics, velocity};
+use super::{Failure, Status};
 use crate::antialias::bench::{Bench, BenchError, middle};
 use crate::antialias::pictures::{curves, pictures};
 use crate::antialias::{CATALOGUE, Context, Design, DesignError, Padding, design, list, split_names};
@@ -19,6 +17,8 @@ use crate::input::read_luma;
 use crate::report::{Sink, antialias_list, antialias_table, json_bytes};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
+use aliascope_core::cli::outputs::{OutputArgs, Outputs, terminal_width};
+use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
 /// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (--model, --replace).
 ///
@@ -140,9 +140,9 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
             file.write_bytes(&render(&figure, Format::Png)?)?;
         }
     }
-    outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || {
+    Ok(outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || {
         antialias_table(&report, terminal_width())
-    })
+    })?)
 }
 
 fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {

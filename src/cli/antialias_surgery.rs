@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 use tch::{Kind, Tensor};
 
-use super::failure::{Failure, Status};
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs, Opened};
-use super::outputs::{OutputArgs, Outputs, terminal_width};
+use super::{Failure, Status};
 use crate::antialias::Padding;
 use crate::antialias::surgery::advise::{AdviseOptions, advise};
 use crate::antialias::surgery::compare::{CompareOptions, Comparison};
@@ -26,6 +25,7 @@ use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::report::{OutputFile, surgery_csv, surgery_table};
 use crate::symmetry::Combination;
+use aliascope_core::cli::outputs::{OutputArgs, Outputs, terminal_width};
 
 /// Designs in the place of a network's strides and activations.
 #[derive(Debug, Args)]
@@ -213,7 +213,7 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
     if let (Some(file), Some(bytes)) = (claimed.save, saved) {
         file.write_bytes(&bytes)?;
     }
-    claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report, terminal_width()))
+    Ok(claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report, terminal_width()))?)
 }
 
 /// The law that makes an attribution one, and the promise of a saved file.

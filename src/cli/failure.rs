@@ -1,163 +1,109 @@
-//! How a subcommand fails: one message that says what happened, where and what to do, and a status of its own.
+//! How a subcommand that runs networks fails.
 
-use std::process::ExitCode;
+use std::ops::Deref;
 
-/// The statuses that the binary ends with, beside 0; part of the interface, so numbers never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Status {
-    /// A check that the command makes of its own result failed, or `doctor` found that the main job cannot run.
-    Check = 1,
-    /// The command line is wrong.
-    Usage = 2,
-    /// A model file is missing, unreadable, damaged or contradicts itself.
-    Model = 3,
-    /// A model uses something that aliascope does not support.
-    Unsupported = 4,
-    /// An image, tensor or signal file is missing, unreadable or empty.
-    Input = 5,
-    /// An output file exists or cannot be written.
-    Output = 6,
-    /// NaN or infinity in weights, input or result.
-    NotFinite = 7,
-    /// The machine lacks something: memory, a device, a library.
-    Machine = 8,
-    /// A defect of aliascope itself.
-    Defect = 9,
-    /// Ctrl-C.
-    Interrupted = 130,
-}
+use aliascope_core::cli::{self, Status};
+use tch::TchError;
 
-/// Shown at the end of `--help`.
-pub const STATUS_HELP: &str = "\
-Exit status: 0 done, 1 a check failed, 2 wrong usage, 3 model unreadable, 4 model not supported, 5 input unreadable, \
-6 output not writable, 7 not finite, 8 machine lacks something, 9 a defect of aliascope, 130 interrupted";
+use crate::figure::FigureError;
+use crate::graph::onnx::OnnxError;
+use crate::graph::{GraphError, first_line};
+use crate::input::InputError;
+use crate::measure::action::ActionError;
+use crate::measure::layers::LayersError;
+use crate::measure::lee::LeeError;
+use crate::report::{JsonError, OutputError, VectorsError};
+use crate::spectrum::theorem::TheoremError;
 
-/// The end of a subcommand that could not do its work.
+/// The core's failure, as a type of this crate: only so can libtorch's errors become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The exit status.
-    pub status: Status,
-    /// One sentence: what happened, where, what to do.
-    pub message: String,
-}
+pub struct Failure(cli::Failure);
 
 impl Failure {
     /// A failure with this status and message.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
-    }
-
-    /// Prints the message on standard error and turns into the exit status.
-    pub fn report(&self) -> ExitCode {
-        eprintln!("aliascope: {}", self.message);
-        ExitCode::from(self.status as u8)
+        Self(cli::Failure::new(status, message))
     }
 }
 
-impl From<crate::report::OutputError> for Failure {
-    fn from(error: crate::report::OutputError) -> Self {
-        Self::new(Status::Output, error.to_string())
+impl Deref for Failure {
+    type Target = cli::Failure;
+
+    fn deref(&self) -> &cli::Failure {
+        &self.0
     }
 }
 
-impl From<crate::report::JsonError> for Failure {
-    fn from(error: crate::report::JsonError) -> Self {
-        Self::new(Status::NotFinite, error.to_string())
+impl From<Failure> for cli::Failure {
+    fn from(failure: Failure) -> Self {
+        failure.0
     }
 }
 
-impl From<crate::report::VectorsError> for Failure {
-    fn from(error: crate::report::VectorsError) -> Self {
-        Self::new(Status::Output, error.to_string())
+impl From<cli::Failure> for Failure {
+    fn from(failure: cli::Failure) -> Self {
+        Self(failure)
     }
 }
 
-impl From<crate::figure::FigureError> for Failure {
-    fn from(error: crate::figure::FigureError) -> Self {
-        let status = match error {
-            crate::figure::FigureError::Format { .. } => Status::Usage,
-            _ => Status::Output,
-        };
-        Self::new(status, error.to_string())
-    }
+/// Errors of the core, with the status that it gives them.
+macro_rules! as_the_core_has_it {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self(error.into())
+            }
+        })*
+    };
 }
 
-impl From<crate::input::InputError> for Failure {
-    fn from(error: crate::input::InputError) -> Self {
-        use crate::input::InputError::{Channels, Metadata, Resize};
-        let status = match error {
-            Metadata { .. } => Status::Model,
-            Channels { .. } => Status::Unsupported,
-            Resize { .. } => Status::Usage,
-            _ => Status::Input,
-        };
-        Self::new(status, error.to_string())
-    }
-}
+as_the_core_has_it!(FigureError, InputError, JsonError, OnnxError, OutputError, TheoremError, VectorsError);
 
-impl From<crate::graph::onnx::OnnxError> for Failure {
-    fn from(error: crate::graph::onnx::OnnxError) -> Self {
-        use crate::graph::onnx::OnnxError::UnknownAttribute;
-        let status = if matches!(error, UnknownAttribute { .. }) { Status::Unsupported } else { Status::Model };
-        Self::new(status, error.to_string())
-    }
-}
-mod torch {
-    use tch::TchError;
-
-    use super::{Failure, Status};
-    use crate::graph::{GraphError, first_line};
-    use crate::measure::action::ActionError;
-    use crate::measure::layers::LayersError;
-    use crate::measure::lee::LeeError;
-
-    impl From<GraphError> for Failure {
-        fn from(error: GraphError) -> Self {
-            let message = error.to_string();
-            match error {
-                GraphError::File(error) => error.into(),
-                GraphError::Operator { .. } | GraphError::Unsupported { .. } | GraphError::LocallyConstant { .. } => {
-                    Self::new(Status::Unsupported, message)
-                }
-                GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
-                GraphError::Torch(error) => error.into(),
-                GraphError::InputShape { .. } | GraphError::Target { .. } => Self::new(Status::Usage, message),
-                GraphError::Node { .. } | GraphError::Graph { .. } | GraphError::DynamicInput { .. } => {
-                    Self::new(Status::Model, message)
-                }
+impl From<GraphError> for Failure {
+    fn from(error: GraphError) -> Self {
+        let message = error.to_string();
+        match error {
+            GraphError::File(error) => error.into(),
+            GraphError::Operator { .. } | GraphError::Unsupported { .. } | GraphError::LocallyConstant { .. } => {
+                Self::new(Status::Unsupported, message)
+            }
+            GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
+            GraphError::Torch(error) => error.into(),
+            GraphError::InputShape { .. } | GraphError::Target { .. } => Self::new(Status::Usage, message),
+            GraphError::Node { .. } | GraphError::Graph { .. } | GraphError::DynamicInput { .. } => {
+                Self::new(Status::Model, message)
             }
         }
     }
+}
 
-    impl From<LeeError> for Failure {
-        fn from(error: LeeError) -> Self {
-            let message = error.to_string();
-            match error {
-                LeeError::Graph(error) => error.into(),
-                LeeError::Action(ActionError::Torch(error)) | LeeError::Torch(error) => error.into(),
-                LeeError::Action(ActionError::Derivative(_))
-                | LeeError::NotClasses { .. }
-                | LeeError::NoAction { .. } => Self::new(Status::Usage, message),
-                LeeError::NotAnImage(_) | LeeError::UnknownGrid(_) => Self::new(Status::Unsupported, message),
-                LeeError::NotFinite { .. } => Self::new(Status::NotFinite, message),
+impl From<LeeError> for Failure {
+    fn from(error: LeeError) -> Self {
+        let message = error.to_string();
+        match error {
+            LeeError::Graph(error) => error.into(),
+            LeeError::Action(ActionError::Torch(error)) | LeeError::Torch(error) => error.into(),
+            LeeError::Action(ActionError::Derivative(_)) | LeeError::NotClasses { .. } | LeeError::NoAction { .. } => {
+                Self::new(Status::Usage, message)
             }
+            LeeError::NotAnImage(_) | LeeError::UnknownGrid(_) => Self::new(Status::Unsupported, message),
+            LeeError::NotFinite { .. } => Self::new(Status::NotFinite, message),
         }
     }
+}
 
-    impl From<LayersError> for Failure {
-        fn from(error: LayersError) -> Self {
-            let message = error.to_string();
-            match error {
-                LayersError::Lee(error) => error.into(),
-                LayersError::Memory { .. } => Self::new(Status::Usage, message),
-            }
+impl From<LayersError> for Failure {
+    fn from(error: LayersError) -> Self {
+        let message = error.to_string();
+        match error {
+            LayersError::Lee(error) => error.into(),
+            LayersError::Memory { .. } => Self::new(Status::Usage, message),
         }
     }
+}
 
-    impl From<TchError> for Failure {
-        fn from(error: TchError) -> Self {
-            Self::new(Status::Machine, format!("libtorch: {}; check memory and device", first_line(&error)))
-        }
+impl From<TchError> for Failure {
+    fn from(error: TchError) -> Self {
+        Self::new(Status::Machine, format!("libtorch: {}; check memory and device", first_line(&error)))
     }
 }

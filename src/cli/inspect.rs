@@ -8,8 +8,8 @@ use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
 use crate::measure::inspect::inspect;
 use crate::report::{Sink, inspect_table, json_bytes};
 
-use super::failure::{Failure, Status};
 use super::network::LayoutChoice;
+use super::{Failure, Status};
 
 /// Show a network as it is understood: shapes, layouts, where samples lie, what can alias.
 #[derive(Debug, Args)]

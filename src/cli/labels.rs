@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::input::{LabelSource, Labels, Source};
 
-use super::failure::{Failure, Status};
+use super::{Failure, Status};
 
 /// What the images show.
 #[derive(Debug, Args)]

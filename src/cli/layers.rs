@@ -16,11 +16,11 @@ use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
-use super::failure::{Failure, Status};
 use super::layers_outputs::{LayersOutputArgs, LayersOutputs, Pictured};
 use super::lee::picture;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
+use super::{Failure, Status};
 
 /// Attribute the equivariance error of a network to its layers, exactly.
 #[derive(Debug, Args)]

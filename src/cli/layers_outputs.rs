@@ -14,7 +14,7 @@ use crate::measure::layer_graph::LayerGraph;
 use crate::measure::layers_report::LayersReport;
 use crate::report::{LayersPage, OutputFile, Sink, json_bytes, layers_csv, layers_html};
 
-use super::failure::Failure;
+use super::Failure;
 
 /// Where results go.
 #[derive(Debug, Args)]

@@ -13,11 +13,11 @@ use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
 use crate::symmetry::{Combination, MEASURED};
 
-use super::failure::{Failure, Status};
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
+use super::{Failure, Status};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]

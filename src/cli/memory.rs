@@ -2,7 +2,7 @@
 
 use crate::graph::memory::size;
 
-use super::failure::{Failure, Status};
+use super::{Failure, Status};
 
 /// What was asked for, or as many images as `free` bytes allow, and then a note that says so; `needed` has the bytes
 /// that so many images need.

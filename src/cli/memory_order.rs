@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{MemoryOrder, Network};
 use crate::report::OutputFile;
 
-use super::failure::Failure;
+use super::Failure;
 
 /// A measurement takes about twelve forwards of eight, one of which is about the time of an image's sweep, and saves a
 /// part of each: with fewer images than this it does not pay.

@@ -13,11 +13,11 @@ use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
 use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_csv, metrics_table};
 
-use super::failure::{Failure, Status};
 use super::measuring::OutputChoice;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
-use super::outputs::terminal_width;
+use super::{Failure, Status};
+use aliascope_core::cli::outputs::terminal_width;
 
 /// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]

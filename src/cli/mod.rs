@@ -4,7 +4,6 @@ mod antialias_surgery;
 mod arguments;
 mod doctor;
 mod failure;
-mod harmonics;
 mod inspect;
 mod labels;
 mod layers;
@@ -16,21 +15,21 @@ mod memory_order;
 mod metrics;
 mod network;
 mod ops;
-mod outputs;
 mod run;
 mod theorem;
 mod theorem_model;
-#[cfg(target_os = "linux")]
-mod threads;
 
+use aliascope_core::cli::doctor::DoctorArgs;
+use aliascope_core::cli::harmonics;
 use clap::{Parser, Subcommand};
 
-pub use failure::{Failure, Status};
+pub use aliascope_core::cli::Status;
+pub use failure::Failure;
 pub use run::main;
 
 /// How equivariant is a vision network, which layer breaks it, why, and what would mend it?
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = failure::STATUS_HELP)]
+#[command(name = "aliascope", bin_name = "aliascope", version, arg_required_else_help = true, after_help = aliascope_core::cli::failure::STATUS_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,31 +45,26 @@ enum Command {
     Metrics(Box<metrics::MetricsArgs>),
     Ops(ops::OpsArgs),
     Antialias(Box<antialias::AntialiasArgs>),
-    Doctor(doctor::DoctorArgs),
+    Doctor(DoctorArgs),
 }
 
 impl Command {
-    /// Whether libtorch does most of the work.
-    #[cfg(target_os = "linux")]
-    fn runs_a_network(&self) -> bool {
-        match self {
-            Self::Lee(_) | Self::Layers(_) | Self::Inspect(_) | Self::Antialias(_) | Self::Metrics(_) => true,
-            Self::Theorem(args) => args.is_for_a_network(),
-            Self::Harmonics(_) | Self::Ops(_) | Self::Doctor(_) => false,
-        }
-    }
-
     fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Lee(args) => lee::run(args),
             Self::Layers(args) => layers::run(args),
             Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
-            Self::Harmonics(args) => harmonics::run(args),
+            Self::Harmonics(args) => Ok(harmonics::run(args)?),
             Self::Metrics(args) => metrics::run(args),
             Self::Ops(args) => ops::run(args),
             Self::Antialias(args) => antialias::run(args),
-            Self::Doctor(args) => doctor::run(args),
+            Self::Doctor(args) => Ok(aliascope_core::cli::doctor::run(
+                args,
+                &Ok(doctor::libraries()),
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")),
+                env!("CARGO_PKG_VERSION"),
+            )?),
         }
     }
 }

@@ -18,8 +18,8 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
 
-use super::failure::{Failure, Status};
 use super::memory_order;
+use super::{Failure, Status};
 
 /// How to load and run a network.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::graph::ops::operator_list;
 use crate::report::{Sink, json_bytes, operator_page, operator_table};
 
-use super::failure::Failure;
+use super::Failure;
 
 /// List the operators that are supported, and how each carries tangents.
 #[derive(Debug, Args)]

@@ -1,66 +1,18 @@
 //! From `main` to a subcommand and back to an exit status.
 
-use std::panic::{self, PanicHookInfo};
-use std::process::ExitCode;
-
+use aliascope_core::cli::process;
 use clap::Parser;
 
-use super::failure::{Failure, Status};
-
-/// Parses the command line, runs the subcommand, prints a failure as one message on standard error.
-pub fn main() -> ExitCode {
-    let cli = super::Cli::parse_from(super::arguments::in_order(std::env::args_os()));
-    #[cfg(target_os = "linux")]
-    if cli.command.runs_a_network() {
-        super::threads::wait_briefly();
-    }
-    panic::set_hook(Box::new(report_defect));
-    log_where_asked();
-    // Without a handler Ctrl-C still ends the process, only without a sentence.
-    let _ = ctrlc::set_handler(|| {
-        // An output file is written whole or not at all: wait for one that is being renamed into place.
-        let _written = crate::report::wait_for_writers();
-        eprintln!("\naliascope: interrupted; outputs that were not finished are not there");
-        leave(Status::Interrupted);
-    });
-    match panic::catch_unwind(|| cli.command.run()) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(failure)) => failure.report(),
-        Err(_) => ExitCode::from(Status::Defect as u8),
-    }
-}
-
-/// What happens when, on standard error, where `ALIASCOPE_LOG` names a level or a filter such as `aliascope=debug`.
-fn log_where_asked() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ALIASCOPE_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    }
-}
-
-/// Ends the process at once: an orderly exit would take libtorch apart under the thread that is computing with it.
-fn leave(status: Status) -> ! {
-    #[cfg(unix)]
-    // SAFETY: _exit has no preconditions; nothing of this process runs after it.
-    unsafe {
-        libc::_exit(status as i32)
-    }
-    #[cfg(not(unix))]
-    std::process::exit(status as i32)
-}
-
-/// A panic is a defect of aliascope; its one sentence says so, without a backtrace.
-fn report_defect(info: &PanicHookInfo<'_>) {
-    let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
-    let payload = info.payload();
-    let what = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    let what = what.lines().next().unwrap_or_default();
-    let failure = Failure::new(
-        Status::Defect,
-        format!("this is a defect of aliascope, please report it with the command that you ran: {what}{place}"),
-    );
-    failure.report();
+/// Parses the command line, runs the subcommand, prints a failure as one message on standard error, and ends the program
+/// without taking libtorch apart.
+pub fn main() -> ! {
+    let status = match super::Cli::try_parse_from(super::arguments::in_order(std::env::args_os())) {
+        Ok(cli) => process::run(move || cli.command.run().map_err(Into::into)),
+        Err(said) => {
+            // Help and version go to standard output; where nobody reads it there is nobody to tell.
+            let _ = said.print();
+            u8::try_from(said.exit_code()).unwrap_or(super::Status::Usage as u8)
+        }
+    };
+    process::leave(status)
 }

@@ -1,268 +1,30 @@
-//! `aliascope theorem`: the aliasing theorem in three forms, beside the measured defect.
+//! `aliascope theorem`: on formulas and photos, or on the nodes of a network.
 
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use aliascope_core::cli::theorem::{self, FormulaArgs};
 use clap::{Args, ValueHint};
-use ndarray::Axis;
-use num_complex::Complex64;
 
-use super::failure::{Failure, Status};
-use super::outputs::{OutputArgs, Outputs};
-use crate::figure::{DeparturesFigure, TheoremFigure};
-use crate::input::read_luma;
-use crate::report::{departures_table, theorem_table};
-use crate::spectrum::activation::Activation;
-use crate::spectrum::departures::departures;
-use crate::spectrum::filter::Filter;
-use crate::spectrum::series::{FourierSeries, RandomSeries, SeriesError};
-use crate::spectrum::theorem::{Setup, TheoremError, TheoremReport, check_field, check_series};
-use crate::spectrum::{GridSize, Velocity, Wave};
+use super::Failure;
+use super::theorem_model;
 
 /// Check the aliasing theorem: its exact, diagonal and printed forms beside the measured defect of sampling.
 #[derive(Debug, Args)]
 pub struct TheoremArgs {
     #[command(flatten)]
-    input: InputArgs,
-    /// The largest |n| of a random series.
-    #[arg(long, value_name = "K", requires = "random", default_value_t = 9)]
-    band: u64,
-    /// How fast a random series' coefficients fall off, as (1 + |n|)^-DECAY.
-    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0)]
-    decay: f64,
-    /// Let a random series be complex.
-    #[arg(long, requires = "random")]
-    complex: bool,
-    /// The grid that the field ends on: M, or COLUMNSxROWS.
-    #[arg(long, value_name = "M", value_parser = grid_size)]
-    grid: Option<GridSize>,
-    /// Sample the field on this grid first, as a layer's input is: N, or COLUMNSxROWS; an image's own pixels.
-    #[arg(long, value_name = "N", value_parser = grid_size)]
-    samples: Option<GridSize>,
-    /// Keep every S-th of those samples: the grid is N/S.
-    #[arg(long, value_name = "S", value_parser = grid_size, conflicts_with = "grid")]
-    stride: Option<GridSize>,
-    /// The filter before the last sampling: none, ideal, ideal-kept, ideal-split, binomial-1 to -7, kaiser,
-    /// kaiser-radial, lanczos:LOBES, taps:W0,W1,….
-    #[arg(long, value_name = "NAME", default_value = "none")]
-    prefilter: Filter,
-    /// The translation's direction and speed, to the right and down.
-    #[arg(long, value_name = "VX,VY", value_parser = velocity, default_value = "1,0", allow_hyphen_values = true)]
-    velocity: Velocity,
-    /// A nonlinearity before the filter: relu, leaky_relu, relu6, gelu, silu, tanh, softplus, elu, hardswish, mish,
-    /// sigmoid, sin, abs, poly:C0,C1,….
-    #[arg(long, value_name = "NAME")]
-    activation: Option<Activation>,
-    /// Follow an activation's harmonics until doubling the oversampling changes `exact` by less than this share.
-    #[arg(long, default_value_t = 1e-6, requires = "activation")]
-    tolerance: f64,
-    #[command(flatten)]
-    nodes: super::theorem_model::NodeArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct InputArgs {
-    /// Harmonics from a JSON file: [[n, m, re, im], …], n cycles to the right and m down.
-    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
-    harmonics: Option<PathBuf>,
-    /// A photo's luma (png, jpg).
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    image: Option<PathBuf>,
-    /// A random trigonometric polynomial with this seed.
-    #[arg(long, value_name = "SEED")]
-    random: Option<u64>,
-    /// How far the diagonal and the printed form depart from the exact one, over random series of many bands on many
-    /// grids; move askew (--velocity 0.8,0.6), or the two forms are one.
-    #[arg(long, conflicts_with_all =
-        ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
-    departures: bool,
+    formula: FormulaArgs,
     /// Every strided convolution, pooling and activation of an ONNX network, on its real feature maps.
-    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, requires = "images", conflicts_with_all =
+    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, group = "InputArgs", requires = "images",
+        conflicts_with_all =
         ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    nodes: theorem_model::NodeArgs,
 }
-
-impl TheoremArgs {
-    /// Whether the nodes of a network are checked.
-    #[cfg(target_os = "linux")]
-    pub(super) fn is_for_a_network(&self) -> bool {
-        self.input.model.is_some()
-    }
-}
-
-/// Bands and grids of `--departures`: from twice as many samples as harmonics to a quarter.
-const STUDY_BANDS: [u64; 6] = [3, 4, 5, 6, 8, 10];
-const STUDY_GRIDS: [usize; 7] = [5, 6, 7, 8, 9, 11, 12];
-const STUDY_SERIES: usize = 12;
 
 pub(super) fn run(args: &TheoremArgs) -> Result<(), Failure> {
-    if let Some(model) = &args.input.model {
-        return super::theorem_model::run(model, args.velocity, &args.nodes, &args.output);
-    }
-    let outputs = Outputs::claim(&args.output)?;
-    if args.input.departures {
-        let study = departures(&STUDY_BANDS, &STUDY_GRIDS, STUDY_SERIES, args.velocity)?;
-        return outputs.write(&study, &DeparturesFigure { study: &study }, || departures_table(&study));
-    }
-    if !(args.tolerance > 0.0 && args.tolerance < 1.0) {
-        return Err(Failure::new(
-            Status::Usage,
-            format!("--tolerance must lie between 0 and 1, not {}", args.tolerance),
-        ));
-    }
-    let mut report = report(args)?;
-    report.input = describe(args);
-    outputs.write(&report, &TheoremFigure { report: &report }, || theorem_table(&report))
-}
-
-fn report(args: &TheoremArgs) -> Result<TheoremReport, Failure> {
-    if let Some(path) = &args.input.image {
-        if let Some(samples) = args.samples {
-            let message = format!("an image has its own samples; drop --samples {}x{}", samples.x, samples.y);
-            return Err(Failure::new(Status::Usage, message));
-        }
-        let image = read_luma(path)?;
-        let samples = GridSize::new(image.ncols(), image.nrows());
-        let setup = setup(args, Some(samples))?;
-        let field = image.insert_axis(Axis(0));
-        if setup.stride().is_some() {
-            return Ok(check_field(field.view(), &setup)?);
-        }
-        // Without a common grid every harmonic is summed at every sample.
-        const MOST_WORK: usize = 4 << 30;
-        let work =
-            samples.len().saturating_mul(setup.grid.x).saturating_add(setup.grid.len().saturating_mul(samples.y));
-        if work > MOST_WORK {
-            let message = format!(
-                "a grid of {}x{} does not divide the image's {}x{} pixels, and the image is too large to do without; \
-                 use --stride, or a smaller image",
-                setup.grid.x, setup.grid.y, samples.x, samples.y
-            );
-            return Err(Failure::new(Status::Usage, message));
-        }
-        return Ok(check_series(&FourierSeries::from_samples(field.view()).map_err(TheoremError::from)?, &setup)?);
-    }
-    let series = match (&args.input.harmonics, args.input.random) {
-        (Some(path), _) => read_harmonics(path)?,
-        (None, seed) => FourierSeries::random(RandomSeries {
-            band: args.band,
-            decay: args.decay,
-            real: !args.complex,
-            seed: seed.unwrap_or_default(),
-        })
-        .map_err(|error| Failure::new(Status::Usage, format!("{error}; change --band")))?,
-    };
-    let setup = setup(args, args.samples)?;
-    let work = (series.len()).saturating_mul(setup.grid.x.max(setup.samples.map_or(0, |samples| samples.x)));
-    if work > 4 << 30 {
-        let message = "this many harmonics on a grid this large would take hours; use fewer of one of them";
-        return Err(Failure::new(Status::Usage, message));
-    }
-    Ok(check_series(&series, &setup)?)
-}
-
-fn setup(args: &TheoremArgs, samples: Option<GridSize>) -> Result<Setup, Failure> {
-    let usage = |message: String| Failure::new(Status::Usage, message);
-    let grid = match (args.grid, args.stride, samples) {
-        (_, Some(stride), Some(samples)) => samples.strided(stride).ok_or_else(|| {
-            let remedy = match (samples.x / stride.x.max(1) * stride.x, samples.y / stride.y.max(1) * stride.y) {
-                (0, _) | (_, 0) => "use a smaller one".to_owned(),
-                (x, y) => format!("use a divisor, or {x}x{y} samples"),
-            };
-            usage(format!(
-                "the stride of {}x{} does not divide the {}x{} samples; {remedy}",
-                stride.x, stride.y, samples.x, samples.y
-            ))
-        })?,
-        (_, Some(_), None) => {
-            return Err(usage("--stride needs --samples: every S-th of how many samples?".to_owned()));
-        }
-        (Some(grid), None, _) => grid,
-        (None, None, _) => return Err(usage("give --grid M, or --samples N and --stride S".to_owned())),
-    };
-    Ok(Setup {
-        samples,
-        grid,
-        velocity: args.velocity,
-        prefilter: args.prefilter.clone(),
-        activation: args.activation.clone(),
-        tolerance: args.tolerance,
-    })
-}
-
-fn describe(args: &TheoremArgs) -> String {
-    let kind = if args.complex { "complex" } else { "real" };
-    match (&args.input.harmonics, &args.input.image, args.input.random) {
-        (Some(path), ..) => format!("harmonics of {}", path.display()),
-        (_, Some(path), _) => format!("luma of {}", path.display()),
-        (.., seed) => {
-            format!("random {kind} series, seed {}, band {}, decay {}", seed.unwrap_or_default(), args.band, args.decay)
-        }
-    }
-}
-
-/// Reads [[n, m, re, im], …].
-pub(super) fn read_harmonics(path: &Path) -> Result<FourierSeries, Failure> {
-    /// A quarter of a million harmonics, written out.
-    const MOST_BYTES: u64 = 64 << 20;
-    let refuse = |problem: String| Failure::new(Status::Input, format!("{}: {problem}", path.display()));
-    let file = fs::File::open(path).map_err(|error| refuse(format!("it cannot be read: {error}")))?;
-    let mut text = String::new();
-    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|error| refuse(format!("it cannot be read: {error}")))?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(refuse("it is larger than 64 MiB; give fewer harmonics".to_owned()));
-    }
-    let rows: Vec<[f64; 4]> = serde_json::from_str(&text).map_err(|error| {
-        refuse(format!("harmonics are written as [[n, m, re, im], …], all finite numbers ({error})"))
-    })?;
-    let mut terms = Vec::with_capacity(rows.len());
-    for [n, m, re, im] in rows {
-        // Beyond 2^53 neighbouring whole numbers are one f64; the series' own limit is far below.
-        let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64);
-        let (Some(x), Some(y)) = (whole(n), whole(m)) else {
-            return Err(refuse(format!("harmonic ({n}, {m}) is not a pair of whole numbers of cycles")));
-        };
-        terms.push((Wave::new(x, y), Complex64::new(re, im)));
-    }
-    FourierSeries::new(terms).map_err(|error: SeriesError| refuse(error.to_string()))
-}
-
-/// `M` or `COLUMNSxROWS`.
-fn grid_size(text: &str) -> Result<GridSize, String> {
-    let side = |text: &str| match text.trim().parse::<usize>() {
-        Ok(0) => Err("it must be at least 1".to_owned()),
-        Ok(side) => Ok(side),
-        Err(_) => Err("write a whole number, or COLUMNSxROWS".to_owned()),
-    };
-    match text.split_once(['x', ',']) {
-        Some((columns, rows)) => Ok(GridSize::new(side(columns)?, side(rows)?)),
-        None => Ok(GridSize::square(side(text)?)),
-    }
-}
-
-/// `VX,VY`.
-pub(super) fn velocity(text: &str) -> Result<Velocity, String> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
-    let parsed = text.split_once(',').and_then(|(x, y)| Some(Velocity::new(number(x)?, number(y)?)));
-    match parsed {
-        Some(velocity) if velocity.moves() => Ok(velocity),
-        Some(_) => Err("a velocity of 0 moves nothing".to_owned()),
-        None => Err("write two finite numbers, such as 0.8,-0.6".to_owned()),
-    }
-}
-
-impl From<TheoremError> for Failure {
-    fn from(error: TheoremError) -> Self {
-        let status = match error {
-            TheoremError::NotFinite => Status::NotFinite,
-            TheoremError::Complex | TheoremError::Channels(_) => Status::Input,
-            _ => Status::Usage,
-        };
-        Self::new(status, error.to_string())
+    match &args.model {
+        Some(model) => theorem_model::run(model, args.formula.velocity, &args.nodes, &args.formula.output),
+        None => Ok(theorem::run(&args.formula)?),
     }
 }

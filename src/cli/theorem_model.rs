@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, Status};
 use super::network::{Console, NetworkArgs};
-use super::outputs::{OutputArgs, Outputs};
+use super::{Failure, Status};
 use crate::figure::NodesFigure;
 use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
 use crate::report::{OutputFile, node_theorem_csv, node_theorem_table};
 use crate::spectrum::Velocity;
+use aliascope_core::cli::outputs::{OutputArgs, Outputs};
 
 /// Options that go with `--model`.
 #[derive(Debug, Args)]

@@ -10,13 +10,13 @@ use crate::figure::{Figure, Format, render};
 use crate::report::{OutputFile, Sink, json_bytes};
 
 /// Columns for tables: the terminal's where there is one, and 80 at the least.
-pub(super) fn terminal_width() -> usize {
+pub fn terminal_width() -> usize {
     console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(80, 160)
 }
 
 /// Where results go.
 #[derive(Debug, Args)]
-pub(super) struct OutputArgs {
+pub struct OutputArgs {
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
@@ -25,20 +25,20 @@ pub(super) struct OutputArgs {
     plot: Option<PathBuf>,
     /// Replace output files that exist.
     #[arg(long)]
-    pub(super) force: bool,
+    pub force: bool,
     /// No progress bar, no notes, no table.
     #[arg(long)]
-    pub(super) quiet: bool,
+    pub quiet: bool,
 }
 
 impl OutputArgs {
     /// The place for JSON alone, for what is never drawn.
-    pub(super) fn json_sink(&self) -> Result<Option<Sink>, Failure> {
+    pub fn json_sink(&self) -> Result<Option<Sink>, Failure> {
         Ok(self.json.as_ref().map(|path| Sink::claim(path, self.force)).transpose()?)
     }
 
     /// The file FILE-`what`.png beside the plot, where there is one.
-    pub(super) fn beside(&self, what: &str) -> Result<Option<OutputFile>, Failure> {
+    pub fn beside(&self, what: &str) -> Result<Option<OutputFile>, Failure> {
         let Some(path) = &self.plot else { return Ok(None) };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Some(OutputFile::claim(path.with_file_name(format!("{stem}-{what}.png")), self.force)?))
@@ -47,14 +47,18 @@ impl OutputArgs {
 
 /// The claimed files.
 #[derive(Debug)]
-pub(super) struct Outputs {
+pub struct Outputs {
     json: Option<Sink>,
     plot: Option<(OutputFile, Format)>,
     quiet: bool,
 }
 
 impl Outputs {
-    pub(super) fn claim(args: &OutputArgs) -> Result<Self, Failure> {
+    /// Claims what was asked for.
+    ///
+    /// # Errors
+    /// Where a file is there already, or cannot be written, or names no format.
+    pub fn claim(args: &OutputArgs) -> Result<Self, Failure> {
         let plot = match &args.plot {
             Some(path) => {
                 let format = Format::from_path(path).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
@@ -67,17 +71,17 @@ impl Outputs {
     }
 
     /// Whether a figure was asked for.
-    pub(super) fn draws(&self) -> bool {
+    pub fn draws(&self) -> bool {
         self.plot.is_some()
     }
 
     /// No figure, whatever was asked for.
-    pub(super) fn without_figure(self) -> Self {
+    pub fn without_figure(self) -> Self {
         Self { plot: None, ..self }
     }
 
     /// Writes what was asked for, and the table unless JSON has standard output to itself.
-    pub(super) fn write(
+    pub fn write(
         self,
         report: &impl Serialize,
         figure: &impl Figure,

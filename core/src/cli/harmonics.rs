@@ -46,7 +46,11 @@ pub struct HarmonicsArgs {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
+/// Runs the subcommand.
+///
+/// # Errors
+/// What the signal or the outputs make impossible.
+pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
     let outputs = Outputs::claim(&args.output)?;
     if let Some(path) = &args.image {
         let image = read_luma(path)?;

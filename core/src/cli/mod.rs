@@ -1,0 +1,11 @@
+//! The command line without networks: how a subcommand fails, where its results go, what is installed,
+//! and the two subcommands on formulas.
+
+pub mod doctor;
+pub mod failure;
+pub mod harmonics;
+pub mod outputs;
+pub mod process;
+pub mod theorem;
+
+pub use failure::{Failure, Status};

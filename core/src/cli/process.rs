@@ -1,0 +1,62 @@
+//! What a program does around a subcommand: Ctrl-C, defects, the log, the exit status.
+
+use std::io::Write as _;
+use std::panic::{self, PanicHookInfo};
+
+use super::failure::{Failure, Status};
+
+/// Runs a subcommand and gives the status that the program ends with; a failure is one message on standard error, and so
+/// is a panic.
+pub fn run(command: impl FnOnce() -> Result<(), Failure> + panic::UnwindSafe) -> u8 {
+    panic::set_hook(Box::new(report_defect));
+    log_where_asked();
+    // Without a handler Ctrl-C still ends the process, only without a sentence.
+    let _ = ctrlc::set_handler(|| {
+        // An output file is written whole or not at all: wait for one that is being renamed into place.
+        let _written = crate::report::wait_for_writers();
+        eprintln!("\naliascope: interrupted; outputs that were not finished are not there");
+        leave(Status::Interrupted as u8);
+    });
+    match panic::catch_unwind(command) {
+        Ok(Ok(())) => 0,
+        Ok(Err(failure)) => failure.report(),
+        Err(_) => Status::Defect as u8,
+    }
+}
+
+/// What happens when, on standard error, where `ALIASCOPE_LOG` names a level or a filter such as `aliascope=debug`.
+fn log_where_asked() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ALIASCOPE_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    }
+}
+
+/// Ends the process at once: an orderly exit would take libtorch apart, for a fifth of a second, or under the thread that
+/// is computing with it.
+pub fn leave(status: u8) -> ! {
+    let _ = std::io::stdout().flush();
+    #[cfg(unix)]
+    // SAFETY: _exit has no preconditions; nothing of this process runs after it.
+    unsafe {
+        libc::_exit(i32::from(status))
+    }
+    #[cfg(not(unix))]
+    std::process::exit(i32::from(status))
+}
+
+/// A panic is a defect of aliascope; its one sentence says so, without a backtrace.
+fn report_defect(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let payload = info.payload();
+    let what = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    let what = what.lines().next().unwrap_or_default();
+    let failure = Failure::new(
+        Status::Defect,
+        format!("this is a defect of aliascope, please report it with the command that you ran: {what}{place}"),
+    );
+    failure.report();
+}
