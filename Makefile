@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test parity bench bench-spectra bench-networks bench-peers docs check clean
+.PHONY: help setup models conformance notice build demo test parity layouts bench bench-spectra bench-networks bench-peers docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
@@ -50,6 +50,9 @@ test: notice models conformance ## Run all tests
 
 parity: build models ## Compare with PyTorch, family by family (installs PyTorch, 4 GB; hours, can be stopped)
 	@$(PYTHON) scripts/parity.py --binary $(ALIASCOPE)
+
+layouts: build ## Survey which layouts are known, family by family (installs PyTorch, 4 GB; hours, can be stopped)
+	@$(PYTHON) scripts/layouts.py --binary $(ALIASCOPE)
 
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
 	@cargo bench --locked --workspace

@@ -2,13 +2,16 @@
 //!
 //! tests/fixtures/exporters/record.py made the files, and says what they hold.
 
-use std::collections::BTreeMap;
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::inspect::inspect;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::measure::layers_report::LayerReport;
+use common::weightless::{NETWORKS, timm};
 use tch::{Device, Kind, Tensor};
 
 fn exported(by: &str) -> Network {
@@ -55,4 +58,28 @@ fn nodes_that_no_name_tells_of_have_their_module_beside_them() {
     };
     let (traced, dynamo) = (modules("traced"), modules("dynamo"));
     assert_eq!(traced.keys().collect::<Vec<_>>(), dynamo.keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn timm_networks_have_the_same_layers_by_both_exporters() {
+    for name in NETWORKS {
+        let layers = |by: &str| -> BTreeSet<(String, &'static str)> {
+            let network = timm(name, by, Kind::Float);
+            let [placed, all] = inspect(&network, name).placed();
+            assert!(placed as f64 >= 0.95 * all as f64, "{name} {by}: {placed} of {all} nodes have a layout");
+            let meter = LayerMeter::new(&network, LayersOptions::new("rotate".parse().unwrap())).unwrap();
+            let of =
+                |l: &LayerReport| (if l.module.is_empty() { String::new() } else { l.name.clone() }, l.class.name());
+            meter.results().layers.iter().map(of).collect()
+        };
+        let (traced, dynamo) = (layers("traced"), layers("dynamo"));
+        let only = |a: &BTreeSet<_>, b: &BTreeSet<_>| a.difference(b).cloned().collect::<Vec<(String, &str)>>();
+        assert!(
+            traced == dynamo,
+            "{name}: only traced {:?}, only dynamo {:?}",
+            only(&traced, &dynamo),
+            only(&dynamo, &traced)
+        );
+        assert!(traced.len() > 10, "{name}: {traced:?}");
+    }
 }

@@ -308,3 +308,154 @@ fn windows_share_queries_and_convolutions_without_losing_their_places() {
         assert_eq!(layout(name), "–", "{name}");
     }
 }
+
+fn transposed(of: &str, to: &str, order: &[i64]) -> NodeProto {
+    with(node("Transpose", &[of], &[to]), vec![attribute("perm", Value::Ints(order.to_vec()))])
+}
+
+fn random(name: &str, shape: &[i64]) -> TensorProto {
+    let values: Vec<f64> = Vec::try_from(noise(shape).reshape([-1])).unwrap();
+    doubles(name, shape, &values)
+}
+
+fn layout_of(of: &Network, name: &str) -> Layout {
+    of.values().iter().find(|value| value.name == name).unwrap_or_else(|| panic!("no value {name}")).layout.clone()
+}
+
+#[test]
+fn merged_patches_of_an_odd_map_lie_where_a_strided_convolution_has_them() {
+    // Five rows, padded to six; patches of 2×2 as channels, and a matrix: as a convolution of 2×2 in stride 2.
+    let pads = ints("pads", &[8], &[0, 0, 0, 0, 0, 1, 1, 0]);
+    let nodes = vec![
+        transposed("x", "last", &[0, 2, 3, 1]),
+        node("Pad", &["last", "pads"], &["padded"]),
+        node("Reshape", &["padded", "cut"], &["pieces"]),
+        transposed("pieces", "patches", &[0, 1, 3, 2, 4, 5]),
+        node("Reshape", &["patches", "flat"], &["merged"]),
+        node("MatMul", &["merged", "w"], &["mixed"]),
+        transposed("mixed", "y", &[0, 3, 1, 2]),
+    ];
+    let weights: Vec<f64> = Vec::try_from(noise(&[8, 5]).reshape([-1])).unwrap();
+    let constants = vec![
+        pads,
+        ints("cut", &[6], &[1, 3, 2, 3, 2, 2]),
+        ints("flat", &[4], &[1, 3, 3, 8]),
+        doubles("w", &[8, 5], &weights),
+    ];
+    let merging = network(&[1, 2, 5, 5], nodes, constants);
+    let kernel = Tensor::from_slice(&weights).reshape([2, 2, 2, 5]).permute([3, 2, 0, 1]).contiguous();
+    let kernel: Vec<f64> = Vec::try_from(kernel.reshape([-1])).unwrap();
+    let attributes =
+        vec![attribute("strides", Value::Ints(vec![2, 2])), attribute("pads", Value::Ints(vec![0, 0, 1, 1]))];
+    let convolution = network(
+        &[1, 2, 5, 5],
+        vec![with(node("Conv", &["x", "w"], &["y"]), attributes)],
+        vec![doubles("w", &[5, 2, 2, 2], &kernel)],
+    );
+    let x = noise(&[1, 2, 5, 5]);
+    assert!(output(&merging, &x).allclose(&output(&convolution, &x), 1e-13, 1e-13, false));
+    assert!(grid(&merging).agrees_with(&grid(&convolution)), "{:?} and {:?}", grid(&merging), grid(&convolution));
+    assert_eq!(layout_of(&merging, "merged").describe(), "5×5 among channels");
+}
+
+#[test]
+fn sums_over_every_second_site_lie_nowhere() {
+    // Rows as 3 pairs, columns so: sums over a pair lie in its middle, sums over all pairs are of the whole image.
+    let sums = |axes: &[i64]| {
+        let nodes = vec![
+            node("Reshape", &["x", "cut"], &["pieces"]),
+            with(
+                node("ReduceMean", &["pieces"], &["y"]),
+                vec![attribute("axes", Value::Ints(axes.to_vec())), attribute("keepdims", Value::Int(0))],
+            ),
+        ];
+        network(&[1, 2, 6, 6], nodes, vec![ints("cut", &[6], &[1, 2, 3, 2, 3, 2])])
+    };
+    let pixel = Axis::image(6, GridKind::Tracked);
+    assert!(grid(&sums(&[3, 5])).rows.agrees_with(&pixel.resampled(0.5, 2.0, 3)));
+    let spread = sums(&[2, 4]);
+    assert_eq!((&spread.output().layout, spread.output().relates), (&Layout::Unknown, true));
+}
+
+#[test]
+fn channels_that_share_an_axis_with_the_sites_are_told_from_them() {
+    let nodes = vec![
+        node("Reshape", &["x", "flat"], &["one"]),
+        node("Relu", &["one"], &["act"]),
+        node("Reshape", &["act", "back"], &["plane"]),
+        node("Reshape", &["plane", "tokens"], &["channels first"]),
+        transposed("channels first", "channels last", &[0, 2, 1]),
+        node("Reshape", &["channels last", "flat"], &["other"]),
+        node("Concat", &["token", "other"], &["y"]),
+    ];
+    let nodes = nodes.into_iter().map(|n| match n.op_type.as_deref() {
+        Some("Concat") => with(n, vec![attribute("axis", Value::Int(2))]),
+        _ => n,
+    });
+    let constants = vec![
+        ints("flat", &[3], &[1, 1, 48]),
+        ints("back", &[4], &[1, 3, 4, 4]),
+        ints("tokens", &[3], &[1, 3, 16]),
+        random("token", &[1, 1, 2]),
+    ];
+    let network = network(&[1, 3, 4, 4], nodes.collect(), constants);
+    assert_eq!(layout_of(&network, "plane").plane(), Some(Grid::image(4, 4, GridKind::Tracked)));
+    let x = noise(&[1, 3, 4, 4]);
+    let y = output(&network, &x);
+    for (name, value) in [("one", x.reshape([1, 1, 1, 48])), ("y", y)] {
+        let Layout::Map(map) = layout_of(&network, name) else { panic!("{name}") };
+        let maps = map.gather(&value).unwrap();
+        let expected = if name == "one" { x.shallow_clone() } else { x.relu() };
+        assert!(maps.reshape([3, 4, 4]).equal(&expected.reshape([3, 4, 4])), "{name}");
+        let shape = &value.size()[1..];
+        assert!(map.gather(&map.scatter(&maps, shape).unwrap()).unwrap().equal(&maps), "{name}");
+    }
+}
+
+#[test]
+fn a_channel_of_constants_is_a_channel() {
+    // Linear attention: the values with a channel of ones, whose sums are what it divides by.
+    let nodes = |value: &'static str| {
+        vec![
+            node("Reshape", &["x", "tokens"], &["t"]),
+            with(node("Concat", &["t", value], &["joined"]), vec![attribute("axis", Value::Int(1))]),
+            transposed("t", "keys", &[0, 2, 1]),
+            node("MatMul", &["joined", "keys"], &["context"]),
+            node("MatMul", &["context", "t"], &["y"]),
+        ]
+    };
+    let constants = || {
+        vec![
+            ints("tokens", &[3], &[1, 3, 16]),
+            doubles("ones", &[1, 1, 16], &[1.0; 16]),
+            random("positions", &[1, 1, 16]),
+        ]
+    };
+    let ones = network(&[1, 3, 4, 4], nodes("ones"), constants());
+    assert_eq!(layout_of(&ones, "joined").describe(), "4×4 tokens");
+    assert_eq!(ones.output().layout.describe(), "4×4 tokens");
+    let positions = network(&[1, 3, 4, 4], nodes("positions"), constants());
+    // What differs from site to site does not move with the image: the channel has no places.
+    let Layout::Map(map) = layout_of(&positions, "joined") else { panic!("no map") };
+    assert_eq!(map.channels.as_ref().map(|channels| channels.len()), Some(3));
+}
+
+#[test]
+fn sums_of_products_are_followed_by_their_letters() {
+    let einsum = |equation: &'static str, inputs: &[&str]| {
+        with(node("Einsum", inputs, &["y"]), vec![attribute("equation", Value::Text(equation))])
+    };
+    let made = |equation: &'static str, second: &'static str, constants: Vec<TensorProto>| {
+        let nodes = vec![transposed("x", "last", &[0, 2, 3, 1]), einsum(equation, &["last", second])];
+        network(&[1, 3, 4, 5], nodes, constants)
+    };
+    let constant = |shape: &[i64]| vec![random("c", shape)];
+    let of = |network: &Network| (network.output().layout.describe(), network.output().relates);
+    // Relative positions: every row its own matrix of channels.
+    assert_eq!(of(&made("bhwc,hkc->bhwk", "c", constant(&[4, 7, 3]))), ("4×5 channels last".to_owned(), false));
+    assert_eq!(of(&made("bhwc,ck->bkhw", "c", constant(&[3, 2]))), ("4×5 plane".to_owned(), false));
+    assert_eq!(of(&made("bhwc,wk->bhkc", "c", constant(&[5, 2]))), ("–".to_owned(), false));
+    // Each site with itself, each with each, and both summed away.
+    assert_eq!(of(&made("bhwc,bhwc->bhw", "last", vec![])), ("4×5 plane".to_owned(), false));
+    assert_eq!(of(&made("bhwc,bijc->bhwij", "last", vec![])), ("–".to_owned(), true));
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use aliascope::graph::layout::Layout;
 use aliascope::graph::operator::Operator;
 use aliascope::graph::{LoadOptions, Network, ValueInfo};
+use common::weightless::timm;
 use tch::{Device, Kind, Tensor};
 
 fn family(name: &str) -> Network {
@@ -112,4 +113,95 @@ fn gathered_maps_are_what_was_moved() {
         }
     }
     assert!(compared > 50, "only {compared} nodes were compared");
+}
+
+/// Every value of one run.
+fn values(network: &Network, x: &Tensor) -> Vec<Option<Tensor>> {
+    let mut stacks: Vec<Option<Tensor>> = network.values().iter().map(|_| None).collect();
+    let mut keep = |id: usize, value: &aliascope::graph::Value| {
+        stacks[id] = Some(value.stack.copy());
+        Ok(())
+    };
+    let _ = network.forward_observed(x, &mut keep).unwrap();
+    stacks
+}
+
+/// How alike maps `[…, rows, columns]` are to others displaced by so many rows and columns, going around, over how
+/// alike they are where they are most alike; the correlation is summed over all maps, without their means. None where
+/// all are constant.
+fn agreement(moved: &Tensor, maps: &Tensor, [down, right]: [i64; 2]) -> Option<f64> {
+    let size = maps.size();
+    let [rows, columns] = [size[size.len() - 2], size[size.len() - 1]];
+    let centred = |x: &Tensor| {
+        let x = x.reshape([-1, rows, columns]);
+        let mean = x.mean_dim([1i64, 2].as_slice(), true, None::<Kind>);
+        x - mean
+    };
+    let (a, b) = (centred(moved), centred(maps));
+    let energy = |x: &Tensor| f64::try_from(x.square().sum(Kind::Double)).unwrap();
+    if energy(&b) < 1e-20 * energy(maps) {
+        return None;
+    }
+    let spectrum = |x: &Tensor| x.fft_fft2(None::<&[i64]>, [-2i64, -1].as_slice(), "backward");
+    let product = (spectrum(&a) * spectrum(&b).conj()).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>);
+    let correlation = product.fft_ifft2(None::<&[i64]>, [-2i64, -1].as_slice(), "backward").real();
+    if down >= rows || right >= columns {
+        return Some(0.0);
+    }
+    Some(correlation.double_value(&[down, right]) / correlation.max().double_value(&[]))
+}
+
+/// Every value, image by image, less the mean over the images: what padding and positions alone make of it falls out.
+fn contrasts(network: &Network, images: &Tensor) -> Vec<Option<Tensor>> {
+    let stacks = values(network, images).into_iter();
+    stacks.map(|stack| stack.map(|x| &x - x.mean_dim([0i64].as_slice(), true, None::<Kind>))).collect()
+}
+
+/// A network, one of its exporters, and the fewest samples along rows and columns that are compared: of four samples
+/// two are at an edge, and what padding makes of each image is no part of the layout.
+const MOVED: [(&str, &str, usize); 9] = [
+    ("resnet", "traced", 4),
+    ("mobilenetv3", "dynamo", 4),
+    ("vit", "traced", 4),
+    ("convnext", "traced", 4),
+    ("swin", "dynamo", 4),
+    ("efficientvit", "traced", 4),
+    ("mobilevitv2", "dynamo", 4),
+    ("mobilevit", "dynamo", 8),
+    ("hiera", "traced", 4),
+];
+
+#[test]
+fn maps_of_timm_networks_move_with_the_image() {
+    for (name, by, fewest) in MOVED {
+        let network = timm(name, by, Kind::Float);
+        let [_, _, rows, columns] = network.input().shape[..] else { panic!("{:?}", network.input().shape) };
+        tch::manual_seed(2);
+        let x = Tensor::randn([8, 1, 3, rows, columns], (Kind::Float, Device::Cpu));
+        let still = contrasts(&network, &x);
+        // Down by a half, to the right by a quarter: whole numbers of samples on all but the coarsest grids.
+        let shifts = if columns % 64 == 0 { vec![[0.5, 0.25]] } else { vec![[0.5, 0.0], [0.0, 0.5]] };
+        let (mut compared, mut wrong) = (0, Vec::new());
+        for [down, right] in shifts {
+            let pixels = [down * rows as f64, right * columns as f64].map(|pixels| pixels as i64);
+            let moved = contrasts(&network, &x.roll(pixels, [-2, -1]));
+            for (id, info) in network.values().iter().enumerate() {
+                let Layout::Map(map) = &info.layout else { continue };
+                let by = [2.0 * down / map.grid.rows.pitch, 2.0 * right / map.grid.columns.pitch];
+                let coarse = [map.grid.rows, map.grid.columns].iter().any(|axis| axis.samples < fewest);
+                if coarse || by.iter().any(|samples| samples.fract() != 0.0) {
+                    continue;
+                }
+                let maps = |of: &Option<Tensor>| map.gather(of.as_ref().unwrap()).unwrap();
+                let by = by.map(|samples| samples as i64);
+                let Some(found) = agreement(&maps(&moved[id]), &maps(&still[id]), by) else { continue };
+                compared += 1;
+                if found < 0.5 {
+                    wrong.push(format!("{} {:?} ({}): {found}", info.name, info.shape, info.layout.describe()));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{name} {by}: {} of {compared} do not move with the image: {wrong:#?}", wrong.len());
+        assert!(compared > 30, "{name} {by}: only {compared} values were compared");
+    }
 }

@@ -33,12 +33,14 @@ pub struct SiteMap {
     /// The place of every site, row by row, on those axes taken as one; none where they are the sites in order.
     /// Places that are no site's (class tokens, padding) do not move.
     pub places: Option<Arc<Vec<i64>>>,
+    /// Where those axes hold channels too: how far behind a site's place in the first channel it is in each of them.
+    pub channels: Option<Arc<Vec<i64>>>,
 }
 
 impl Layout {
     /// `[batch, channels, rows, columns]` sampled on `grid`.
     pub fn planar(grid: Grid) -> Self {
-        Self::Map(SiteMap { grid, axes: vec![-2, -1], places: None })
+        Self::Map(SiteMap { grid, axes: vec![-2, -1], places: None, channels: None })
     }
 
     /// The grid of `[batch, channels, rows, columns]`, if that is what the value is.
@@ -49,7 +51,8 @@ impl Layout {
         }
     }
 
-    /// For tables: `rows, columns`, `rows, columns, channels`, `1 + 14×14 tokens`, `windows`, `still`, or a dash.
+    /// For tables: `rows, columns`, `rows, columns, channels`, `1 + 14×14 tokens`, `windows`, `among channels`,
+    /// `still`, or a dash.
     pub fn describe(&self) -> String {
         let map = match self {
             Self::Unknown => return "–".to_owned(),
@@ -57,6 +60,9 @@ impl Layout {
             Self::Map(map) => map,
         };
         let (rows, columns) = (map.grid.rows.samples, map.grid.columns.samples);
+        if map.channels.is_some() {
+            return format!("{rows}×{columns} among channels");
+        }
         match (map.axes.as_slice(), &map.places) {
             ([-2, -1], None) => format!("{rows}×{columns} plane"),
             ([-3, -2], None) => format!("{rows}×{columns} channels last"),
@@ -82,7 +88,15 @@ impl SiteMap {
         self.axes == [-3, -2] && self.places.is_none()
     }
 
-    /// `x`, whose last axes are the value's own, with rows and columns brought to the end: `[…, rows, columns]`.
+    /// The place of every site in every channel that the axes hold, channel by channel.
+    fn index(&self, places: &[i64]) -> Vec<i64> {
+        let first = [0];
+        let channels = self.channels.as_ref().map_or(first.as_slice(), |channels| channels);
+        channels.iter().flat_map(|channel| places.iter().map(move |place| place + channel)).collect()
+    }
+
+    /// `x`, whose last axes are the value's own, with rows and columns brought to the end: `[…, rows, columns]`, before
+    /// them the channels that shared axes with them.
     ///
     /// # Errors
     /// When libtorch refuses; so for the next.
@@ -92,11 +106,14 @@ impl SiteMap {
         }
         let flat = x.f_movedim(self.axes.as_slice(), self.ends())?.f_flatten(-(self.axes.len() as i64), -1)?;
         let sites = match &self.places {
-            Some(places) => flat.f_index_select(-1, &Tensor::f_from_slice(places)?.f_to_device(x.device())?)?,
+            Some(places) => {
+                flat.f_index_select(-1, &Tensor::f_from_slice(&self.index(places))?.f_to_device(x.device())?)?
+            }
             None => flat,
         };
         let mut size = sites.size();
         size.pop();
+        size.extend(self.channels.as_ref().map(|channels| channels.len() as i64));
         size.extend([self.grid.rows.samples as i64, self.grid.columns.samples as i64]);
         sites.f_reshape(size)
     }
@@ -111,13 +128,13 @@ impl SiteMap {
             return Ok(y.shallow_clone());
         }
         let lengths: Vec<i64> = self.axes.iter().map(|a| shape[(shape.len() as i64 + a) as usize]).collect();
-        let sites = y.f_flatten(-2, -1)?;
+        let sites = y.f_flatten(if self.channels.is_some() { -3 } else { -2 }, -1)?;
         let flat = match &self.places {
             Some(places) => {
                 let mut size = sites.size();
                 size.pop();
                 size.push(lengths.iter().product());
-                let index = Tensor::f_from_slice(places)?.f_to_device(y.device())?;
+                let index = Tensor::f_from_slice(&self.index(places))?.f_to_device(y.device())?;
                 Tensor::f_zeros(size, (y.kind(), y.device()))?.f_index_copy(-1, &index, &sites)?
             }
             None => sites,
@@ -152,6 +169,11 @@ pub enum Flow {
     },
     /// A matrix product of two varying values: rows from the first, columns from the second.
     Product,
+    /// Sums of products of the varying inputs, and of constants.
+    Contracted {
+        /// Per input: where each of its axes is in the output, counted from the front; none where it is summed over.
+        axes: Vec<Vec<Option<usize>>>,
+    },
     /// A reduction over axes, counted from the end.
     Reduced {
         /// The axes.
@@ -186,6 +208,15 @@ impl Step {
 }
 
 impl Flow {
+    /// Whether values that vary are multiplied, and summed.
+    pub fn is_product(&self) -> bool {
+        match self {
+            Self::Product => true,
+            Self::Contracted { axes } => axes.len() > 1,
+            _ => false,
+        }
+    }
+
     /// The grid of a planar output of shape `shape`, given the shapes and, where they are planar, grids of the varying
     /// inputs.
     ///

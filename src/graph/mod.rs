@@ -6,11 +6,13 @@
 pub use aliascope_core::onnx;
 
 mod axis_map;
+mod blocks;
 mod builder;
 pub mod custom;
 mod error;
 pub mod forward_ad;
 pub(crate) mod inline;
+mod labels;
 pub(crate) mod lanes;
 pub mod layout;
 mod load;

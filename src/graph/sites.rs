@@ -6,117 +6,16 @@
 //! where all entries that they mix have it. From labels a layout is read back only where every site is there exactly
 //! once in every channel: a wrong layout is worse than none.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
-
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
-use crate::symmetry::{Axis, Grid};
+use crate::symmetry::Grid;
 
 use super::axis_map::filter_step;
-use super::layout::{Flow, Layout, SiteMap, Step};
-use super::operator::{Operator, Torch};
-
-/// The labels of a value.
-#[derive(Debug)]
-pub struct Labels {
-    /// What the labels number; none where no entry has a site.
-    grid: Option<Grid>,
-    /// Of the value's shape.
-    ids: Tensor,
-    /// Entries relate two sites, of which the label is one (the weights of an attention), or are sums over all sites (the
-    /// weights of an attention among channels): no layout.
-    relation: bool,
-}
-
-impl Labels {
-    fn copy(&self) -> Self {
-        Self { grid: self.grid, ids: self.ids.shallow_clone(), relation: self.relation }
-    }
-
-    /// Whether entries relate two sites, or none: there is no map in them.
-    pub fn relate(&self) -> bool {
-        self.relation
-    }
-
-    fn with(&self, ids: Tensor) -> Self {
-        Self { grid: self.grid, ids, relation: self.relation }
-    }
-
-    /// The labels of a value of the given layout; none where it has none.
-    pub fn of(layout: &Layout, shape: &[i64], device: Device) -> Torch<Option<Self>> {
-        let none = (Kind::Double, device);
-        Ok(match layout {
-            Layout::Unknown => None,
-            Layout::Still => Some(Self { grid: None, ids: Tensor::f_zeros(shape, none)?, relation: false }),
-            Layout::Map(map) => {
-                let (rows, columns) = (map.grid.rows.samples as i64, map.grid.columns.samples as i64);
-                let ids = Tensor::f_arange_start(1, rows * columns + 1, none)?.f_view([rows, columns])?;
-                let mut size = vec![1; shape.len().saturating_sub(map.axes.len())];
-                size.extend([rows, columns]);
-                // One channel's labels, put where the value keeps them, then the same for all channels.
-                let mut one = vec![1; shape.len()];
-                for &axis in &map.axes {
-                    let at = (shape.len() as i64 + axis) as usize;
-                    one[at] = shape[at];
-                }
-                let ids = map.scatter(&ids.f_view(size.as_slice())?, &one)?.f_expand(shape, false)?;
-                Some(Self { grid: Some(map.grid), ids, relation: false })
-            }
-        })
-    }
-
-    /// The layout, where every site is there once in every channel.
-    pub fn layout(&self) -> Torch<Layout> {
-        let shape = self.ids.size();
-        let axes: Vec<usize> = (0..shape.len()).filter(|&a| varies(&self.ids, a as i64).unwrap_or(true)).collect();
-        if self.relation {
-            return Ok(Layout::Unknown);
-        }
-        let mut one = self.ids.shallow_clone();
-        for axis in (0..shape.len()).rev().filter(|a| !axes.contains(a)) {
-            one = one.f_select(axis as i64, 0)?;
-        }
-        let ids: Vec<f64> = Vec::try_from(&one.f_contiguous()?.f_view([-1])?)?;
-        let Some(grid) = self.grid.filter(|_| ids.iter().any(|&id| id > 0.0)) else {
-            return Ok(Layout::Still);
-        };
-        if grid.is_point() {
-            return Ok(Layout::Still);
-        }
-        let sites = grid.rows.samples * grid.columns.samples;
-        let mut places = vec![-1; sites];
-        for (place, &id) in ids.iter().enumerate().filter(|(_, id)| **id > 0.0) {
-            match places.get_mut(id as usize - 1) {
-                Some(free) if *free < 0 => *free = place as i64,
-                _ => return Ok(Layout::Unknown),
-            }
-        }
-        if places.contains(&-1) || axes.is_empty() {
-            return Ok(Layout::Unknown);
-        }
-        let in_order = ids.len() == sites && places.iter().enumerate().all(|(site, &place)| site as i64 == place);
-        // Rows of one sample: the axis of rows does not vary, and the value is a plane all the same.
-        let axes: Vec<i64> = axes.iter().map(|&a| a as i64 - shape.len() as i64).collect();
-        let planar = shape.len() == 4
-            && in_order
-            && shape[2..] == [grid.rows.samples as i64, grid.columns.samples as i64]
-            && axes.iter().all(|&a| a >= -2);
-        if planar {
-            return Ok(Layout::planar(grid));
-        }
-        Ok(Layout::Map(SiteMap { grid, axes, places: (!in_order).then(|| Arc::new(places)) }))
-    }
-}
-
-/// Whether labels differ along an axis.
-fn varies(ids: &Tensor, axis: i64) -> Torch<bool> {
-    if ids.size()[axis as usize] < 2 {
-        return Ok(false);
-    }
-    Ok(ids.f_ne_tensor(&ids.f_narrow(axis, 0, 1)?)?.f_any()?.f_int64_value(&[])? != 0)
-}
+use super::blocks::{blocks, blocks_along, everywhere};
+use super::labels::{Labels, varies};
+use super::layout::{Flow, Layout, Step};
+use super::operator::{Linear, Operator, Torch};
 
 /// A varying input of an operator.
 pub struct Known<'a> {
@@ -196,7 +95,12 @@ pub fn outputs(
             let lanes = ids.iter().map(|l| l.ids.f_unsqueeze(0)).collect::<Torch<Vec<_>>>()?;
             let moved = op.apply(&lanes.iter().collect::<Vec<_>>())?;
             let moved = moved.into_iter().map(|y| y.f_squeeze_dim(0)?.f_to_kind(Kind::Double));
-            moved.map(|ids| Ok(Some(Labels { grid, ids: ids?, relation }))).collect::<Torch<_>>()?
+            let moved = moved.collect::<Torch<Vec<_>>>()?;
+            let constant = if moved.len() == 1 { constant_channels(op.as_ref(), inputs, &moved[0])? } else { None };
+            moved
+                .into_iter()
+                .map(|ids| Some(Labels { grid, ids: constant.as_ref().map_or(ids, Tensor::shallow_clone), relation }))
+                .collect()
         }
         (_, Flow::Pointwise) => shapes.iter().map(|shape| merged(inputs, shape)).collect::<Torch<_>>()?,
         (_, Flow::Mixed { axis }) => {
@@ -205,6 +109,9 @@ pub fn outputs(
         // Within windows that lie on the batch axis: every output has its window about the input of the same place.
         (_, Flow::Resampled { rows, columns }) if stays(rows, columns) => {
             shapes.iter().map(|shape| in_place(&inputs[0], shape)).collect::<Torch<_>>()?
+        }
+        (_, Flow::Contracted { axes }) => {
+            shapes.iter().map(|shape| contracted(inputs, axes, shape)).collect::<Torch<_>>()?
         }
         (_, Flow::Product) => shapes.iter().map(|shape| product(inputs, shape)).collect::<Torch<_>>()?,
         (_, Flow::Reduced { axes, keep }) => {
@@ -228,6 +135,56 @@ const MOST_LABELS: i64 = 1 << 25;
 
 fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
     shapes.iter().map(|_| (Layout::Unknown, None)).collect()
+}
+
+/// The labels of what an operator joins from its inputs, of labels `ids`, and constants: a channel of constants that
+/// are the same everywhere is a map like the other channels. None where there is no such channel.
+fn constant_channels(op: &dyn Linear, inputs: &[Known<'_>], ids: &Tensor) -> Torch<Option<Tensor>> {
+    let ones = inputs.iter().map(|k| {
+        let lanes: Vec<i64> = [&[1], k.shape].concat();
+        Tensor::f_ones(lanes.as_slice(), (Kind::Double, k.device))
+    });
+    let ones = ones.collect::<Torch<Vec<_>>>()?;
+    let Some(made) = op.apply(&ones.iter().collect::<Vec<_>>())?.into_iter().next() else { return Ok(None) };
+    let given = made.f_squeeze_dim(0)?.f_eq(0.0)?;
+    if !flag(&given.f_any()?)? {
+        return Ok(None);
+    }
+    let rank = ids.dim() as i64;
+    for (axis, &length) in ids.size().iter().enumerate() {
+        let axis = axis as i64;
+        let others: Vec<i64> = (0..rank).filter(|&other| other != axis).collect();
+        let whole = given.f_to_kind(Kind::Double)?;
+        let whole = if others.is_empty() { whole } else { whole.f_amin(others.as_slice(), false)? };
+        let channels: Vec<i64> = Vec::<f64>::try_from(&whole)?
+            .iter()
+            .enumerate()
+            .filter(|(_, all)| **all > 0.0)
+            .map(|(at, _)| at as i64)
+            .collect();
+        let Some(first) = (0..length).find(|at| !channels.contains(at)).filter(|_| !channels.is_empty()) else {
+            continue;
+        };
+        let map = ids.f_narrow(axis, first, 1)?;
+        let mut others = (0..length).filter(|at| !channels.contains(at));
+        let alike = |at: i64| -> Torch<bool> { ids.f_narrow(axis, at, 1)?.f_equal(&map) };
+        let uniform = |at: i64| -> Torch<bool> {
+            let Some(offset) = op.offset() else { return Ok(true) };
+            let values = offset.f_expand(ids.size(), false)?.f_narrow(axis, at, 1)?;
+            Ok(values.f_max()?.f_equal(&values.f_min()?)?)
+        };
+        let differs = |is: Torch<bool>| is.map_or_else(|error| Some(Err(error)), |is| (!is).then_some(Ok(())));
+        let other = others.find_map(|at| differs(alike(at)));
+        let uneven = channels.iter().find_map(|&at| differs(uniform(at)));
+        if other.or(uneven).transpose()?.is_none() {
+            return map.f_expand(ids.size(), false).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn flag(of: &Tensor) -> Torch<bool> {
+    Ok(of.f_int64_value(&[])? != 0)
 }
 
 /// The grid of what is put together of values with these labels, and whether one is a relation.
@@ -312,77 +269,6 @@ fn in_place(input: &Known<'_>, shape: &[i64]) -> Torch<Option<Labels>> {
     Ok(Some(labels.with(labels.ids.f_narrow(1, 0, 1)?.f_expand(shape, false)?)))
 }
 
-/// Where the last axis holds disjoint blocks of sites, as a patch merging has it: the grid of the blocks' centres.
-fn blocks(of: &Labels) -> Torch<Option<Labels>> {
-    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(None) };
-    let mut size = of.ids.size();
-    let length = size.pop().unwrap_or(1) as usize;
-    let ids: Vec<f64> = Vec::try_from(&of.ids.f_contiguous()?.f_view([-1])?)?;
-    let (rows, columns) = (grid.rows.samples, grid.columns.samples);
-    let mut seen = HashSet::new();
-    let device = of.ids.device();
-    let (mut centres, mut block) = (Vec::new(), None);
-    for entries in ids.chunks_exact(length) {
-        let sites: BTreeSet<usize> = entries.iter().map(|&id| id as usize).collect();
-        if sites.contains(&0)
-            || *block.get_or_insert(sites.len()) != sites.len()
-            || !sites.iter().all(|s| seen.insert(*s))
-        {
-            return Ok(None);
-        }
-        let mean = |f: &dyn Fn(usize) -> usize| sites.iter().map(|s| f(s - 1) as f64).sum::<f64>() / sites.len() as f64;
-        centres.push([mean(&|s| s / columns), mean(&|s| s % columns)]);
-    }
-    if seen.len() != rows * columns {
-        return Ok(None);
-    }
-    let along = |a: usize, axis: &Axis| -> Option<(Vec<u64>, Axis)> {
-        let mut values: Vec<f64> = centres.iter().map(|c| c[a]).collect();
-        values.sort_by(f64::total_cmp);
-        values.dedup();
-        let step = if values.len() > 1 { values[1] - values[0] } else { axis.samples as f64 };
-        let even = values.windows(2).all(|pair| pair[1] - pair[0] == step);
-        even.then(|| (values.iter().map(|v| v.to_bits()).collect(), axis.resampled(values[0], step, values.len())))
-    };
-    let (Some((row_values, row_axis)), Some((column_values, column_axis))) =
-        (along(0, &grid.rows), along(1, &grid.columns))
-    else {
-        return Ok(None);
-    };
-    if row_values.len() * column_values.len() != centres.len() {
-        return Ok(None);
-    }
-    let place = |values: &[u64], v: f64| values.iter().position(|bits| *bits == v.to_bits());
-    let mut labels = Vec::with_capacity(centres.len());
-    for [r, c] in &centres {
-        let (Some(r), Some(c)) = (place(&row_values, *r), place(&column_values, *c)) else { return Ok(None) };
-        labels.push((r * column_values.len() + c + 1) as f64);
-    }
-    size.push(1);
-    let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(device)?;
-    Ok(Some(Labels { grid: Some(Grid { rows: row_axis, columns: column_axis }), ids, relation: false }))
-}
-
-/// The grid of the centres of the blocks of sites that `axes`, counted from the end, hold together, which stay as axes of
-/// one entry; none where they are not disjoint and alike.
-fn blocks_along(of: &Labels, axes: &[i64]) -> Torch<Option<Labels>> {
-    let rank = of.ids.dim() as i64;
-    let axes: Vec<i64> = axes.iter().map(|axis| rank + axis).collect();
-    let mut one = of.ids.shallow_clone();
-    for axis in (0..rank).filter(|axis| !axes.contains(axis)) {
-        if !varies(&of.ids, axis)? {
-            one = one.f_narrow(axis, 0, 1)?;
-        }
-    }
-    let ends: Vec<i64> = (rank - axes.len() as i64..rank).collect();
-    let last = one.f_movedim(axes.as_slice(), ends.as_slice())?.f_flatten(rank - axes.len() as i64, -1)?;
-    let Some(blocks) = blocks(&of.with(last))? else { return Ok(None) };
-    let mut size = one.size();
-    axes.iter().for_each(|&axis| size[axis as usize] = 1);
-    let ids = blocks.ids.f_reshape(size)?;
-    Ok(Some(Labels { ids, ..blocks }))
-}
-
 /// A·B: an entry belongs to the site of its row of A or of its column of B; where both have one it relates the two.
 ///
 /// A side of which nothing is known may have sites that were lost: then the other's say nothing. Where both sides' sites
@@ -433,6 +319,48 @@ fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
     })
 }
 
+/// A sum of products: an entry belongs to the site of its part of an input, if it is not summed over. Where parts of
+/// two inputs have sites and they are not the same ones, it relates the two.
+fn contracted(inputs: &[Known<'_>], axes: &[Vec<Option<usize>>], shape: &[i64]) -> Torch<Option<Labels>> {
+    let mut claims: Vec<Labels> = Vec::new();
+    let mut resolved = false;
+    for (input, axes) in inputs.iter().zip(axes) {
+        let Some(labels) = input.labels()? else { return Ok(None) };
+        let mut ids = labels.ids.shallow_clone();
+        let mut summed = false;
+        for (axis, _) in axes.iter().enumerate().filter(|(_, place)| place.is_none()) {
+            summed |= varies(&labels.ids, axis as i64)?;
+            ids = ids.f_narrow(axis as i64, 0, 1)?;
+        }
+        if labels.grid.is_none() && !labels.relation {
+            continue;
+        }
+        // What is summed over one input's sites belongs to the other's, whose entries told how they relate.
+        if summed {
+            resolved = true;
+            continue;
+        }
+        // Summed axes to the front, of one entry, then off.
+        let mut order: Vec<usize> = (0..axes.len()).collect();
+        order.sort_by_key(|&axis| axes[axis].map_or(-1, |place| place as i64));
+        let kept: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
+        let mut size = vec![1; shape.len()];
+        for (axis, place) in axes.iter().enumerate() {
+            if let Some(place) = place {
+                size[*place] = ids.size()[axis];
+            }
+        }
+        claims.push(labels.with(ids.f_permute(kept)?.f_reshape(size)?.f_expand(shape, false)?));
+    }
+    let Some(first) = claims.pop() else { return Ok(None) };
+    let Some(second) = claims.pop() else {
+        return Ok(Some(Labels { relation: first.relation && !resolved, ..first }));
+    };
+    let Some((grid, relation)) = common(&[first.copy(), second.copy()]) else { return Ok(None) };
+    let same = first.ids.f_equal(&second.ids)?;
+    Ok(Some(Labels { grid, relation: relation || !same, ..first }))
+}
+
 /// Whether labels vary along one axis alone, counted from the end.
 fn windowless(of: &Labels, axis: i64) -> Torch<bool> {
     let rank = of.ids.dim() as i64;
@@ -465,7 +393,9 @@ fn reduced(input: &Known<'_>, axes: &[i64], keep: bool, shape: &[i64]) -> Torch<
         return Ok(Some(Labels { grid: None, ids: none, relation: false }));
     }
     // Windows into one each.
-    let Some(blocks) = blocks_along(&labels, axes)? else { return Ok(None) };
+    let Some(blocks) = blocks_along(&labels, axes)? else {
+        return Ok(if everywhere(&labels, axes)? { Some(placeless(shape, input.device)?) } else { None });
+    };
     let mut kept = labels.ids.size();
     axes.iter().for_each(|axis| kept[(rank + axis) as usize] = 1);
     let ids = blocks.ids.f_expand(kept, false)?.f_reshape(shape)?;

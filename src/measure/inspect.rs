@@ -58,7 +58,7 @@ fn aliasing(network: &Network, step: &Step) -> Option<String> {
         }
         (Operator::Linear(_), _) | (Operator::LocallyConstant(_), _) => None,
         (Operator::Elementwise(_), _) => Some("a nonlinearity makes harmonics".to_owned()),
-        (Operator::Differentiable(_) | Operator::Automatic(_), Flow::Product) => {
+        (Operator::Differentiable(_) | Operator::Automatic(_), flow) if flow.is_product() => {
             Some("a product of two values widens the band".to_owned())
         }
         (Operator::Differentiable(op), _) if op.max_window().is_some() => Some("a maximum makes harmonics".to_owned()),

@@ -4,6 +4,7 @@
 pub mod docs;
 pub mod model;
 pub mod onnx;
+pub mod weightless;
 
 use std::path::{Path, PathBuf};
 

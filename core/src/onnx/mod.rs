@@ -12,6 +12,6 @@ mod write;
 pub use attributes::Attributes;
 pub use error::OnnxError;
 pub use foreign::recognise;
-pub use module_path::{module_of, module_of_node};
+pub use module_path::{Modules, module_of};
 pub use read::{OnnxFile, is_own, opset_of, read_model};
 pub use tensor::{ElementType, OnnxTensor};

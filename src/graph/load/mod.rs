@@ -24,14 +24,14 @@ use super::builder::Slot;
 use super::custom::CustomOperators;
 use super::error::GraphError;
 use super::inline;
+use super::labels::Labels;
 use super::layout::{Layout, plane};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
-use super::onnx::{OnnxFile, OnnxTensor, is_own, opset_of, read_model};
+use super::onnx::{Modules, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::plan;
-use super::sites::Labels;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
 pub use missing::{MissingOperator, missing_operators};
@@ -121,6 +121,7 @@ struct Loader<'a> {
     custom: &'a CustomOperators,
     initializers: HashMap<&'a str, &'a TensorProto>,
     functions: HashMap<FunctionKey<'a>, &'a FunctionProto>,
+    modules: Modules,
     /// What the functions import in which the loader is, the innermost last.
     imports: Vec<&'a [OperatorSetIdProto]>,
     /// Every name that stands for a value somewhere in the graph.
@@ -171,6 +172,7 @@ impl<'a> Loader<'a> {
             custom,
             initializers,
             functions,
+            modules: Modules::of(graph),
             imports: Vec::new(),
             made: HashSet::new(),
             written: 0,

@@ -7,7 +7,6 @@ use crate::graph::builder::{Builder, LARGE, Slot, shapes_of};
 use crate::graph::custom::CUSTOM_DOMAIN;
 use crate::graph::error::{GraphError, first_line};
 use crate::graph::network::Step;
-use crate::graph::onnx::module_of_node;
 use crate::graph::onnx::proto::{FunctionProto, NodeProto};
 use crate::graph::onnx::{Attributes, is_own};
 use crate::graph::ops::{self, Make};
@@ -229,7 +228,7 @@ impl<'a> Loader<'a> {
             }
         }
         self.steps.push(Step {
-            module: module_of_node(node, &name),
+            module: self.modules.of_node(node, &name),
             name: name.clone(),
             op_type: operator.to_owned(),
             operator: built.operator,

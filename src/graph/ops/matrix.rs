@@ -398,11 +398,35 @@ pub fn einsum(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("its equation '{written}' does not fit {} inputs", b.inputs())));
     }
     b.check_size(&contracted_shape(b, &terms, &output)?)?;
+    let shapes = (0..terms.len()).map(|i| b.shape(i)).collect::<Result<Vec<_>, _>>()?;
     let operands = (0..terms.len()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
+    let flow = contraction_flow(&terms, &output, &shapes, &operands);
     let moving = operands.iter().filter(|operand| matches!(operand, Operand::Varying(_))).count();
     let op = Contraction { operands, terms, output, letters: [lane, tangent] };
     let operator = if moving == 1 { Operator::Linear(Box::new(op)) } else { Operator::Differentiable(Box::new(op)) };
-    built(operator, Flow::Lost)
+    built(operator, flow)
+}
+
+/// Where the axes of the varying operands are in the output; lost where a letter stands twice in a term, or for several
+/// axes.
+fn contraction_flow(terms: &[String], output: &str, shapes: &[Vec<i64>], operands: &[Operand]) -> Flow {
+    let repeats = |term: &str| {
+        let term = term.replace("...", "");
+        term.chars().enumerate().any(|(at, letter)| term.chars().skip(at + 1).any(|other| other == letter))
+    };
+    if output.contains("...") || terms.iter().any(|term| term.contains("...") || repeats(term)) {
+        return Flow::Lost;
+    }
+    // Operators see varying inputs in the order in which they were asked for, each once.
+    let mut axes: Vec<Vec<Option<usize>>> = Vec::new();
+    for ((term, shape), operand) in terms.iter().zip(shapes).zip(operands) {
+        let Operand::Varying(place) = operand else { continue };
+        if *place != axes.len() || term.len() != shape.len() {
+            return Flow::Lost;
+        }
+        axes.push(term.chars().map(|letter| output.find(letter)).collect());
+    }
+    Flow::Contracted { axes }
 }
 
 /// NumPy's rule for an equation without an arrow: the letters that come once, in order, behind the ellipsis.

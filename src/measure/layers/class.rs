@@ -15,7 +15,7 @@ const PATCH: i64 = 4;
 pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> LayerClass {
     let steps = network.steps();
     let before = pending.iter().map(|&at| &steps[at]);
-    if before.clone().any(|s| s.op_type == "Softmax" || matches!(s.flow, Flow::Product)) {
+    if before.clone().any(|s| s.op_type == "Softmax" || s.flow.is_product()) {
         return LayerClass::Attention;
     }
     if before.clone().any(|s| matches!(s.flow, Flow::Mixed { .. })) {
@@ -62,7 +62,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             _ => LayerClass::Nonlinearity,
         },
         _ if path.contains("norm") => LayerClass::Normalisation,
-        (_, _, Flow::Product) | ("Softmax", _, _) => LayerClass::Attention,
+        (_, _, flow) if flow.is_product() || step.op_type == "Softmax" => LayerClass::Attention,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,
         (_, Operator::Linear(_), _) if meets_misaligned(network, step) => LayerClass::Misalignment,
         (_, Operator::Linear(op), _) if op.selects() => LayerClass::Resampling,

@@ -1,0 +1,135 @@
+//! Sums over windows: where what became of each window lies.
+
+use std::collections::{BTreeSet, HashSet};
+
+use tch::Tensor;
+
+use crate::symmetry::{Axis, Grid};
+
+use super::labels::{Labels, varies};
+use super::operator::Torch;
+
+/// Where the last axis holds disjoint blocks of sites, as a patch merging has it: the grid of the blocks' centres.
+///
+/// Blocks may lack sites where a map was padded to a whole number of them. They lie where they would with all sites.
+pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
+    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(None) };
+    let mut size = of.ids.size();
+    let length = size.pop().unwrap_or(1) as usize;
+    let ids: Vec<f64> = Vec::try_from(&of.ids.f_contiguous()?.f_view([-1])?)?;
+    let device = of.ids.device();
+    let Some(centres) = centres(&ids, length, [grid.rows.samples, grid.columns.samples]) else { return Ok(None) };
+    let along = |a: usize, axis: &Axis| -> Option<(Vec<u64>, Axis)> {
+        let mut values: Vec<f64> = centres.iter().map(|c| c[a]).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let step = if values.len() > 1 { values[1] - values[0] } else { axis.samples as f64 };
+        let even = values.windows(2).all(|pair| pair[1] - pair[0] == step);
+        even.then(|| (values.iter().map(|v| v.to_bits()).collect(), axis.resampled(values[0], step, values.len())))
+    };
+    let (Some((row_values, row_axis)), Some((column_values, column_axis))) =
+        (along(0, &grid.rows), along(1, &grid.columns))
+    else {
+        return Ok(None);
+    };
+    if row_values.len() * column_values.len() != centres.len() {
+        return Ok(None);
+    }
+    let place = |values: &[u64], v: f64| values.iter().position(|bits| *bits == v.to_bits());
+    let mut labels = Vec::with_capacity(centres.len());
+    for [r, c] in &centres {
+        let (Some(r), Some(c)) = (place(&row_values, *r), place(&column_values, *c)) else { return Ok(None) };
+        labels.push((r * column_values.len() + c + 1) as f64);
+    }
+    size.push(1);
+    let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(device)?;
+    Ok(Some(Labels { grid: Some(Grid { rows: row_axis, columns: column_axis }), ids, relation: false }))
+}
+
+/// The centres of blocks of `length` entries in a map of so many rows and columns, in samples.
+fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Vec<[f64; 2]>> {
+    let site = |id: f64| [((id as usize - 1) / columns) as f64, ((id as usize - 1) % columns) as f64];
+    let blocks = || ids.chunks_exact(length);
+    // A block is all sites of a rectangle: others, as every second site, lie nowhere in particular.
+    let fills = |sites: &BTreeSet<usize>| extents(sites, columns).iter().product::<usize>() == sites.len();
+    let mut seen = HashSet::new();
+    let mut block = None;
+    for entries in blocks() {
+        let sites: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
+        let whole = entries.iter().all(|id| *id > 0.0);
+        let mut alike = || *block.get_or_insert(sites.len()) == sites.len() && fills(&sites);
+        if whole && !alike() || !sites.iter().all(|s| seen.insert(*s)) {
+            return None;
+        }
+    }
+    if seen.len() != rows * columns {
+        return None;
+    }
+    let middle = |entries: &[f64]| {
+        let sites: BTreeSet<usize> = entries.iter().map(|id| *id as usize).collect();
+        let mean = |axis: usize| sites.iter().map(|s| site(*s as f64)[axis]).sum::<f64>() / sites.len() as f64;
+        [mean(0), mean(1)]
+    };
+    // How far from the centre the site of each entry lies: alike in all blocks, where some lack sites.
+    let whole = blocks().find(|entries| entries.iter().all(|id| *id > 0.0))?;
+    let centre = middle(whole);
+    let offsets: Vec<[f64; 2]> = whole.iter().map(|id| [0, 1].map(|axis| site(*id)[axis] - centre[axis])).collect();
+    let from_offsets = |entries: &[f64]| {
+        let of_entry = |(id, offset): (&f64, &[f64; 2])| [0, 1].map(|axis| site(*id)[axis] - offset[axis]);
+        let mut found = entries.iter().zip(&offsets).filter(|(id, _)| **id > 0.0).map(of_entry);
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    };
+    let all_whole = ids.iter().all(|id| *id > 0.0);
+    blocks().map(|entries| if all_whole { Some(middle(entries)) } else { from_offsets(entries) }).collect()
+}
+
+/// The rows and columns that sites, numbered from 1 in a map of so many columns, reach over.
+fn extents(sites: &BTreeSet<usize>, columns: usize) -> [usize; 2] {
+    let extent = |of: &dyn Fn(usize) -> usize| {
+        let along = || sites.iter().map(|site| of(site - 1));
+        along().max().unwrap_or(0) + 1 - along().min().unwrap_or(0)
+    };
+    [extent(&|site| site / columns), extent(&|site| site % columns)]
+}
+
+/// Whether the sites that `axes`, counted from the end, hold together reach over more than half the rows and half the
+/// columns, everywhere: nothing that is summed over them lies beside anything else.
+pub(super) fn everywhere(of: &Labels, axes: &[i64]) -> Torch<bool> {
+    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(false) };
+    let (last, _) = brought_together(of, axes)?;
+    let length = last.size().last().copied().unwrap_or(1) as usize;
+    let ids: Vec<f64> = Vec::try_from(&last.f_contiguous()?.f_view([-1])?)?;
+    let samples = [grid.rows.samples, grid.columns.samples];
+    Ok(ids.chunks_exact(length).all(|entries| {
+        let sites: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
+        !sites.is_empty() && (0..2).all(|axis| 2 * extents(&sites, samples[1])[axis] > samples[axis])
+    }))
+}
+
+/// The labels with some axes, counted from the end, as one at the end, and with one entry of the others that do not
+/// vary; and the shape in which it was one.
+fn brought_together(of: &Labels, axes: &[i64]) -> Torch<(Tensor, Vec<i64>)> {
+    let rank = of.ids.dim() as i64;
+    let axes: Vec<i64> = axes.iter().map(|axis| rank + axis).collect();
+    let mut one = of.ids.shallow_clone();
+    for axis in (0..rank).filter(|axis| !axes.contains(axis)) {
+        if !varies(&of.ids, axis)? {
+            one = one.f_narrow(axis, 0, 1)?;
+        }
+    }
+    let ends: Vec<i64> = (rank - axes.len() as i64..rank).collect();
+    let last = one.f_movedim(axes.as_slice(), ends.as_slice())?.f_flatten(rank - axes.len() as i64, -1)?;
+    Ok((last, one.size()))
+}
+
+/// The grid of the centres of the blocks of sites that `axes`, counted from the end, hold together, which stay as axes
+/// of one entry; none where they are not disjoint and alike.
+pub(super) fn blocks_along(of: &Labels, axes: &[i64]) -> Torch<Option<Labels>> {
+    let (last, mut size) = brought_together(of, axes)?;
+    let Some(blocks) = blocks(&of.with(last))? else { return Ok(None) };
+    let rank = size.len() as i64;
+    axes.iter().for_each(|&axis| size[(rank + axis) as usize] = 1);
+    let ids = blocks.ids.f_reshape(size)?;
+    Ok(Some(Labels { ids, ..blocks }))
+}
