@@ -1,5 +1,5 @@
 //! Links what tch leaves to its user: an rpath to libtorch, so that the binary runs from any folder without
-//! LD_LIBRARY_PATH, the C++ shim for forward-mode automatic differentiation, and loops over lanes.
+//! LD_LIBRARY_PATH, the C++ shims for forward-mode automatic differentiation and memory, and loops over lanes.
 
 use std::env;
 
@@ -11,7 +11,9 @@ fn main() {
 fn link_libtorch() {
     use std::path::PathBuf;
 
-    println!("cargo:rerun-if-changed=src/graph/forward_ad.cpp");
+    for file in ["forward_ad.cpp", "guard.cpp"] {
+        println!("cargo:rerun-if-changed=src/graph/{file}");
+    }
     for file in ["attention.cpp", "loops.cpp", "pointwise.cpp", "vectors.h"] {
         println!("cargo:rerun-if-changed=src/graph/lanes/{file}");
     }
@@ -38,8 +40,8 @@ fn link_libtorch() {
         .std("c++17")
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
-        .file("src/graph/forward_ad.cpp")
-        .compile("aliascope_forward_ad");
+        .files(["src/graph/forward_ad.cpp", "src/graph/guard.cpp"])
+        .compile("aliascope_libtorch");
 
     let mut lanes = cc::Build::new();
     lanes.cpp(true).pic(true).warnings(false).std("c++17");

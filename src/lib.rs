@@ -3,6 +3,7 @@
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!
+//! - [`memory`]: what this process may still take of memory. Pure Rust.
 //! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
 //!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters. Pure Rust.
 //! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
@@ -18,7 +19,7 @@
 
 #![warn(missing_docs)]
 
-pub use aliascope_core::{figure, input, report, spectrum, symmetry};
+pub use aliascope_core::{figure, input, memory, report, spectrum, symmetry};
 
 pub mod antialias;
 pub mod cli;

@@ -23,6 +23,10 @@ enum Own {
     Theorem(Box<FormulaArgs>),
 }
 
+/// Memory that is not there ends the program with a sentence.
+#[global_allocator]
+static MEMORY: aliascope_core::memory::Refusing = aliascope_core::memory::Refusing;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let [only] = &arguments[..]

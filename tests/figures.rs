@@ -121,7 +121,7 @@ fn long_names_and_combinations_stay_inside() {
 fn numbers_without_a_place_are_an_error() {
     let mut report = samples::classifier();
     report.generators["rotate"].lee = f64::NAN;
-    assert!(matches!(render(&LeeFigure(&report), Format::Svg), Err(FigureError::Data { .. })));
+    assert!(matches!(render(&LeeFigure(&report), Format::Svg), Err(FigureError::NotFinite(_))));
 }
 
 /// Central differences of `picture`, [channels, rows, columns], in half-widths.

@@ -1,5 +1,4 @@
 //! Reverse mode agrees with forward mode on networks in which derivatives end: at comparisons, roundings, ArgMax.
-#![cfg(feature = "torch")]
 
 mod common;
 

@@ -3,6 +3,7 @@
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!
+//! - [`memory`]: what this process may still take of memory.
 //! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
 //!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters.
 //! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod figure;
 pub mod input;
 pub mod measure;
+pub mod memory;
 pub mod onnx;
 pub mod operators;
 pub mod report;

@@ -74,7 +74,7 @@ pub enum BenchError {
     #[error("the design '{0}' makes NaN or infinity of this field; scale the field down")]
     NotFinite(String),
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] TchError),
 }
 

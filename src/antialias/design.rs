@@ -155,7 +155,7 @@ pub enum DesignError {
         channels: usize,
     },
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] TchError),
 }
 

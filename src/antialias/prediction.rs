@@ -45,7 +45,7 @@ pub enum PredictionError {
     #[error(transparent)]
     Transform(#[from] TransformError),
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] TchError),
 }
 

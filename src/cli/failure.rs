@@ -7,7 +7,7 @@ use tch::TchError;
 
 use crate::figure::FigureError;
 use crate::graph::onnx::OnnxError;
-use crate::graph::{GraphError, first_line};
+use crate::graph::{GraphError, in_words, is_of_machine};
 use crate::input::InputError;
 use crate::measure::action::ActionError;
 use crate::measure::layers::LayersError;
@@ -67,6 +67,7 @@ impl From<GraphError> for Failure {
             GraphError::Operator { .. } | GraphError::Unsupported { .. } | GraphError::LocallyConstant { .. } => {
                 Self::new(Status::Unsupported, message)
             }
+            GraphError::Memory { .. } => Self::new(Status::Machine, message),
             GraphError::NotFinite(_) => Self::new(Status::NotFinite, message),
             GraphError::Torch(error) => error.into(),
             GraphError::InputShape { .. } | GraphError::Target { .. } => Self::new(Status::Usage, message),
@@ -104,6 +105,7 @@ impl From<LayersError> for Failure {
 
 impl From<TchError> for Failure {
     fn from(error: TchError) -> Self {
-        Self::new(Status::Machine, format!("libtorch: {}; check memory and device", first_line(&error)))
+        let status = if is_of_machine(&error) { Status::Machine } else { Status::Defect };
+        Self::new(status, in_words(&error))
     }
 }

@@ -286,7 +286,7 @@ fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersO
         action: args.measuring.action,
         grouping: args.group,
         split: !args.no_split,
-        memory: args.memory << 20,
+        memory: args.memory.saturating_mul(1 << 20),
         ..LayersOptions::new(generator)
     }
 }

@@ -6,10 +6,10 @@ use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
-use crate::graph::memory::{self, size};
 use crate::input::Frame;
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
+use crate::memory::{self, Allowance, size};
 use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
 use crate::symmetry::{Combination, MEASURED};
 
@@ -99,6 +99,8 @@ impl Claimed {
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let claimed = Claimed::new(args)?;
+    let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
+    let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let options = LeeOptions {
@@ -112,8 +114,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         keep_vectors: claimed.vectors.is_some(),
         pixel_scale: opened.pixel_scale(),
     };
-    let free = match args.memory {
-        Some(mib) => Some(mib.saturating_mul(1 << 20)),
+    let free = match allowed {
+        Some(bytes) => Some(bytes),
         None if network.device() == Device::Cpu => memory::available(),
         None => None,
     };
@@ -244,8 +246,8 @@ fn write(
     Ok(())
 }
 
-/// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; the batch axis of one is
-/// left out.
+/// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; a batch axis of
+/// one is left out.
 fn vector_file(report: &LeeReport, meter: &LeeMeter<'_>, value: &Tensor, vectors: &Tensor) -> Result<Vec<u8>, Failure> {
     match vectors.kind() {
         Kind::Double => vector_file_of::<f64>(report, meter, value, vectors),
@@ -264,7 +266,8 @@ where
 {
     let flat = vectors.f_reshape([7, -1])?;
     let mut shape = vec![report.images];
-    shape.extend(report.output_shape.iter().skip(1).map(|&n| n as usize));
+    let batch = usize::from(report.output_shape.first() == Some(&1));
+    shape.extend(report.output_shape.iter().skip(batch).map(|&n| n as usize));
     let mut named: Vec<Vectors<T>> = Vec::new();
     for combination in meter.generators() {
         let coefficients = Tensor::f_from_slice(combination.coefficients())?.f_to_kind(T::KIND)?;

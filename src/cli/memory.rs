@@ -1,6 +1,6 @@
 //! How many images at once the memory allows.
 
-use crate::graph::memory::size;
+use crate::memory::size;
 
 use super::{Failure, Status};
 

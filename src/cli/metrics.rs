@@ -7,10 +7,10 @@ use tch::Device;
 
 use crate::figure::{Format, LayerMetricsFigure, render};
 use crate::graph::Network;
-use crate::graph::memory;
 use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
+use crate::memory::{self, Allowance};
 use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_csv, metrics_table};
 
 use super::measuring::OutputChoice;
@@ -98,11 +98,13 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         }
         None => None,
     };
+    let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
+    let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
     let seed = args.network.seed().unwrap_or(0);
     let network = &opened.network;
-    let free = match args.memory {
-        Some(mib) => Some(mib.saturating_mul(1 << 20)),
+    let free = match allowed {
+        Some(bytes) => Some(bytes),
         None if network.device() == Device::Cpu => memory::available(),
         None => None,
     };

@@ -166,7 +166,7 @@ impl NetworkArgs {
         images: &[PathBuf],
     ) -> Result<Opened, Failure> {
         if let Some(threads) = self.threads {
-            tch::set_num_threads(i32::from(threads.get()));
+            tch::set_num_threads(i32::from(possible(threads)?.get()));
         }
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
@@ -290,6 +290,20 @@ impl NetworkArgs {
             _ => "cpu".to_owned(),
         }
     }
+}
+
+/// As many threads as were asked for, where the machine can have them: the system refuses what is far beyond its cores,
+/// and then the program's end would be another's.
+fn possible(threads: NonZeroU16) -> Result<NonZeroU16, Failure> {
+    const ALWAYS: usize = 64;
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = ALWAYS.max(4 * cores);
+    if usize::from(threads.get()) <= most {
+        return Ok(threads);
+    }
+    let message =
+        format!("--threads {threads} is more than this machine of {cores} cores can have; give {most} at the most");
+    Err(Failure::new(Status::Usage, message))
 }
 
 impl Opened {

@@ -1,13 +1,20 @@
 //! From `main` to a subcommand and back to an exit status.
 
+use std::panic;
+
 use aliascope_core::cli::process;
 use clap::Parser;
+
+use crate::graph::caught::{caught, is_refusal};
 
 /// Parses the command line, runs the subcommand, prints a failure as one message on standard error, and ends the program
 /// without taking libtorch apart.
 pub fn main() -> ! {
     let status = match super::Cli::try_parse_from(super::arguments::in_order(std::env::args_os())) {
-        Ok(cli) => process::run(move || cli.command.run().map_err(Into::into)),
+        Ok(cli) => process::run(move || {
+            leave_refusals();
+            caught(|| cli.command.run()).map_err(Into::into)
+        }),
         Err(said) => {
             // Help and version go to standard output; where nobody reads it there is nobody to tell.
             let _ = said.print();
@@ -15,4 +22,14 @@ pub fn main() -> ! {
         }
     };
     process::leave(status)
+}
+
+/// Refusals of libtorch that are panics are told by those who catch them.
+fn leave_refusals() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !is_refusal(info) {
+            report(info);
+        }
+    }));
 }

@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::Flow;
-use super::memory;
 use super::onnx::Attributes;
 use super::operator::{Operator, Torch, with_rank};
+use crate::memory;
 
 /// What is known of a node's input when its operator is built.
 #[derive(Debug)]
@@ -30,6 +30,14 @@ impl Slot {
         match self {
             Self::Constant(tensor) => tensor.size(),
             Self::Varying { shape, .. } => shape.clone(),
+        }
+    }
+
+    /// The element kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Constant(tensor) => tensor.kind(),
+            Self::Varying { kind, .. } => *kind,
         }
     }
 }
@@ -67,9 +75,6 @@ impl Operand {
 /// More entries than one value of any vision network has (1 GiB in single precision): the file is damaged, and the
 /// memory is not asked for.
 pub const MAX_ENTRIES: i64 = 1 << 28;
-
-/// Bytes from which it is worth asking what memory there is.
-pub(super) const LARGE: u64 = 64 << 20;
 
 /// The outcome of building a node.
 pub struct Built {
@@ -196,10 +201,7 @@ impl<'a> Builder<'a> {
 
     /// The element kind of input `i`.
     pub fn kind(&self, i: usize) -> Result<Kind, GraphError> {
-        Ok(match self.slot(i)? {
-            Slot::Constant(tensor) => tensor.kind(),
-            Slot::Varying { kind, .. } => *kind,
-        })
+        Ok(self.slot(i)?.kind())
     }
 
     /// Input `i` as something that may depend on the network's input.
@@ -320,19 +322,20 @@ impl<'a> Builder<'a> {
         let entries =
             shape.iter().try_fold(1i64, |product, &n| if n < 0 { None } else { product.checked_mul(n.max(1)) });
         match entries {
-            Some(entries) if entries <= MAX_ENTRIES => {
-                let bytes = entries.unsigned_abs() * 4;
-                match (bytes > LARGE).then(memory::available).flatten() {
-                    Some(free) if bytes > free => Err(self.invalid(format!(
-                        "a value of shape {shape:?} takes {}, and {} of memory are free",
-                        memory::size(bytes),
-                        memory::size(free)
-                    ))),
-                    _ => Ok(()),
-                }
-            }
+            Some(entries) if entries <= MAX_ENTRIES => self.check_bytes(shape, entries.unsigned_abs() * 4),
             _ => Err(self.invalid(format!("a value of shape {shape:?} is impossible or too large"))),
         }
+    }
+
+    /// Checks that making a value of this shape, which takes so many bytes on the way, finds them free.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_bytes(&self, shape: &[i64], bytes: u64) -> Result<(), GraphError> {
+        memory::check(bytes).map_err(|shortage| GraphError::Memory {
+            place: format!("node '{}' ({}) for a value of shape {shape:?}", self.node, self.operator),
+            shortage,
+        })
     }
 
     /// The error for a node that contradicts itself or its inputs.

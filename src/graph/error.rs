@@ -3,6 +3,11 @@
 use tch::TchError;
 
 use super::onnx::OnnxError;
+use super::refusal::in_words;
+use crate::memory::Shortage;
+
+/// What to do where memory does not suffice.
+pub(super) const TAKE_LESS: &str = "free some, or take a smaller input or fewer images at once";
 
 /// Why a network could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
@@ -115,18 +120,19 @@ pub enum GraphError {
     /// NaN or infinity.
     #[error("{0}")]
     NotFinite(String),
-    /// libtorch refused something.
-    #[error("libtorch: {}", first_line(.0))]
+    /// Memory does not suffice.
+    #[error("{place}: {shortage}; {TAKE_LESS}")]
+    Memory {
+        /// The node, or what else asked for it.
+        place: String,
+        /// How much.
+        shortage: Shortage,
+    },
+    /// libtorch refused something outside of the nodes.
+    #[error("{}", in_words(.0))]
     Torch(#[from] TchError),
 }
 
 fn domain_note(domain: &str) -> String {
     if domain.is_empty() { String::new() } else { format!(", domain {domain}") }
-}
-
-/// libtorch's own sentence, without the C++ stack that follows it.
-pub fn first_line(error: &TchError) -> String {
-    let text = error.to_string();
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error");
-    line.trim().trim_start_matches("Internal torch error: ").to_owned()
 }

@@ -1,14 +1,16 @@
 //! Running a network: values and tangents side by side, in lanes.
 
-use tch::{Kind, Tensor};
+use tch::{Kind, TchError, Tensor};
 
-use super::error::{GraphError, first_line};
+use super::caught::caught;
+use super::error::GraphError;
 use super::forward_ad;
 use super::lanes;
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, Task, Work};
 use super::operator::{Operator, Point, Torch};
 use super::plan;
+use super::refusal;
 
 /// A value while the network runs.
 #[derive(Debug)]
@@ -212,10 +214,11 @@ impl Network {
                 let failed = |problem: &str| self.failed(name, op_type, &task.inputs, problem);
                 let inputs = task.inputs.iter().map(|&id| values[id].as_ref()).collect::<Option<Vec<&Value>>>();
                 let inputs = inputs.ok_or_else(|| failed("it reads a value that was freed"))?;
-                let refused = |error| failed(&format!("libtorch refuses it: {}", first_line(&error)));
+                let refused = |error| self.refused(name, op_type, &task.inputs, &error);
                 let mut debt = Debt { may_owe: task.may_owe, owed: None };
                 debt.owed = task.inputs.first().and_then(|&id| owed[id].take());
-                let outputs = apply(operator, task.may_overwrite, &inputs, images, 0, &mut debt).map_err(refused)?;
+                let outputs = caught(|| apply(operator, task.may_overwrite, &inputs, images, 0, &mut debt));
+                let outputs = outputs.map_err(refused)?;
                 match (debt.owed, &task.outputs[..]) {
                     (None, _) => {}
                     (offset, &[Some(id)]) if task.may_owe => owed[id] = offset,
@@ -259,10 +262,8 @@ impl Network {
         images: i64,
         room: i64,
     ) -> Result<Vec<Value>, GraphError> {
-        apply(&step.operator, step.may_overwrite, inputs, images, room, &mut Debt::default()).map_err(|error| {
-            let problem = format!("libtorch refuses it: {}", first_line(&error));
-            self.failed(&step.name, &step.op_type, &step.inputs, &problem)
-        })
+        caught(|| apply(&step.operator, step.may_overwrite, inputs, images, room, &mut Debt::default()))
+            .map_err(|error| self.refused(&step.name, &step.op_type, &step.inputs, &error))
     }
 
     /// One step's values alone, as libtorch records them for reverse mode.
@@ -270,10 +271,14 @@ impl Network {
     /// # Errors
     /// As for [`apply`](Self::apply).
     pub(crate) fn forward_step(&self, step: &Step, inputs: &[&Tensor]) -> Result<Vec<Tensor>, GraphError> {
-        step.operator.forward(inputs).map_err(|error| {
-            let problem = format!("libtorch refuses it: {}", first_line(&error));
-            self.failed(&step.name, &step.op_type, &step.inputs, &problem)
-        })
+        caught(|| step.operator.forward(inputs))
+            .map_err(|error| self.refused(&step.name, &step.op_type, &step.inputs, &error))
+    }
+
+    /// What is told of a node that libtorch refuses on values of these places.
+    fn refused(&self, name: &str, op_type: &str, inputs: &[usize], error: &TchError) -> GraphError {
+        let given = |&id: &usize| Some((self.values[id].shape.clone(), self.values[id].kind));
+        refusal::of_node(name, op_type, &inputs.iter().map(given).collect::<Vec<_>>(), error)
     }
 
     /// What is told of a node that fails on values of these places.

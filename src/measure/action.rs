@@ -154,7 +154,7 @@ pub enum ActionError {
     #[error(transparent)]
     Derivative(#[from] DifferentiationError),
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] tch::TchError),
 }
 

@@ -137,7 +137,7 @@ pub enum LeeError {
         mend: &'static str,
     },
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] tch::TchError),
 }
 

@@ -97,8 +97,11 @@ impl<'a> MetricsMeter<'a> {
     /// Prepares the measurement.
     ///
     /// # Errors
-    /// When the output is an image whose samples' positions are not known.
+    /// When the input is no image, or the output is one whose samples' positions are not known.
     pub fn new(network: &'a Network, options: MetricsOptions) -> Result<Self, LeeError> {
+        if network.input().shape.len() != 4 {
+            return Err(LeeError::NotAnImage(network.input().shape.clone()));
+        }
         let (output, action) = choose_output(network, options.output)?;
         Ok(Self {
             network,

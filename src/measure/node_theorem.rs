@@ -59,7 +59,7 @@ pub enum NodeTheoremError {
     #[error(transparent)]
     Convolution(#[from] ConvolutionError),
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] tch::TchError),
     /// Prediction and measurement cannot be compared; a defect.
     #[error(

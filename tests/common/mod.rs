@@ -3,6 +3,7 @@
 
 pub mod docs;
 pub mod model;
+pub mod mutation;
 pub mod onnx;
 pub mod weightless;
 

@@ -75,6 +75,7 @@ impl From<crate::figure::FigureError> for Failure {
     fn from(error: crate::figure::FigureError) -> Self {
         let status = match error {
             crate::figure::FigureError::Format { .. } => Status::Usage,
+            crate::figure::FigureError::NotFinite(_) => Status::NotFinite,
             _ => Status::Output,
         };
         Self::new(status, error.to_string())
@@ -83,8 +84,9 @@ impl From<crate::figure::FigureError> for Failure {
 
 impl From<crate::input::InputError> for Failure {
     fn from(error: crate::input::InputError) -> Self {
-        use crate::input::InputError::{Channels, Metadata, Resize};
+        use crate::input::InputError::{Channels, Memory, Metadata, Resize};
         let status = match error {
+            Memory { .. } => Status::Machine,
             Metadata { .. } => Status::Model,
             Channels { .. } => Status::Unsupported,
             Resize { .. } => Status::Usage,
@@ -96,8 +98,12 @@ impl From<crate::input::InputError> for Failure {
 
 impl From<crate::onnx::OnnxError> for Failure {
     fn from(error: crate::onnx::OnnxError) -> Self {
-        use crate::onnx::OnnxError::UnknownAttribute;
-        let status = if matches!(error, UnknownAttribute { .. }) { Status::Unsupported } else { Status::Model };
+        use crate::onnx::OnnxError::{Memory, UnknownAttribute};
+        let status = match error {
+            UnknownAttribute { .. } => Status::Unsupported,
+            Memory { .. } => Status::Machine,
+            _ => Status::Model,
+        };
         Self::new(status, error.to_string())
     }
 }

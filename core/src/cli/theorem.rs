@@ -193,7 +193,10 @@ fn describe(args: &FormulaArgs) -> String {
     }
 }
 
-/// Reads [[n, m, re, im], …].
+/// Reads a file of harmonics, `[[n, m, re, im], …]`.
+///
+/// # Errors
+/// When it cannot be read, is no such list, or its harmonics are no series.
 pub fn read_harmonics(path: &Path) -> Result<FourierSeries, Failure> {
     /// A quarter of a million harmonics, written out.
     const MOST_BYTES: u64 = 64 << 20;

@@ -67,12 +67,15 @@ pub enum FigureError {
         /// The file.
         path: PathBuf,
     },
-    /// There is nothing to draw, or numbers that have no place on an axis.
+    /// There is nothing to draw, or data do not fit each other.
     #[error("the figure cannot be drawn: {reason}")]
     Data {
         /// What is wrong with the data.
         reason: String,
     },
+    /// Numbers that have no place on an axis.
+    #[error("the figure cannot be drawn: {0}; look for NaN or infinity in the weights and the input")]
+    NotFinite(String),
     /// plotters or the PNG encoder failed.
     #[error("the figure cannot be drawn: {0}")]
     Drawing(String),

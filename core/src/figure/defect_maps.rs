@@ -80,9 +80,7 @@ impl Figure for DefectMapsFigure<'_> {
         let finite = self.image.iter().all(|v| v.is_finite())
             && self.maps.iter().flat_map(|m| &m.squares).all(|v| v.is_finite() && *v >= 0.0);
         if !finite {
-            return Err(FigureError::Data {
-                reason: "the photo or a map holds NaN, infinity or less than 0".to_owned(),
-            });
+            return Err(FigureError::NotFinite("the photo or a map holds NaN, infinity or less than 0".to_owned()));
         }
         let name = self.report.image_names.first().map_or("the first image", String::as_str);
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name);

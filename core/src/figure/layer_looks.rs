@@ -140,7 +140,7 @@ pub(super) fn check(results: &LayerResults) -> Result<(), FigureError> {
     if results.total.is_finite() && results.layers.iter().all(layer) && results.by_type.values().all(class) {
         Ok(())
     } else {
-        Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() })
+        Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()))
     }
 }
 

@@ -71,7 +71,7 @@ impl Figure for LayerMetricsFigure<'_> {
         }
         let shares = layers.iter().flat_map(|layer| layer.measures.values().flatten().filter_map(|m| m.share));
         if !shares.into_iter().all(f64::is_finite) {
-            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+            return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         let width = self.size().0 as i32 - 2 * MARGIN;
         let title = format!("Which layers make the error of {}, by eight measures", short_name(&self.report.model));

@@ -39,7 +39,7 @@ impl Figure for LeeFigure<'_> {
         let all_finite = report.generators.values().all(|g| g.lee.is_finite() && g.sem.is_none_or(f64::is_finite))
             && report.symmetry_spectrum.iter().all(|direction| direction.eigenvalue.is_finite());
         if !all_finite {
-            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+            return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         draw_header(root, report, self.size().0 as i32 - 2 * MARGIN)?;
         draw_bars(root, report)?;

@@ -93,7 +93,7 @@ impl Figure for NodeTheoremFigure<'_> {
         let numbers =
             report.nodes.iter().flat_map(|node| [Some(node.predicted), Some(node.measured), node.relative_difference]);
         if numbers.flatten().any(|number| !number.is_finite()) {
-            return Err(FigureError::Data { reason: "the report holds NaN or infinity".to_owned() });
+            return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         self.header(root)?;
         let (_, panels) = root.split_vertically(TOP);

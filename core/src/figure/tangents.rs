@@ -80,7 +80,7 @@ fn check(figure: &TangentsFigure) -> Result<(), FigureError> {
     } else if let Some((generator, tangent)) = figure.tangents.iter().find(|(_, t)| t.dim() != figure.image.dim()) {
         format!("the tangent of {generator} has the shape {:?}, the photo {:?}", tangent.shape(), figure.image.shape())
     } else if figure.image.iter().chain(figure.tangents.iter().flat_map(|(_, t)| t)).any(|v| !v.is_finite()) {
-        "the photo or a tangent holds NaN or infinity".to_owned()
+        return Err(FigureError::NotFinite("the photo or a tangent holds NaN or infinity".to_owned()));
     } else {
         return Ok(());
     };

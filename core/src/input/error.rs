@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::memory::Shortage;
+
 /// Why an image or tensor could not become input.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -20,6 +22,14 @@ pub enum InputError {
         path: PathBuf,
         /// What is wrong, and what to do.
         problem: String,
+    },
+    /// Memory does not suffice.
+    #[error("{}: {shortage}; free some, or shrink the image", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// How much.
+        shortage: Shortage,
     },
     /// A folder without images.
     #[error("{}: the folder has no .png, .jpg or .jpeg file{}", path.display(), passed_over(*others))]

@@ -15,6 +15,7 @@ use super::note::PhotoNote;
 use super::placement::{PADDING, Placement};
 use super::png::{self, is_png};
 use super::preprocessing::{Interpolation, Preprocessing};
+use crate::memory;
 
 /// A photo as a network's input.
 #[derive(Clone, Debug)]
@@ -126,6 +127,17 @@ fn luma([r, g, b]: [f64; 3]) -> f64 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 
+/// Bytes that a photo takes at the most until it has the input's size: its pixels, turned or cropped, and in the three
+/// channels from which it is resized.
+fn decoding_bytes(decoder: &impl ImageDecoder, format: ImageFormat) -> u64 {
+    let (width, height) = decoder.dimensions();
+    let samples = 3 * u64::from(width) * u64::from(height);
+    let depth = u64::from(decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count().max(1));
+    // A progressive JPEG keeps the coefficients of all its samples, of 16 bits each.
+    let coefficients = if format == ImageFormat::Jpeg { 2 * samples } else { 0 };
+    decoder.total_bytes().saturating_mul(2) + samples * depth + coefficients
+}
+
 /// The pixels, and what is noted of them for a network of `channels` channels.
 fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
     let read = |source| InputError::Read { path: path.to_owned(), source };
@@ -175,6 +187,8 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>)
     if decoder.total_bytes() > LARGEST {
         return Err(wrong(TOO_LARGE));
     }
+    memory::check(decoding_bytes(&decoder, format))
+        .map_err(|shortage| InputError::Memory { path: path.to_owned(), shortage })?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     image.apply_orientation(orientation);
 

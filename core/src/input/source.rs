@@ -15,6 +15,7 @@ use super::kind::has_extension;
 use super::note::PhotoNote;
 use super::photo::read_photo;
 use super::preprocessing::Preprocessing;
+use crate::memory;
 
 /// One image of a [`Source`], not yet read.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +146,10 @@ impl Source {
         frame: &Frame,
         preprocessing: &Preprocessing,
     ) -> Result<(Array3<f64>, Vec<PhotoNote>), InputError> {
+        let (Frame::Photo(path) | Frame::Tensor { path, .. }) = frame;
+        // The image in double precision, as it is made, as it is placed, as it becomes a tensor.
+        memory::check(self.size.iter().fold(24, |product: u64, &n| product.saturating_mul(n as u64)))
+            .map_err(|shortage| InputError::Memory { path: path.clone(), shortage })?;
         match frame {
             Frame::Photo(path) => {
                 let photo = read_photo(path, preprocessing, self.size)?;

@@ -7,6 +7,9 @@ use super::error::OnnxError;
 use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::tensor::OnnxTensor;
 
+/// Attributes that are values, or places that stand for an axis's end.
+const WIDE: [&str; 6] = ["value_int", "value_ints", "start", "starts", "end", "ends"];
+
 /// The attributes of one node.
 ///
 /// An attribute that is in the file but that nothing asks for is an error ([`finish`](Self::finish)): dropping it in
@@ -74,9 +77,23 @@ impl Attributes {
         Ok(self.typed(name, 1, "a float")?.map(|a| a.f.unwrap_or_default()))
     }
 
-    /// An integer.
+    /// An integer. One that counts or names something is of 32 bits, so that products of two do not overflow.
     pub fn int(&mut self, name: &str) -> Result<Option<i64>, OnnxError> {
-        Ok(self.typed(name, 2, "an integer")?.map(|a| a.i.unwrap_or_default()))
+        let value = self.typed(name, 2, "an integer")?.map(|a| a.i.unwrap_or_default());
+        self.in_range(name, value.as_slice())?;
+        Ok(value)
+    }
+
+    fn in_range(&self, name: &str, values: &[i64]) -> Result<(), OnnxError> {
+        if WIDE.contains(&name) || values.iter().all(|&value| i32::try_from(value).is_ok()) {
+            return Ok(());
+        }
+        Err(OnnxError::Attribute {
+            node: self.node.clone(),
+            operator: self.operator.clone(),
+            attribute: name.to_owned(),
+            wanted: "within ±2³¹, and nothing that it counts is larger; export the model again",
+        })
     }
 
     /// A string.
@@ -115,9 +132,11 @@ impl Attributes {
         Ok(self.typed(name, 6, "a list of floats")?.map(|a| a.floats.clone()))
     }
 
-    /// A list of integers.
+    /// A list of integers, as for [`int`](Self::int).
     pub fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>, OnnxError> {
-        Ok(self.typed(name, 7, "a list of integers")?.map(|a| a.ints.clone()))
+        let values = self.typed(name, 7, "a list of integers")?.map(|a| a.ints.clone());
+        self.in_range(name, values.as_deref().unwrap_or_default())?;
+        Ok(values)
     }
 
     /// Whether there is an attribute of this name, of any type.

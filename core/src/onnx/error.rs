@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::memory::Shortage;
+
 /// Why an ONNX file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
@@ -22,6 +24,14 @@ pub enum OnnxError {
         path: PathBuf,
         /// What is wrong, and what to do.
         problem: String,
+    },
+    /// Memory does not suffice.
+    #[error("{what}: {shortage}; free some, or take a smaller model")]
+    Memory {
+        /// The file or tensor.
+        what: String,
+        /// How much.
+        shortage: Shortage,
     },
     /// A tensor's data and description do not fit.
     #[error("the tensor '{tensor}': {problem}")]

@@ -8,6 +8,7 @@ use prost::Message;
 use super::error::OnnxError;
 use super::foreign::recognise;
 use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+use crate::memory;
 
 /// A model as its file states it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,9 @@ pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     if let Some(what) = recognise(path) {
         return Err(wrong(what));
     }
+    // The bytes, and what is made of them.
+    memory::check(metadata.len().saturating_mul(2))
+        .map_err(|shortage| OnnxError::Memory { what: path.display().to_string(), shortage })?;
     let bytes = fs::read(path).map_err(read)?;
     if bytes.is_empty() {
         return Err(wrong("the file is empty; fetch or export it again"));

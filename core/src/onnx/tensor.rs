@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::error::OnnxError;
 use super::proto::TensorProto;
+use crate::memory;
 
 /// ONNX's element types that aliascope reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,9 @@ impl OnnxTensor {
         let Some((entries, bytes)) = size(&tensor.dims, element_type) else {
             return Err(wrong(format!("its shape {:?} is impossible", tensor.dims)));
         };
+        // The bytes, and the tensor that is made of them.
+        memory::check((bytes as u64).saturating_mul(2))
+            .map_err(|shortage| OnnxError::Memory { what: format!("the tensor '{name}'"), shortage })?;
         let data = if tensor.data_location == Some(EXTERNAL) {
             external_data(tensor, folder, bytes, &name)?
         } else if let Some(raw) = &tensor.raw_data {

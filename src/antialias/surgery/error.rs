@@ -107,6 +107,6 @@ pub enum SurgeryError {
     #[error(transparent)]
     Onnx(#[from] OnnxError),
     /// libtorch refused.
-    #[error("libtorch: {}", crate::graph::first_line(.0))]
+    #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] tch::TchError),
 }

@@ -23,6 +23,7 @@ use crate::symmetry::{Grid, GridKind};
 use super::builder::Slot;
 use super::custom::CustomOperators;
 use super::error::GraphError;
+use super::guard;
 use super::inline;
 use super::labels::Labels;
 use super::layout::{Layout, plane};
@@ -96,6 +97,7 @@ impl Network {
         options: &LoadOptions,
         custom: &CustomOperators,
     ) -> Result<Self, GraphError> {
+        let _loading = guard::Loading::begin();
         tch::no_grad(|| Loader::new(file, options, custom)?.load())
     }
 }
@@ -105,6 +107,7 @@ impl Network {
 /// # Errors
 /// As [`Network::load`], and when an output depends on an input.
 pub fn evaluate(file: &OnnxFile, options: &LoadOptions) -> Result<Vec<Tensor>, GraphError> {
+    let _loading = guard::Loading::begin();
     tch::no_grad(|| Loader::new(file, options, &CustomOperators::default())?.constants())
 }
 
@@ -219,7 +222,14 @@ impl<'a> Loader<'a> {
             (InputLayout::ChannelsLast, &[n, rows, columns, channels]) => vec![n, channels, rows, columns],
             _ => shape,
         };
-        let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device))?;
+        let x = Tensor::f_zeros([&[1], shape.as_slice()].concat(), (self.options.kind, self.options.device));
+        let x = x.map_err(|error| match guard::shortage(&error) {
+            Some(shortage) => {
+                let place = format!("{}: an input of shape [{}]", self.file.path.display(), entry::list(&shape, ", "));
+                GraphError::Memory { place, shortage }
+            }
+            None => error.into(),
+        })?;
         let layout = match plane(&shape) {
             Some((rows, columns)) => Layout::planar(Grid::image(rows, columns, GridKind::Tracked)),
             None => Layout::Unknown,

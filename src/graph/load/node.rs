@@ -3,15 +3,16 @@
 
 use tch::{Kind, Tensor};
 
-use crate::graph::builder::{Builder, LARGE, Slot, shapes_of};
+use crate::graph::builder::{Builder, Slot};
+use crate::graph::caught::caught;
 use crate::graph::custom::CUSTOM_DOMAIN;
-use crate::graph::error::{GraphError, first_line};
+use crate::graph::error::GraphError;
 use crate::graph::network::Step;
 use crate::graph::onnx::proto::{FunctionProto, NodeProto};
 use crate::graph::onnx::{Attributes, is_own};
 use crate::graph::ops::{self, Make};
 use crate::graph::sites::{self, Known as KnownSites};
-use crate::graph::{inline, memory};
+use crate::graph::{inline, refusal};
 
 use super::padding::{self, Padding};
 use super::{Known, Loader, function_key, needed, wrong};
@@ -119,19 +120,17 @@ impl<'a> Loader<'a> {
         let read: Vec<bool> = node.output.iter().map(|output| self.readers.contains_key(output)).collect();
         let mut builder = Builder::new(&name, operator, opset, &mut attributes, &slots, &read, folding, device);
         let failed = |error: GraphError| match error {
-            GraphError::Torch(error) => GraphError::Node {
-                node: name.clone(),
-                operator: operator.to_owned(),
-                shapes: shapes_of(&slots),
-                problem: format!("libtorch refuses it: {}", first_line(&error)),
-            },
+            GraphError::Torch(error) => {
+                let given = |slot: &Option<Slot>| slot.as_ref().map(|slot| (slot.shape(), slot.kind()));
+                refusal::of_node(&name, operator, &slots.iter().map(given).collect::<Vec<_>>(), &error)
+            }
             other => other,
         };
         let build = match entry.map(|entry| entry.make) {
             None | Some(Make::List) => None,
             Some(Make::Operator(build)) => Some(build),
             Some(Make::Constant) => {
-                let tensor = ops::create(&mut builder).map_err(failed)?;
+                let tensor = caught(|| ops::create(&mut builder)).map_err(failed)?;
                 if let Some(i) = builder.unread() {
                     return Err(builder.invalid(format!("the operator has no input {i}")));
                 }
@@ -143,7 +142,7 @@ impl<'a> Loader<'a> {
                 return Ok(());
             }
             Some(Make::Nodes(expand)) => {
-                let nodes = expand(&mut builder, node).map_err(failed)?;
+                let nodes = caught(|| expand(&mut builder, node)).map_err(failed)?;
                 attributes.finish(opset)?;
                 return self.write_out(node, &name, &nodes);
             }
@@ -162,7 +161,7 @@ impl<'a> Loader<'a> {
             }
         };
         let built = match (build, custom) {
-            (Some(build), _) => build(&mut builder).map_err(failed)?,
+            (Some(build), _) => caught(|| build(&mut builder)).map_err(failed)?,
             (None, Some(make)) => {
                 builder.varying_input(0)?;
                 let shape = builder.shape(0)?;
@@ -184,8 +183,8 @@ impl<'a> Loader<'a> {
                     _ => Err(wrong(self.file, "a folded node reads a varying value")),
                 })
                 .collect::<Result<Vec<_>, GraphError>>()?;
-            let outputs = built.operator.forward(&lanes.iter().collect::<Vec<_>>()).map_err(|e| failed(e.into()))?;
-            self.check_memory(&name, operator, &outputs)?;
+            let lanes: Vec<&Tensor> = lanes.iter().collect();
+            let outputs = caught(|| built.operator.forward(&lanes)).map_err(|e| failed(e.into()))?;
             for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
                 self.define_constant(&name, operator, output, tensor.f_squeeze_dim(0)?)?;
             }
@@ -205,9 +204,8 @@ impl<'a> Loader<'a> {
                 .iter()
                 .map(|&id| self.trace[id].as_ref().ok_or_else(|| wrong(self.file, "a value was freed too early")))
                 .collect::<Result<Vec<_>, GraphError>>()?;
-            built.operator.forward(&lanes).map_err(|e| failed(e.into()))?
+            caught(|| built.operator.forward(&lanes)).map_err(|e| failed(e.into()))?
         };
-        self.check_memory(&name, operator, &outputs)?;
         let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
         let known: Vec<KnownSites<'_>> = inputs
             .iter()
@@ -257,27 +255,5 @@ impl<'a> Loader<'a> {
         self.write_out(node, name, &nodes)?;
         self.imports.pop();
         Ok(())
-    }
-
-    /// Refuses a model whose constants and values of one lane leave no memory, behind the node that made `made`.
-    fn check_memory(&self, node: &str, operator: &str, made: &[Tensor]) -> Result<(), GraphError> {
-        let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
-        if made.iter().map(bytes).sum::<u64>() < LARGE {
-            return Ok(());
-        }
-        // Another value as large as these, and some for the system.
-        let (most, free) = (made.iter().map(bytes).max().unwrap_or(0), memory::available());
-        match free {
-            Some(free) if free < most.saturating_add(LARGE) => Err(wrong(
-                self.file,
-                format!(
-                    "node '{node}' ({operator}): with its outputs of {} only {} of memory are free; export the model for a \
-                     smaller input",
-                    memory::size(made.iter().map(bytes).sum()),
-                    memory::size(free)
-                ),
-            )),
-            _ => Ok(()),
-        }
     }
 }

@@ -84,6 +84,8 @@ fn range(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     if !count.is_finite() || count > MAX_ENTRIES as f64 {
         return Err(b.invalid(format!("a range from {start} to {limit} by {step} is impossible or too large")));
     }
+    // In double precision here and as a tensor, and then in its own type.
+    b.check_bytes(&[count.max(0.0) as i64], count.max(0.0) as u64 * 24)?;
     let values: Vec<f64> = (0..count.max(0.0) as i64).map(|i| start + i as f64 * step).collect();
     Ok(Tensor::f_from_slice(&values)?.f_to_kind(kind)?)
 }
