@@ -73,12 +73,13 @@ docs: notice ## Build the API documentation
 	@cargo doc --locked --no-deps
 	@echo "Open $(TARGET)/doc/aliascope/index.html"
 
-check: notice ## Check format, lints and documentation, with every warning an error
+check: notice ## Check format, lints, documentation and licences, with every warning an error
 	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
 		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	@$(PYTHON) scripts/deny.py
 
 clean: ## Delete what was built here; what was downloaded stays in the cache
 	@cargo clean

@@ -18,6 +18,7 @@ fn link_libtorch() {
         println!("cargo:rerun-if-changed=src/graph/lanes/{file}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
+    println!("cargo:rerun-if-env-changed=ALIASCOPE_SANITIZE");
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         // torch-sys says where libtorch is; it says nothing only where it failed, with its own message.
         return;
@@ -47,6 +48,11 @@ fn link_libtorch() {
     lanes.cpp(true).pic(true).warnings(false).std("c++17");
     lanes.files(["attention.cpp", "loops.cpp", "pointwise.cpp"].map(|file| format!("src/graph/lanes/{file}")));
     // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
+    if let Ok(checks) = env::var("ALIASCOPE_SANITIZE") {
+        // The loops with checks of every access, for tests: see fuzz/README.md.
+        lanes.flag(format!("-fsanitize={checks}")).flag("-fno-sanitize-recover=all").debug(true);
+        println!("cargo:rustc-link-arg=-fsanitize={checks}");
+    }
     lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         // libtorch's own threads: its libgomp is the one that is loaded.

@@ -412,4 +412,22 @@ extern "C" {
 // or 1 where memory is short.
 int aliascope_attention_f32(const Attention<float>* attention, int bytes) { return attend(*attention, bytes); }
 int aliascope_attention_f64(const Attention<double>* attention, int bytes) { return attend(*attention, bytes); }
+
+// Where the fields of an operand lie, and its size, for the test that Rust has them in the same places.
+int64_t aliascope_operand_layout(int64_t* to) {
+  using S = Operand<float>;
+  const size_t layout[] = {offsetof(S, x), offsetof(S, dx), offsetof(S, row), offsetof(S, dx_row), offsetof(S, tangent), offsetof(S, at), offsetof(S, dx_at), sizeof(S)};
+  int64_t count = 0;
+  for (const size_t at : layout) to[count++] = static_cast<int64_t>(at);
+  return count;
+}
+
+// Where the fields of an attention lie, and its size, for the test that Rust has them in the same places.
+int64_t aliascope_attention_layout(int64_t* to) {
+  using S = Attention<float>;
+  const size_t layout[] = {offsetof(S, q), offsetof(S, k), offsetof(S, v), offsetof(S, c), offsetof(S, c_row), offsetof(S, c_at), offsetof(S, p), offsetof(S, y), offsetof(S, y_row), offsetof(S, y_at), offsetof(S, dy), offsetof(S, dy_row), offsetof(S, dy_tangent), offsetof(S, dy_at), offsetof(S, groups), offsetof(S, tangents), offsetof(S, n), offsetof(S, m), offsetof(S, d), offsetof(S, e), offsetof(S, scale), sizeof(S)};
+  int64_t count = 0;
+  for (const size_t at : layout) to[count++] = static_cast<int64_t>(at);
+  return count;
+}
 }

@@ -12,40 +12,40 @@ unsafe extern "C" {
 
 /// As attention.cpp has it.
 #[repr(C)]
-struct RawOperand {
-    x: *const std::ffi::c_void,
-    dx: *const std::ffi::c_void,
-    row: i64,
-    dx_row: i64,
-    tangent: i64,
-    at: *const i64,
-    dx_at: *const i64,
+pub(super) struct RawOperand {
+    pub(super) x: *const std::ffi::c_void,
+    pub(super) dx: *const std::ffi::c_void,
+    pub(super) row: i64,
+    pub(super) dx_row: i64,
+    pub(super) tangent: i64,
+    pub(super) at: *const i64,
+    pub(super) dx_at: *const i64,
 }
 
 /// As attention.cpp has it.
 #[repr(C)]
-struct RawAttention {
-    q: RawOperand,
-    k: RawOperand,
-    v: RawOperand,
-    c: *const std::ffi::c_void,
-    c_row: i64,
-    c_at: *const i64,
-    p: *mut std::ffi::c_void,
-    y: *mut std::ffi::c_void,
-    y_row: i64,
-    y_at: *const i64,
-    dy: *mut std::ffi::c_void,
-    dy_row: i64,
-    dy_tangent: i64,
-    dy_at: *const i64,
-    groups: i64,
-    tangents: i64,
-    n: i64,
-    m: i64,
-    d: i64,
-    e: i64,
-    scale: f64,
+pub(super) struct RawAttention {
+    pub(super) q: RawOperand,
+    pub(super) k: RawOperand,
+    pub(super) v: RawOperand,
+    pub(super) c: *const std::ffi::c_void,
+    pub(super) c_row: i64,
+    pub(super) c_at: *const i64,
+    pub(super) p: *mut std::ffi::c_void,
+    pub(super) y: *mut std::ffi::c_void,
+    pub(super) y_row: i64,
+    pub(super) y_at: *const i64,
+    pub(super) dy: *mut std::ffi::c_void,
+    pub(super) dy_row: i64,
+    pub(super) dy_tangent: i64,
+    pub(super) dy_at: *const i64,
+    pub(super) groups: i64,
+    pub(super) tangents: i64,
+    pub(super) n: i64,
+    pub(super) m: i64,
+    pub(super) d: i64,
+    pub(super) e: i64,
+    pub(super) scale: f64,
 }
 
 /// The bytes of the widest vectors that the loops know.

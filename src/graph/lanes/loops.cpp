@@ -140,4 +140,22 @@ int aliascope_move_f64(const Moved<double>* moved) { return move_all(*moved); }
 
 void aliascope_layer_norm_tangent_f32(const Norm<float>* norm) { rows_of(*norm); }
 void aliascope_layer_norm_tangent_f64(const Norm<double>* norm) { rows_of(*norm); }
+
+// Where the fields of a move lie, and its size, for the test that Rust has them in the same places.
+int64_t aliascope_move_layout(int64_t* to) {
+  using S = Moved<float>;
+  const size_t layout[] = {offsetof(S, fields), offsetof(S, x), offsetof(S, y), offsetof(S, out), offsetof(S, groups), offsetof(S, inner), offsetof(S, rows), offsetof(S, columns), offsetof(S, terms), offsetof(S, field), offsetof(S, factor), sizeof(S)};
+  int64_t count = 0;
+  for (const size_t at : layout) to[count++] = static_cast<int64_t>(at);
+  return count;
+}
+
+// Where the fields of a layer norm lie, and its size, for the test that Rust has them in the same places.
+int64_t aliascope_layer_norm_layout(int64_t* to) {
+  using S = Norm<float>;
+  const size_t layout[] = {offsetof(S, out), offsetof(S, dx), offsetof(S, x), offsetof(S, mean), offsetof(S, inverse), offsetof(S, scale), offsetof(S, tangents), offsetof(S, rows), offsetof(S, n), sizeof(S)};
+  int64_t count = 0;
+  for (const size_t at : layout) to[count++] = static_cast<int64_t>(at);
+  return count;
+}
 }

@@ -186,3 +186,55 @@ pub fn layer_norm_tangent(
     unsafe { run(&raw const raw) };
     Ok(())
 }
+
+/// Structs that Rust and C++ share have their fields in the same places.
+#[cfg(test)]
+mod layout_tests {
+    use std::mem::offset_of;
+
+    use super::attention::{RawAttention, RawOperand};
+    use super::pointwise::RawPointwise;
+    use super::{RawMoved, RawNorm};
+
+    unsafe extern "C" {
+        fn aliascope_pointwise_layout(to: *mut i64) -> i64;
+        fn aliascope_move_layout(to: *mut i64) -> i64;
+        fn aliascope_layer_norm_layout(to: *mut i64) -> i64;
+        fn aliascope_operand_layout(to: *mut i64) -> i64;
+        fn aliascope_attention_layout(to: *mut i64) -> i64;
+    }
+
+    /// The offsets of a struct's fields, and its size.
+    macro_rules! layout {
+        ($of:ident: $($field:ident),*) => {
+            vec![$(offset_of!($of, $field)),*, size_of::<$of>()]
+        };
+    }
+
+    #[test]
+    fn fields_lie_where_the_loops_read_them() {
+        let cases: [(unsafe extern "C" fn(*mut i64) -> i64, Vec<usize>); 5] = [
+            (
+                aliascope_pointwise_layout,
+                layout!(RawPointwise: out, x, y, offset, channels, tangents, n, low, high, factor, function),
+            ),
+            (
+                aliascope_move_layout,
+                layout!(RawMoved: fields, x, y, out, groups, inner, rows, columns, terms, field, factor),
+            ),
+            (aliascope_layer_norm_layout, layout!(RawNorm: out, dx, x, mean, inverse, scale, tangents, rows, n)),
+            (aliascope_operand_layout, layout!(RawOperand: x, dx, row, dx_row, tangent, at, dx_at)),
+            (
+                aliascope_attention_layout,
+                layout!(RawAttention: q, k, v, c, c_row, c_at, p, y, y_row, y_at, dy, dy_row, dy_tangent, dy_at, groups, tangents, n, m, d, e, scale),
+            ),
+        ];
+        for (layout, ours) in cases {
+            let mut theirs = [0; 32];
+            // SAFETY: the functions write fewer than 32 numbers.
+            let count = unsafe { layout(theirs.as_mut_ptr()) };
+            let theirs: Vec<usize> = theirs[..count as usize].iter().map(|&at| at as usize).collect();
+            assert_eq!(ours, theirs);
+        }
+    }
+}

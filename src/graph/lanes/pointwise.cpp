@@ -110,6 +110,8 @@ EVERY_WIDTH void piece_of(const Pointwise<double>& p, int64_t begin, int64_t n, 
 
 template <typename T>
 void pass(const Pointwise<T>& p) {
+  // Checked by the caller; here once more, since a division by 0 would end the program.
+  if (p.n < 1 || (p.offset && (p.channels < 1 || p.channels > most))) return;
   // Whole pixels, so that what they lack is the same in all pieces.
   const int64_t channels = p.offset ? p.channels : 1, size = most / channels * channels, pieces = (p.n + size - 1) / size;
   T offset[most];
@@ -128,4 +130,13 @@ extern "C" {
 // A stack of values and tangents through a function; `channels` are 2048 at most.
 void aliascope_pointwise_f32(const Pointwise<float>* pointwise) { pass(*pointwise); }
 void aliascope_pointwise_f64(const Pointwise<double>* pointwise) { pass(*pointwise); }
+
+// Where the fields of a function entry by entry lie, and its size, for the test that Rust has them in the same places.
+int64_t aliascope_pointwise_layout(int64_t* to) {
+  using S = Pointwise<float>;
+  const size_t layout[] = {offsetof(S, out), offsetof(S, x), offsetof(S, y), offsetof(S, offset), offsetof(S, channels), offsetof(S, tangents), offsetof(S, n), offsetof(S, low), offsetof(S, high), offsetof(S, factor), offsetof(S, function), sizeof(S)};
+  int64_t count = 0;
+  for (const size_t at : layout) to[count++] = static_cast<int64_t>(at);
+  return count;
+}
 }

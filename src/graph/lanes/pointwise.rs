@@ -14,18 +14,18 @@ unsafe extern "C" {
 
 /// As pointwise.cpp has it.
 #[repr(C)]
-struct RawPointwise {
-    out: *mut c_void,
-    x: *const c_void,
-    y: *const c_void,
-    offset: *const c_void,
-    channels: i64,
-    tangents: i64,
-    n: i64,
-    low: f64,
-    high: f64,
-    factor: f64,
-    function: i32,
+pub(super) struct RawPointwise {
+    pub(super) out: *mut c_void,
+    pub(super) x: *const c_void,
+    pub(super) y: *const c_void,
+    pub(super) offset: *const c_void,
+    pub(super) channels: i64,
+    pub(super) tangents: i64,
+    pub(super) n: i64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) factor: f64,
+    pub(super) function: i32,
 }
 
 /// The functions that the loops know.
@@ -77,7 +77,7 @@ fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
         && offset.is_contiguous()
         && offset.kind() == stack.kind()
         && can_loop_over(offset)
-        && channels <= MOST_CHANNELS
+        && (1..=MOST_CHANNELS).contains(&channels)
         && (channels == 1 || strides[at] == 1)
 }
 
@@ -224,6 +224,9 @@ mod tests {
             assert!(run(&offset.to_kind(Kind::Double)).is_none());
             assert!(run(&Tensor::ones([1, 5, 1], (Kind::Float, Device::Cpu))).is_none());
         }
+        // Without a channel there is nothing to add to.
+        let none = Tensor::zeros([8, 1, 0, 5, 7], (Kind::Float, Device::Cpu));
+        assert!(!is_of_channels(&Tensor::zeros([0, 1, 1], (Kind::Float, Device::Cpu)), &none));
         let wide = stack(Kind::Float, 8, MOST_CHANNELS + 1);
         let offset = Tensor::zeros([MOST_CHANNELS + 1, 1, 1], (Kind::Float, Device::Cpu));
         let clip = Curve::Clip { low: 0.0, high: 6.0, open: false };

@@ -1,5 +1,6 @@
 // What the loops over lanes share.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
