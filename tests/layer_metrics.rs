@@ -315,6 +315,7 @@ fn layers_are_told_in_table_csv_and_figure() {
     let layers = measure(&network(false));
     let report = MetricsReport {
         schema_version: METRICS_SCHEMA_VERSION,
+        conditions: Default::default(),
         model: "models/small.onnx".to_owned(),
         images: 2,
         image_names: vec!["a".to_owned(), "b".to_owned()],

@@ -68,6 +68,8 @@ fn results_have_their_schema() {
     insta::assert_json_snapshot!(report, {
         ".model" => "[model]",
         ".image_names[]" => "[photo]",
+        ".conditions.aliascope" => "[version]",
+        ".conditions.threads" => "[number]",
         ".generators.*.lee" => "[number]",
         ".generators.*.mean_abs" => "[number]",
         ".generators.*.relative" => "[number]",
@@ -217,7 +219,7 @@ fn images_that_cannot_be_used_are_refused_by_name() {
     none[16..24].fill(0);
     let sum = crc32(&none[12..29]).to_be_bytes();
     none[29..33].copy_from_slice(&sum);
-    refuses(lee(&small, &saved(folder, "none.png", &none)), 5, &["none.png", "dimensions"]);
+    refuses(lee(&small, &saved(folder, "none.png", &none)), 5, &["none.png", "no pixels"]);
     let nothing = folder.join("nothing");
     fs::create_dir(&nothing).unwrap();
     refuses(lee(&small, &nothing), 5, &["nothing", "no .png"]);

@@ -31,6 +31,7 @@ fn node(name: &str, kind: &str, side: usize, stride: usize, predicted: f64) -> N
 fn report(nodes: Vec<NodeTheorem>) -> NodeTheoremReport {
     NodeTheoremReport {
         schema_version: NODE_THEOREM_SCHEMA_VERSION,
+        conditions: Default::default(),
         model: "models/efficientnet-lite0.onnx".to_owned(),
         images: 2,
         image_names: vec!["photos/chelsea.png".to_owned(), "photos/coffee.png".to_owned()],

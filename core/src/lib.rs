@@ -11,6 +11,7 @@
 //! - [`onnx`]: ONNX files read and written, and the tensors in them.
 //! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return, and their statistics.
+//! - [`printable`]: names from files made fit to be printed.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 //! - [`cli`]: what the command line does without networks.
@@ -27,6 +28,7 @@ pub mod measure;
 pub mod memory;
 pub mod onnx;
 pub mod operators;
+pub mod printable;
 pub mod report;
 pub mod spectrum;
 pub mod symmetry;

@@ -14,10 +14,10 @@ use crate::antialias::pictures::{curves, pictures};
 use crate::antialias::{CATALOGUE, Context, Design, DesignError, Padding, design, list, split_names};
 use crate::figure::{AntialiasFigure, DownsampledFigure, Format, render};
 use crate::input::read_luma;
-use crate::report::{Sink, antialias_list, antialias_table, json_bytes};
+use crate::report::{Sink, antialias_list, antialias_table, json_bytes, refuse_inputs};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
-use aliascope_core::cli::outputs::{OutputArgs, Outputs, terminal_width};
+use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown, terminal_width};
 use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
 /// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (--model, --replace).
@@ -114,6 +114,7 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     }
     let outputs = Outputs::claim(&args.output)?;
     let beside = args.output.beside("downsampled")?;
+    refuse_inputs([&args.input.signal, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
     let bench = bench(args)?;
     let context = bench.context();
     let names = args.design.iter().flat_map(|names| split_names(names));
@@ -133,16 +134,17 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     })?;
     console.finish();
     let curves = if outputs.draws() { curves(&designs, bench.stride) } else { Vec::new() };
+    let shown = shown(&report)?;
+    let mut more = Vec::new();
     if let Some(file) = beside {
         let pictures = pictures(&bench.field, &designs)?;
-        let figure = DownsampledFigure { input: &report.input, stride: report.stride, pictures: &pictures };
+        let figure = DownsampledFigure { input: &shown.input, stride: shown.stride, pictures: &pictures };
         if !pictures.is_empty() {
-            file.write_bytes(&render(&figure, Format::Png)?)?;
+            more.push((file, render(&figure, Format::Png)?));
         }
     }
-    Ok(outputs.write(&report, &AntialiasFigure { report: &report, curves: &curves }, || {
-        antialias_table(&report, terminal_width())
-    })?)
+    let table = || antialias_table(&shown, terminal_width());
+    Ok(outputs.write(&report, &AntialiasFigure { report: &shown, curves: &curves }, table, more)?)
 }
 
 fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::report::{OutputFile, surgery_csv, surgery_table};
 use crate::symmetry::Combination;
-use aliascope_core::cli::outputs::{OutputArgs, Outputs, terminal_width};
+use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown, terminal_width};
 
 /// Designs in the place of a network's strides and activations.
 #[derive(Debug, Args)]
@@ -195,7 +195,8 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         console.note("nothing was chosen, so there is no figure to draw and no new model to save");
     }
     write(claimed, &report, saved)?;
-    check(&report)
+    check(&report)?;
+    opened.finish()
 }
 
 fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
@@ -204,16 +205,15 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
         true => Claimed { outputs: claimed.outputs.without_figure(), advice: None, save: None, ..claimed },
         false => claimed,
     };
-    if let (Some(file), Some(advice)) = (claimed.advice, &report.advice) {
-        file.write_bytes(&render(&AdviceFigure { report, advice }, Format::Png)?)?;
+    let shown = &shown(report)?;
+    let mut more = Vec::new();
+    if let (Some(file), Some(advice)) = (claimed.advice, &shown.advice) {
+        more.push((file, render(&AdviceFigure { report: shown, advice }, Format::Png)?));
     }
-    if let Some(file) = claimed.csv {
-        file.write_bytes(surgery_csv(report).as_bytes())?;
-    }
-    if let (Some(file), Some(bytes)) = (claimed.save, saved) {
-        file.write_bytes(&bytes)?;
-    }
-    Ok(claimed.outputs.write(report, &SurgeryFigure { report }, || surgery_table(report, terminal_width()))?)
+    more.extend(claimed.csv.map(|file| (file, surgery_csv(report).into_bytes())));
+    more.extend(claimed.save.zip(saved));
+    let table = || surgery_table(shown, terminal_width());
+    Ok(claimed.outputs.write(report, &SurgeryFigure { report: shown }, table, more)?)
 }
 
 /// The law that makes an attribution one, and the promise of a saved file.
@@ -270,18 +270,11 @@ fn advice(
     grafts: &[Graft],
 ) -> Result<(Vec<usize>, Advice), Failure> {
     let console = Console::new(how.output.quiet, 1, "trials");
-    let images = opened
-        .source
-        .frames()
-        .iter()
-        .map(|frame| {
-            let x = opened.read(frame, &console)?.f_unsqueeze(0)?;
-            Ok((frame.name(), x.f_to_kind(opened.network.kind())?))
-        })
-        .collect::<Result<Vec<(String, Tensor)>, Failure>>()?;
-    if images.is_empty() {
-        return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
-    }
+    let mut images: Vec<(String, Tensor)> = Vec::new();
+    opened.for_images(&console, |frame, x| {
+        images.push((frame.name(), x.f_to_kind(opened.network.kind())?));
+        Ok(())
+    })?;
     let options = AdviseOptions {
         generator: args.generator.clone(),
         lee: lee_options(how),
@@ -298,8 +291,8 @@ fn advice(
 fn ranges(opened: &Opened, names: &[String], console: &Console) -> Result<HashMap<String, [f64; 2]>, Failure> {
     let mut found: HashMap<String, [f64; 2]> = HashMap::new();
     let values = opened.network.values();
-    for frame in opened.source.frames() {
-        let x = opened.network.place(&opened.read(frame, console)?.f_unsqueeze(0)?)?;
+    opened.for_images(console, |_, x| {
+        let x = opened.network.place(&x)?;
         let _ = opened.network.forward_observed(&x, &mut |id, value| {
             let name = &values[id].name;
             if names.contains(name) {
@@ -310,7 +303,8 @@ fn ranges(opened: &Opened, names: &[String], console: &Console) -> Result<HashMa
             }
             Ok(())
         })?;
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -358,20 +352,20 @@ fn measure(
     // What the images are like was said when they were read for the advice.
     let reading = Console::new(how.output.quiet || advice.is_some(), 1, "images");
     reading.finish();
-    let mut names = Vec::new();
+    let (mut names, mut classes) = (Vec::new(), Vec::new());
     let mut first = None;
-    for frame in frames {
-        let x = opened.read(frame, &reading)?;
+    opened.for_images(&reading, |frame, x| {
         if !is_finite(&x)? {
             let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
             return Err(Failure::new(Status::NotFinite, message));
         }
         let larger = if args.draws > 0 { opened.read_larger(frame, MARGIN)? } else { None };
-        let x = x.f_unsqueeze(0)?;
         comparison.measure(&x, larger.as_ref(), &frame.name(), &mut || console.advance(1))?;
         names.push(frame.name());
+        classes.push(labels.of(frame));
         first.get_or_insert(x);
-    }
+        Ok(())
+    })?;
     console.finish();
     let Some(first) = first else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
@@ -388,6 +382,7 @@ fn measure(
     let (layers_total, conservation_residual) = comparison.layers_total();
     let report = SurgeryReport {
         schema_version: SURGERY_SCHEMA_VERSION,
+        conditions: opened.conditions(),
         model: args.model().map(|path| path.display().to_string()).unwrap_or_default(),
         saved: args.save.as_ref().filter(|_| saved.is_some()).map(|path| path.display().to_string()),
         saved_difference: difference,
@@ -416,7 +411,7 @@ fn measure(
         draws: usize::from(args.draws),
         seed,
         change: comparison.change(),
-        accuracy: comparison.accuracy(&frames.iter().map(|frame| labels.of(frame)).collect::<Vec<_>>()),
+        accuracy: comparison.accuracy(&classes),
         cost: Cost { forward_ms_before: old, forward_ms_after: new, time_ratio: ratio, ..Cost::default() },
         advice,
     };

@@ -24,6 +24,11 @@ impl Failure {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self(cli::Failure::new(status, message))
     }
+
+    /// A failure whose message ends in a list.
+    pub fn listing(status: Status, message: impl Into<String>, lines: Vec<String>) -> Self {
+        Self(cli::Failure::listing(status, message, lines))
+    }
 }
 
 impl Deref for Failure {

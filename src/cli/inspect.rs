@@ -6,10 +6,11 @@ use clap::{Args, ValueHint};
 
 use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
 use crate::measure::inspect::inspect;
-use crate::report::{Sink, inspect_table, json_bytes};
+use crate::report::{Sink, inspect_table, json_bytes, refuse_inputs};
 
 use super::network::LayoutChoice;
 use super::{Failure, Status};
+use aliascope_core::cli::outputs::{deliver, shown};
 
 /// Show a network as it is understood: shapes, layouts, where samples lie, what can alias.
 #[derive(Debug, Args)]
@@ -43,31 +44,29 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         ..LoadOptions::default()
     };
     let file = Network::read(&args.model)?;
+    refuse_inputs(file.files().iter().map(PathBuf::as_path))?;
     let missing = missing_operators(&file);
     if !missing.is_empty() {
-        return Err(Failure::new(Status::Unsupported, lacks(&args.model.display().to_string(), &missing)));
+        let message = format!("{}: operators that are not supported:", args.model.display());
+        return Err(Failure::listing(Status::Unsupported, message, missing.iter().map(lack).collect()));
     }
     let network = Network::from_file(&file, &options)?;
     let inspection = inspect(&network, &args.model.display().to_string());
+    let bytes = json.as_ref().map(|_| json_bytes(&inspection)).transpose()?;
+    let mut table = None;
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
         let width = console::Term::stdout().size_checked().map_or(160, |(_, columns)| usize::from(columns));
-        Sink::Standard.write_bytes(inspect_table(&inspection, width).as_bytes())?;
+        table = Some(inspect_table(&shown(&inspection)?, width));
     }
-    if let Some(sink) = json {
-        sink.write_bytes(&json_bytes(&inspection)?)?;
-    }
-    Ok(())
+    Ok(deliver(table, None, json.zip(bytes))?)
 }
 
-/// All operators that a model uses and that are not supported, a line each.
-fn lacks(model: &str, missing: &[MissingOperator]) -> String {
-    let lines = missing.iter().map(|lack| {
-        let domain = if lack.domain.is_empty() { String::new() } else { format!(" of {}", lack.domain) };
-        let nodes = match lack.count {
-            1 => format!("node '{}'", lack.node),
-            count => format!("{count} nodes, first '{}'", lack.node),
-        };
-        format!("\n  {}{domain} ({nodes}): {}", lack.operator, lack.reason)
-    });
-    format!("{model}: operators that are not supported:{}", lines.collect::<String>())
+/// An operator that a model uses and that is not supported, in a line.
+fn lack(lack: &MissingOperator) -> String {
+    let domain = if lack.domain.is_empty() { String::new() } else { format!(" of {}", lack.domain) };
+    let nodes = match lack.count {
+        1 => format!("node '{}'", lack.node),
+        count => format!("{count} nodes, first '{}'", lack.node),
+    };
+    format!("{}{domain} ({nodes}): {}", lack.operator, lack.reason)
 }

@@ -4,6 +4,8 @@ use clap::Args;
 
 use crate::input::{LabelSource, Labels, Source};
 
+use crate::report::refuse_inputs;
+
 use super::{Failure, Status};
 
 /// What the images show.
@@ -25,6 +27,9 @@ impl LabelArgs {
             let problem = "--labels needs a network whose output is one vector of classes; leave it out";
             return Err(Failure::new(Status::Usage, problem));
         };
+        if let LabelSource::File(path) = labels {
+            refuse_inputs([path.as_path()])?;
+        }
         Ok(Labels::read(labels, source.listed(), classes, self.first_label)?)
     }
 }

@@ -11,16 +11,19 @@ use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use crate::measure::statistics::median;
-use crate::report::{Sink, layers_table};
+use crate::report::layers_table;
 use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
+use super::batch::Batch;
 use super::layers_outputs::{LayersOutputArgs, LayersOutputs, Pictured};
 use super::lee::picture;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
+use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
+use aliascope_core::cli::outputs::shown;
 
 /// Attribute the equivariance error of a network to its layers, exactly.
 #[derive(Debug, Args)]
@@ -63,6 +66,8 @@ pub struct LayersArgs {
     /// How many layers the table shows, worst first.
     #[arg(long, default_value = "10", value_name = "N")]
     top: usize,
+    #[command(flatten)]
+    resume: ResumeArgs,
     #[command(flatten)]
     outputs: LayersOutputArgs,
     /// No progress bar, no notes, no table.
@@ -133,9 +138,10 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         }
         None => None,
     };
-    let mut meters = Vec::new();
+    let (mut meters, mut parts) = (Vec::new(), Vec::new());
     for scheme in schemes {
         for generator in &generators {
+            parts.push(format!("{}, {scheme}", generator.name()));
             let maps = outputs.has_figures() && meters.is_empty();
             let options = LayersOptions { grid, maps, ..options(args, generator.clone(), scheme) };
             meters.push(LayerMeter::new(network, options)?);
@@ -145,55 +151,73 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let console = Console::new(args.quiet, frames.len() * meters.len(), "attributions");
     opened.note_outputs(&console);
     let probes = probes(args.estimator, &meters, &console);
-    if probes.is_some() {
-        tch::manual_seed(args.network.seed().unwrap_or(0) as i64);
-    }
+    let kept = Options::of(&opened, &args.network, usize::from(args.batch.get()))
+        .measuring(&args.measuring)
+        .with("grid", grid)
+        .with("group", args.group)
+        .with("split", !args.no_split)
+        .with("memory", args.memory)
+        .with("figures", outputs.has_figures());
+    let mut progress = Progress::open(&args.resume, "layers", &opened, kept, &console)?;
+    let seed = args.network.seed().unwrap_or(0);
     let (mut names, mut forwards, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
     let (mut resolved, mut image) = (None, None);
-    for frames in frames.chunks(usize::from(args.batch.get())) {
-        let mut images = Vec::new();
+    // Probes take one image after the other.
+    let at_once = if probes.is_some() { 1 } else { usize::from(args.batch.get()) };
+    opened.for_batches(at_once, &console, &progress.known(), |batch| {
         let start = names.len();
-        for frame in frames {
-            images.push(opened.read(frame, &console)?);
-            names.push(frame.name());
-        }
-        let x = Tensor::f_stack(&images, 0)?;
-        let count = frames.len();
-        // Inputs of other channels are no pictures.
-        if image.is_none() && matches!(x.size()[2], 1 | 3) {
-            image = Some(picture(&x.f_narrow(0, 0, 1)?)?);
-        }
-        if let (Some((node, velocity)), None) = (spectrum, &resolved) {
-            resolved = Some(node_spectrum(network, &x.f_narrow(0, 0, 1)?, node, velocity)?);
+        names.extend(batch.names());
+        let first = |batch: &Batch<'_>| Ok::<_, Failure>(batch.tensor()?.f_narrow(0, 0, 1)?);
+        if start == 0 {
+            let x = first(batch)?;
+            // Inputs of other channels are no pictures.
+            if matches!(x.size()[2], 1 | 3) {
+                image = Some(picture(&x)?);
+            }
+            if let Some((node, velocity)) = spectrum {
+                resolved = Some(node_spectrum(network, &x, node, velocity)?);
+            }
         }
         if forwards.len() < 3 {
-            forwards.push(forward_ms(network, &x.f_narrow(0, 0, 1)?)?);
+            forwards.push(forward_ms(network, &first(batch)?)?);
         }
         if let Some(probes) = probes {
-            for image in 0..count {
-                let begin = Instant::now();
-                let x = x.f_narrow(0, image as i64, 1)?;
-                layers::probes::measure(&mut meters, &x, &names[start + image], probes, &mut |done, of| {
-                    console.part(done, of);
-                })?;
-                attributions.push(begin.elapsed().as_secs_f64() * 1e3 / meters.len().max(1) as f64);
-                console.advance(meters.len() as u64);
-            }
-            continue;
+            // Each image has random numbers of its own, so that it is the same whether those before it are measured or not.
+            let seed = seed.wrapping_add(start as u64);
+            let part = format!("{probes} probes of seed {seed} under {}", parts.join(", "));
+            let (ms, found) = progress.recall(&part, batch, || {
+                tch::manual_seed(seed as i64);
+                let (begin, x) = (Instant::now(), batch.tensor()?);
+                let progress = &mut |done, of| console.part(done, of);
+                let found = layers::probes::find(&meters, &x, &names[start], probes, progress)?;
+                Ok((milliseconds(begin) / meters.len().max(1) as f64, found))
+            })?;
+            attributions.push(ms);
+            meters.iter_mut().zip(found).for_each(|(meter, found)| meter.take(found));
+            console.advance(meters.len() as u64);
+            return Ok(());
         }
-        for meter in &mut meters {
-            let begin = Instant::now();
-            meter.measure(&x, &names[start..], &mut |done, of| console.part(done, of))?;
-            attributions.push(begin.elapsed().as_secs_f64() * 1e3 / count as f64);
-            console.advance(count as u64);
+        for (meter, part) in meters.iter_mut().zip(&parts) {
+            // The first image alone has maps.
+            let part = if start == 0 { format!("{part}, first") } else { part.clone() };
+            let (ms, found) = progress.recall(&part, batch, || {
+                let (begin, x) = (Instant::now(), batch.tensor()?);
+                let found = meter.find(&x, &names[start..], &mut |done, of| console.part(done, of))?;
+                Ok((milliseconds(begin) / batch.len() as f64, found))
+            })?;
+            attributions.push(ms);
+            meter.take(found);
+            console.advance(batch.len() as u64);
         }
-    }
+        Ok(())
+    })?;
     console.finish();
     let Some(first) = meters.first() else {
         return Err(Failure::new(Status::Usage, "there is no generator to attribute; give --generator"));
     };
     let report = LayersReport {
         schema_version: LAYERS_SCHEMA_VERSION,
+        conditions: opened.conditions(),
         model: args.model.display().to_string(),
         images: names.len(),
         image_names: names,
@@ -215,14 +239,21 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         agreement: layers::agreements(&meters),
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
     };
+    let mut table = None;
     if !args.quiet && !outputs.stdout_is_json() {
         let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-        Sink::Standard.write_bytes(layers_table(&report, args.top, width.clamp(80, 140)).as_bytes())?;
+        table = Some(layers_table(&shown(&report)?, args.top, width.clamp(80, 140)));
     }
     let pictured =
         Pictured { graphs: meters.iter().map(LayerMeter::graph).collect(), maps: first.maps().to_vec(), image };
-    outputs.write(&report, &pictured)?;
-    check(report.results.all(), args.network.precision() == "f64")
+    outputs.write(&report, &pictured, table)?;
+    progress.finish();
+    check(report.results.all(), args.network.precision() == "f64")?;
+    opened.finish()
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }
 
 /// How many probes to take, if any; says why where the choice was left open.

@@ -15,6 +15,7 @@ use crate::measure::layers_report::LayersReport;
 use crate::report::{LayersPage, OutputFile, Sink, json_bytes, layers_csv, layers_html};
 
 use super::Failure;
+use aliascope_core::cli::outputs::{deliver, shown};
 
 /// Where results go.
 #[derive(Debug, Args)]
@@ -92,22 +93,28 @@ impl LayersOutputs {
         self.plots.is_some() || self.html.is_some()
     }
 
-    /// Writes what was asked for.
-    pub(super) fn write(self, report: &LayersReport, pictured: &Pictured) -> Result<(), Failure> {
-        let first = report.results.all().first();
+    /// Prints the table, if there is one, and writes what was asked for.
+    pub(super) fn write(
+        self,
+        report: &LayersReport,
+        pictured: &Pictured,
+        table: Option<String>,
+    ) -> Result<(), Failure> {
+        let printed = &shown(report)?;
+        let graphs = pictured.graphs.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+        let first = printed.results.all().first();
+        let places = pictured.maps.iter().map(shown).collect::<Result<Vec<DefectMap>, _>>()?;
         let maps = match (first, &pictured.image) {
-            (Some(results), Some(image)) if !pictured.maps.is_empty() => {
-                Some(DefectMapsFigure { report, results, image: image.clone(), maps: &pictured.maps })
+            (Some(results), Some(image)) if !places.is_empty() => {
+                Some(DefectMapsFigure { report: printed, results, image: image.clone(), maps: &places })
             }
             _ => None,
         };
-        let mut files: Vec<(OutputFile, Vec<u8>)> = Vec::new();
         // All bytes first: a figure that cannot be drawn leaves no other file behind.
-        if let Some(file) = self.csv {
-            files.push((file, layers_csv(report).into_bytes()));
-        }
+        let mut files: Vec<(OutputFile, Vec<u8>)> = Vec::new();
+        files.extend(self.csv.map(|file| (file, layers_csv(report).into_bytes())));
         if let (Some(plots), Some(results)) = (self.plots, first) {
-            let format = plots.format;
+            let (report, format) = (printed, plots.format);
             files.push((plots.depth, render(&LayersDepthFigure { report, results }, format)?));
             files.push((plots.worst, render(&WorstLayersFigure { report, results }, format)?));
             if let Some(file) = plots.generators {
@@ -118,7 +125,7 @@ impl LayersOutputs {
                 let figure = DerivativesFigure { report, results: report.results.derivatives() };
                 files.push((file, render(&figure, format)?));
             }
-            if let Some(graph) = pictured.graphs.first() {
+            if let Some(graph) = graphs.first() {
                 files.push((plots.graph, LayersGraphFigure { report, results, graph }.svg().into_bytes()));
             }
             if let Some(maps) = &maps {
@@ -126,17 +133,11 @@ impl LayersOutputs {
             }
         }
         if let Some(file) = self.html {
-            let page = LayersPage { report, graphs: &pictured.graphs, maps: maps.as_ref() };
+            let page = LayersPage { report: printed, graphs: &graphs, maps: maps.as_ref() };
             files.push((file, layers_html(&page)?.into_bytes()));
         }
         let json = self.json.as_ref().map(|_| json_bytes(report)).transpose()?;
-        for (file, bytes) in files {
-            file.write_bytes(&bytes)?;
-        }
-        if let (Some(sink), Some(bytes)) = (self.json, json) {
-            sink.write_bytes(&bytes)?;
-        }
-        Ok(())
+        Ok(deliver(table, files, self.json.zip(json))?)
     }
 }
 

@@ -6,7 +6,6 @@ use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
-use crate::input::Frame;
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
 use crate::memory::{self, Allowance, size};
@@ -16,8 +15,10 @@ use crate::symmetry::{Combination, MEASURED};
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::memory::images_at_once;
-use super::network::{Console, NetworkArgs};
+use super::network::{Console, NetworkArgs, Opened};
+use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
+use aliascope_core::cli::outputs::{deliver, shown};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
@@ -43,6 +44,8 @@ pub struct LeeArgs {
     network: NetworkArgs,
     #[command(flatten)]
     labels: LabelArgs,
+    #[command(flatten)]
+    resume: ResumeArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
@@ -137,15 +140,19 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         console.note(&format!("memory: about {} beside the model, of which {} are values", size(all), size(values)));
     }
     let labels = args.labels.read(&opened.source, meter.classes())?;
+    let kept = checkpoint_options(args, &opened, usize::from(batch));
+    let mut progress = Progress::open(&args.resume, "lee", &opened, kept, &console)?;
     let (mut names, mut classes) = (Vec::new(), Vec::new());
     let mut first = None;
-    opened.for_batches(usize::from(batch), &console, |frames, x| {
-        let start = names.len();
-        names.extend(frames.iter().map(Frame::name));
-        classes.extend(frames.iter().map(|frame| labels.of(frame)));
-        meter.measure(x, &names[start..])?;
-        console.advance(frames.len() as u64);
-        first.get_or_insert(x.shallow_clone());
+    opened.for_batches(usize::from(batch), &console, &progress.known(), |batch| {
+        names.extend(batch.names());
+        classes.extend(batch.frames().map(|frame| labels.of(frame)));
+        let found = progress.recall("", batch, || Ok(meter.find(&batch.tensor()?, &batch.names())?))?;
+        meter.take(found);
+        console.advance(batch.len() as u64);
+        if first.is_none() {
+            first = Some(batch.tensor()?);
+        }
         Ok(())
     })?;
     console.finish();
@@ -158,6 +165,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let gram = meter.gram();
     let report = LeeReport {
         schema_version: LEE_SCHEMA_VERSION,
+        conditions: opened.conditions(),
         model: args.model.display().to_string(),
         images: names.len(),
         images_constant: meter.images_constant(),
@@ -184,7 +192,18 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         timing,
     };
     notes(&report).iter().for_each(|note| console.note(note));
-    write(args, claimed, &report, &mut meter, &first)
+    write(args, claimed, &report, &mut meter, &first)?;
+    progress.finish();
+    opened.finish()
+}
+
+/// The options that results of an image depend on.
+fn checkpoint_options(args: &LeeArgs, opened: &Opened, batch: usize) -> Options {
+    let names: Vec<&str> = args.generators.iter().map(Combination::name).collect();
+    Options::of(opened, &args.network, batch)
+        .measuring(&args.measuring)
+        .with("generators", names.join(", "))
+        .with("vectors", args.vectors.is_some())
 }
 
 /// What must be known to read the numbers.
@@ -213,7 +232,7 @@ fn notes(report: &LeeReport) -> Vec<String> {
     notes
 }
 
-/// Writes what was asked for, then the table.
+/// Prints the table and writes what was asked for.
 fn write(
     args: &LeeArgs,
     claimed: Claimed,
@@ -221,29 +240,26 @@ fn write(
     meter: &mut LeeMeter<'_>,
     first: &Tensor,
 ) -> Result<(), Failure> {
-    let stdout_is_json = matches!(claimed.json, Some(Sink::Standard));
-    if let Some(sink) = claimed.json {
-        sink.write_bytes(&json_bytes(report)?)?;
-    }
-    if let Some(file) = claimed.csv {
-        file.write_bytes(lee_csv(report).as_bytes())?;
-    }
+    let shown = &shown(report)?;
+    let json = claimed.json.as_ref().map(|_| json_bytes(report)).transpose()?;
+    let mut files = Vec::new();
+    files.extend(claimed.csv.map(|file| (file, lee_csv(report).into_bytes())));
     if let (Some(file), Some((value, vectors))) = (claimed.vectors, meter.vectors()?) {
-        file.write_bytes(&vector_file(report, meter, &value, &vectors)?)?;
+        files.push((file, vector_file(report, meter, &value, &vectors)?));
     }
     if let Some((file, format)) = claimed.plot {
-        file.write_bytes(&render(&LeeFigure(report), format)?)?;
+        files.push((file, render(&LeeFigure(shown), format)?));
     }
     // Inputs of other channels are no pictures.
     let drawable = matches!(first.size()[2], 1 | 3);
     if let (Some(file), true) = (claimed.tangents, drawable) {
-        file.write_bytes(&render(&tangents_figure(report, meter, first)?, Format::Png)?)?;
+        files.push((file, render(&tangents_figure(shown, meter, first)?, Format::Png)?));
     }
-    if !args.quiet && !stdout_is_json {
+    let table = (!args.quiet && !matches!(claimed.json, Some(Sink::Standard))).then(|| {
         let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-        Sink::Standard.write_bytes(lee_table(report, width.clamp(60, 120)).as_bytes())?;
-    }
-    Ok(())
+        lee_table(shown, width.clamp(60, 120))
+    });
+    Ok(deliver(table, files, claimed.json.zip(json))?)
 }
 
 /// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; a batch axis of

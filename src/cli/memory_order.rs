@@ -104,12 +104,17 @@ fn processor() -> String {
     model.map_or(std::env::consts::ARCH, |(_, name)| name.trim()).to_owned()
 }
 
-/// Where measurements are kept: `memory-order.json` in `ALIASCOPE_CACHE`, else in `aliascope` in the user's cache folder.
+/// Where measurements are kept.
 fn store() -> Option<PathBuf> {
+    Some(cache()?.join("memory-order.json"))
+}
+
+/// What is kept between runs lies in `ALIASCOPE_CACHE`, else in `aliascope` in the user's cache folder.
+pub(super) fn cache() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = folder("ALIASCOPE_CACHE");
     let users = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
-    own.or_else(|| Some(users()?.join("aliascope"))).map(|folder| folder.join("memory-order.json"))
+    own.or_else(|| Some(users()?.join("aliascope")))
 }
 
 /// What is kept; nothing where there is no file, or one that cannot be read: it is measured again then.

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::figure::{Format, LayerMetricsFigure, render};
 use crate::graph::Network;
+use crate::input::Frame;
 use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
@@ -16,8 +17,9 @@ use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_csv
 use super::measuring::OutputChoice;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
+use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::terminal_width;
+use aliascope_core::cli::outputs::{deliver, shown, terminal_width};
 
 /// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]
@@ -51,6 +53,8 @@ pub struct MetricsArgs {
     layers: bool,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    resume: ResumeArgs,
     /// Write the result as JSON; - is standard output, which then carries nothing else.
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
@@ -134,24 +138,42 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     opened.note_outputs(&console);
     lowered.iter().for_each(|note| console.note(note));
     let mut names = Vec::new();
-    for frame in opened.source.frames() {
-        let x = opened.read(frame, &console)?;
-        if !crate::graph::is_finite(&x)? {
-            let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
-            return Err(Failure::new(Status::NotFinite, message));
+    let kept = Options::of(&opened, &args.network, usize::from(batch))
+        .with("draws", args.draws)
+        .with("range", args.range)
+        .with("protocol", options.protocol.name())
+        .with("output", meter.output().name())
+        .with("seed", seed);
+    let mut progress = Progress::open(&args.resume, "metrics", &opened, kept, &console)?;
+    opened.for_batches(1, &console, &progress.known(), |batch| {
+        // An image's transforms depend on how many random numbers those before it used.
+        let mut measured = false;
+        let found = progress.recall(&format!("from {}", meter.drawn()), batch, || {
+            measured = true;
+            for frame in batch.frames() {
+                let x = finite(&batch.tensor()?.f_squeeze_dim(0)?, frame)?;
+                meter.measure(&x, opened.read_larger(frame, MARGIN)?.as_ref())?;
+            }
+            Ok(meter.last())
+        })?;
+        if !measured {
+            meter.take(found);
         }
-        let larger = opened.read_larger(frame, MARGIN)?;
-        meter.measure(&x, larger.as_ref())?;
         if let Some(layers) = &mut layers {
-            layers.measure(&x.f_unsqueeze(0)?, &frame.name())?;
+            let found = progress.recall(&format!("layers from {}", layers.drawn()), batch, || {
+                Ok(layers.find(&batch.tensor()?, &batch.names().concat())?)
+            })?;
+            layers.take(found);
         }
-        names.push(frame.name());
+        names.extend(batch.names());
         console.advance(1);
-    }
+        Ok(())
+    })?;
     console.finish();
     let (metrics, missing) = meter.results();
     let report = MetricsReport {
         schema_version: METRICS_SCHEMA_VERSION,
+        conditions: opened.conditions(),
         model: args.model.display().to_string(),
         images: names.len(),
         image_names: names,
@@ -169,28 +191,33 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         layers: layers.map(|layers| layers.results()),
     };
     let bytes = json_bytes(&report)?;
-    // All bytes first: a figure that cannot be drawn leaves no JSON behind.
-    let drawn = match (&plot, &report.layers) {
-        (Some((_, format)), Some(layers)) => {
-            let figure = LayerMetricsFigure { report: &report, layers };
-            Some(render(&figure, *format).map_err(|error| Failure::new(Status::NotFinite, error.to_string()))?)
-        }
-        _ => None,
-    };
-    if !args.quiet && !matches!(json, Some(Sink::Standard)) {
-        Sink::Standard.write_bytes(metrics_table(&report, terminal_width()).as_bytes())?;
+    let shown = shown(&report)?;
+    let mut files = Vec::new();
+    if let (Some((file, format)), Some(layers)) = (plot, &shown.layers) {
+        let figure = LayerMetricsFigure { report: &shown, layers };
+        let drawn = render(&figure, format).map_err(|error| Failure::new(Status::NotFinite, error.to_string()))?;
+        files.push((file, drawn));
     }
     if let Some(file) = csv {
         let text = report.layers.as_ref().map_or_else(|| metrics_csv(&report), layer_metrics_csv);
-        file.write_bytes(text.as_bytes())?;
+        files.push((file, text.into_bytes()));
     }
-    if let (Some((file, _)), Some(bytes)) = (plot, drawn) {
-        file.write_bytes(&bytes)?;
+    let is_alone = args.quiet || matches!(json, Some(Sink::Standard));
+    let table = (!is_alone).then(|| metrics_table(&shown, terminal_width()));
+    deliver(table, files, json.map(|sink| (sink, bytes)))?;
+    progress.finish();
+    opened.finish()
+}
+
+/// An image whose entries are all finite.
+fn finite(x: &Tensor, frame: &Frame) -> Result<Tensor, Failure> {
+    match crate::graph::is_finite(x)? {
+        true => Ok(x.shallow_clone()),
+        false => Err(Failure::new(
+            Status::NotFinite,
+            format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name()),
+        )),
     }
-    if let Some(sink) = json {
-        sink.write_bytes(&bytes)?;
-    }
-    Ok(())
 }
 
 /// Bytes that the layers' own shifts hold: copies of all values of an image, and a layer's maps under all shifts at once.

@@ -2,6 +2,7 @@
 mod antialias;
 mod antialias_surgery;
 mod arguments;
+mod batch;
 mod doctor;
 mod failure;
 mod inspect;
@@ -15,6 +16,7 @@ mod memory_order;
 mod metrics;
 mod network;
 mod ops;
+mod resume;
 mod run;
 mod theorem;
 mod theorem_model;

@@ -6,17 +6,19 @@ use std::io::IsTerminal;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ndarray::Array3;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
+use crate::measure::conditions::Skipped;
+use crate::printable::{MESSAGE, shortened};
+use crate::report::refuse_inputs;
 
 use super::memory_order;
 use super::{Failure, Status};
@@ -57,6 +59,9 @@ pub(super) struct NetworkArgs {
     /// How images lie in memory, for speed: results are the same up to rounding.
     #[arg(long, value_enum, default_value_t = memory_order::Choice::Auto, value_name = "ORDER")]
     memory_order: memory_order::Choice,
+    /// End with status 5 at the first photo that cannot be read, instead of leaving it out.
+    #[arg(long)]
+    strict: bool,
     /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
@@ -147,9 +152,12 @@ pub(super) struct Opened {
     pub(super) preprocess: String,
     /// Why images lie in memory as they do, in words.
     pub(super) memory: String,
-    preprocessing: Preprocessing,
+    pub(super) preprocessing: Preprocessing,
     /// What was passed over or assumed.
     notes: Vec<String>,
+    /// Whether the first photo that cannot be read ends the run.
+    pub(super) strict: bool,
+    pub(super) skipped: RefCell<Vec<Skipped>>,
 }
 
 impl NetworkArgs {
@@ -198,6 +206,10 @@ impl NetworkArgs {
             let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
             notes.push(format!("passed over, as they are no PNG or JPEG images by their names: {name}{others}"));
         }
+        refuse_inputs(network.files().iter().map(PathBuf::as_path).chain(source.listed().iter().map(Frame::path)))?;
+        let skipped = sifted(&mut source, self.strict)?;
+        notes.extend(figures_note(source.figures()));
+        notes.extend(skipped.iter().map(Skipped::note));
         if let Some(limit) = self.limit {
             source.sample(limit.get(), self.seed.unwrap_or(0));
         }
@@ -215,7 +227,8 @@ impl NetworkArgs {
             format!("tensor (taken as it is){order}")
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
-        Ok(Opened { network, source, preprocess, memory, preprocessing, notes })
+        let (strict, skipped) = (self.strict, RefCell::new(skipped));
+        Ok(Opened { network, source, preprocess, memory, preprocessing, notes, strict, skipped })
     }
 
     /// How photos become input of `[channels, rows, columns]`, and whose word that is.
@@ -307,39 +320,6 @@ fn possible(threads: NonZeroU16) -> Result<NonZeroU16, Failure> {
 }
 
 impl Opened {
-    /// One image as the network's input, `[1, channels, rows, columns]`, in double precision.
-    pub(super) fn read(&self, frame: &Frame, console: &Console) -> Result<Tensor, Failure> {
-        input(frame, self.source.read(frame, &self.preprocessing)?, console)
-    }
-
-    /// Calls `run` with batches of images, `[images, 1, channels, rows, columns]`, and their frames. The next batch is
-    /// read and decoded while `run` is busy.
-    pub(super) fn for_batches(
-        &self,
-        batch: usize,
-        console: &Console,
-        mut run: impl FnMut(&[Frame], &Tensor) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let (source, preprocessing) = (&self.source, &self.preprocessing);
-        thread::scope(|scope| {
-            let (send, receive) = mpsc::sync_channel(batch);
-            scope.spawn(move || {
-                // It ends early where nobody waits any more: the run has failed.
-                let _ = source.frames().iter().try_for_each(|frame| send.send(source.read(frame, preprocessing)));
-            });
-            // Owned here, so that it goes away before the reader is waited for.
-            let receive = receive;
-            for frames in source.frames().chunks(batch.max(1)) {
-                let images = frames.iter().map(|frame| match receive.recv() {
-                    Ok(read) => input(frame, read?, console),
-                    Err(_) => Err(Failure::new(Status::Defect, "images were read no further; please report this")),
-                });
-                run(frames, &Tensor::f_stack(&images.collect::<Result<Vec<_>, _>>()?, 0)?)?;
-            }
-            Ok(())
-        })
-    }
-
     /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose units
     /// nobody knows.
     pub(super) fn pixel_scale(&self) -> Option<Vec<f64>> {
@@ -371,15 +351,30 @@ impl Opened {
     }
 }
 
-/// An image that was read as the network's input, `[1, channels, rows, columns]`, in double precision; notes are counted.
-fn input(frame: &Frame, (image, notes): (Array3<f64>, Vec<PhotoNote>), console: &Console) -> Result<Tensor, Failure> {
-    tracing::debug!(image = %frame.name(), shape = ?image.dim(), "image read");
-    if let Frame::Photo(path) = frame {
-        console.photo(path, &notes);
+/// Takes photos whose headers are damaged out of a source; an error where none is left, or at the first if `strict`.
+fn sifted(source: &mut Source, strict: bool) -> Result<Vec<Skipped>, Failure> {
+    let bad = source.sift();
+    let none_is_left = source.frames().is_empty();
+    if none_is_left && !source.figures().is_empty() {
+        let figures = source.figures().len();
+        return Err(Failure::new(
+            Status::Input,
+            format!("--images: there are {figures} figures that aliascope drew, and no photos; give photos"),
+        ));
     }
-    let (c, h, w) = image.dim();
-    let values: Vec<f64> = image.iter().copied().collect();
-    Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
+    match bad.into_iter().map(|(frame, error)| (Skipped::new(&frame, &error), error)).collect::<Vec<_>>() {
+        bad if !strict && !none_is_left => Ok(bad.into_iter().map(|(skipped, _)| skipped).collect()),
+        bad => match bad.into_iter().next() {
+            Some((_, error)) => Err(error.into()),
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+fn figures_note(figures: &[PathBuf]) -> Option<String> {
+    let first = figures.first()?.file_name().unwrap_or_default().to_string_lossy();
+    let more = if figures.len() > 1 { format!(" and {} more", figures.len() - 1) } else { String::new() };
+    Some(format!("passed over, as aliascope drew them: {first}{more}"))
 }
 
 /// Notes and progress on standard error.
@@ -410,12 +405,12 @@ impl Console {
     pub(super) fn note(&self, text: &str) {
         let new = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
         if !self.quiet && new {
-            self.bar.suspend(|| eprintln!("note: {text}"));
+            self.bar.suspend(|| eprintln!("note: {}", shortened(text, MESSAGE)));
         }
     }
 
     /// What had to be done to a photo, which is told when all are read, and of all at once.
-    fn photo(&self, path: &Path, notes: &[PhotoNote]) {
+    pub(super) fn photo(&self, path: &Path, notes: &[PhotoNote]) {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         self.photos.borrow_mut().add(&name, notes);
@@ -424,6 +419,12 @@ impl Console {
     /// Some more of the things are done.
     pub(super) fn advance(&self, things: u64) {
         self.bar.inc(things);
+    }
+
+    /// One of the things is not to be done.
+    pub(super) fn shorten(&self) {
+        let length = self.bar.length().unwrap_or(0);
+        self.bar.set_length(length.saturating_sub(1));
     }
 
     /// So many of so many things are done.

@@ -11,7 +11,7 @@ use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_th
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
 use crate::report::{OutputFile, node_theorem_csv, node_theorem_table};
 use crate::spectrum::Velocity;
-use aliascope_core::cli::outputs::{OutputArgs, Outputs};
+use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown};
 
 /// Options that go with `--model`.
 #[derive(Debug, Args)]
@@ -42,22 +42,26 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let console = Console::new(output.quiet, frames.len(), "images");
     opened.note_outputs(&console);
     let mut images: Vec<NodeTheorems> = Vec::new();
-    for frame in frames {
-        let x = opened.network.place(&opened.read(frame, &console)?.f_unsqueeze(0)?)?;
+    let mut names = Vec::new();
+    opened.for_images(&console, |frame, x| {
+        let x = opened.network.place(&x)?;
         if !crate::graph::is_finite(&x)? {
             let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
             return Err(Failure::new(Status::NotFinite, message));
         }
         images.push(node_theorems(&opened.network, &x, &options, &mut |done, of| console.part(done, of))?);
+        names.push(frame.name());
         console.advance(1);
-    }
+        Ok(())
+    })?;
     console.finish();
     let NodeTheorems { nodes, skipped, map } = NodeTheorems::mean(images);
     let report = NodeTheoremReport {
         schema_version: NODE_THEOREM_SCHEMA_VERSION,
         model: model.display().to_string(),
-        images: frames.len(),
-        image_names: frames.iter().map(crate::input::Frame::name).collect(),
+        conditions: opened.conditions(),
+        images: names.len(),
+        image_names: names,
         preprocess: opened.preprocess.clone(),
         velocity: [velocity.x, velocity.y],
         precision: args.network.precision().to_owned(),
@@ -66,12 +70,11 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
         map,
     };
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-    let table = || node_theorem_table(&report, width.clamp(60, 160));
-    outputs.write(&report, &NodesFigure::of(&report), table)?;
-    if let Some(file) = csv {
-        file.write_bytes(node_theorem_csv(&report).as_bytes())?;
-    }
-    Ok(())
+    let shown = shown(&report)?;
+    let table = || node_theorem_table(&shown, width.clamp(60, 160));
+    let csv = csv.map(|file| (file, node_theorem_csv(&report).into_bytes()));
+    outputs.write(&report, &NodesFigure::of(&shown), table, csv.into_iter().collect())?;
+    opened.finish()
 }
 
 impl From<NodeTheoremError> for Failure {

@@ -105,6 +105,7 @@ pub enum Bound {
 #[derive(Debug)]
 pub struct Network {
     pub(super) path: PathBuf,
+    pub(super) files: Vec<PathBuf>,
     pub(super) steps: Vec<Step>,
     /// What a run does that nobody watches: the steps, some of them together.
     pub(super) tasks: Vec<Task>,
@@ -126,6 +127,11 @@ impl Network {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file and those beside it that hold its tensors' data.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// The nodes that the output depends on, in order.

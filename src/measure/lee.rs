@@ -154,11 +154,61 @@ const ROUNDINGS: f64 = 64.0;
 /// Below this share of its scale an output hardly changes.
 const HARDLY: f64 = 1e-5;
 
+/// An image's Gram matrices, of L and of A x, and mean |L|.
+struct Sizes {
+    gram: [[f64; 7]; 7],
+    input_gram: [[f64; 7]; 7],
+    mean_abs: Vec<f64>,
+}
+
 /// What comes behind a network's output.
 struct Behind {
     value: Tensor,
     tangent: Tensor,
     lie: Tensor,
+}
+
+/// What a sweep found of one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeeImage {
+    /// G = L Lᵀ/dim, upper and lower.
+    gram: [[f64; 7]; 7],
+    /// ⟨A_i x, A_j x⟩/dim(x), of pixel values where their scale is known; 0 where A_i x is rounding.
+    input_gram: [[f64; 7]; 7],
+    /// ‖f(x)‖²/dim and the largest of ‖Df\[A_i x\]‖²/dim, t in half-widths.
+    change: [f64; 2],
+    /// The class with the largest score; none where the output is no vector of classes.
+    top: Option<usize>,
+    /// Mean |L| per generator, then combination.
+    mean_abs: Vec<f64>,
+    /// What the sweep took, in milliseconds per image.
+    sweep_ms: f64,
+    /// The values and L, where they are kept.
+    vectors: Option<[Entries; 2]>,
+}
+
+/// A tensor's entries, in its own precision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Entries {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+}
+
+impl Entries {
+    fn of(x: &Tensor) -> Torch<Self> {
+        let flat = x.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?;
+        match x.kind() {
+            Kind::Double => Vec::try_from(&flat).map(Self::Double),
+            _ => Vec::try_from(&flat).map(Self::Single),
+        }
+    }
+
+    fn tensor(&self, shape: &[i64]) -> Torch<Tensor> {
+        match self {
+            Self::Single(entries) => Tensor::f_from_slice(entries)?.f_reshape(shape),
+            Self::Double(entries) => Tensor::f_from_slice(entries)?.f_reshape(shape),
+        }
+    }
 }
 
 /// The measurement of one network, image by image.
@@ -171,21 +221,9 @@ pub struct LeeMeter<'a> {
     input_grid: Grid,
     actions: Actions,
     combinations: Vec<Combination>,
-    /// Per image: G = L Lᵀ/dim, upper and lower.
-    grams: Vec<[[f64; 7]; 7]>,
-    /// Per image: ⟨A_i x, A_j x⟩/dim(x), of pixel values where their scale is known; 0 where A_i x is rounding.
-    input_grams: Vec<[[f64; 7]; 7]>,
+    images: Vec<LeeImage>,
     /// What one unit of the input's channels is in pixel values, `[channels, 1, 1]`.
     pixel_scale: Option<Tensor>,
-    /// Per image: ‖f(x)‖²/dim and the largest of ‖Df\[A_i x\]‖²/dim, t in half-widths.
-    changes: Vec<[f64; 2]>,
-    /// Per image: the class with the largest score; none where the output is no vector of classes.
-    top: Vec<Option<usize>>,
-    /// Per image and generator, then combination: mean |L|.
-    mean_abs: Vec<Vec<f64>>,
-    vectors: Vec<Tensor>,
-    values: Vec<Tensor>,
-    sweep_ms: Vec<f64>,
 }
 
 impl<'a> LeeMeter<'a> {
@@ -218,17 +256,10 @@ impl<'a> LeeMeter<'a> {
             why,
             input_grid,
             pixel_scale,
-            changes: Vec::new(),
-            top: Vec::new(),
             actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             combinations,
             options,
-            grams: Vec::new(),
-            input_grams: Vec::new(),
-            mean_abs: Vec::new(),
-            vectors: Vec::new(),
-            values: Vec::new(),
-            sweep_ms: Vec::new(),
+            images: Vec::new(),
         })
     }
 
@@ -312,6 +343,18 @@ impl<'a> LeeMeter<'a> {
 
     /// Measures a batch of images, `[images, input shape…]`, called `names` in messages.
     pub fn measure(&mut self, x: &Tensor, names: &[String]) -> Result<(), LeeError> {
+        let found = self.find(x, names)?;
+        self.take(found);
+        Ok(())
+    }
+
+    /// Takes up images that [`find`](Self::find) measured, now or in an earlier run.
+    pub fn take(&mut self, images: Vec<LeeImage>) {
+        self.images.extend(images);
+    }
+
+    /// What a sweep finds of a batch of images, `[images, input shape…]`, called `names` in messages.
+    pub fn find(&mut self, x: &Tensor, names: &[String]) -> Result<Vec<LeeImage>, LeeError> {
         let x = self.network.place(x)?;
         if !is_finite(&x)? {
             return Err(self.not_finite("the input", names, "check the image or tensor"));
@@ -324,19 +367,29 @@ impl<'a> LeeMeter<'a> {
             let mend = "check the model's weights, or try --precision f64";
             return Err(self.not_finite("the Lie derivative", names, mend));
         }
-        self.sweep_ms.push(start.elapsed().as_secs_f64() * 1e3 / images as f64);
+        let sweep_ms = start.elapsed().as_secs_f64() * 1e3 / images as f64;
         tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
         let dx = input.lanes(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
+        let mut found = Vec::new();
         for image in 0..images {
-            self.accumulate(&dx.f_select(1, image)?, &lie.f_select(1, image)?)?;
-            self.changes.push(self.change(&value.f_select(0, image)?, &tangent.f_select(1, image)?)?);
-            self.top.push(self.top_class(&value.f_select(0, image)?)?);
+            let (value, lie) = (value.f_narrow(0, image, 1)?, lie.f_narrow(1, image, 1)?);
+            let sizes = self.sizes(&dx.f_select(1, image)?, &lie.f_squeeze_dim(1)?)?;
+            let vectors = match self.options.keep_vectors {
+                true => Some([Entries::of(&value)?, Entries::of(&lie)?]),
+                false => None,
+            };
+            let value = value.f_squeeze_dim(0)?;
+            found.push(LeeImage {
+                gram: sizes.gram,
+                input_gram: sizes.input_gram,
+                change: self.change(&value, &tangent.f_select(1, image)?)?,
+                top: self.top_class(&value)?,
+                mean_abs: sizes.mean_abs,
+                sweep_ms,
+                vectors,
+            });
         }
-        if self.options.keep_vectors {
-            self.vectors.push(lie.f_to_device(tch::Device::Cpu)?);
-            self.values.push(value.f_to_device(tch::Device::Cpu)?);
-        }
-        Ok(())
+        Ok(found)
     }
 
     /// The classes that the network has scores for; none where its output is no vector of classes.
@@ -357,7 +410,7 @@ impl<'a> LeeMeter<'a> {
     /// On how many images the class with the largest score is the one that `classes` has for them, image by image in the
     /// order of measurement; nothing where it has none for any.
     pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<Accuracy> {
-        let known = || self.top.iter().zip(classes).filter_map(|(top, class)| Some(((*top)?, (*class)?)));
+        let known = || self.images.iter().zip(classes).filter_map(|(image, class)| Some((image.top?, (*class)?)));
         let (images, right) = (known().count(), known().filter(|(top, class)| top == class).count());
         (images > 0).then(|| Accuracy { images, right, top1: right as f64 / images as f64 })
     }
@@ -366,17 +419,16 @@ impl<'a> LeeMeter<'a> {
         LeeError::NotFinite { what, image: names.join("', '"), mend }
     }
 
-    /// Takes up one image's tangents `[7, …]` and Lie derivatives `[7, …]`, in double precision.
-    fn accumulate(&mut self, dx: &Tensor, lie: &Tensor) -> Result<(), LeeError> {
+    /// Of one image's tangents `[7, …]` and Lie derivatives `[7, …]`, in double precision.
+    fn sizes(&self, dx: &Tensor, lie: &Tensor) -> Result<Sizes, LeeError> {
         let rows = |t: &Tensor| t.f_reshape([7, -1])?.f_to_kind(Kind::Double);
         let dx = match &self.pixel_scale {
             Some(scale) => dx.f_to_kind(Kind::Double)?.f_mul(scale)?,
             None => dx.shallow_clone(),
         };
         let (dx, lie) = (rows(&dx)?, rows(lie)?);
-        self.grams.push(mean_products(&lie)?);
+        let gram = mean_products(&lie)?;
         let input_gram = self.without_rounding(mean_products(&dx)?);
-        self.input_grams.push(input_gram);
         let coefficients: Vec<f64> = MEASURED
             .iter()
             .map(|g| Combination::single(*g))
@@ -385,8 +437,7 @@ impl<'a> LeeMeter<'a> {
             .collect();
         let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, 7])?.f_to_device(lie.device())?;
         let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
-        self.mean_abs.push(Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)?);
-        Ok(())
+        Ok(Sizes { gram, input_gram, mean_abs: Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)? })
     }
 
     /// The input's Gram matrix with zeros for generators under which the image changes by rounding alone, as one of one
@@ -430,7 +481,7 @@ impl<'a> LeeMeter<'a> {
     /// move. The scale is 1 for an output that a sigmoid or tanh ends, that of one probability for a softmax, and else
     /// the root mean square of the values of the image where it is largest.
     pub fn images_constant(&self) -> usize {
-        let seen = self.changes.iter().map(|[size, _]| *size).fold(0.0, f64::max);
+        let seen = self.images.iter().map(|image| image.change[0]).fold(0.0, f64::max);
         let scale = match (self.output, self.network.bound()) {
             (Output::Softmax, _) | (_, Some(Bound::Simplex)) => {
                 1.0 / self.network.output().shape.last().map_or(1.0, |&n| n.max(1) as f64)
@@ -438,27 +489,35 @@ impl<'a> LeeMeter<'a> {
             (_, Some(Bound::One)) => 1.0,
             (_, None) => seen,
         };
-        self.changes.iter().filter(|[_, change]| *change <= HARDLY * HARDLY * scale).count()
+        self.images.iter().filter(|image| image.change[1] <= HARDLY * HARDLY * scale).count()
     }
 
     /// How many images change under no generator of the plane, as those of one colour.
     pub fn images_flat(&self) -> usize {
-        let flat = |gram: &&[[f64; 7]; 7]| Generator::AFFINE.iter().all(|g| gram[g.index()][g.index()] == 0.0);
-        self.input_grams.iter().filter(flat).count()
+        let flat = |image: &&LeeImage| {
+            Generator::AFFINE.iter().all(|generator| image.input_gram[generator.index()][generator.index()] == 0.0)
+        };
+        self.images.iter().filter(flat).count()
     }
 
     /// How many images have been measured.
     pub fn images(&self) -> usize {
-        self.grams.len()
+        self.images.len()
     }
 
     /// The measured function's values, `[images, output shape…]`, and L, `[7, images, output shape…]`, of every image,
     /// where they were kept; in the run's precision.
     pub fn vectors(&self) -> Torch<Option<(Tensor, Tensor)>> {
-        if self.vectors.is_empty() {
-            return Ok(None);
+        let (mut values, mut vectors) = (Vec::new(), Vec::new());
+        let shape = self.network.output().shape.as_slice();
+        for [value, lie] in self.images.iter().filter_map(|image| image.vectors.as_ref()) {
+            values.push(value.tensor(&[&[1], shape].concat())?);
+            vectors.push(lie.tensor(&[&[7, 1], shape].concat())?);
         }
-        Ok(Some((Tensor::f_cat(&self.values, 0)?, Tensor::f_cat(&self.vectors, 1)?)))
+        match values.is_empty() {
+            true => Ok(None),
+            false => Ok(Some((Tensor::f_cat(&values, 0)?, Tensor::f_cat(&vectors, 1)?))),
+        }
     }
 
     /// The names of the results' generators with their coefficients: the measured ones, then combinations.
@@ -468,18 +527,19 @@ impl<'a> LeeMeter<'a> {
 
     /// The LEE of every generator, image by image.
     pub fn per_image(&self) -> IndexMap<String, Vec<f64>> {
-        let each = |combination: &Combination| self.grams.iter().map(|gram| quadratic(combination, gram)).collect();
+        let each =
+            |combination: &Combination| self.images.iter().map(|image| quadratic(combination, &image.gram)).collect();
         self.generators().iter().map(|combination| (combination.name().to_owned(), each(combination))).collect()
     }
 
     /// The Gram matrix over the images so far.
     pub fn gram(&self) -> Gram {
         let mean = |of: &dyn Fn(usize) -> f64| (0..self.images()).map(of).sum::<f64>() / self.images().max(1) as f64;
-        let entry = |i: usize, j: usize| mean(&|n| self.grams[n][i][j]);
+        let entry = |i: usize, j: usize| mean(&|n| self.images[n].gram[i][j]);
         Gram {
             order: MEASURED.iter().map(|g| g.name().to_owned()).collect(),
             matrix: (0..7).map(|i| (0..7).map(|j| entry(i, j)).collect()).collect(),
-            input_energy: (0..7).map(|i| mean(&|n| self.input_grams[n][i][i])).collect(),
+            input_energy: (0..7).map(|i| mean(&|n| self.images[n].input_gram[i][i])).collect(),
         }
     }
 
@@ -487,14 +547,15 @@ impl<'a> LeeMeter<'a> {
     pub fn results(&self) -> IndexMap<String, GeneratorLee> {
         let n = self.images();
         let result = |at: usize, combination: &Combination| {
-            let per_image: Vec<f64> = self.grams.iter().map(|g| quadratic(combination, g)).collect();
+            let per_image: Vec<f64> = self.images.iter().map(|image| quadratic(combination, &image.gram)).collect();
             let lee = per_image.iter().sum::<f64>() / n.max(1) as f64;
-            let energy = self.input_grams.iter().map(|g| quadratic(combination, g)).sum::<f64>() / n.max(1) as f64;
+            let energy = self.images.iter().map(|image| quadratic(combination, &image.input_gram)).sum::<f64>()
+                / n.max(1) as f64;
             let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
             GeneratorLee {
                 lee,
                 sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
-                mean_abs: self.mean_abs.iter().map(|m| m[at]).sum::<f64>() / n.max(1) as f64,
+                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).sum::<f64>() / n.max(1) as f64,
                 relative: (energy > 0.0).then(|| lee / energy),
             }
         };
@@ -516,7 +577,7 @@ impl<'a> LeeMeter<'a> {
 
     /// The median time of the measured sweeps, per image.
     pub fn sweep_ms(&self) -> f64 {
-        median(self.sweep_ms.clone())
+        median(self.images.iter().map(|image| image.sweep_ms).collect())
     }
 }
 

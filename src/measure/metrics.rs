@@ -3,11 +3,12 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::lee::{LeeError, Output, OutputAction, choose_output};
 use super::metrics_report::{Metrics, Missing};
-use super::tally::Tally;
+use super::tally::{Sum, Tally};
 use super::transport::{rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole};
 use crate::graph::Network;
 use crate::graph::operator::Torch;
@@ -76,10 +77,29 @@ struct Tallies {
 }
 
 impl Tallies {
-    fn next_image(&mut self) {
-        let all = self.eq.iter_mut().chain(&mut self.mse).chain(&mut self.consistency).chain(&mut self.invariance);
-        all.chain(&mut self.authors_consistency).chain(&mut self.authors_invariance).for_each(Tally::next_image);
+    fn all(&self) -> impl Iterator<Item = &Tally> {
+        let all = self.eq.iter().chain(&self.mse).chain(&self.consistency).chain(&self.invariance);
+        all.chain(&self.authors_consistency).chain(&self.authors_invariance)
     }
+
+    /// In the order of [`all`](Self::all).
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Tally> {
+        let all = self.eq.iter_mut().chain(&mut self.mse).chain(&mut self.consistency).chain(&mut self.invariance);
+        all.chain(&mut self.authors_consistency).chain(&mut self.authors_invariance)
+    }
+
+    fn next_image(&mut self) {
+        self.all_mut().for_each(Tally::next_image);
+    }
+}
+
+/// What was found of one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricsFound {
+    /// Of every measure.
+    sums: Vec<Sum>,
+    /// How far the random numbers were used.
+    drawn: u64,
 }
 
 /// The measurement of one network, image by image.
@@ -236,6 +256,23 @@ impl<'a> MetricsMeter<'a> {
             tally.add(total, small.len() as f64);
         }
         Ok(())
+    }
+
+    /// How far the random numbers were used, which the next image's transforms depend on.
+    pub fn drawn(&self) -> u64 {
+        self.rng.get_word_pos() as u64
+    }
+
+    /// What was found of the image that was measured last.
+    pub fn last(&self) -> MetricsFound {
+        MetricsFound { sums: self.sums.all().map(Tally::last).collect(), drawn: self.drawn() }
+    }
+
+    /// Takes up an image that was measured in an earlier run, as its [`last`](Self::last).
+    pub fn take(&mut self, found: MetricsFound) {
+        self.images += 1;
+        self.sums.all_mut().zip(found.sums).for_each(|(tally, sum)| tally.take(sum));
+        self.rng.set_word_pos(u128::from(found.drawn));
     }
 
     /// As [`measure`](Self::measure), shifts alone: EQ-T and EQ-T_frac of an image, consistency of classes.

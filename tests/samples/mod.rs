@@ -32,6 +32,7 @@ pub fn classifier() -> LeeReport {
     ];
     LeeReport {
         schema_version: LEE_SCHEMA_VERSION,
+        conditions: Default::default(),
         model: "models/efficientnet_lite0.onnx".to_owned(),
         images: 20,
         images_constant: 0,

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Padding, Place};
+use crate::measure::conditions::Conditions;
 use crate::measure::lee_report::Accuracy;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -14,6 +15,9 @@ pub const SURGERY_SCHEMA_VERSION: u32 = 1;
 pub struct SurgeryReport {
     /// [`SURGERY_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What computed it, and how.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// The model's path as it was given.
     pub model: String,
     /// Where the new model was saved; null where it was not.

@@ -1,5 +1,7 @@
 //! How a subcommand fails: one message that says what happened, where and what to do, and a status of its own.
 
+use crate::printable::{MESSAGE, shortened};
+
 /// The statuses that the binary ends with, beside 0; part of the interface, so numbers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -22,14 +24,17 @@ pub enum Status {
     Machine = 8,
     /// A defect of aliascope itself.
     Defect = 9,
-    /// Ctrl-C.
+    /// Images could not be read; the results are those of the others.
+    Skipped = 10,
+    /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
 }
 
 /// Shown at the end of `--help`.
 pub const STATUS_HELP: &str = "\
 Exit status: 0 done, 1 a check failed, 2 wrong usage, 3 model unreadable, 4 model not supported, 5 input unreadable, \
-6 output not writable, 7 not finite, 8 machine lacks something, 9 a defect of aliascope, 130 interrupted";
+6 output not writable, 7 not finite, 8 machine lacks something, 9 a defect of aliascope, \
+10 done without images that could not be read, 130 interrupted";
 
 /// The end of a subcommand that could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +43,27 @@ pub struct Failure {
     pub status: Status,
     /// One sentence: what happened, where, what to do.
     pub message: String,
+    /// What it lists, one below the other.
+    pub lines: Vec<String>,
 }
 
 impl Failure {
     /// A failure with this status and message.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), lines: Vec::new() }
+    }
+
+    /// A failure whose message ends in a list.
+    pub fn listing(status: Status, message: impl Into<String>, lines: Vec<String>) -> Self {
+        Self { status, message: message.into(), lines }
     }
 
     /// Prints the message on standard error and gives the exit status.
     pub fn report(&self) -> u8 {
-        eprintln!("aliascope: {}", self.message);
+        eprintln!("aliascope: {}", shortened(&self.message, MESSAGE));
+        for line in &self.lines {
+            eprintln!("  {}", shortened(line, MESSAGE));
+        }
         self.status as u8
     }
 }

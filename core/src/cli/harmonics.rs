@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::failure::{Failure, Status};
-use super::outputs::{OutputArgs, Outputs};
+use super::outputs::{OutputArgs, Outputs, shown};
 use crate::figure::{HarmonicsFigure, ImageSpectrumFigure};
 use crate::input::read_luma;
-use crate::report::{harmonics_table, image_spectrum_table};
+use crate::report::{harmonics_table, image_spectrum_table, refuse_inputs};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::harmonics::{HarmonicsError, Signal, harmonics};
@@ -53,6 +53,7 @@ pub struct HarmonicsArgs {
 pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
     let outputs = Outputs::claim(&args.output)?;
     if let Some(path) = &args.image {
+        refuse_inputs([path.as_path()])?;
         let image = read_luma(path)?;
         let signal = ImageSignal {
             activation: args.activation.clone(),
@@ -62,7 +63,9 @@ pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
             filter: args.filter.clone(),
         };
         let report = image_spectrum(image.view(), &signal)?;
-        return outputs.write(&report, &ImageSpectrumFigure { report: &report }, || image_spectrum_table(&report));
+        let shown = shown(&report)?;
+        let figure = ImageSpectrumFigure { report: &shown };
+        return outputs.write(&report, &figure, || image_spectrum_table(&shown), Vec::new());
     }
     let report = harmonics(&Signal {
         activation: args.activation.clone(),
@@ -73,7 +76,8 @@ pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
         filter: args.filter.clone(),
         oversample: args.oversample,
     })?;
-    outputs.write(&report, &HarmonicsFigure { report: &report }, || harmonics_table(&report))
+    let shown = shown(&report)?;
+    outputs.write(&report, &HarmonicsFigure { report: &shown }, || harmonics_table(&shown), Vec::new())
 }
 
 impl From<HarmonicsError> for Failure {

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod harmonics;
 pub mod outputs;
 pub mod process;
+pub mod signals;
 pub mod theorem;
 
 pub use failure::{Failure, Status};

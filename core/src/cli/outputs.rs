@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, Status};
 use crate::figure::{Figure, Format, render};
@@ -86,6 +87,7 @@ impl Outputs {
         report: &impl Serialize,
         figure: &impl Figure,
         table: impl FnOnce() -> String,
+        more: Vec<(OutputFile, Vec<u8>)>,
     ) -> Result<(), Failure> {
         let broken = |error: &dyn std::error::Error| Failure::new(Status::NotFinite, error.to_string());
         // All bytes first: a figure that cannot be drawn leaves no JSON behind.
@@ -94,15 +96,53 @@ impl Outputs {
             Some((_, format)) => Some(render(figure, *format).map_err(|error| broken(&error))?),
             None => None,
         };
-        if !self.quiet && !matches!(self.json, Some(Sink::Standard)) {
-            Sink::Standard.write_bytes(table().as_bytes())?;
-        }
-        if let (Some((file, _)), Some(bytes)) = (self.plot, plot) {
-            file.write_bytes(&bytes)?;
-        }
-        if let (Some(sink), Some(bytes)) = (self.json, json) {
-            sink.write_bytes(&bytes)?;
-        }
-        Ok(())
+        let table = (!self.quiet && !matches!(self.json, Some(Sink::Standard))).then(table);
+        let plot = self.plot.zip(plot).map(|((file, _), bytes)| (file, bytes));
+        deliver(table, more.into_iter().chain(plot), self.json.zip(json))
     }
+}
+
+/// Prints the table, then writes the files, small ones first: each that can be written, whatever becomes of the others.
+///
+/// # Errors
+/// When something could not be written; the message says what, and what was.
+pub fn deliver(
+    table: Option<String>,
+    files: impl IntoIterator<Item = (OutputFile, Vec<u8>)>,
+    json: Option<(Sink, Vec<u8>)>,
+) -> Result<(), Failure> {
+    let mut outputs: Vec<(Sink, Vec<u8>)> = files.into_iter().map(|(file, bytes)| (Sink::File(file), bytes)).collect();
+    outputs.extend(json);
+    outputs.sort_by_key(|(_, bytes)| bytes.len());
+    let table = table.map(|table| (Sink::Standard, table.into_bytes()));
+    let (mut written, mut failed) = (Vec::new(), Vec::new());
+    for (sink, bytes) in table.into_iter().chain(outputs) {
+        let name = match &sink {
+            Sink::Standard => "standard output".to_owned(),
+            Sink::File(file) => file.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        match sink.write_bytes(&bytes) {
+            Ok(()) => written.push(name),
+            Err(error) => failed.push((name, error)),
+        }
+    }
+    let mut failed = failed.into_iter();
+    let Some((_, error)) = failed.next() else { return Ok(()) };
+    let mut message = error.to_string();
+    let others: Vec<String> = failed.map(|(name, _)| name).collect();
+    if !others.is_empty() {
+        message = format!("{message}; missing as well: {}", others.join(", "));
+    }
+    if !written.is_empty() {
+        message = format!("{message}; written: {}", written.join(", "));
+    }
+    Err(Failure::new(Status::Output, message))
+}
+
+/// A result as it is printed and drawn, with names that came from files made fit for that.
+pub fn shown<T: Serialize + DeserializeOwned>(report: &T) -> Result<T, Failure> {
+    crate::printable::shown(report).map_err(|error| match json_bytes(report) {
+        Err(not_finite) => not_finite.into(),
+        Ok(_) => Failure::new(Status::Defect, format!("a result cannot be printed ({error}); please report this")),
+    })
 }

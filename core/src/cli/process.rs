@@ -1,22 +1,17 @@
 //! What a program does around a subcommand: Ctrl-C, defects, the log, the exit status.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 
 use super::failure::{Failure, Status};
+use crate::printable::{MESSAGE, shortened};
 
 /// Runs a subcommand and gives the status that the program ends with; a failure is one message on standard error, and so
 /// is a panic.
 pub fn run(command: impl FnOnce() -> Result<(), Failure> + panic::UnwindSafe) -> u8 {
     panic::set_hook(Box::new(report_defect));
     log_where_asked();
-    // Without a handler Ctrl-C still ends the process, only without a sentence.
-    let _ = ctrlc::set_handler(|| {
-        // An output file is written whole or not at all: wait for one that is being renamed into place.
-        let _written = crate::report::wait_for_writers();
-        eprintln!("\naliascope: interrupted; outputs that were not finished are not there");
-        leave(Status::Interrupted as u8);
-    });
+    super::signals::handle();
     match panic::catch_unwind(command) {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => failure.report(),
@@ -27,7 +22,23 @@ pub fn run(command: impl FnOnce() -> Result<(), Failure> + panic::UnwindSafe) ->
 /// What happens when, on standard error, where `ALIASCOPE_LOG` names a level or a filter such as `aliascope=debug`.
 fn log_where_asked() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ALIASCOPE_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(false).init();
+    }
+}
+
+/// Standard error, a line for each event: names in it are made printable.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = shortened(text.strip_suffix('\n').unwrap_or(&text), MESSAGE).into_owned();
+        writeln!(io::stderr().lock(), "{line}")?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

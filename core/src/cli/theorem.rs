@@ -9,10 +9,10 @@ use ndarray::Axis;
 use num_complex::Complex64;
 
 use super::failure::{Failure, Status};
-use super::outputs::{OutputArgs, Outputs};
+use super::outputs::{OutputArgs, Outputs, shown};
 use crate::figure::{DeparturesFigure, TheoremFigure};
 use crate::input::read_luma;
-use crate::report::{departures_table, theorem_table};
+use crate::report::{departures_table, is_descriptor, refuse_inputs, theorem_table};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::departures::departures;
 use crate::spectrum::filter::Filter;
@@ -94,7 +94,7 @@ pub fn run(args: &FormulaArgs) -> Result<(), Failure> {
     let outputs = Outputs::claim(&args.output)?;
     if args.input.departures {
         let study = departures(&STUDY_BANDS, &STUDY_GRIDS, STUDY_SERIES, args.velocity)?;
-        return outputs.write(&study, &DeparturesFigure { study: &study }, || departures_table(&study));
+        return outputs.write(&study, &DeparturesFigure { study: &study }, || departures_table(&study), Vec::new());
     }
     if !(args.tolerance > 0.0 && args.tolerance < 1.0) {
         return Err(Failure::new(
@@ -102,9 +102,11 @@ pub fn run(args: &FormulaArgs) -> Result<(), Failure> {
             format!("--tolerance must lie between 0 and 1, not {}", args.tolerance),
         ));
     }
+    refuse_inputs([&args.input.harmonics, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
     let mut report = report(args)?;
     report.input = describe(args);
-    outputs.write(&report, &TheoremFigure { report: &report }, || theorem_table(&report))
+    let shown = shown(&report)?;
+    outputs.write(&report, &TheoremFigure { report: &shown }, || theorem_table(&shown), Vec::new())
 }
 
 fn report(args: &FormulaArgs) -> Result<TheoremReport, Failure> {
@@ -201,6 +203,9 @@ pub fn read_harmonics(path: &Path) -> Result<FourierSeries, Failure> {
     /// A quarter of a million harmonics, written out.
     const MOST_BYTES: u64 = 64 << 20;
     let refuse = |problem: String| Failure::new(Status::Input, format!("{}: {problem}", path.display()));
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) && !is_descriptor(path) {
+        return Err(refuse("this is not an ordinary file; give a JSON file, or /dev/stdin".to_owned()));
+    }
     let file = fs::File::open(path).map_err(|error| refuse(format!("it cannot be read: {error}")))?;
     let mut text = String::new();
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);

@@ -115,7 +115,7 @@ pub fn render(figure: &impl Figure, format: Format) -> Result<Vec<u8>, FigureErr
             let smooth = imageops::thumbnail(&drawn, width * PNG_SCALE, height * PNG_SCALE);
             let mut bytes = Cursor::new(Vec::new());
             smooth.write_to(&mut bytes, ImageFormat::Png).map_err(|error| FigureError::Drawing(error.to_string()))?;
-            Ok(bytes.into_inner())
+            Ok(crate::input::png::marked(bytes.into_inner()))
         }
     }
 }

@@ -24,6 +24,6 @@ mod tests {
 
     #[test]
     fn markup_becomes_text() {
-        assert_eq!(escaped("<a href='x'>\"&\u{1b}\u{ffff}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\u{fffd}\u{fffd}");
+        assert_eq!(escaped("<a href='x'>\"&\u{1b}\u{ffff}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\\u{1b}\\u{ffff}");
     }
 }

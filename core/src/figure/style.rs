@@ -54,11 +54,9 @@ pub fn anchored(style: TextStyle<'static>, horizontal: HPos, vertical: VPos) -> 
     style.pos(Pos::new(horizontal, vertical))
 }
 
-/// Text without what SVG and PNG cannot show, as a file's name may hold it: control characters, and the two that are
-/// none to XML.
+/// Text with escapes for what SVG and PNG cannot show and what turns or hides text, as a file's name may hold it.
 pub fn printable(text: &str) -> String {
-    let shown = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
+    crate::printable::printable(text).into_owned()
 }
 
 fn text(size: f64, weight: FontStyle, color: &RGBColor) -> TextStyle<'static> {

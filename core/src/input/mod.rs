@@ -7,12 +7,14 @@ mod grammar;
 mod jpeg;
 mod kind;
 mod labels;
+mod look;
 mod note;
 mod photo;
 mod placement;
-mod png;
+pub(crate) mod png;
 mod preprocessing;
 mod source;
+mod tensor_file;
 
 pub use error::InputError;
 pub use foreign::{Foreign, stated_size};

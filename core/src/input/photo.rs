@@ -35,12 +35,22 @@ pub struct Photo {
 /// # Errors
 /// When the file cannot be read or decoded, or has no pixels, or `preprocessing` resizes it to less than the input.
 pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) -> Result<Photo, InputError> {
+    photo_of(path, &photo_bytes(path)?, preprocessing, size)
+}
+
+/// As [`read_photo`], of the bytes that `path` has.
+pub(super) fn photo_of(
+    path: &Path,
+    bytes: &[u8],
+    preprocessing: &Preprocessing,
+    size: [usize; 3],
+) -> Result<Photo, InputError> {
     let [channels, rows, columns] = size;
     if !matches!(channels, 1 | 3) {
         return Err(InputError::Channels { channels });
     }
     preprocessing.fits(size)?;
-    let (image, mut notes) = decode(path, channels)?;
+    let (image, mut notes) = decode(path, bytes, channels)?;
     let (width, height) = (image.width(), image.height());
     if width == 0 || height == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
@@ -101,7 +111,7 @@ where
 }
 
 /// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
-const LARGEST: u64 = 1_000_000_000;
+pub(super) const LARGEST: u64 = 1_000_000_000;
 
 pub(super) const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
 
@@ -110,7 +120,7 @@ pub(super) const TOO_LARGE: &str = "the image is too large to decode; shrink it 
 /// # Errors
 /// When the file cannot be read or decoded, or has no pixels.
 pub fn read_luma(path: &Path) -> Result<Array2<f64>, InputError> {
-    let (image, _) = decode(path, 1)?;
+    let (image, _) = decode(path, &photo_bytes(path)?, 1)?;
     let (rows, columns) = (image.height() as usize, image.width() as usize);
     if rows == 0 || columns == 0 {
         return Err(InputError::Image { path: path.to_owned(), problem: "the image has no pixels".to_owned() });
@@ -138,9 +148,47 @@ fn decoding_bytes(decoder: &impl ImageDecoder, format: ImageFormat) -> u64 {
     decoder.total_bytes().saturating_mul(2) + samples * depth + coefficients
 }
 
+/// The bytes of a photo's file.
+///
+/// # Errors
+/// When it cannot be read, or is none that can be decoded by its size.
+pub(super) fn photo_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
+    ordinary(path)?;
+    fs::read(path).map_err(|source| InputError::Read { path: path.to_owned(), source })
+}
+
+/// Refuses what is no file, or none of a photo's size.
+pub(super) fn ordinary(path: &Path) -> Result<(), InputError> {
+    let wrong = |problem: &str| Err(InputError::Image { path: path.to_owned(), problem: problem.to_owned() });
+    let metadata = fs::metadata(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+    // A device may have no end, and a pipe may wait for ever.
+    if !metadata.is_file() {
+        return wrong("this is not an ordinary file; give a PNG or JPEG image");
+    }
+    match metadata.len() {
+        0 => wrong("the file is empty; fetch it again"),
+        length if length > LARGEST => wrong(TOO_LARGE),
+        _ => Ok(()),
+    }
+}
+
+/// The format of a file that begins so; by content, not by name: a photo with the wrong extension is still a photo.
+///
+/// # Errors
+/// When it is neither PNG nor JPEG, in words.
+pub(super) fn photo_format(start: &[u8]) -> Result<ImageFormat, String> {
+    match (is_jpeg(start), is_png(start)) {
+        (true, _) => Ok(ImageFormat::Jpeg),
+        (_, true) => Ok(ImageFormat::Png),
+        _ => Err(match image_format(start) {
+            Some(name) => format!("this is a {name} image, and PNG and JPEG are read; convert it to PNG"),
+            None => "this is not a PNG or JPEG image; convert it".to_owned(),
+        }),
+    }
+}
+
 /// The pixels, and what is noted of them for a network of `channels` channels.
-fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
-    let read = |source| InputError::Read { path: path.to_owned(), source };
+fn decode(path: &Path, bytes: &[u8], channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
     let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
     let undecodable = |error: ImageError| {
         let problem = match error {
@@ -150,37 +198,15 @@ fn decode(path: &Path, channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>)
         };
         InputError::Image { path: path.to_owned(), problem }
     };
-    let metadata = fs::metadata(path).map_err(read)?;
-    // A device may have no end, and a pipe may wait for ever.
-    if !metadata.is_file() {
-        return Err(wrong("this is not an ordinary file; give a PNG or JPEG image"));
-    }
-    if metadata.len() == 0 {
-        return Err(wrong("the file is empty; fetch it again"));
-    }
-    if metadata.len() > LARGEST {
-        return Err(wrong(TOO_LARGE));
-    }
-    let bytes = fs::read(path).map_err(read)?;
-    // By content, not by name: a photo with the wrong extension is still a photo.
-    let format = match (is_jpeg(&bytes), is_png(&bytes)) {
-        (true, _) => ImageFormat::Jpeg,
-        (_, true) => ImageFormat::Png,
-        _ => {
-            return Err(match image_format(&bytes) {
-                Some(name) => wrong(&format!("this is a {name} image, and PNG and JPEG are read; convert it to PNG")),
-                None => wrong("this is not a PNG or JPEG image; convert it"),
-            });
-        }
-    };
+    let format = photo_format(bytes).map_err(|problem| wrong(&problem))?;
     let mut notes = Vec::new();
     // Decoders fill in grey where data run out.
     match format {
-        ImageFormat::Jpeg => jpeg::check(&bytes, LARGEST).map_err(|problem| wrong(&problem))?,
-        _ if png::check(&bytes).map_err(|problem| wrong(&problem))? => notes.push(PhotoNote::Animated),
+        ImageFormat::Jpeg => jpeg::check(bytes, LARGEST).map_err(|problem| wrong(&problem))?,
+        _ if png::check(bytes).map_err(|problem| wrong(&problem))? => notes.push(PhotoNote::Animated),
         _ => {}
     }
-    let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(undecodable)?;
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let color = decoder.color_type();
     // Decoders limit their own buffers, not the one for the pixels that is allocated from what the header says.

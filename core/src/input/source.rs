@@ -1,20 +1,20 @@
 //! Where images come from: files, folders, tensor files. Each is read when its turn comes.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
 use ndarray::Array3;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use safetensors::{Dtype, SafeTensors};
 
 use super::error::InputError;
 use super::folder::Folder;
 use super::kind::has_extension;
+use super::look::{Kind, look};
 use super::note::PhotoNote;
-use super::photo::read_photo;
+use super::photo::{photo_bytes, photo_of};
 use super::preprocessing::Preprocessing;
+use super::tensor_file::{TensorFile, wanted};
 use crate::memory;
 
 /// One image of a [`Source`], not yet read.
@@ -32,6 +32,13 @@ pub enum Frame {
 }
 
 impl Frame {
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Photo(path) | Self::Tensor { path, .. } => path,
+        }
+    }
+
     /// The name used in results and messages.
     pub fn name(&self) -> String {
         match self {
@@ -42,15 +49,16 @@ impl Frame {
 }
 
 /// A list of images, of which only the one in hand is in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Source {
     frames: Vec<Frame>,
-    /// All images, where those are a sample of them.
+    /// All images, where those are some of them.
     listed: Option<Vec<Frame>>,
-    tensors: Vec<(PathBuf, Mmap)>,
+    tensors: Vec<TensorFile>,
     size: [usize; 3],
     channels_last: bool,
     skipped: Vec<PathBuf>,
+    figures: Vec<PathBuf>,
 }
 
 impl Source {
@@ -69,8 +77,7 @@ impl Source {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_as(paths: &[PathBuf], size: [usize; 3], channels_last: bool) -> Result<Self, InputError> {
-        let mut source =
-            Self { frames: Vec::new(), listed: None, tensors: Vec::new(), size, channels_last, skipped: Vec::new() };
+        let mut source = Self { size, channels_last, ..Self::default() };
         for path in paths {
             let read = |source| InputError::Read { path: path.clone(), source };
             let metadata = fs::metadata(path).map_err(read)?;
@@ -91,13 +98,9 @@ impl Source {
     }
 
     fn open_tensors(&mut self, path: &Path) -> Result<(), InputError> {
-        let file = File::open(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-        // SAFETY: the map is only read; a file that another program cuts off while it is read ends this process with
-        // a signal, as reading any mapped file would, and never gives wrong numbers.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-        let count = tensor_of(&map, path, self.stored())?.count;
-        self.frames.extend((0..count).map(|index| Frame::Tensor { path: path.to_owned(), index }));
-        self.tensors.push((path.to_owned(), map));
+        let tensors = TensorFile::open(path, self.stored())?;
+        self.frames.extend((0..tensors.count).map(|index| Frame::Tensor { path: path.to_owned(), index }));
+        self.tensors.push(tensors);
         Ok(())
     }
 
@@ -119,10 +122,11 @@ impl Source {
             rand::seq::index::sample(&mut draw, self.frames.len(), limit.min(self.frames.len())).into_vec();
         chosen.sort_unstable();
         let sampled = chosen.into_iter().map(|at| self.frames[at].clone()).collect();
-        self.listed = Some(std::mem::replace(&mut self.frames, sampled));
+        let all = std::mem::replace(&mut self.frames, sampled);
+        self.listed.get_or_insert(all);
     }
 
-    /// The images, in order, those that a sample left out too.
+    /// The images, in order, those that a sample or [`sift`](Self::sift) left out too.
     pub fn listed(&self) -> &[Frame] {
         self.listed.as_deref().unwrap_or(&self.frames)
     }
@@ -137,6 +141,42 @@ impl Source {
         self.frames.iter().any(|frame| matches!(frame, Frame::Photo(_)))
     }
 
+    /// Looks at every photo's header, before any is decoded: those that cannot be photos are taken out of the images and
+    /// given, each with what is wrong; so are figures that aliascope drew, which become [`figures`](Self::figures).
+    pub fn sift(&mut self) -> Vec<(Frame, InputError)> {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        let all = std::mem::take(&mut self.frames);
+        self.listed.get_or_insert_with(|| all.clone());
+        for frame in all {
+            match &frame {
+                Frame::Tensor { .. } => good.push(frame),
+                Frame::Photo(path) => match look(path) {
+                    Ok(Kind::Photo) => good.push(frame),
+                    Ok(Kind::Figure) => self.figures.push(path.clone()),
+                    Err(error) => bad.push((frame, error)),
+                },
+            }
+        }
+        self.frames = good;
+        bad
+    }
+
+    /// Figures that aliascope drew, which [`sift`](Self::sift) found among the photos.
+    pub fn figures(&self) -> &[PathBuf] {
+        &self.figures
+    }
+
+    /// The bytes of one image as its file has them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn bytes(&self, frame: &Frame) -> Result<Vec<u8>, InputError> {
+        match frame {
+            Frame::Photo(path) => photo_bytes(path),
+            Frame::Tensor { path, index } => self.tensors_of(path)?.bytes(*index),
+        }
+    }
+
     /// Reads one image, `[channels, rows, columns]`, and notes about conversions.
     ///
     /// # Errors
@@ -146,66 +186,42 @@ impl Source {
         frame: &Frame,
         preprocessing: &Preprocessing,
     ) -> Result<(Array3<f64>, Vec<PhotoNote>), InputError> {
-        let (Frame::Photo(path) | Frame::Tensor { path, .. }) = frame;
+        self.decode(frame, &self.bytes(frame)?, preprocessing)
+    }
+
+    /// As [`read`](Self::read), of the image's [`bytes`](Self::bytes).
+    ///
+    /// # Errors
+    /// When they cannot be decoded.
+    pub fn decode(
+        &self,
+        frame: &Frame,
+        bytes: &[u8],
+        preprocessing: &Preprocessing,
+    ) -> Result<(Array3<f64>, Vec<PhotoNote>), InputError> {
         // The image in double precision, as it is made, as it is placed, as it becomes a tensor.
         memory::check(self.size.iter().fold(24, |product: u64, &n| product.saturating_mul(n as u64)))
-            .map_err(|shortage| InputError::Memory { path: path.clone(), shortage })?;
+            .map_err(|shortage| InputError::Memory { path: frame.path().to_owned(), shortage })?;
         match frame {
             Frame::Photo(path) => {
-                let photo = read_photo(path, preprocessing, self.size)?;
+                let photo = photo_of(path, bytes, preprocessing, self.size)?;
                 Ok((photo.data, photo.notes))
             }
-            Frame::Tensor { path, index } => {
-                let gone = || InputError::Tensor {
-                    path: path.clone(),
-                    problem: format!("entry {index} is not there"),
-                    wanted: wanted(self.stored()),
-                };
-                let (_, map) = self.tensors.iter().find(|(known, _)| known == path).ok_or_else(gone)?;
-                let tensor = tensor_of(map, path, self.stored())?;
-                let entries: usize = self.size.iter().product();
-                let from = index * entries * tensor.width;
-                let bytes = tensor.bytes.get(from..from + entries * tensor.width).ok_or_else(gone)?;
-                let values: Vec<f64> = match tensor.width {
-                    4 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()).collect(),
-                    _ => bytes
-                        .chunks_exact(8)
-                        .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
-                        .collect(),
-                };
-                let stored = Array3::from_shape_vec(self.stored(), values).map_err(|_| gone())?;
+            Frame::Tensor { path, .. } => {
+                let values = self.tensors_of(path)?.values(bytes);
+                let stored = Array3::from_shape_vec(self.stored(), values).map_err(|_| self.gone(path))?;
                 let image = if self.channels_last { stored.permuted_axes([2, 0, 1]) } else { stored };
                 Ok((image, Vec::new()))
             }
         }
     }
-}
 
-struct TensorFile<'a> {
-    bytes: &'a [u8],
-    count: usize,
-    width: usize,
-}
-
-fn tensor_of<'a>(map: &'a Mmap, path: &Path, size: [usize; 3]) -> Result<TensorFile<'a>, InputError> {
-    let wrong = |problem: String| InputError::Tensor { path: path.to_owned(), problem, wanted: wanted(size) };
-    let file = SafeTensors::deserialize(map)
-        .map_err(|error| wrong(format!("this is not a safetensors file, or it is damaged ({error})")))?;
-    let keys = file.names().join("', '");
-    let x = file.tensor("x").map_err(|_| wrong(format!("it has only '{keys}'")))?;
-    let width = match x.dtype() {
-        Dtype::F32 => 4,
-        Dtype::F64 => 8,
-        other => return Err(wrong(format!("'x' is {other:?}, not F32 or F64"))),
-    };
-    match x.shape() {
-        [count, c, h, w] if [*c, *h, *w] == size && *count > 0 => {
-            Ok(TensorFile { bytes: x.data(), count: *count, width })
-        }
-        shape => Err(wrong(format!("'x' has the shape {shape:?}"))),
+    fn tensors_of(&self, path: &Path) -> Result<&TensorFile, InputError> {
+        self.tensors.iter().find(|tensors| tensors.path() == path).ok_or_else(|| self.gone(path))
     }
-}
 
-fn wanted([c, h, w]: [usize; 3]) -> String {
-    format!("[N, {c}, {h}, {w}]")
+    fn gone(&self, path: &Path) -> InputError {
+        let problem = "it is none of the files that were opened".to_owned();
+        InputError::Tensor { path: path.to_owned(), problem, wanted: wanted(self.stored()) }
+    }
 }

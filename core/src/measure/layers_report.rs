@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
 use super::node_theorem_report::{FoldMap, NodeTheorem};
 
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -13,6 +14,9 @@ pub const LAYERS_SCHEMA_VERSION: u32 = 2;
 pub struct LayersReport {
     /// [`LAYERS_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What computed it, and how.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// The model's path as it was given.
     pub model: String,
     /// How many images the means are over.
@@ -139,6 +143,10 @@ pub struct LayerResults {
     /// ‖Σ_v J δ_v − L‖ over all images, over the size of what cancels in it: Df\[A x\], A f, the layers' contributions, and
     /// rounding inside of the network.
     pub conservation_residual: f64,
+    /// E‖Σ_v J δ_v − L‖², which exact arithmetic would leave at 0: a contribution below it may be rounding alone, and differ
+    /// between numbers of threads by all of its size.
+    #[serde(default)]
+    pub rounding: f64,
     /// Whether L is no more than rounding, as on an equivariant network or on images of one colour: then nothing has a share.
     pub is_rounding: bool,
     /// E‖L‖², summed over outputs, the mean over images.

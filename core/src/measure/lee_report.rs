@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
+
 /// The version of [`LeeReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const LEE_SCHEMA_VERSION: u32 = 2;
 
@@ -13,6 +15,9 @@ pub const LEE_SCHEMA_VERSION: u32 = 2;
 pub struct LeeReport {
     /// [`LEE_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What computed it, and how.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// The model's path as it was given.
     pub model: String,
     /// How many images the means are over.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
 use super::layer_metrics::LayerMetrics;
 
 /// The version of [`MetricsReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -12,6 +13,9 @@ pub const METRICS_SCHEMA_VERSION: u32 = 2;
 pub struct MetricsReport {
     /// [`METRICS_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What computed it, and how.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// The model's path as it was given.
     pub model: String,
     /// How many images.

@@ -1,5 +1,6 @@
 //! What measurements return: plain data, and the statistics of it.
 
+pub mod conditions;
 pub mod defect_map;
 pub mod direction;
 pub mod inspection;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
+
 /// The version of [`NodeTheoremReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const NODE_THEOREM_SCHEMA_VERSION: u32 = 1;
 
@@ -10,6 +12,9 @@ pub const NODE_THEOREM_SCHEMA_VERSION: u32 = 1;
 pub struct NodeTheoremReport {
     /// [`NODE_THEOREM_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What computed it, and how.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// The model's path as it was given.
     pub model: String,
     /// How many images the means are over.

@@ -1,5 +1,7 @@
 //! Sums of one measure image by image, and the mean that is made of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::metrics_report::{Measure, Psnr};
 use super::statistics::jackknife;
 
@@ -7,8 +9,9 @@ use super::statistics::jackknife;
 #[derive(Clone, Debug, Default)]
 pub struct Tally(Vec<Sum>);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
+/// What was added up of one image, and of how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
     total: f64,
     count: f64,
 }
@@ -31,6 +34,16 @@ impl Tally {
             last.total += total;
             last.count += count;
         }
+    }
+
+    /// What was added to the image at hand.
+    pub fn last(&self) -> Sum {
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    /// The next image, of which this was added up.
+    pub fn take(&mut self, image: Sum) {
+        self.0.push(image);
     }
 
     /// How many images have it.

@@ -1,5 +1,6 @@
 //! Reading a model file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use prost::Message;
 
 use super::error::OnnxError;
 use super::foreign::recognise;
-use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+use super::tensor::external_location;
 use crate::memory;
 
 /// A model as its file states it.
@@ -80,6 +82,19 @@ impl OnnxFile {
         })
     }
 
+    /// The file and those beside it that hold its tensors' data, each once.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let folder = self.folder();
+        let mut locations = BTreeSet::new();
+        if let Some(graph) = &self.model.graph {
+            locations_of(graph, &mut locations);
+        }
+        for node in self.model.functions.iter().flat_map(|function| &function.node) {
+            locations_of_node(node, &mut locations);
+        }
+        std::iter::once(self.path.clone()).chain(locations.into_iter().map(|location| folder.join(location))).collect()
+    }
+
     /// The folder in which external data lie.
     pub fn folder(&self) -> PathBuf {
         match self.path.parent() {
@@ -97,6 +112,18 @@ impl OnnxFile {
     pub fn metadata(&self, key: &str) -> Option<&str> {
         let entry = self.model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(key))?;
         entry.value.as_deref()
+    }
+}
+
+fn locations_of(graph: &GraphProto, locations: &mut BTreeSet<String>) {
+    locations.extend(graph.initializer.iter().filter_map(external_location));
+    graph.node.iter().for_each(|node| locations_of_node(node, locations));
+}
+
+fn locations_of_node(node: &NodeProto, locations: &mut BTreeSet<String>) {
+    for attribute in &node.attribute {
+        locations.extend(attribute.t.iter().map(Box::as_ref).chain(&attribute.tensors).filter_map(external_location));
+        attribute.g.iter().map(Box::as_ref).chain(&attribute.graphs).for_each(|graph| locations_of(graph, locations));
     }
 }
 

@@ -178,6 +178,12 @@ fn half_to_single(bits: u16) -> f32 {
     }
 }
 
+/// The file that a tensor's data lie in, where they lie beside the model.
+pub(super) fn external_location(tensor: &TensorProto) -> Option<String> {
+    let stated = tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some("location"))?;
+    stated.value.clone().filter(|_| tensor.data_location == Some(EXTERNAL))
+}
+
 /// The `bytes` bytes of a tensor that lies in a file beside the model.
 fn external_data(tensor: &TensorProto, folder: &Path, bytes: usize, name: &str) -> Result<Vec<u8>, OnnxError> {
     let part = ExternalPart::find(tensor, folder, Some(bytes as u64), name)?;

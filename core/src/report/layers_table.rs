@@ -111,19 +111,20 @@ fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) 
         let mut row = vec![
             layer.name.clone(),
             layer.class.name().to_owned(),
-            compact(layer.contribution),
+            above(layer.contribution, results.rounding),
             percent(layer.signed_share),
         ];
-        row.extend(
-            split.iter().map(|&i| parts(layer)[i].map_or_else(|| "–".to_owned(), |p: Part| compact(p.contribution))),
-        );
+        row.extend(split.iter().map(|&i| {
+            let part = |part: Part| above(part.contribution, results.rounding);
+            parts(layer)[i].map_or_else(|| "–".to_owned(), part)
+        }));
         rows.push(row);
     }
     let largest = worst.first().map_or(0.0, |l| l.contribution);
     lines.extend(columns(&rows, &worst[..shown].iter().map(|l| l.contribution).collect::<Vec<_>>(), largest, width));
     if worst.len() > shown {
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
-        lines.push(format!("and {} more with {} together", worst.len() - shown, compact(rest)));
+        lines.push(format!("and {} more with {} together", worst.len() - shown, above(rest, results.rounding)));
     }
     // Below a third the shares are those of a few images.
     if let Some(effective) = results.images_effective.filter(|effective| 3.0 * effective < images as f64) {
@@ -140,7 +141,11 @@ fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) 
         rows.push(vec![
             name.clone(),
             class.layers.to_string(),
-            with_error(compact(class.contribution), class.sem.map(compact)),
+            if class.contribution < results.rounding {
+                above(class.contribution, results.rounding)
+            } else {
+                with_error(compact(class.contribution), class.sem.map(compact))
+            },
             with_error(percent(class.share), class.share_sem.map(|sem| percent(Some(sem)))),
             percent(class.signed_share),
         ]);
@@ -148,6 +153,11 @@ fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) 
     let largest = values.iter().copied().fold(0.0, f64::max);
     lines.extend(columns(&rows, &values, largest, width));
     lines
+}
+
+/// A squared size, or, where it is not above what rounding leaves, that it is below that.
+fn above(value: f64, rounding: f64) -> String {
+    if value > 0.0 && value < rounding { format!("< {}", compact(rounding)) } else { compact(value) }
 }
 
 fn with_error(value: String, error: Option<String>) -> String {

@@ -1,6 +1,8 @@
 //! Results as JSON, CSV, safetensors and terminal tables, written whole or not at all.
 
 mod antialias_table;
+mod checkpoint;
+mod claims;
 mod departures_table;
 mod finite;
 mod inspect_table;
@@ -24,6 +26,8 @@ mod text;
 mod vectors;
 
 pub use antialias_table::{antialias_list, antialias_table};
+pub use checkpoint::{Checkpoint, Origin, hash_of, hash_of_files};
+pub use claims::refuse_inputs;
 pub use departures_table::departures_table;
 pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};
@@ -38,7 +42,7 @@ pub use metrics_table::metrics_table;
 pub use node_theorem_csv::node_theorem_csv;
 pub use node_theorem_table::node_theorem_table;
 pub use operator_table::{operator_page, operator_table};
-pub use output::{OutputError, OutputFile, Sink, wait_for_writers};
+pub use output::{OutputError, OutputFile, Sink, is_descriptor, wait_for_writers};
 pub use spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 pub use surgery_csv::surgery_csv;
 pub use surgery_table::surgery_table;

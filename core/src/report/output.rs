@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
+use super::claims::Claim;
+
 /// Why an output file cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -28,6 +30,31 @@ pub enum OutputError {
     /// Standard output, where only a file will do.
     #[error("- is standard output, which takes --json alone; name a file here (./- for one of that name)")]
     Dash,
+    /// Two outputs are one file.
+    #[error("{} and {} are one file; give each output a name of its own", .path.display(), .other.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// As it was named before.
+        other: PathBuf,
+    },
+    /// The output would replace what the command reads.
+    #[error(
+        "{} would be written over {}, which this command reads; give another name", .path.display(),
+        if .path == .input { "itself".into() } else { .input.display().to_string() }
+    )]
+    IsInput {
+        /// The output.
+        path: PathBuf,
+        /// The input.
+        input: PathBuf,
+    },
+    /// A pipe without a reader.
+    #[error("{} is a pipe that nobody reads; start what reads it first, or name a file", .path.display())]
+    NoReader {
+        /// The pipe.
+        path: PathBuf,
+    },
     /// What should be the file's folder is something else.
     #[error("{} cannot be written: {} is not a folder; name a file elsewhere", .path.display(), .ancestor.display())]
     NotFolder {
@@ -71,14 +98,18 @@ pub struct OutputFile {
     path: PathBuf,
     force: bool,
     kind: Kind,
+    /// Keeps other outputs from this file.
+    _claim: Option<Claim>,
 }
 
 #[derive(Debug)]
 enum Kind {
     /// An ordinary file, there or not: replaced by a rename.
     Ordinary,
-    /// A device or a pipe such as `/dev/null`: written to, never renamed over.
+    /// A device such as `/dev/null`, or a file that this process has open: written to, never renamed over.
     Special,
+    /// A pipe with a reader, open since the claim: a reader that loses its writer takes that for the end.
+    Pipe(fs::File),
 }
 
 impl OutputFile {
@@ -99,23 +130,20 @@ impl OutputFile {
         if path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
             return Err(OutputError::IsFolder { path: path.to_owned() });
         }
+        if let Some(kind) = special(path)? {
+            return Ok(Self { path: path.to_owned(), force, kind, _claim: None });
+        }
         // The link stays and what it points at is replaced; a link to nothing is itself what exists.
         let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let kind = match fs::symlink_metadata(&resolved) {
+        match fs::symlink_metadata(&resolved) {
             Ok(metadata) if metadata.is_dir() => return Err(OutputError::IsFolder { path: path.to_owned() }),
-            Ok(metadata) if metadata.is_file() || metadata.is_symlink() => {
-                if !force {
-                    return Err(OutputError::Exists { path: path.to_owned() });
-                }
-                Kind::Ordinary
-            }
-            Ok(_) => Kind::Special,
-            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Kind::Ordinary
-            }
+            Ok(_) if !force => return Err(OutputError::Exists { path: path.to_owned() }),
+            Ok(_) => {}
+            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(source) => return Err(OutputError::System { path: path.to_owned(), source }),
-        };
-        let file = Self { path: resolved, force, kind };
+        }
+        let claim = Some(Claim::new(path)?);
+        let file = Self { path: resolved, force, kind: Kind::Ordinary, _claim: claim };
         file.probe()?;
         Ok(file)
     }
@@ -130,18 +158,20 @@ impl OutputFile {
     /// # Errors
     /// `fill` failed, the disk is full, or a file of that name appeared since the claim; nothing is left behind then.
     pub fn write(self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
-        let _writing = wait_for_writers();
-        if let Kind::Special = self.kind {
-            let written = fs::OpenOptions::new().write(true).open(&self.path).and_then(|mut device| fill(&mut device));
-            return written.map_err(|source| self.refused(source));
+        if !matches!(self.kind, Kind::Ordinary) {
+            return self.write_through(fill).map_err(|source| self.refused(source));
         }
+        let _writing = wait_for_writers();
         let folder = self.folder();
         fs::create_dir_all(folder).map_err(|source| self.refused(source))?;
         let temporary = self.fill_temporary(folder, fill).map_err(|source| self.refused(source))?;
         // Without `force`, a file that appeared while the result was computed is as precious as one that was there.
         let renamed = if self.force { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
         match renamed {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                flush_folder(folder);
+                Ok(())
+            }
             Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(OutputError::Exists { path: self.path })
             }
@@ -157,6 +187,16 @@ impl OutputFile {
         self.write(|writer| writer.write_all(bytes))
     }
 
+    /// To a device, a pipe or an open file; what is not renamed may be interrupted at any moment.
+    fn write_through(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        if let Kind::Pipe(pipe) = &self.kind {
+            blocking(pipe)?;
+            return fill(&mut &*pipe);
+        }
+        let mut device = fs::OpenOptions::new().append(true).open(&self.path)?;
+        fill(&mut device)
+    }
+
     fn fill_temporary(
         &self,
         folder: &Path,
@@ -167,6 +207,14 @@ impl OutputFile {
         fill(&mut writer)?;
         writer.flush()?;
         drop(writer);
+        // Before the rename: after a power failure there is the old file or the new one, not an empty one.
+        match temporary.as_file().sync_all() {
+            // Some file systems of networks and containers cannot.
+            Err(error) if !matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput) => {
+                return Err(error);
+            }
+            _ => {}
+        }
         // A file that is replaced keeps its mode, as it would if it were written over.
         if let Ok(metadata) = fs::metadata(&self.path) {
             temporary.as_file().set_permissions(metadata.permissions())?;
@@ -176,9 +224,6 @@ impl OutputFile {
 
     /// Makes a temporary file where the output (or the first missing folder on the way to it) will be, and drops it.
     fn probe(&self) -> Result<(), OutputError> {
-        if let Kind::Special = self.kind {
-            return Ok(());
-        }
         let mut ancestor = self.folder();
         let metadata = loop {
             match fs::metadata(ancestor) {
@@ -201,6 +246,56 @@ impl OutputFile {
 
     fn refused(&self, source: io::Error) -> OutputError {
         OutputError::System { path: self.path.clone(), source }
+    }
+}
+
+/// Whether a path names a file that a process has open, such as `/dev/stdout` or what a shell puts in the place of `>(…)`.
+pub fn is_descriptor(path: &Path) -> bool {
+    let standard = ["/dev/stdin", "/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name));
+    let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    standard || folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd"))
+}
+
+/// What is written to in its place: a device, a pipe, an open file.
+fn special(path: &Path) -> Result<Option<Kind>, OutputError> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+        if metadata.file_type().is_fifo() {
+            // To open a pipe that nobody reads would wait for ever.
+            let open = fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+            return match open {
+                Ok(pipe) => Ok(Some(Kind::Pipe(pipe))),
+                Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                    Err(OutputError::NoReader { path: path.to_owned() })
+                }
+                Err(source) => Err(OutputError::System { path: path.to_owned(), source }),
+            };
+        }
+    }
+    let is_special = !metadata.is_dir() && (!metadata.is_file() || is_descriptor(path));
+    Ok(is_special.then_some(Kind::Special))
+}
+
+/// From now on writing waits for the reader.
+fn blocking(pipe: &fs::File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is open as long as the file is; setting its flags touches no memory.
+        if unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, 0) } == -1 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The rename itself goes to disk, where the system can do that for folders.
+fn flush_folder(folder: &Path) {
+    #[cfg(unix)]
+    if let Ok(folder) = fs::File::open(folder) {
+        let _ = folder.sync_all();
     }
 }
 
@@ -240,7 +335,8 @@ impl Sink {
     /// As for [`OutputFile::claim`].
     pub fn claim(path: impl AsRef<Path>, force: bool) -> Result<Self, OutputError> {
         let path = path.as_ref();
-        if path == Path::new("-") { Ok(Self::Standard) } else { OutputFile::claim(path, force).map(Self::File) }
+        let standard = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name));
+        if standard { Ok(Self::Standard) } else { OutputFile::claim(path, force).map(Self::File) }
     }
 
     /// Writes all of `bytes`. A reader that stopped early (`| head`) has what it wanted: no error.

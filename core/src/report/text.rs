@@ -1,4 +1,6 @@
-//! Text in columns.
+//! Text in columns, and cells of CSV files.
+
+use crate::printable::printable;
 
 /// Between columns, and before what continues a line.
 pub(super) const GAP: &str = "  ";
@@ -95,13 +97,14 @@ pub(super) fn tail(text: &str, width: usize) -> String {
     format!("…{kept}")
 }
 
-/// RFC 4180: quotes around fields with separators, quotes doubled.
-pub(super) fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
+/// A text cell of a CSV file: printable, and quoted as RFC 4180 has it, quotes doubled, where it holds separators. What a
+/// spreadsheet would take for a formula has an apostrophe in front, as OWASP advises.
+pub(super) fn quoted(text: &str) -> String {
+    let mut field = printable(text).into_owned();
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        field.insert(0, '\'');
     }
+    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
 #[cfg(test)]

@@ -297,6 +297,7 @@ impl<'a> Loader<'a> {
         let order = MemoryOrder::of(self.options.kind);
         let mut network = Network {
             path: self.file.path.clone(),
+            files: self.file.files(),
             steps: self.steps,
             tasks,
             values: self.values,

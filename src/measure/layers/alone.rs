@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::plan::{Plan, Role};
-use super::{LayerMeter, LayersError, LayersOptions};
+use super::{LayerMeter, LayersError, LayersFound, LayersOptions};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Value, is_finite, wires};
@@ -57,6 +58,19 @@ enum Steps {
 /// Squared errors of a layer, draw by draw: Σ mask·error², Σ mask.
 type Draws = Vec<[f64; 2]>;
 
+/// What was found of one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShiftsFound {
+    /// Under translate_x and translate_y.
+    attributions: [LayersFound; 2],
+    /// Per layer, the measures behind the first; none where a layer has no such.
+    measures: Vec<[Option<f64>; LayerMeasure::ALL.len() - 1]>,
+    /// Per layer, why a measure is missing.
+    missing: Vec<Option<String>>,
+    /// How far the random numbers were used.
+    drawn: u64,
+}
+
 /// The measurement of every layer of one network, image by image.
 pub struct LayerShifts<'a> {
     network: &'a Network,
@@ -101,9 +115,36 @@ impl<'a> LayerShifts<'a> {
     /// # Errors
     /// When the network fails or a result is not finite.
     pub fn measure(&mut self, x: &Tensor, name: &str) -> Result<(), LayersError> {
-        for meter in &mut self.meters {
-            meter.measure(x, &[name.to_owned()], &mut |_, _| {})?;
+        let found = self.find(x, name)?;
+        self.take(found);
+        Ok(())
+    }
+
+    /// How far the random numbers were used, which the next image's shifts depend on.
+    pub fn drawn(&self) -> u64 {
+        self.rng.get_word_pos() as u64
+    }
+
+    /// Takes up an image that [`find`](Self::find) measured, now or in an earlier run.
+    pub fn take(&mut self, found: ShiftsFound) {
+        for (meter, attribution) in self.meters.iter_mut().zip(found.attributions) {
+            meter.take(attribution);
         }
+        self.found.push(found.measures);
+        for (known, missing) in self.missing.iter_mut().zip(found.missing) {
+            *known = missing.or_else(|| known.take());
+        }
+        self.rng.set_word_pos(u128::from(found.drawn));
+    }
+
+    /// What is found of one image, as [`measure`](Self::measure) takes it up.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn find(&mut self, x: &Tensor, name: &str) -> Result<ShiftsFound, LayersError> {
+        let names = [name.to_owned()];
+        let [across, down] = &self.meters;
+        let attributions = [across.find(x, &names, &mut |_, _| {})?, down.find(x, &names, &mut |_, _| {})?];
         let shifts: Vec<[f64; 2]> =
             (0..self.draws).map(|_| [0.0; 2].map(|_: f64| self.rng.random_range(-0.125..=0.125))).collect();
         let values = self.values(x)?;
@@ -132,15 +173,14 @@ impl<'a> LayerShifts<'a> {
         });
         self.pieces = pieces;
         done?;
-        let found = (0..layers)
+        let measures = (0..layers)
             .map(|layer| {
                 let local = (alone[layer][1] > 0.0).then(|| alone[layer][0] / alone[layer][1]);
                 let [whole, rounded, fractional] = [0, 1, 2].map(|how| normalised(&draws[how][layer]));
                 [local, whole[0], whole[1], rounded[0], rounded[1], fractional[0], fractional[1]]
             })
             .collect();
-        self.found.push(found);
-        Ok(())
+        Ok(ShiftsFound { attributions, measures, missing: self.missing.clone(), drawn: self.drawn() })
     }
 
     /// Copies of all values that pieces read or give, of one image.

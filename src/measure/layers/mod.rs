@@ -23,6 +23,7 @@ mod sweep;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::{GraphError, Network, is_finite};
@@ -177,6 +178,38 @@ struct LayerSums {
     probe_variance: f64,
 }
 
+/// What a sweep found of a batch of images, or probes of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayersFound {
+    images: Vec<ImageFound>,
+    /// Per layer: Σ over images of ‖e‖²/dim and ‖a‖²/dim where it ends.
+    local: Vec<[f64; 2]>,
+    /// Per layer: sizes at its nodes.
+    gauges: Vec<Gauge>,
+    /// Per layer: whether a node in it has no torus to be split on; none of probes.
+    unsplit: Vec<bool>,
+    /// What cancels beside the contributions, in front of them and behind.
+    cancelling: [f64; 2],
+    /// Where the first image's defects sit, if that is asked for.
+    maps: Vec<DefectMap>,
+}
+
+/// What was found of one image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct ImageFound {
+    /// Per layer: ‖J δ‖² and ⟨J δ, L⟩.
+    contribution: Vec<f64>,
+    signed: Vec<f64>,
+    /// Per layer and part: ‖J δ_part‖² and ⟨J δ_part, L⟩.
+    parts: Vec<[f64; 2]>,
+    /// Per layer: the variance that probes leave in the contribution.
+    variance: Vec<f64>,
+    /// ‖Σ_{layers of the class} J δ‖².
+    joint: Vec<(LayerClass, f64)>,
+    /// ‖Σ_v J δ_v − L‖² and ‖L‖².
+    residual: [f64; 2],
+}
+
 #[derive(Clone, Debug, Default)]
 struct ClassSums {
     /// Σ ‖Σ_{layers of the class} J δ‖².
@@ -261,26 +294,79 @@ impl<'a> LayerMeter<'a> {
         names: &[String],
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(), LayersError> {
+        let found = self.find(x, names, progress)?;
+        self.take(found);
+        Ok(())
+    }
+
+    /// What a sweep finds of a batch of images, as [`measure`](Self::measure) takes it up.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn find(
+        &self,
+        x: &Tensor,
+        names: &[String],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LayersFound, LayersError> {
         let x = self.network.place(x)?;
         let name = names.join("', '");
         self.check_input(&x, &name)?;
-        let mut outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
+        let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
         self.check_lie(&outcome.lie, &name)?;
-        self.maps.append(&mut outcome.maps);
-        for image in 0..x.size()[0] {
-            self.accumulate(&outcome, image)?;
+        let images = (0..x.size()[0]).map(|image| self.image_of(&outcome, image)).collect::<Result<_, _>>()?;
+        Ok(LayersFound {
+            images,
+            local: outcome.local,
+            gauges: outcome.gauges,
+            unsplit: outcome.unsplit,
+            cancelling: [0.0, outcome.cancelling],
+            maps: outcome.maps,
+        })
+    }
+
+    /// Takes up images that [`find`](Self::find) or probes measured, now or in an earlier run.
+    pub fn take(&mut self, mut found: LayersFound) {
+        self.maps.append(&mut found.maps);
+        self.cancelling += found.cancelling[0];
+        for image in &found.images {
+            self.take_image(image);
         }
-        for ((sums, local), gauge) in self.sums.iter_mut().zip(&outcome.local).zip(&outcome.gauges) {
+        for ((sums, local), gauge) in self.sums.iter_mut().zip(&found.local).zip(&found.gauges) {
             sums.local = [sums.local[0] + local[0], sums.local[1] + local[1]];
             sums.gauge.add(gauge);
         }
-        self.cancelling += outcome.cancelling;
-        for (sums, missing) in self.sums.iter_mut().zip(&outcome.unsplit) {
+        self.cancelling += found.cancelling[1];
+        for (sums, missing) in self.sums.iter_mut().zip(&found.unsplit) {
             if *missing {
                 sums.parts[..2].fill(None);
             }
         }
-        Ok(())
+    }
+
+    fn take_image(&mut self, image: &ImageFound) {
+        self.cancelling += image.contribution.iter().sum::<f64>();
+        for (layer, sums) in self.sums.iter_mut().enumerate() {
+            sums.contribution.push(image.contribution[layer]);
+            sums.signed += image.signed[layer];
+            sums.probe_variance += image.variance.get(layer).copied().unwrap_or(0.0);
+            // Probes tell no parts apart.
+            if image.parts.is_empty() {
+                sums.parts = [None; 3];
+                continue;
+            }
+            for part in 0..self.parts {
+                if let Some(sum) = &mut sums.parts[part] {
+                    let [square, signed] = image.parts[layer * self.parts + part];
+                    *sum = [sum[0] + square, sum[1] + signed];
+                }
+            }
+        }
+        for (class, joint) in &image.joint {
+            self.classes.entry(*class).or_default().joint += joint;
+        }
+        self.residual = [self.residual[0] + image.residual[0], self.residual[1] + image.residual[1]];
+        self.totals.push(image.residual[1]);
     }
 
     fn check_input(&self, x: &Tensor, image: &str) -> Result<(), LayersError> {
@@ -325,71 +411,64 @@ impl<'a> LayerMeter<'a> {
         self.network.values()[id].layout.clone()
     }
 
-    /// Takes up one image's probes.
-    fn take_probes(&mut self, samples: Samples, defects: &Defects, count: usize) -> Result<(), LayersError> {
+    /// What one image's probes found.
+    fn of_probes(&self, samples: &Samples, defects: Defects, count: usize) -> Result<LayersFound, LayersError> {
         let n = count.max(1) as f64;
-        self.cancelling += defects.cancelling;
-        for (sums, gauge) in self.sums.iter_mut().zip(&defects.gauges) {
-            sums.gauge.add(gauge);
-        }
-        for ((sums, sampled), local) in self.sums.iter_mut().zip(&samples.layers).zip(&defects.local) {
+        let mut image = ImageFound::default();
+        for sampled in &samples.layers {
             let mean = sampled[0] / n;
-            self.cancelling += mean;
-            sums.contribution.push(mean);
-            sums.probe_variance += (sampled[1] / n - mean * mean).max(0.0) / (n - 1.0).max(1.0);
-            sums.signed += sampled[2] / n;
-            sums.local = [sums.local[0] + local[0], sums.local[1] + local[1]];
-            sums.parts = [None; 3];
+            image.contribution.push(mean);
+            image.variance.push((sampled[1] / n - mean * mean).max(0.0) / (n - 1.0).max(1.0));
+            image.signed.push(sampled[2] / n);
         }
-        for (class, sum) in LayerClass::ALL.into_iter().zip(samples.classes) {
-            if self.plan.layers.iter().any(|layer| layer.class == class) {
-                self.classes.entry(class).or_default().joint += sum / n;
-            }
-        }
+        let classes = LayerClass::ALL.into_iter().zip(&samples.classes);
+        let has = |class: LayerClass| self.plan.layers.iter().any(|layer| layer.class == class);
+        image.joint = classes.filter(|(class, _)| has(*class)).map(|(class, sum)| (class, sum / n)).collect();
         let total = defects.lie.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
         // The law holds for every probe, Σ_v zᵀJδ_v = zᵀL, and E (zᵀr)² = ‖r‖².
-        self.residual[0] += samples.residual / n;
-        self.residual[1] += total;
-        self.totals.push(total);
-        Ok(())
+        image.residual = [samples.residual / n, total];
+        let Defects { local, gauges, cancelling, .. } = defects;
+        Ok(LayersFound {
+            images: vec![image],
+            local,
+            gauges,
+            unsplit: Vec::new(),
+            cancelling: [cancelling, 0.0],
+            maps: Vec::new(),
+        })
     }
 
-    /// Takes up one image's vectors, in double precision.
-    fn accumulate(&mut self, outcome: &sweep::Outcome, image: i64) -> Result<(), LayersError> {
+    /// One image's sizes, of its vectors in double precision.
+    fn image_of(&self, outcome: &sweep::Outcome, image: i64) -> Result<ImageFound, LayersError> {
         let lie = outcome.lie.f_get(image)?.f_reshape([-1])?.f_to_kind(Kind::Double)?;
         // [layers, parts, entries]
         let pushed = outcome.pushed.f_select(2, image)?.f_flatten(2, -1)?.f_to_kind(Kind::Double)?;
         let whole = pushed.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?;
-        let squares = floats(&whole.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
-        let signed = floats(&whole.f_matmul(&lie)?)?;
-        let total = lie.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
-        let part_squares = floats(&pushed.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
-        let part_signed = floats(&pushed.f_matmul(&lie)?)?;
-        self.cancelling += squares.iter().sum::<f64>();
-        for (layer, sums) in self.sums.iter_mut().enumerate() {
-            sums.contribution.push(squares[layer]);
-            sums.signed += signed[layer];
-            if self.parts > 1 {
-                for part in 0..self.parts {
-                    if let Some(sum) = &mut sums.parts[part] {
-                        sum[0] += part_squares[layer * self.parts + part];
-                        sum[1] += part_signed[layer * self.parts + part];
-                    }
-                }
-            }
+        let mut parts = Vec::new();
+        if self.parts > 1 {
+            let squares = floats(&pushed.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?;
+            let signed = floats(&pushed.f_matmul(&lie)?)?;
+            parts = squares.into_iter().zip(signed).map(|(square, signed)| [square, signed]).collect();
         }
+        let mut joint = Vec::new();
         for class in self.plan.layers.iter().map(|layer| layer.class).collect::<std::collections::BTreeSet<_>>() {
             let members: Vec<i64> =
                 (0..self.plan.layers.len() as i64).filter(|&i| self.plan.layers[i as usize].class == class).collect();
             let index = Tensor::f_from_slice(&members)?.f_to_device(whole.device())?;
             let sum = whole.f_index_select(0, &index)?.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?;
-            self.classes.entry(class).or_default().joint += sum.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
+            joint.push((class, sum.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?));
         }
         let rest = whole.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?.f_sub(&lie)?;
-        self.residual[0] += rest.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
-        self.residual[1] += total;
-        self.totals.push(total);
-        Ok(())
+        let square =
+            |x: &Tensor| -> Result<f64, LayersError> { Ok(x.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?) };
+        Ok(ImageFound {
+            contribution: floats(&whole.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)?,
+            signed: floats(&whole.f_matmul(&lie)?)?,
+            parts,
+            variance: Vec::new(),
+            joint,
+            residual: [square(&rest)?, square(&lie)?],
+        })
     }
 
     /// Where the defects of the first image sit, node by node in the network's order, if that was asked for; a node
@@ -533,6 +612,7 @@ impl<'a> LayerMeter<'a> {
         LayerResults {
             generator: self.options.generator.name().to_owned(),
             derivative: self.options.scheme.to_string(),
+            rounding: self.residual[0] / images,
             conservation_residual: self.rounding.residual(self.residual[0], self.cancelling, rounding),
             is_rounding: !exists,
             total,

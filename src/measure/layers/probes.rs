@@ -12,7 +12,7 @@ use super::parts::Actor;
 use super::plan::Role;
 use super::rounding::Gauge;
 use super::sweep::bounded;
-use super::{LayerMeter, LayersError, Output};
+use super::{LayerMeter, LayersError, LayersFound, Output};
 use crate::measure::lee::{LeeError, softmax_tangent};
 
 /// What to do where reverse mode does not get past entries that forward mode only chooses among.
@@ -29,7 +29,23 @@ pub fn measure(
     count: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(), LayersError> {
-    let Some(network) = meters.first().map(|meter| meter.network) else { return Ok(()) };
+    let found = find(meters, x, name, count, progress)?;
+    meters.iter_mut().zip(found).for_each(|(meter, found)| meter.take(found));
+    Ok(())
+}
+
+/// What `count` probes find of one image, for each meter, as [`measure`] takes it up.
+///
+/// # Errors
+/// As [`LayerMeter::measure`].
+pub fn find(
+    meters: &[LayerMeter<'_>],
+    x: &Tensor,
+    name: &str,
+    count: usize,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<LayersFound>, LayersError> {
+    let Some(network) = meters.first().map(|meter| meter.network) else { return Ok(Vec::new()) };
     let x = network.place(x)?;
     for meter in meters.iter() {
         meter.check_input(&x, name)?;
@@ -64,10 +80,8 @@ pub fn measure(
         })?;
         progress(probe + 1, count);
     }
-    for ((meter, samples), defects) in meters.iter_mut().zip(samples).zip(defects) {
-        meter.take_probes(samples, &defects, count)?;
-    }
-    Ok(())
+    let each = meters.iter().zip(&samples).zip(defects);
+    each.map(|((meter, samples), defects)| meter.of_probes(samples, defects, count)).collect()
 }
 
 /// The gradients of `scalar` by `leaves`: none where no derivative comes through, as behind an ArgMax or a comparison.

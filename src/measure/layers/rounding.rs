@@ -11,6 +11,7 @@
 //!
 //! where ‖h‖ s stands for the differences of samples that a derivative is made of, which cancel on a map of one colour.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::Torch;
@@ -19,7 +20,7 @@ use crate::graph::operator::Torch;
 const ROUNDINGS: f64 = 16.0;
 
 /// Sizes at a layer's nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Gauge {
     /// Σ ‖δ‖².
     defect: f64,

@@ -1,0 +1,60 @@
+//! What ends the process from outside: Ctrl-C, SIGTERM, SIGHUP.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::failure::Status;
+use super::process::leave;
+use crate::report::wait_for_writers;
+
+/// Whether what was measured is kept for `--resume`.
+static RESUMABLE: AtomicBool = AtomicBool::new(false);
+
+/// From now on an interruption says how to go on.
+pub fn say_resume() {
+    RESUMABLE.store(true, Ordering::Relaxed);
+}
+
+/// Ends the process with a sentence and its status when it is interrupted.
+pub fn handle() {
+    let ignored = hangups_are_ignored();
+    // Without a handler Ctrl-C still ends the process, only without a sentence.
+    let _ = ctrlc::set_handler(|| {
+        // An output file is written whole or not at all: wait for one that is being renamed into place.
+        let _written = wait_for_writers();
+        let resume = match RESUMABLE.load(Ordering::Relaxed) {
+            true => "; the same command with --resume goes on from here",
+            false => "",
+        };
+        eprintln!("\naliascope: interrupted; outputs that were not finished are not there{resume}");
+        leave(Status::Interrupted as u8);
+    });
+    if ignored {
+        ignore_hangups();
+    }
+}
+
+/// Whether the process was started to outlive its terminal, as `nohup` starts it.
+#[cfg(unix)]
+fn hangups_are_ignored() -> bool {
+    // SAFETY: with no new action sigaction only writes the old one into the memory that it is given, which is as large.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(unix)]
+fn ignore_hangups() {
+    // SAFETY: ignoring a signal installs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGHUP, libc::SIG_IGN);
+    }
+}
+
+#[cfg(not(unix))]
+fn hangups_are_ignored() -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn ignore_hangups() {}
