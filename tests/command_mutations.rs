@@ -45,7 +45,7 @@ fn random(kind: u64) -> Random {
 
 /// Words that no message to a user has.
 const FOREIGN: [&str; 9] =
-    ["libtorch:", "c10", "aten", "Exception raised", "Tensor", "TORCH_CHECK", ".cpp", "INTERNAL ASSERT", "std::"];
+    ["libtorch:", "c10::", "at::", "aten", "Exception raised", " Tensor ", "TORCH_CHECK", "INTERNAL ASSERT", "std::"];
 
 /// What is wrong with how a run ended.
 fn fault(outcome: Result<Result<(), Failure>, Box<dyn std::any::Any + Send>>) -> Option<String> {
