@@ -30,7 +30,7 @@ fn compare(network: &Network) -> (Vec<String>, f64) {
 }
 
 /// Loads a graph of the given nodes from x `[1, 6, 4, 8]` to y in double precision.
-fn load(nodes: Vec<NodeProto>) -> Network {
+fn load(opset: i64, nodes: Vec<NodeProto>) -> Network {
     let spread = |count: u32, scale: f64| noise(count).iter().map(|&v| f64::from(v) * scale).collect::<Vec<_>>();
     let numbers = [
         ("sqrt2", 2f64.sqrt()),
@@ -47,6 +47,8 @@ fn load(nodes: Vec<NodeProto>) -> Network {
     initializer.push(doubles("b", &[5], &spread(5, 1.0)));
     initializer.push(doubles("gains", &[5], &spread(5, 2.0)));
     initializer.push(doubles("column", &[1, 5, 1], &spread(5, 2.0)));
+    initializer.push(doubles("features", &[8], &spread(8, 1.3)));
+    initializer.push(doubles("shifts", &[8], &spread(8, 0.7)));
     initializer.push(doubles("rows", &[6, 1, 1], &spread(6, 2.0)));
     initializer.push(doubles("bias", &[1, 1, 4, 4], &spread(16, 3.0)));
     initializer.push(doubles("mask", &[1, 2, 1, 4, 4], &spread(32, 3.0)));
@@ -64,7 +66,7 @@ fn load(nodes: Vec<NodeProto>) -> Network {
         output: vec![floats("y", &[])],
         ..Default::default()
     };
-    Network::from_file(&model(graph, 20), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+    Network::from_file(&model(graph, opset), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
 }
 
 fn turned(input: &str, output: &str) -> NodeProto {
@@ -73,7 +75,11 @@ fn turned(input: &str, output: &str) -> NodeProto {
 }
 
 fn assert_together(nodes: Vec<NodeProto>, expected: &[&str]) {
-    let (operators, difference) = compare(&load(nodes));
+    assert_together_at(20, nodes, expected);
+}
+
+fn assert_together_at(opset: i64, nodes: Vec<NodeProto>, expected: &[&str]) {
+    let (operators, difference) = compare(&load(opset, nodes));
     assert_eq!(operators, expected);
     assert!(difference <= 1e-13, "{expected:?}: {difference:.1e}");
 }
@@ -155,6 +161,78 @@ fn gated_activations_are_found() {
     // A gate of another value.
     let other = vec![node("Sin", &["x"], &["z"]), node("Sigmoid", &["z"], &["s"]), node("Mul", &["x", "s"], &["y"])];
     assert_together(other, &["Sin", "Sigmoid", "Mul"]);
+}
+
+#[test]
+fn layer_norms_that_are_written_out_are_one_operator() {
+    let mean = |input: &str, output: &str| NodeProto {
+        attribute: vec![attribute("axes", Value::Ints(vec![-1]))],
+        ..node("ReduceMean", &[input], &[output])
+    };
+    let front = |square: NodeProto| {
+        vec![
+            mean("x", "m"),
+            node("Sub", &["x", "m"], &["c"]),
+            square,
+            mean("q", "v"),
+            node("Add", &["v", "half"], &["e"]),
+            node("Sqrt", &["e"], &["s"]),
+        ]
+    };
+    let squared = || node("Mul", &["c", "c"], &["q"]);
+    let power = || node("Pow", &["c", "two"], &["q"]);
+    let with = |square: NodeProto, rest: Vec<NodeProto>| [front(square), rest].concat();
+    let one = ["LayerNormalization"];
+    assert_together_at(17, with(power(), vec![node("Div", &["c", "s"], &["y"])]), &one);
+    let scaled = vec![
+        node("Div", &["c", "s"], &["d"]),
+        node("Mul", &["d", "features"], &["g"]),
+        node("Add", &["shifts", "g"], &["y"]),
+    ];
+    assert_together_at(17, with(squared(), scaled), &one);
+    // As TensorFlow has it: the scale belongs to the deviation's inverse.
+    let inverse = vec![
+        node("Reciprocal", &["s"], &["r"]),
+        node("Mul", &["r", "features"], &["g"]),
+        node("Mul", &["g", "c"], &["d"]),
+        node("Add", &["d", "shifts"], &["y"]),
+    ];
+    assert_together_at(17, with(squared(), inverse), &one);
+    let unscaled = vec![node("Reciprocal", &["s"], &["r"]), node("Mul", &["c", "r"], &["y"])];
+    assert_together_at(17, with(power(), unscaled), &one);
+    // A scale of rows is none of features.
+    let rows = vec![node("Div", &["c", "s"], &["d"]), node("Mul", &["d", "rows"], &["y"])];
+    assert_together_at(17, with(power(), rows), &["LayerNormalization", "Mul"]);
+}
+
+#[test]
+fn what_is_almost_a_layer_norm_stays_apart() {
+    let mean = |input: &str, output: &str, axis: i64| NodeProto {
+        attribute: vec![attribute("axes", Value::Ints(vec![axis]))],
+        ..node("ReduceMean", &[input], &[output])
+    };
+    let seven = |axes: [i64; 2], centred: &str, last: NodeProto| {
+        vec![
+            mean("x", "m", axes[0]),
+            node("Sub", &["x", "m"], &["c"]),
+            node("Mul", &["c", centred], &["q"]),
+            mean("q", "v", axes[1]),
+            node("Add", &["v", "two"], &["e"]),
+            node("Sqrt", &["e"], &["s"]),
+            last,
+        ]
+    };
+    let apart = ["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Div"];
+    let divided = || node("Div", &["c", "s"], &["y"]);
+    assert_together_at(17, seven([-2, -1], "c", divided()), &apart);
+    assert_together_at(17, seven([-1, -2], "c", divided()), &apart);
+    // Not a square, and the wrong way round.
+    assert_together_at(17, seven([-1, -1], "x", divided()), &apart);
+    assert_together_at(17, seven([-1, -1], "c", node("Div", &["s", "c"], &["y"])), &apart);
+    // Another reader of the deviation.
+    let mut read = seven([-1, -1], "c", node("Div", &["c", "s"], &["d"]));
+    read.push(node("Add", &["d", "s"], &["y"]));
+    assert_together_at(17, read, &["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Div", "Add"]);
 }
 
 #[test]
@@ -248,7 +326,7 @@ fn biases_of_convolutions_may_be_added_by_clips() {
         vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), conv("x", "l", "d"), add("c", "d", "s"), relu("s")],
         vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), relu("c")],
     ] {
-        let mut network = load(nodes.clone());
+        let mut network = load(20, nodes.clone());
         for order in MemoryOrder::ALL {
             network.set_memory_order(order).unwrap();
             let (operators, difference) = compare(&network);

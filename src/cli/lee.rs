@@ -159,8 +159,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let Some(first) = first else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
     };
-    // As many repetitions as fit into about two seconds.
-    let repetitions = (1000.0 / meter.sweep_ms().max(1.0)).clamp(1.0, 5.0) as usize;
+    // As many repetitions as fit into about two seconds; none where not even one does.
+    let repetitions = (1000.0 / meter.sweep_ms().max(1.0)).clamp(0.0, 5.0) as usize;
     let timing = meter.timing(&first, repetitions)?;
     let gram = meter.gram();
     let report = LeeReport {

@@ -1,8 +1,10 @@
 //! What a run does, in order: the graph's nodes, some of them together.
 //!
-//! Exporters write GELU as five nodes, a linear layer as two and an attention as four or more, and each node passes its
-//! whole value through memory. A run that nobody watches puts such nodes together into one operator. Only values that
+//! Exporters write GELU as five nodes, a linear layer as two, a layer norm as seven to nine and an attention as four or
+//! more, and each node passes its whole value through memory. A run that nobody watches puts such nodes together into one operator. Only values that
 //! nothing else reads may disappear; the layers of an attribution, and a run that is watched, see every node.
+
+mod layer_norm;
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -62,7 +64,7 @@ pub(super) fn together(
     let links = Links::new(steps, values, output, (kind, device));
     let mut taken = vec![false; steps.len()];
     let mut groups: Vec<Option<Group>> = steps.iter().map(|_| None).collect();
-    for rule in [Links::attention, Links::gelu, Links::gated, Links::linear] {
+    for rule in [Links::attention, Links::gelu, Links::gated, Links::layer_norm, Links::linear] {
         for at in 0..steps.len() {
             if taken[at] {
                 continue;

@@ -562,9 +562,14 @@ impl<'a> LeeMeter<'a> {
         self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()
     }
 
-    /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn.
+    /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn. Without
+    /// repetitions the sweeps that were measured say what one costs, and one forward stands beside them.
     pub fn timing(&mut self, x: &Tensor, repetitions: usize) -> Result<Timing, LeeError> {
         let x = self.network.place(x)?.f_narrow(0, 0, 1)?;
+        if repetitions == 0 {
+            let forward = milliseconds(|| Ok(self.network.forward(&x).map(drop)?))?;
+            return Ok(Timing { forward_ms: Some(forward), forward_batch8_ms: None, sweep_ms: self.sweep_ms() });
+        }
         let eight = x.f_repeat([8, 1, 1, 1, 1])?;
         let (mut one, mut batch, mut sweep) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..repetitions {

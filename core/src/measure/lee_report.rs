@@ -120,7 +120,7 @@ pub struct SymmetryDirection {
 pub struct Timing {
     /// One forward of one image.
     pub forward_ms: Option<f64>,
-    /// One forward of eight images.
+    /// One forward of eight images; none where a sweep takes so long that nothing is repeated.
     pub forward_batch8_ms: Option<f64>,
     /// One sweep: primal and seven tangents of one image.
     pub sweep_ms: f64,

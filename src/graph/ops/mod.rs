@@ -38,6 +38,7 @@ pub use expansion::Expand;
 pub use fused::head_attention;
 pub use listing::{OPERATORS_SCHEMA_VERSION, OperatorList, OperatorRow, RefusedRow, operator_list};
 pub use matrix::affine;
+pub use normalization::standardized;
 pub use pooling::MaxPool;
 pub use softmax::Softmax;
 

@@ -244,6 +244,12 @@ impl Differentiable for Standardize {
     }
 }
 
+/// Layer norm over the last of `rank` axes, with a scale and an offset of every feature where they are given.
+pub fn standardized(rank: usize, scale: Option<Tensor>, bias: Option<Tensor>, epsilon: f64) -> Operator {
+    let op = Standardize { rank, view: None, over: 1, scale, bias, epsilon, statistics: false };
+    Operator::Differentiable(Box::new(op))
+}
+
 /// LayerNormalization over the axes from `axis` to the last.
 pub fn layer(b: &mut Builder<'_>) -> Build {
     // The precision of the statistics; the whole run has one.
