@@ -180,6 +180,16 @@ def cases():
         yield "Pow", opset, image, [f(2)], {}
     for opset in (7, 13):
         yield "LRN", opset, [1, 4, 2, 2], [], dict(size=3)
+    places = numpy.linspace(-1.3, 1.2, 30).astype(numpy.float32).reshape(1, 3, 5, 2)[:, :, ::-1]
+    for opset, modes in ((16, ("bilinear", "nearest", "bicubic")), (20, ("linear", "nearest", "cubic"))):
+        yield "GridSample", opset, [1, 2, 4, 5], [places], {}
+        for mode in modes:
+            for padding in ("zeros", "border", "reflection"):
+                for align in (0, 1):
+                    yield "GridSample", opset, [1, 2, 4, 5], [places], dict(
+                        mode=mode, padding_mode=padding, align_corners=align
+                    )
+    yield "GridSample", 22, [1, 2, 4, 5], [places], dict(mode="cubic", padding_mode="reflection")
     for opset in (7, 11, 18):
         yield "LpPool", opset, [1, 2, 4, 4], [], dict(kernel_shape=[2, 2], p=2)
 

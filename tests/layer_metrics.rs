@@ -320,6 +320,8 @@ fn layers_are_told_in_table_csv_and_figure() {
         images: 2,
         image_names: vec!["a".to_owned(), "b".to_owned()],
         preprocess: "tensor (taken as it is)".to_owned(),
+        measured: "y".to_owned(),
+        measured_by: "first-output".to_owned(),
         output: "softmax".to_owned(),
         output_shape: vec![1, 2],
         precision: "f64".to_owned(),

@@ -127,3 +127,69 @@ fn what_opsets_leave_open_is_refused() {
         assert!(message.contains(words) && message.contains(&format!("opset {opset}")), "{message}");
     }
 }
+
+/// What loading one node with one attribute at an opset says.
+fn refusal(operator: &str, opset: i64, attributes: Vec<(&'static str, Value)>, shapes: &[&[i64]]) -> Option<String> {
+    let names = ["x", "c1", "c2"];
+    let mut made = node(operator, &names[..shapes.len()], &["y"]);
+    made.attribute = attributes.into_iter().map(|(name, value)| attribute(name, value)).collect();
+    let mut graph = aliascope::graph::onnx::proto::GraphProto::default();
+    graph.node = vec![made];
+    graph.input = vec![floats("x", shapes[0])];
+    graph.output = vec![floats("y", &[])];
+    for (name, shape) in names.iter().zip(shapes).skip(1) {
+        let count = shape.iter().product::<i64>() as usize;
+        graph.initializer.push(common::model::doubles(name, shape, &vec![0.25; count]));
+    }
+    Network::from_file(&model(graph, opset), &LoadOptions::default()).err().map(|error| error.to_string())
+}
+
+#[test]
+fn attributes_of_other_opsets_are_refused_by_name_and_opsets() {
+    let image: &[i64] = &[1, 2, 4, 4];
+    let number = |value: i64| Value::Int(value);
+    let list = |values: &[i64]| Value::Ints(values.to_vec());
+    let pool = || ("kernel_shape", list(&[2, 2]));
+    type Case = (&'static str, &'static str, Value, bool, [i64; 2], &'static str);
+    // Operator, attribute, its value, whether a kernel's shape goes with it, an opset that has it and one that has not,
+    // and the opsets in words.
+    let cases: Vec<Case> = vec![
+        ("MaxPool", "ceil_mode", number(0), true, [10, 9], "opsets 10 to 25"),
+        ("AveragePool", "dilations", list(&[1, 1]), true, [19, 18], "opsets 19 to 25"),
+        ("LpPool", "ceil_mode", number(0), true, [18, 17], "opsets 18 to 25"),
+        ("ReduceMean", "axes", list(&[1]), false, [17, 18], "opsets 7 to 17"),
+        ("ReduceSum", "axes", list(&[1]), false, [12, 13], "opsets 7 to 12"),
+        ("Squeeze", "axes", list(&[0]), false, [12, 13], "opsets 7 to 12"),
+        ("Clip", "max", Value::Float(0.5), false, [10, 11], "opsets 7 to 10"),
+        ("Dropout", "ratio", Value::Float(0.5), false, [11, 12], "opsets 7 to 11"),
+    ];
+    for (operator, name, value, pools, [has, lacks], opsets) in cases {
+        let attributes = || {
+            let mut all = vec![(name, value.clone())];
+            all.extend(pools.then(pool));
+            all
+        };
+        assert_eq!(refusal(operator, has, attributes(), &[image]), None, "{operator} {has}");
+        let message = refusal(operator, lacks, attributes(), &[image]).unwrap_or_default();
+        let wanted = format!("the attribute '{name}' belongs to {opsets} of {operator}, not to opset {lacks}");
+        assert!(message.contains(&wanted), "{message}");
+    }
+}
+
+#[test]
+fn modes_of_grid_sample_are_those_of_the_opset() {
+    let shapes: [&[i64]; 2] = [&[1, 2, 4, 4], &[1, 3, 3, 2]];
+    let of = |opset: i64, mode: &'static str| refusal("GridSample", opset, vec![("mode", Value::Text(mode))], &shapes);
+    for (old, new) in [("bilinear", "linear"), ("bicubic", "cubic")] {
+        for (opset, right, wrong, opsets) in [(19, old, new, "opsets 20 to 25"), (20, new, old, "opsets 16 to 19")] {
+            assert_eq!(of(opset, right), None, "{opset}");
+            let message = of(opset, wrong).unwrap_or_default();
+            let wanted = format!(
+                "mode '{wrong}' belongs to {opsets}, and the node is of opset {opset}, which calls it '{right}'"
+            );
+            assert!(message.contains(&wanted), "{message}");
+        }
+    }
+    let volume = refusal("GridSample", 20, Vec::new(), &[&[1, 2, 3, 4, 4], &[1, 3, 3, 3, 3]]).unwrap_or_default();
+    assert!(volume.contains("a volume as input"), "{volume}");
+}

@@ -41,6 +41,8 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let options = LoadOptions {
         input_shape: args.input_shape.clone(),
         layout: args.layout.map(LayoutChoice::into),
+        // Nothing is differentiated.
+        straight_through: true,
         ..LoadOptions::default()
     };
     let file = Network::read(&args.model)?;

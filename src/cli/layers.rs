@@ -248,7 +248,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         Pictured { graphs: meters.iter().map(LayerMeter::graph).collect(), maps: first.maps().to_vec(), image };
     outputs.write(&report, &pictured, table)?;
     progress.finish();
-    check(report.results.all(), args.network.precision() == "f64")?;
+    check(report.results.all(), args.network.is_double())?;
     opened.finish()
 }
 

@@ -178,6 +178,8 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         images: names.len(),
         image_names: names,
         preprocess: opened.preprocess.clone(),
+        measured: opened.network.output().name.clone(),
+        measured_by: opened.network.target().chosen_by().to_owned(),
         output: meter.output().name().to_owned(),
         output_shape: opened.network.output().shape.clone(),
         precision: args.network.precision().to_owned(),

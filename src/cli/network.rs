@@ -50,6 +50,9 @@ pub(super) struct NetworkArgs {
     /// The precision of the run.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
+    /// What happens where a network quantises values that depend on its input.
+    #[arg(long, value_enum, default_value_t = Quantised::Refuse, value_name = "HOW")]
+    quantised: Quantised,
     /// cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
@@ -108,6 +111,15 @@ enum Precision {
     F32,
     /// Double precision.
     F64,
+}
+
+/// What happens where values are quantised.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Quantised {
+    /// Such a network is refused: rounding has no derivative but zero.
+    Refuse,
+    /// Values are rounded, derivatives pass as if they were not (zero beyond the range), as fake quantisation has it.
+    StraightThrough,
 }
 
 /// A device by name.
@@ -179,8 +191,15 @@ impl NetworkArgs {
         let device = self.device.usable()?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
-        let (input_shape, layout) = (self.input_shape.clone(), self.layout.map(InputLayout::from));
-        let mut network = load(model, &LoadOptions { input_shape, layout, kind, device, target: self.target() })?;
+        let options = LoadOptions {
+            input_shape: self.input_shape.clone(),
+            layout: self.layout.map(InputLayout::from),
+            kind,
+            device,
+            target: self.target(),
+            straight_through: self.quantised == Quantised::StraightThrough,
+        };
+        let mut network = load(model, &options)?;
         network.check_output()?;
         tracing::debug!(
             model = %model.display(), operators = network.steps().len(), seconds = started.elapsed().as_secs_f64(),
@@ -291,9 +310,19 @@ impl NetworkArgs {
         self.seed
     }
 
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where there may be any.
     pub(super) fn precision(&self) -> &'static str {
-        if self.precision == Precision::F64 { "f64" } else { "f32" }
+        match (self.precision, self.quantised) {
+            (Precision::F32, Quantised::Refuse) => "f32",
+            (Precision::F64, Quantised::Refuse) => "f64",
+            (Precision::F32, Quantised::StraightThrough) => "f32, quantised values straight-through",
+            (Precision::F64, Quantised::StraightThrough) => "f64, quantised values straight-through",
+        }
+    }
+
+    /// Whether the run is in double precision.
+    pub(super) fn is_double(&self) -> bool {
+        self.precision == Precision::F64
     }
 
     /// `cpu` or `cuda:N`.

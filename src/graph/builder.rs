@@ -95,6 +95,10 @@ pub struct Builder<'a> {
     pub operator: &'a str,
     /// The opset of the operator's domain.
     pub opset: i64,
+    /// Whether derivatives are passed straight through the rounding of quantised values.
+    pub straight_through: bool,
+    /// ONNX's element type of the third input, a zero point, where it is a stored constant.
+    pub zero_type: Option<i32>,
     attributes: &'a mut Attributes,
     slots: &'a [Option<Slot>],
     outputs: usize,
@@ -125,6 +129,8 @@ impl<'a> Builder<'a> {
             node,
             operator,
             opset,
+            straight_through: false,
+            zero_type: None,
             attributes,
             slots,
             outputs: read.len(),

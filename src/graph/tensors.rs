@@ -6,20 +6,27 @@ use super::error::GraphError;
 use super::onnx::{ElementType, OnnxTensor};
 use super::operator::Torch;
 
-/// libtorch's kind for an ONNX element type code; half precision is computed in single.
+/// libtorch's kind for an ONNX element type code that may be computed with; half precision is computed in single.
 pub fn kind_of(code: i32) -> Option<Kind> {
-    ElementType::try_from(code).ok().map(kind)
+    let holds = |element_type: &ElementType| match element_type {
+        ElementType::Float16 | ElementType::BFloat16 | ElementType::Bool => true,
+        // What is held in a wider kind would not wrap around, round or end where it should.
+        _ => kind(*element_type).elt_size_in_bytes() * 8 == element_type.bits(),
+    };
+    ElementType::try_from(code).ok().filter(holds).map(kind)
 }
 
 fn kind(element_type: ElementType) -> Kind {
     match element_type {
         ElementType::Float | ElementType::Float16 | ElementType::BFloat16 => Kind::Float,
+        ElementType::Float8E4M3FN | ElementType::Float8E4M3FNUZ => Kind::Float,
+        ElementType::Float8E5M2 | ElementType::Float8E5M2FNUZ => Kind::Float,
         ElementType::Double => Kind::Double,
-        ElementType::Int64 => Kind::Int64,
-        ElementType::Int32 => Kind::Int,
+        ElementType::Int64 | ElementType::UInt32 => Kind::Int64,
+        ElementType::Int32 | ElementType::UInt16 => Kind::Int,
         ElementType::Int16 => Kind::Int16,
-        ElementType::Int8 => Kind::Int8,
-        ElementType::UInt8 => Kind::Uint8,
+        ElementType::Int8 | ElementType::Int4 => Kind::Int8,
+        ElementType::UInt8 | ElementType::UInt4 => Kind::Uint8,
         ElementType::Bool => Kind::Bool,
     }
 }

@@ -221,6 +221,8 @@ fn source_of<'a>(network: &'a Network, step: &'a Step) -> Option<Source<'a>> {
         Operator::Differentiable(op) => op.max_window().map(Source::Maximum),
         // Its slopes belong to channels, so that channels cannot be taken one by one.
         Operator::Elementwise(_) if step.op_type == "PRelu" => Composite::of(network, step).map(Source::Composite),
+        // Its slope is none of its own function, of which the theorem speaks.
+        Operator::Elementwise(_) if step.op_type == "QuantizeLinear" => None,
         Operator::Elementwise(op) => Some(Source::Pointwise(op.as_ref())),
         _ => None,
     }

@@ -15,6 +15,7 @@ pub fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
 }
 
 /// An attribute of a node.
+#[derive(Clone)]
 pub enum Value {
     Int(i64),
     Float(f32),

@@ -45,7 +45,7 @@ pub struct SurgeryReport {
     pub grid: String,
     /// The unit of t.
     pub units: String,
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
     pub precision: String,
     /// The rules as they were given.
     pub replace: Vec<String>,

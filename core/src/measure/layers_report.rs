@@ -41,7 +41,7 @@ pub struct LayersReport {
     pub grid: String,
     /// The unit of t: `half-width` or `pixel`.
     pub units: String,
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
     pub precision: String,
     /// What a layer is: `node`, `module`, `module:DEPTH` or `type`.
     pub group: String,

@@ -51,7 +51,7 @@ pub struct LeeReport {
     pub grid: String,
     /// The unit of t: `half-width` or `pixel`.
     pub units: String,
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
     pub precision: String,
     /// `cpu` or `cuda:N`.
     pub device: String,

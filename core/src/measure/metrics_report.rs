@@ -24,11 +24,15 @@ pub struct MetricsReport {
     pub image_names: Vec<String>,
     /// How images became input.
     pub preprocess: String,
+    /// The name of the measured output or inner value.
+    pub measured: String,
+    /// How it was chosen: `first-output`, `output-name` or `at`.
+    pub measured_by: String,
     /// What is measured behind the network's output: `softmax`, `logits` or `identity`.
     pub output: String,
     /// The output's shape.
     pub output_shape: Vec<i64>,
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
     pub precision: String,
     /// Random transforms per image and metric.
     pub draws: usize,

@@ -25,7 +25,7 @@ pub struct NodeTheoremReport {
     pub preprocess: String,
     /// v, in lengths of the torus per unit of t, \[x, y\].
     pub velocity: [f64; 2],
-    /// `f32` or `f64`.
+    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
     pub precision: String,
     /// Nodes in graph order.
     pub nodes: Vec<NodeTheorem>,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::error::OnnxError;
+use super::history::other_opsets;
 use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::tensor::OnnxTensor;
 
@@ -43,6 +44,24 @@ impl Attributes {
             }
         }
         Ok(Self { node: name.to_owned(), operator, folder: folder.to_owned(), values, asked: BTreeSet::new() })
+    }
+
+    /// Refuses attributes that an operator of ONNX's own domain has in other opsets than `opset`: what they mean in
+    /// this one nobody has said.
+    ///
+    /// # Errors
+    /// Names the first.
+    pub fn check_opset(&self, opset: i64) -> Result<(), OnnxError> {
+        match self.values.keys().find_map(|key| other_opsets(&self.operator, key, opset)) {
+            None => Ok(()),
+            Some(span) => Err(OnnxError::AttributeOpset {
+                node: self.node.clone(),
+                operator: self.operator.clone(),
+                opset,
+                attribute: span.attribute.to_owned(),
+                opsets: format!("opsets {} to {}", span.first, span.last),
+            }),
+        }
     }
 
     /// The attribute, if it is there with the type `code` of ONNX's AttributeType.

@@ -53,6 +53,22 @@ pub enum OnnxError {
         /// The type that it should have.
         wanted: &'static str,
     },
+    /// An attribute that the operator has in other opsets than the node's.
+    #[error(
+        "node '{node}' ({operator}, opset {opset}): the attribute '{attribute}' belongs to {opsets} of {operator}, not to opset {opset}; export the model again, or state the opset that its nodes are of"
+    )]
+    AttributeOpset {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The opset.
+        opset: i64,
+        /// The attribute.
+        attribute: String,
+        /// The opsets that have it, in words.
+        opsets: String,
+    },
     /// An attribute that nothing asked for.
     #[error("node '{node}' ({operator}, opset {opset}): the attribute '{attribute}' is not supported{}", if known.is_empty() { String::new() } else { format!("; supported are {known}") })]
     UnknownAttribute {

@@ -3,7 +3,9 @@
 mod attributes;
 mod error;
 mod foreign;
+mod history;
 mod module_path;
+mod narrow;
 pub mod proto;
 mod read;
 mod tensor;
@@ -12,6 +14,7 @@ mod write;
 pub use attributes::Attributes;
 pub use error::OnnxError;
 pub use foreign::recognise;
+pub use history::{AttributeSpan, attribute_spans};
 pub use module_path::{Modules, module_of};
 pub use read::{OnnxFile, is_own, opset_of, read_model};
 pub use tensor::{ElementType, OnnxTensor};

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use super::error::OnnxError;
+use super::narrow::{Float8, half_to_single, nibbles, widen};
 use super::proto::TensorProto;
 use crate::memory;
 
@@ -17,13 +18,21 @@ pub enum ElementType {
     Float = 1,
     UInt8 = 2,
     Int8 = 3,
+    UInt16 = 4,
     Int16 = 5,
     Int32 = 6,
     Int64 = 7,
     Bool = 9,
     Float16 = 10,
     Double = 11,
+    UInt32 = 12,
     BFloat16 = 16,
+    Float8E4M3FN = 17,
+    Float8E4M3FNUZ = 18,
+    Float8E5M2 = 19,
+    Float8E5M2FNUZ = 20,
+    UInt4 = 21,
+    Int4 = 22,
 }
 
 impl TryFrom<i32> for ElementType {
@@ -34,31 +43,64 @@ impl TryFrom<i32> for ElementType {
             1 => Self::Float,
             2 => Self::UInt8,
             3 => Self::Int8,
+            4 => Self::UInt16,
             5 => Self::Int16,
             6 => Self::Int32,
             7 => Self::Int64,
             9 => Self::Bool,
             10 => Self::Float16,
             11 => Self::Double,
+            12 => Self::UInt32,
             16 => Self::BFloat16,
+            17 => Self::Float8E4M3FN,
+            18 => Self::Float8E4M3FNUZ,
+            19 => Self::Float8E5M2,
+            20 => Self::Float8E5M2FNUZ,
+            21 => Self::UInt4,
+            22 => Self::Int4,
             _ => return Err(()),
         })
     }
 }
 
 impl ElementType {
-    /// Bytes of one entry in the file.
-    fn width(self) -> usize {
+    /// Bits of one entry in the file.
+    pub fn bits(self) -> usize {
         match self {
-            Self::UInt8 | Self::Int8 | Self::Bool => 1,
-            Self::Int16 | Self::Float16 | Self::BFloat16 => 2,
-            Self::Float | Self::Int32 => 4,
-            Self::Double | Self::Int64 => 8,
+            Self::UInt4 | Self::Int4 => 4,
+            Self::UInt8 | Self::Int8 | Self::Bool => 8,
+            Self::Float8E4M3FN | Self::Float8E4M3FNUZ | Self::Float8E5M2 | Self::Float8E5M2FNUZ => 8,
+            Self::Int16 | Self::UInt16 | Self::Float16 | Self::BFloat16 => 16,
+            Self::Float | Self::Int32 | Self::UInt32 => 32,
+            Self::Double | Self::Int64 => 64,
         }
+    }
+
+    /// Which 8-bit float it is, where it is one.
+    fn float8(self) -> Option<Float8> {
+        match self {
+            Self::Float8E4M3FN => Some(Float8::E4M3FN),
+            Self::Float8E4M3FNUZ => Some(Float8::E4M3FNUZ),
+            Self::Float8E5M2 => Some(Float8::E5M2),
+            Self::Float8E5M2FNUZ => Some(Float8::E5M2FNUZ),
+            _ => None,
+        }
+    }
+
+    /// The least and the largest whole number that it holds, for those of up to 32 bits.
+    pub fn range(self) -> Option<(i64, i64)> {
+        let unsigned = match self {
+            Self::UInt4 | Self::UInt8 | Self::UInt16 | Self::UInt32 => true,
+            Self::Int4 | Self::Int8 | Self::Int16 | Self::Int32 => false,
+            _ => return None,
+        };
+        let count = 1i64 << self.bits();
+        Some(if unsigned { (0, count - 1) } else { (-count / 2, count / 2 - 1) })
     }
 }
 
-/// A tensor of a file; half precision is widened to single.
+/// A tensor of a file; floats of 8 and 16 bits are widened to single precision, whole numbers of 4 bits to a byte, and
+/// those without a sign of 16 and 32 bits to twice as many.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OnnxTensor {
     /// Its name, for messages.
@@ -67,7 +109,7 @@ pub struct OnnxTensor {
     pub shape: Vec<i64>,
     /// Its element type in the file.
     pub element_type: ElementType,
-    /// Little-endian entries; single precision where the file has half.
+    /// Little-endian entries, widened.
     pub data: Vec<u8>,
 }
 
@@ -109,7 +151,14 @@ impl OnnxTensor {
         let data = match element_type {
             ElementType::Float16 => widen(&data, half_to_single),
             ElementType::BFloat16 => widen(&data, |bits| f32::from_bits(u32::from(bits) << 16)),
-            _ => data,
+            ElementType::UInt4 => nibbles(&data, entries, false),
+            ElementType::Int4 => nibbles(&data, entries, true),
+            ElementType::UInt16 => data.chunks_exact(2).flat_map(|pair| [pair[0], pair[1], 0, 0]).collect(),
+            ElementType::UInt32 => data.chunks_exact(4).flat_map(|four| [four, &[0; 4]].concat()).collect(),
+            _ => match element_type.float8() {
+                Some(float) => data.iter().flat_map(|&bits| float.to_single(bits).to_le_bytes()).collect(),
+                None => data,
+            },
         };
         Ok(Self { name, shape: tensor.dims.clone(), element_type, data })
     }
@@ -122,28 +171,12 @@ fn size(shape: &[i64], element_type: ElementType) -> Option<(usize, usize)> {
         return None;
     }
     let entries = if shape.contains(&0) { 0 } else { counted };
-    Some((entries, entries.checked_mul(element_type.width())?))
+    Some((entries, entries.checked_mul(element_type.bits())?.div_ceil(8)))
 }
 
 fn type_name(code: i32) -> String {
-    let names = [
-        "undefined",
-        "",
-        "",
-        "",
-        "uint16",
-        "",
-        "",
-        "",
-        "string",
-        "",
-        "",
-        "",
-        "uint32",
-        "uint64",
-        "complex64",
-        "complex128",
-    ];
+    let names =
+        ["undefined", "", "", "", "", "", "", "", "string", "", "", "", "", "uint64", "complex64", "complex128"];
     names.get(code as usize).filter(|name| !name.is_empty()).map_or(format!("number {code}"), |name| (*name).to_owned())
 }
 
@@ -155,26 +188,12 @@ fn typed_data(tensor: &TensorProto, element_type: ElementType) -> Vec<u8> {
         ElementType::Double => tensor.double_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
         ElementType::Int64 => tensor.int64_data.iter().flat_map(|v| v.to_le_bytes()).collect(),
         ElementType::Int32 => ints.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ElementType::Int16 | ElementType::Float16 | ElementType::BFloat16 => {
+        ElementType::UInt32 => tensor.uint64_data.iter().flat_map(|v| (*v as u32).to_le_bytes()).collect(),
+        ElementType::Int16 | ElementType::UInt16 | ElementType::Float16 | ElementType::BFloat16 => {
             ints.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect()
         }
-        ElementType::Int8 | ElementType::UInt8 | ElementType::Bool => ints.iter().map(|v| *v as u8).collect(),
-    }
-}
-
-fn widen(data: &[u8], convert: impl Fn(u16) -> f32) -> Vec<u8> {
-    data.chunks_exact(2).flat_map(|pair| convert(u16::from_le_bytes([pair[0], pair[1]])).to_le_bytes()).collect()
-}
-
-/// IEEE 754 half to single precision.
-fn half_to_single(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+        // Two numbers of 4 bits are one byte here too.
+        _ => ints.iter().map(|v| *v as u8).collect(),
     }
 }
 
@@ -308,21 +327,5 @@ impl ExternalPart {
                 problem: format!("its data file '{}' cannot be read: {error}", self.location),
             })?;
         Ok(data)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_precision_widens_exactly() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
-        {
-            assert_eq!(half_to_single(bits).to_bits(), f32::to_bits(value));
-        }
-        assert!(half_to_single(0x7e00).is_nan());
-        assert_eq!(half_to_single(0xfc00), f32::NEG_INFINITY);
     }
 }

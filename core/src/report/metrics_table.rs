@@ -5,6 +5,7 @@ use crate::figure::style::printable;
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
 use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
 
+use super::lee_table::measured;
 use super::text::{GAP, blocks, pad_left, pad_right, tail, wrapped};
 
 /// Columns of a measure's name.
@@ -34,12 +35,13 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
     let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
     let mut lines = vec![
         format!(
-            "{}: {}, {} each, seed {}; output {} ({shape})",
+            "{}: metrics of {} ({shape}), {}, {} each, seed {}; {}",
             report.model,
+            measured(&report.output, &report.measured, &report.measured_by),
             plural(report.images, "image"),
             plural(report.draws, "draw"),
             report.seed,
-            report.output
+            report.precision
         ),
         String::new(),
         format!(

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::onnx::{AttributeSpan, attribute_spans};
 use crate::operators::{OperatorList, OperatorRow};
 
 /// What the rules mean.
@@ -85,7 +86,8 @@ pub fn operator_page(list: &OperatorList) -> String {
          own domain are supported, and what ONNX Runtime's optimiser writes where it is listed. Where an operator changed its \
          meaning from one opset to another, each opset has its own; the model's opset says which, or in a function the \
          function's. A model of an older opset is refused: convert it with `onnx.version_converter`. An attribute that an \
-         operator does not have here is refused by name, never passed over.\n\nInitializers and activations of half \
+         operator does not have here is refused by name, never passed over; so is one that the operator has in other opsets \
+         than the node's ([below](#attributes-that-come-or-go)).\n\nInitializers and activations of half \
          precision (float16, bfloat16) are computed in the precision of the run, and casts among floats change nothing. \
          Constants may be infinite where an operator chooses, compares or adds (masks, bounds, padding before a maximum); \
          NaN is refused. How tangents are carried:\n\n",
@@ -97,6 +99,14 @@ pub fn operator_page(list: &OperatorList) -> String {
     text += "\n| Operator | Opsets | Rule | Notes |\n|---|---|---|---|\n";
     for row in &list.operators {
         let _ = writeln!(text, "| {} | {} | {} | {} |", row.name, origin(row), row.rules.join(", "), row.notes);
+    }
+    text += "\n## Attributes that come or go\n\nAs ONNX's schemas have it (`scripts/record_attributes.py`); in other opsets \
+             they are refused.\n\n| Operator | Attribute | Opsets |\n|---|---|---|\n";
+    let supported = |operator: &str| list.operators.iter().any(|row| row.domain.is_empty() && row.name == operator);
+    for AttributeSpan { operator, attribute, first, last } in attribute_spans().filter(|span| supported(span.operator))
+    {
+        let opsets = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let _ = writeln!(text, "| {operator} | {attribute} | {opsets} |");
     }
     text += "\n## Refused\n\nAny other operator is refused by its name. These are refused for a reason:\n\n";
     for row in &list.refused {

@@ -216,6 +216,8 @@ impl<'a> Patient<'a> {
             kind: self.network.kind(),
             device: self.network.device(),
             target: self.network.target().clone(),
+            // What is refused was refused when the network was loaded.
+            straight_through: true,
         };
         Ok(Network::from_file_with(&operated.file, &options, &operated.custom)?)
     }

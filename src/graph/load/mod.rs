@@ -54,11 +54,21 @@ pub struct LoadOptions {
     pub device: Device,
     /// Which value is measured.
     pub target: Target,
+    /// Whether values that depend on the input may be quantised, with derivatives that pass straight through the rounding;
+    /// they are refused otherwise.
+    pub straight_through: bool,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { input_shape: None, layout: None, kind: Kind::Float, device: Device::Cpu, target: Target::First }
+        Self {
+            input_shape: None,
+            layout: None,
+            kind: Kind::Float,
+            device: Device::Cpu,
+            target: Target::First,
+            straight_through: false,
+        }
     }
 }
 
@@ -140,6 +150,8 @@ struct Loader<'a> {
     paddings: padding::Paddings,
     /// Constants that hold infinity.
     infinite: HashSet<String>,
+    /// ONNX's element types of what Constant nodes hold.
+    constant_types: HashMap<String, i32>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
     steps: Vec<Step>,
@@ -185,6 +197,7 @@ impl<'a> Loader<'a> {
             pooled: HashSet::new(),
             paddings: padding::Paddings::new(),
             infinite: HashSet::new(),
+            constant_types: HashMap::new(),
             readers: HashMap::new(),
             steps: Vec::new(),
             values: Vec::new(),
@@ -425,6 +438,12 @@ impl<'a> Loader<'a> {
             _ => tensor,
         };
         Ok(tensor.f_to_device(self.options.device)?)
+    }
+
+    /// ONNX's element type of a constant that the file has as such; some are computed with in a wider one.
+    fn stored_type(&self, name: &str) -> Option<i32> {
+        let initializer = self.initializers.get(name).and_then(|tensor| tensor.data_type);
+        initializer.or_else(|| self.constant_types.get(name).copied())
     }
 
     fn slot(&mut self, node: &str, operator: &str, name: &str) -> Result<Option<Slot>, GraphError> {

@@ -116,9 +116,14 @@ impl<'a> Loader<'a> {
             self.check_infinite(node, &name, operator)?;
         }
         let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
+        if is_own(domain) {
+            attributes.check_opset(opset)?;
+        }
         let device = self.options.device;
         let read: Vec<bool> = node.output.iter().map(|output| self.readers.contains_key(output)).collect();
         let mut builder = Builder::new(&name, operator, opset, &mut attributes, &slots, &read, folding, device);
+        builder.straight_through = self.options.straight_through;
+        builder.zero_type = node.input.get(2).and_then(|name| self.stored_type(name));
         let failed = |error: GraphError| match error {
             GraphError::Torch(error) => {
                 let given = |slot: &Option<Slot>| slot.as_ref().map(|slot| (slot.shape(), slot.kind()));
@@ -137,6 +142,10 @@ impl<'a> Loader<'a> {
                 attributes.finish(opset)?;
                 if let Some(output) = node.output.first() {
                     self.define_constant(&name, operator, output, tensor)?;
+                    let held = node.attribute.iter().find_map(|attribute| attribute.t.as_ref()?.data_type);
+                    if let (Some(held), "Constant") = (held, operator) {
+                        self.constant_types.insert(output.clone(), held);
+                    }
                 }
                 self.release(node);
                 return Ok(());

@@ -1,5 +1,5 @@
 //! Operators whose outputs are constants once shapes and constants are known: Constant, ConstantOfShape, Shape, Size,
-//! Range, EyeLike, NonZero, OneHot and DequantizeLinear.
+//! Range, EyeLike, NonZero and OneHot.
 
 use tch::{Device, Kind, Tensor};
 
@@ -7,14 +7,11 @@ use crate::graph::builder::{Builder, MAX_ENTRIES};
 use crate::graph::error::GraphError;
 use crate::graph::tensors::{kind_of, tensor_from_onnx};
 
-use super::quantization;
-
 /// The constant that a node of this family stands for.
 pub fn create(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     Ok(match b.operator {
         "Constant" => constant(b)?,
         "ConstantOfShape" => constant_of_shape(b)?,
-        "DequantizeLinear" => quantization::dequantize(b)?,
         "EyeLike" => eye_like(b)?,
         "NonZero" => non_zero(b)?,
         "OneHot" => one_hot(b)?,

@@ -7,9 +7,12 @@
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built, Operand};
+use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Forward, Linear, Operator, Torch};
 use crate::graph::window::{fold_lanes, unfold_lanes};
+
+use super::NEWEST_OPSET;
 
 /// Modes, in libtorch's order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,14 +190,37 @@ impl Forward for MovingGrid {
     }
 }
 
+/// The mode: opset 20 gave two of them other names.
+fn mode(b: &mut Builder<'_>) -> Result<Mode, GraphError> {
+    let Some(name) = b.string("mode")? else { return Ok(Mode::Linear) };
+    let (mode, opsets) = match name.as_str() {
+        "nearest" => return Ok(Mode::Nearest),
+        "bilinear" => (Mode::Linear, 16..=19),
+        "linear" => (Mode::Linear, 20..=NEWEST_OPSET),
+        "bicubic" => (Mode::Cubic, 16..=19),
+        "cubic" => (Mode::Cubic, 20..=NEWEST_OPSET),
+        other => return Err(b.unsupported(format!("mode = '{other}'"), "linear, nearest and cubic are")),
+    };
+    if opsets.contains(&b.opset) {
+        return Ok(mode);
+    }
+    let here = match (mode, b.opset < 20) {
+        (Mode::Cubic, true) => "bicubic",
+        (Mode::Cubic, false) => "cubic",
+        (_, true) => "bilinear",
+        (_, false) => "linear",
+    };
+    let (first, last) = (opsets.start(), opsets.end());
+    Err(b.invalid(format!(
+        "its mode '{name}' belongs to opsets {first} to {last}, and the node is of opset {}, which calls it '{here}'; export \
+         the model again",
+        b.opset
+    )))
+}
+
 /// GridSample.
 pub fn grid_sample(b: &mut Builder<'_>) -> Build {
-    let mode = match b.string("mode")?.as_deref() {
-        None | Some("bilinear" | "linear") => Mode::Linear,
-        Some("nearest") => Mode::Nearest,
-        Some("bicubic" | "cubic") => Mode::Cubic,
-        Some(other) => return Err(b.unsupported(format!("mode = '{other}'"), "linear, nearest and cubic are")),
-    };
+    let mode = mode(b)?;
     let outside = match b.string("padding_mode")?.as_deref() {
         None | Some("zeros") => Outside::Zeros,
         Some("border") => Outside::Border,
@@ -206,7 +232,7 @@ pub fn grid_sample(b: &mut Builder<'_>) -> Build {
     let align_corners = b.int("align_corners")?.unwrap_or(0) != 0;
     let (shape, grid) = (b.shape(0)?, b.shape(1)?);
     if shape.len() == 5 {
-        return Err(b.unsupported("a volume as input", "[batch, channels, rows, columns] is"));
+        return Err(b.unsupported("a volume as input (from opset 20 on)", "[batch, channels, rows, columns] is"));
     }
     if shape.len() != 4 || grid.len() != 4 || grid[0] != shape[0] || grid[3] != 2 || shape.contains(&0) {
         return Err(b.invalid("its input and grid do not fit each other"));

@@ -187,7 +187,13 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Cosh", 9, Operator(activation::pointwise), &[Elementwise], ""),
     onnx("CumSum", 11, Operator(cumulative::cum_sum), &[Linear], "constant axis"),
     onnx("DepthToSpace", 1, Operator(reshape::blocks), &[Linear], ""),
-    onnx("DequantizeLinear", 10, Make::Constant, &[Constant], "constant value, as of quantised weights"),
+    onnx(
+        "DequantizeLinear",
+        10,
+        Operator(quantization::dequantize),
+        &[Linear],
+        "constant scale and zero point; whole numbers of 4 to 32 bits and 8-bit floats, of constants exactly",
+    ),
     onnx("Det", 11, Operator(matrix::determinant), &[Automatic], ""),
     onnx("Div", 1, Operator(arithmetic::div), &[Linear, Differentiable], "linear where the divisor is constant"),
     onnx("Dropout", 1, Operator(reshape::identity), &[Linear], "at test time: nothing changes"),
@@ -234,7 +240,8 @@ pub const OPERATORS: &[Entry] = &[
         16,
         Operator(grid_sample::grid_sample),
         &[Linear, Automatic],
-        "two spatial axes; linear where the grid is constant",
+        "two spatial axes, no volumes; modes bilinear and bicubic until opset 19, linear and cubic from 20 on; linear where \
+         the grid is constant",
     ),
     onnx(
         "GroupNormalization",
@@ -301,6 +308,13 @@ pub const OPERATORS: &[Entry] = &[
         Operator(arithmetic::pow),
         &[Elementwise, Automatic],
         "elementwise where the exponent is one constant",
+    ),
+    onnx(
+        "QuantizeLinear",
+        10,
+        Operator(quantization::quantize),
+        &[Elementwise],
+        "constant scale and zero point, to whole numbers; of what depends on the input with --quantised straight-through alone",
     ),
     onnx("RMSNormalization", 23, Operator(normalization::root_mean_square), &[Differentiable], "constant scale"),
     onnx("RNN", 1, Operator(recurrent::recurrent), &[Automatic], "constant weights; whole sequences"),
@@ -474,10 +488,10 @@ pub const REFUSED: &[Refusal] = &[
             "QLinearMul",
             "QLinearSigmoid",
             "QLinearSoftmax",
-            "QuantizeLinear",
         ],
-        reason: "quantised numbers have the derivative zero almost everywhere, so no tangent passes; \
-                 measure the network from before its quantisation",
+        reason: "operators on quantised numbers, whose derivative is zero almost everywhere, so that no tangent passes; \
+                 export the network with QuantizeLinear and DequantizeLinear around its operators (the QDQ format) and \
+                 measure it with --quantised straight-through, or measure it from before its quantisation",
     },
     Refusal {
         names: &["Loop", "Scan"],
