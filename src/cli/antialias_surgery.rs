@@ -17,6 +17,7 @@ use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::{Advice, Cost, GraftReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
 use crate::antialias::surgery::{Form, Graft, GraftOptions, Patient, Place, Replacement, SurgeryError};
 use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
+use crate::graph::branches;
 use crate::graph::inline;
 use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network, is_finite};
@@ -154,9 +155,18 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     let opened =
         how.network.open_as(|_, options: &LoadOptions| Network::from_file(&file, options), model, &args.images)?;
     let network = &opened.network;
+    // The nodes of branches have the names that the loader gave them.
+    let (file, left) = branches::written_out(&file, &network.file_shape());
     let patient = Patient::new(&file, network)?;
     let console = Console::new(how.output.quiet, 1, "measurements");
     opened.note_outputs(&console);
+    if let Some((first, more)) = left.split_first() {
+        let others = if more.is_empty() { String::new() } else { format!(" and of {} more", more.len()) };
+        console.note(&format!(
+            "places in the branches of '{first}' (If){others} are not looked for, as its condition could not be computed \
+             alone: simplify the model (python3 -m onnxsim OLD.onnx NEW.onnx) to have them found"
+        ));
+    }
 
     let pattern = args.pattern.as_deref();
     let fitted = patient.fitted_inputs(&args.replace, pattern);
@@ -179,14 +189,18 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     chosen.sort_by_key(|graft| grafts.iter().position(|other| other.site.name == graft.site.name));
 
     let operated = patient.operate(&chosen, Form::Memory)?;
-    let after = patient.load(&operated)?;
-    note_layouts(network, &after, &console);
-    let (report, saved) = measure(args, how, &opened, [network, &after], &patient, &chosen, advice, &file)?;
+    // Where nothing was chosen the network stands on both sides, and is measured once.
+    let loaded = if chosen.is_empty() { None } else { Some(patient.load(&operated)?) };
+    let after = loaded.as_ref().unwrap_or(network);
+    note_layouts(network, after, &console);
+    let (report, saved) = measure(args, how, &opened, [network, after], &patient, &chosen, advice, &file)?;
+    let before_cost = multiplications(network, &[], None);
+    let after_cost = loaded.as_ref().map_or(before_cost, |after| multiplications(after, &chosen, Some(&operated)));
     let report = SurgeryReport {
         cost: Cost {
-            multiplications_before: multiplications(network, &[], None),
-            multiplications_after: multiplications(&after, &chosen, Some(&operated)),
-            forwards: multiplications(&after, &chosen, Some(&operated)) / multiplications(network, &[], None).max(1.0),
+            multiplications_before: before_cost,
+            multiplications_after: after_cost,
+            forwards: after_cost / before_cost.max(1.0),
             ..report.cost
         },
         ..report
@@ -218,7 +232,7 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
 
 /// The law that makes an attribution one, and the promise of a saved file.
 fn check(report: &SurgeryReport) -> Result<(), Failure> {
-    let limit = if report.precision == "f64" { 1e-10 } else { 1e-4 };
+    let limit = if report.precision.starts_with("f64") { 1e-10 } else { 1e-4 };
     if let Some(residual) = report.conservation_residual.iter().find(|residual| **residual > limit) {
         return Err(Failure::new(
             Status::Check,
@@ -348,7 +362,7 @@ fn measure(
     let mut comparison = Comparison::new(before, after, options)?;
     let labels = args.labels.read(&opened.source, comparison.classes())?;
     let frames = opened.source.frames();
-    let console = Console::new(how.output.quiet, frames.len() * Comparison::PARTS as usize, "measurements");
+    let console = Console::new(how.output.quiet, frames.len() * comparison.parts() as usize, "measurements");
     // What the images are like was said when they were read for the advice.
     let reading = Console::new(how.output.quiet || advice.is_some(), 1, "images");
     reading.finish();
@@ -447,6 +461,7 @@ fn save(
         kind: after.kind(),
         device: after.device(),
         target: after.target().clone(),
+        straight_through: true,
     };
     let again = Network::from_file(&again, &options)?;
     let x = after.place(x)?;

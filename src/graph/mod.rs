@@ -7,6 +7,7 @@ pub use aliascope_core::onnx;
 
 mod axis_map;
 mod blocks;
+pub(crate) mod branches;
 mod builder;
 pub(crate) mod caught;
 pub mod custom;

@@ -26,7 +26,8 @@ pub struct CompareOptions {
     pub seed: u64,
 }
 
-/// The comparison of two networks, image by image.
+/// The comparison of two networks, image by image. Of one and the same network, where nothing was replaced, it is measured
+/// once, and stands on both sides.
 pub struct Comparison<'a> {
     networks: [&'a Network; 2],
     options: CompareOptions,
@@ -37,6 +38,16 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
+    /// The sides that are measured.
+    fn sides(&self) -> usize {
+        if std::ptr::eq(self.networks[0], self.networks[1]) { 1 } else { 2 }
+    }
+
+    /// The measured sides in the places of before and after.
+    fn both(&self) -> [usize; 2] {
+        [0, self.sides() - 1]
+    }
+
     /// Prepares the comparison.
     ///
     /// # Errors
@@ -77,7 +88,7 @@ impl<'a> Comparison<'a> {
         progress: &mut dyn FnMut(),
     ) -> Result<(), SurgeryError> {
         let names = [name.to_owned()];
-        for at in 0..2 {
+        for at in 0..self.sides() {
             self.lee[at].measure(x, &names)?;
             progress();
             if let Some(layers) = &mut self.layers {
@@ -98,18 +109,21 @@ impl<'a> Comparison<'a> {
             }
             progress();
         }
-        let outputs = self.networks.map(|network| network.forward(&network.place(x)?));
-        let [old, new] = outputs;
-        self.changes.add(&old?, &new?, name)?;
+        let output = |network: &Network| network.forward(&network.place(x)?);
+        let old = output(self.networks[0])?;
+        let new = if self.sides() == 1 { old.shallow_clone() } else { output(self.networks[1])? };
+        self.changes.add(&old, &new, name)?;
         Ok(())
     }
 
     /// How often `progress` is called for an image.
-    pub const PARTS: u64 = 6;
+    pub fn parts(&self) -> u64 {
+        3 * self.sides() as u64
+    }
 
     /// LEE of each generator.
     pub fn generators(&self) -> IndexMap<String, Paired> {
-        let [before, after] = [self.lee[0].per_image(), self.lee[1].per_image()];
+        let [before, after] = self.both().map(|at| self.lee[at].per_image());
         before.iter().filter_map(|(name, old)| Some((name.clone(), Paired::of(old, after.get(name)?)))).collect()
     }
 
@@ -117,7 +131,7 @@ impl<'a> Comparison<'a> {
     /// the new one has behind the one before it.
     pub fn layers(&self) -> Vec<LayerPair> {
         let Some(meters) = &self.layers else { return Vec::new() };
-        let [before, after] = [0, 1].map(|at| by_name(&meters[at]));
+        let [before, after] = self.both().map(|at| by_name(&meters[at]));
         let mut names: Vec<&String> = before.keys().collect();
         let mut last = None;
         for name in after.keys() {
@@ -140,8 +154,9 @@ impl<'a> Comparison<'a> {
     /// ‖L‖² under the layers' generator before and after, and the residuals of the conservation law.
     pub fn layers_total(&self) -> (Paired, [f64; 2]) {
         let Some(meters) = &self.layers else { return (Paired::default(), [0.0; 2]) };
-        let residuals = [0, 1].map(|at| meters[at].results().conservation_residual);
-        (Paired::of(meters[0].totals(), meters[1].totals()), residuals)
+        let [before, after] = self.both();
+        let residuals = [before, after].map(|at| meters[at].results().conservation_residual);
+        (Paired::of(meters[before].totals(), meters[after].totals()), residuals)
     }
 
     /// Metrics under shifts that both networks have.
@@ -158,7 +173,8 @@ impl<'a> Comparison<'a> {
         let mut found = IndexMap::new();
         for (name, value) in named {
             let of = |at: usize| self.shifts[at].iter().map(value).collect::<Option<Vec<f64>>>();
-            if let (Some(before), Some(after)) = (of(0), of(1))
+            let [before, after] = self.both();
+            if let (Some(before), Some(after)) = (of(before), of(after))
                 && !before.is_empty()
             {
                 found.insert(name.to_owned(), Paired::of(&before, &after));
@@ -174,7 +190,8 @@ impl<'a> Comparison<'a> {
 
     /// How many images each network classifies rightly, of those for which `classes` has one, in the order of measurement.
     pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<[Accuracy; 2]> {
-        Some([self.lee[0].accuracy(classes)?, self.lee[1].accuracy(classes)?])
+        let [before, after] = self.both();
+        Some([self.lee[before].accuracy(classes)?, self.lee[after].accuracy(classes)?])
     }
 
     /// What became of the outputs.
