@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{GraphError, LoadOptions, Network};
-use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
+use aliascope::measure::layers::alone::LayerShifts;
+use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, probes};
 use aliascope::measure::layers_report::LayerResults;
 use aliascope::measure::lee::Output;
 use common::model::{Value, attribute, doubles, ints};
@@ -192,4 +193,41 @@ fn layers_add_up_around_values_that_are_not_finite() {
             assert!((shares - 1.0).abs() < 1e-9, "{generator}: {shares}");
         }
     }
+}
+
+#[test]
+fn probes_and_shifts_of_layers_say_what_they_make_of_infinite_values() {
+    // A row of scores that are all behind the mask is NaN, and replaced by zeros: reverse mode has NaN for its gradient.
+    let safe = vec![
+        node("Add", &["x", "mask"], "s"),
+        node("Softmax", &["s"], "p"),
+        node("IsNaN", &["p"], "bad"),
+        node("Where", &["bad", "zero", "p"], "w"),
+        node("Mul", &["w", "w"], "y"),
+    ];
+    let network = load(safe, vec![mask(true), doubles("zero", &[], &[0.0])]).unwrap();
+    let (x, _) = point();
+
+    let generator = "rotate".parse().unwrap();
+    let options = LayersOptions {
+        grouping: Grouping::Node,
+        output: Some(Output::Identity),
+        split: false,
+        ..LayersOptions::new(generator)
+    };
+    let mut meters = [LayerMeter::new(&network, options).unwrap()];
+    let refused = probes::measure(&mut meters, &x, "noise", 2, &mut |_, _| {});
+    let message = refused.map_err(|error| error.to_string()).unwrap_err();
+    for word in ["a gradient of a probe", "'noise'", "scores behind a mask", "--estimator exact"] {
+        assert!(message.contains(word), "{word} is not in: {message}");
+    }
+
+    let mut shifts = LayerShifts::new(&network, 2, 0).unwrap();
+    shifts.measure(&x, "noise").unwrap();
+    let results = shifts.results();
+    let softmax = results.layers.iter().find(|layer| layer.op.contains("Softmax")).unwrap();
+    assert_eq!(softmax.missing.as_deref(), Some("what it reads or gives is not finite everywhere"));
+    // What the attribution itself says of it stays.
+    assert!(softmax.measures["lee"].is_some_and(|lee| lee.mean.is_finite()), "{softmax:?}");
+    assert!(softmax.measures["eq_t_by_n"].is_none(), "{softmax:?}");
 }

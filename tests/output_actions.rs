@@ -7,9 +7,9 @@ use std::path::Path;
 
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto};
-use aliascope::graph::{LoadOptions, Network};
+use aliascope::graph::{LoadOptions, Network, Target};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
-use aliascope::measure::lee::{ActionChoice, LeeError, LeeMeter, LeeOptions, Output};
+use aliascope::measure::lee::{ActionChoice, LeeError, LeeMeter, LeeOptions, Output, OutputAction as LeeOutput};
 use aliascope::spectrum::differentiation::Scheme;
 use aliascope::symmetry::{MEASURED, Units};
 use assert_cmd::Command;
@@ -123,6 +123,17 @@ fn boxes(corners: bool, last: bool) -> Draft {
     draft
 }
 
+/// The same boxes with numbers that are shares of the image's sides.
+fn boxes_of_one(corners: bool, last: bool) -> Draft {
+    let mut draft = boxes(corners, last);
+    draft.nodes.last_mut().unwrap().output[0] = "pixels".to_owned();
+    let [width, height] = [COLUMNS as f64, ROWS as f64];
+    let shape: &[i64] = if last { &[1, 1, 5] } else { &[1, 5, 1] };
+    draft.constants.push(doubles("sides", shape, &[width, height, width, height, 1.0]));
+    draft.add("Div", &["pixels", "sides"], "y");
+    draft
+}
+
 fn lie(network: &Network, action: &str, options: LeeOptions) -> Tensor {
     let action = Some(action.parse::<ActionChoice>().unwrap());
     LeeMeter::new(network, LeeOptions { action, ..options }).unwrap().lie_derivatives(&blob()).unwrap()
@@ -149,6 +160,64 @@ fn boxes_of_a_moving_blob_move_with_it() {
             assert!(largest(&lie(&network, wrong, options())) > 1e-3);
         }
     }
+}
+
+#[test]
+fn boxes_as_shares_of_the_sides_move_too_and_a_wrong_unit_is_refused() {
+    for (corners, last) in [(false, false), (true, true)] {
+        let name = if corners { "boxes:xyxy" } else { "boxes:xywh" };
+        let [pixels, shares] = [boxes(corners, last).network(), boxes_of_one(corners, last).network()];
+        let still = lie(&shares, "none", LeeOptions::default());
+        let moved = lie(&shares, &format!("{name}01"), LeeOptions::default());
+        assert!(largest(&still) > 1e-3 && largest(&moved) < 1e-9 * largest(&still), "{name}: {}", largest(&moved));
+        for (network, given, other) in
+            [(&pixels, format!("{name}01"), name.to_owned()), (&shares, name.to_owned(), format!("{name}01"))]
+        {
+            let action = Some(given.parse::<ActionChoice>().unwrap());
+            let mut meter = LeeMeter::new(network, LeeOptions { action, ..Default::default() }).unwrap();
+            let message = meter.lie_derivatives(&blob()).unwrap_err().to_string();
+            let words = format!("--action {given} takes them for");
+            assert!(message.contains(&words) && message.ends_with(&format!("give --action {other}")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn an_inner_image_moves_on_the_grid_that_layers_track() {
+    // Strided windows without padding: 21 × 25 samples that cover the input, a quarter of a sample off its centre.
+    let mut conv = node("Conv", &["x", "w"], &["inner"]);
+    conv.attribute =
+        vec![attribute("strides", Value::Ints(vec![2, 2])), attribute("pads", Value::Ints(vec![1, 1, 0, 0]))];
+    let mut draft = Draft { nodes: vec![conv], constants: vec![] };
+    let weights: Vec<f64> = common::noise(9).into_iter().map(f64::from).collect();
+    draft.constants.push(doubles("w", &[1, 1, 3, 3], &weights));
+    draft.add("Relu", &["inner"], "y");
+    let file = draft.file();
+    let load = |target: Target| {
+        Network::from_file(&file, &LoadOptions { kind: Kind::Double, target, ..Default::default() }).unwrap()
+    };
+    let whole = load(Target::First);
+    let grid = whole.values().iter().find(|value| value.name == "inner").unwrap().layout.plane().unwrap();
+    let covers = grid.rows.pitch * grid.rows.samples as f64;
+    assert!((covers - 2.0).abs() < 1e-12 && (grid.rows.origin + 1.0 - grid.rows.pitch / 2.0).abs() > 1e-3, "{grid:?}");
+
+    // The error at that depth, as `layers` states it of the whole network, is what `lee` measures there.
+    for generator in ["translate_x", "rotate", "stretch_y"] {
+        let options = LayersOptions { grouping: Grouping::Node, ..LayersOptions::new(generator.parse().unwrap()) };
+        let mut meter = LayerMeter::new(&whole, options).unwrap();
+        meter.measure(&blob(), &["blob".to_owned()], &mut |_, _| {}).unwrap();
+        let stated = meter.results().layers[0].local_error;
+        let inner = load(Target::At("inner".to_owned()));
+        let mut meter = LeeMeter::new(&inner, LeeOptions::default()).unwrap();
+        meter.measure(&blob(), &["blob".to_owned()]).unwrap();
+        let measured = meter.results()[generator].lee;
+        assert!((measured - stated).abs() <= 1e-9 * stated && stated > 0.0, "{generator}: {measured} {stated}");
+    }
+    // An output that is an image moves about the input's centre, whatever was tracked.
+    let LeeOutput::Image(output) = LeeMeter::new(&whole, LeeOptions::default()).unwrap().output_action().clone() else {
+        panic!("the output is an image")
+    };
+    assert!((output.rows.origin + 1.0 - output.rows.pitch / 2.0).abs() < 1e-12, "{output:?}");
 }
 
 #[test]

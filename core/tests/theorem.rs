@@ -188,7 +188,7 @@ fn sampling_first_folds_first() {
     let wave = FourierSeries::new([(Wave::new(5, 0), Complex64::ONE)]).unwrap();
     let setup = setup(Some(GridSize::square(8)), GridSize::square(4), Velocity::new(1.0, 0.0), "none");
     let report = check_series(&wave, &setup).unwrap();
-    assert_eq!(report.presampling_share, 1.0);
+    assert_eq!(report.presampling_share, Some(1.0));
     assert!(!report.assumptions.band_within_samples);
     assert_eq!((report.folds[0].from, report.folds[0].to), (Wave::new(-3, 0), Wave::new(1, 0)));
     assert_eq!(report.stride, Some(GridSize::square(2)));

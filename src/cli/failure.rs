@@ -89,9 +89,9 @@ impl From<LeeError> for Failure {
         match error {
             LeeError::Graph(error) => error.into(),
             LeeError::Action(ActionError::Torch(error)) | LeeError::Torch(error) => error.into(),
-            LeeError::Action(ActionError::Derivative(_)) | LeeError::NotClasses { .. } | LeeError::NoAction { .. } => {
-                Self::new(Status::Usage, message)
-            }
+            LeeError::Action(ActionError::Derivative(_) | ActionError::BoxUnit { .. })
+            | LeeError::NotClasses { .. }
+            | LeeError::NoAction { .. } => Self::new(Status::Usage, message),
             LeeError::NotAnImage(_) | LeeError::UnknownGrid(_) => Self::new(Status::Unsupported, message),
             LeeError::NotFinite { .. } => Self::new(Status::NotFinite, message),
         }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use aliascope_core::cli::outputs::terminal_width;
+
 use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
 use crate::measure::inspect::inspect;
 use crate::report::{Sink, inspect_table, json_bytes, refuse_inputs};
@@ -57,8 +59,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let bytes = json.as_ref().map(|_| json_bytes(&inspection)).transpose()?;
     let mut table = None;
     if !args.quiet && !matches!(json, Some(Sink::Standard)) {
-        let width = console::Term::stdout().size_checked().map_or(160, |(_, columns)| usize::from(columns));
-        table = Some(inspect_table(&shown(&inspection)?, width));
+        table = Some(inspect_table(&shown(&inspection)?, terminal_width()));
     }
     Ok(deliver(table, None, json.zip(bytes))?)
 }

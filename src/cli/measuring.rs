@@ -24,8 +24,8 @@ pub(super) struct MeasuringArgs {
     /// What is measured behind the network's output [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
     output: Option<OutputChoice>,
-    /// How the output moves [default: by its shape]: none, image, tokens, boxes:xywh, boxes:xyxy (in pixels of the input) or
-    /// flow (vectors in pixels).
+    /// How the output moves [default: by its shape]: none, image, tokens, boxes:xywh or boxes:xyxy (in pixels of the
+    /// input), boxes:xywh01 or boxes:xyxy01 (as shares of its sides), or flow (vectors in pixels).
     #[arg(long, value_name = "none|image|tokens|boxes:FORMAT|flow")]
     pub(super) action: Option<ActionChoice>,
 }

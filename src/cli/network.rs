@@ -15,7 +15,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
-use crate::input::{Foreign, Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source};
+use crate::input::{
+    Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source, StatedPreprocessing,
+};
 use crate::measure::conditions::Skipped;
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
@@ -275,12 +277,12 @@ impl NetworkArgs {
             Some(Integers::Signed8) => return Ok((Preprocessing::bytes(128.0), "signed bytes".to_owned())),
             None => {}
         }
-        let assumed = match Foreign::read(|key| network.metadata(key), size) {
-            Ok(Some(foreign)) => {
+        let assumed = match StatedPreprocessing::read(|key| network.metadata(key), size) {
+            Ok(Some(stated)) => {
                 if has_photos {
-                    notes.extend(foreign.note);
+                    notes.extend(stated.note);
                 }
-                return Ok((foreign.preprocessing, format!("metadata of {}", foreign.program)));
+                return Ok((stated.preprocessing, format!("metadata of {}", stated.program)));
             }
             Ok(None) => {
                 "the model does not say how photos become its input: --preprocess imagenet is assumed".to_owned()

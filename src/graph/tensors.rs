@@ -8,15 +8,11 @@ use super::operator::Torch;
 
 /// libtorch's kind for an ONNX element type code that may be computed with; half precision is computed in single.
 pub fn kind_of(code: i32) -> Option<Kind> {
-    let holds = |element_type: &ElementType| match element_type {
-        ElementType::Float16 | ElementType::BFloat16 | ElementType::Bool => true,
-        // What is held in a wider kind would not wrap around, round or end where it should.
-        _ => kind(*element_type).elt_size_in_bytes() * 8 == element_type.bits(),
-    };
-    ElementType::try_from(code).ok().filter(holds).map(kind)
+    ElementType::try_from(code).ok().filter(|element_type| !element_type.is_held_wider()).map(held_kind)
 }
 
-fn kind(element_type: ElementType) -> Kind {
+/// libtorch's kind in which entries of an element type are held.
+pub fn held_kind(element_type: ElementType) -> Kind {
     match element_type {
         ElementType::Float | ElementType::Float16 | ElementType::BFloat16 => Kind::Float,
         ElementType::Float8E4M3FN | ElementType::Float8E4M3FNUZ => Kind::Float,
@@ -36,7 +32,7 @@ fn kind(element_type: ElementType) -> Kind {
 /// # Errors
 /// When libtorch cannot allocate it.
 pub fn tensor_from_onnx(tensor: &OnnxTensor) -> Result<Tensor, GraphError> {
-    Ok(Tensor::f_from_data_size(&tensor.data, &tensor.shape, kind(tensor.element_type))?)
+    Ok(Tensor::f_from_data_size(&tensor.data, &tensor.shape, held_kind(tensor.element_type))?)
 }
 
 /// Whether an entry is not a number; integers are.

@@ -153,6 +153,20 @@ pub enum ActionError {
     /// The derivative is not defined.
     #[error(transparent)]
     Derivative(#[from] DifferentiationError),
+    /// Boxes are in another unit than was said.
+    #[error(
+        "the largest number of a box is {largest:.3}, and --action {format} takes them for {said}: give --action {other}"
+    )]
+    BoxUnit {
+        /// The format that was said.
+        format: &'static str,
+        /// Its unit.
+        said: &'static str,
+        /// The largest number.
+        largest: f64,
+        /// The format with the other unit.
+        other: &'static str,
+    },
     /// libtorch refused.
     #[error("{}", crate::graph::in_words(.0))]
     Torch(#[from] tch::TchError),

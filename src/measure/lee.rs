@@ -651,7 +651,7 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
     let output = network.output();
     let image_like = matches!(output.shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
     match (&output.layout, output.layout.plane()) {
-        (_, Some(grid)) if image_like => Ok(OutputAction::Image(as_image(&grid))),
+        (_, Some(grid)) if image_like => Ok(OutputAction::Image(image_grid(network, &grid))),
         (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
         // The same pixels as channels first, in another order of axes.
         (Layout::Map(map), _) if map.is_channels_last() => {
@@ -663,9 +663,15 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
     }
 }
 
+/// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the way to
+/// the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has it.
+pub(super) fn image_grid(network: &Network, tracked: &Grid) -> Grid {
+    if network.is_inner() { *tracked } else { as_image(tracked) }
+}
+
 /// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
 /// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
-pub(super) fn as_image(tracked: &Grid) -> Grid {
+fn as_image(tracked: &Grid) -> Grid {
     let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
     if covers(&tracked.rows) && covers(&tracked.columns) {
         Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)

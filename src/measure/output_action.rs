@@ -22,7 +22,7 @@ use crate::spectrum::name::UnknownName;
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
 
 use super::action::{ActionError, Actions};
-use super::lee::{LeeError, Output, as_image, behind_output, by_shape};
+use super::lee::{LeeError, Output, behind_output, by_shape, image_grid};
 
 /// How four numbers say where a box is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,58 @@ pub enum BoxFormat {
     Xywh,
     /// Left, top, right, bottom.
     Xyxy,
+    /// Centre, width, height, as shares of the input's width and height.
+    Xywh01,
+    /// Left, top, right, bottom, as shares of the input's width and height.
+    Xyxy01,
+}
+
+impl BoxFormat {
+    const ALL: [Self; 4] = [Self::Xywh, Self::Xyxy, Self::Xywh01, Self::Xyxy01];
+
+    /// The action's name on the command line and in results.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Xywh => "boxes:xywh",
+            Self::Xyxy => "boxes:xyxy",
+            Self::Xywh01 => "boxes:xywh01",
+            Self::Xyxy01 => "boxes:xyxy01",
+        }
+    }
+
+    const fn has_corners(self) -> bool {
+        matches!(self, Self::Xyxy | Self::Xyxy01)
+    }
+
+    /// Whether numbers are shares of the input's sides, and not pixels.
+    const fn is_of_one(self) -> bool {
+        matches!(self, Self::Xywh01 | Self::Xyxy01)
+    }
+
+    /// The same numbers in the other unit.
+    const fn in_the_other_unit(self) -> Self {
+        match self {
+            Self::Xywh => Self::Xywh01,
+            Self::Xyxy => Self::Xyxy01,
+            Self::Xywh01 => Self::Xywh,
+            Self::Xyxy01 => Self::Xyxy,
+        }
+    }
+
+    /// Refuses numbers that cannot be in the unit that the format says: boxes of an image are pixels apart, and lie hardly
+    /// beyond its edge.
+    fn check(self, numbers: &Tensor) -> Result<(), ActionError> {
+        let largest = numbers.f_abs()?.f_max()?.f_double_value(&[])?;
+        let (said, wrong) = match self.is_of_one() {
+            true => ("shares of the input's sides", largest > 4.0),
+            false => ("pixels", largest > 0.0 && largest <= 1.5),
+        };
+        if !wrong {
+            return Ok(());
+        }
+        let (format, other) = (self.name(), self.in_the_other_unit().name());
+        Err(ActionError::BoxUnit { format, said, largest, other })
+    }
 }
 
 /// An action that is asked for.
@@ -52,16 +104,10 @@ impl FromStr for ActionChoice {
     type Err = UnknownName;
 
     fn from_str(given: &str) -> Result<Self, UnknownName> {
-        const KNOWN: [(&str, ActionChoice); 6] = [
-            ("none", ActionChoice::None),
-            ("image", ActionChoice::Image),
-            ("tokens", ActionChoice::Tokens),
-            ("boxes:xywh", ActionChoice::Boxes(BoxFormat::Xywh)),
-            ("boxes:xyxy", ActionChoice::Boxes(BoxFormat::Xyxy)),
-            ("flow", ActionChoice::Flow),
-        ];
-        let found = KNOWN.iter().find(|(name, _)| *name == given).map(|(_, choice)| *choice);
-        found.ok_or_else(|| UnknownName::new("action", given, &KNOWN.map(|(name, _)| name)))
+        let others = [Self::None, Self::Image, Self::Tokens, Self::Flow];
+        let known: Vec<Self> = others.into_iter().chain(BoxFormat::ALL.map(Self::Boxes)).collect();
+        let found = known.iter().find(|choice| choice.name() == given).copied();
+        found.ok_or_else(|| UnknownName::new("action", given, &known.iter().map(|c| c.name()).collect::<Vec<_>>()))
     }
 }
 
@@ -101,8 +147,7 @@ impl OutputAction {
             Self::None => "none",
             Self::Image(_) => "image",
             Self::Tokens(_) => "tokens",
-            Self::Boxes(BoxFormat::Xywh, _) => "boxes:xywh",
-            Self::Boxes(BoxFormat::Xyxy, _) => "boxes:xyxy",
+            Self::Boxes(format, _) => format.name(),
             Self::Flow(_) => "flow",
         }
     }
@@ -133,7 +178,10 @@ impl OutputAction {
                 let moved = actions.on(&place.of(&map.grid))?.along(&field, &map.gather(value)?)?;
                 Ok(map.scatter(&moved, &value.size()[1..])?.f_add(&scaled)?)
             }
-            Self::Boxes(format, axis) => Ok(boxes(combination, value, (*format, *axis), &place.of(&place.input))?),
+            Self::Boxes(format, axis) => {
+                format.check(&value.f_narrow(*axis, 0, 4)?)?;
+                Ok(boxes(combination, value, (*format, *axis), &place.of(&place.input))?)
+            }
             Self::Flow(grid) => {
                 let Some(field) = combination.without(Generator::Saturate) else { return Ok(value.f_zeros_like()?) };
                 let moved = actions.on(&place.of(grid))?.along(&field, value)?;
@@ -146,13 +194,15 @@ impl OutputAction {
 /// What a box's numbers change by, on the input's grid.
 fn boxes(field: &Combination, value: &Tensor, (format, axis): (BoxFormat, i64), input: &Grid) -> Torch<Tensor> {
     let a = |generator| field.coefficient(generator);
-    let part = |i: i64| value.f_narrow(axis, i, 1);
-    let (x, y, w, h) = match format {
-        BoxFormat::Xywh => (part(0)?, part(1)?, part(2)?, part(3)?),
-        BoxFormat::Xyxy => {
-            let middle = |a: i64| part(a)?.f_add(&part(a + 2)?)?.f_mul_scalar(0.5);
-            (middle(0)?, middle(1)?, part(2)?.f_sub(&part(0)?)?, part(3)?.f_sub(&part(1)?)?)
-        }
+    // What one unit of a box's numbers is in pixels, along x and y in turn.
+    let unit = |samples: usize| if format.is_of_one() { samples as f64 } else { 1.0 };
+    let units = [unit(input.columns.samples), unit(input.rows.samples)];
+    let part = |i: i64| value.f_narrow(axis, i, 1)?.f_mul_scalar(units[i as usize % 2]);
+    let (x, y, w, h) = if format.has_corners() {
+        let middle = |a: i64| part(a)?.f_add(&part(a + 2)?)?.f_mul_scalar(0.5);
+        (middle(0)?, middle(1)?, part(2)?.f_sub(&part(0)?)?, part(3)?.f_sub(&part(1)?)?)
+    } else {
+        (part(0)?, part(1)?, part(2)?, part(3)?)
     };
     // Pixel 0 is centred on 0.5.
     let position = |p: &Tensor, axis: &Axis| p.f_sub_scalar(0.5)?.f_mul_scalar(axis.pitch)?.f_add_scalar(axis.origin);
@@ -165,17 +215,22 @@ fn boxes(field: &Combination, value: &Tensor, (format, axis): (BoxFormat, i64), 
     let dy = velocity([Generator::TranslateY, Generator::ShearY, Generator::StretchY], input.rows.pitch)?;
     let dw = w.f_mul_scalar(-a(Generator::StretchX))?;
     let dh = h.f_mul_scalar(-a(Generator::StretchY))?;
-    let four = match format {
-        BoxFormat::Xywh => [dx, dy, dw, dh],
-        BoxFormat::Xyxy => {
-            let (w, h) = (dw.f_mul_scalar(0.5)?, dh.f_mul_scalar(0.5)?);
-            [dx.f_sub(&w)?, dy.f_sub(&h)?, dx.f_add(&w)?, dy.f_add(&h)?]
-        }
+    let four = if format.has_corners() {
+        let (w, h) = (dw.f_mul_scalar(0.5)?, dh.f_mul_scalar(0.5)?);
+        [dx.f_sub(&w)?, dy.f_sub(&h)?, dx.f_add(&w)?, dy.f_add(&h)?]
+    } else {
+        [dx, dy, dw, dh]
     };
     let rest = value.size()[(value.dim() as i64 + axis) as usize] - 4;
-    let [a, b, c, d] = &four;
+    let [a, b, c, d] = four
+        .iter()
+        .enumerate()
+        .map(|(i, n)| n.f_div_scalar(units[i % 2]))
+        .collect::<Torch<Vec<_>>>()?
+        .try_into()
+        .map_err(|_| tch::TchError::Torch("a box has four numbers".to_owned()))?;
     let still = value.f_narrow(axis, 4, rest)?.f_zeros_like()?;
-    Tensor::f_cat(&[a, b, c, d, &still], axis)
+    Tensor::f_cat(&[&a, &b, &c, &d, &still], axis)
 }
 
 /// V F: the linear part of the field applied to vectors in pixels, `[…, 2, rows, columns]`.
@@ -225,7 +280,9 @@ fn asked(network: &Network, choice: ActionChoice) -> Result<OutputAction, LeeErr
         |action: &'static str, problem: &'static str| LeeError::NoAction { action, shape: shape.clone(), problem };
     match (choice, layout) {
         (ActionChoice::None, _) => Ok(OutputAction::None),
-        (ActionChoice::Image, Layout::Map(map)) if map.is_planar() => Ok(OutputAction::Image(as_image(&map.grid))),
+        (ActionChoice::Image, Layout::Map(map)) if map.is_planar() => {
+            Ok(OutputAction::Image(image_grid(network, &map.grid)))
+        }
         (ActionChoice::Image, _) => {
             Err(refused("image", "needs rows and columns on the last two axes whose places in the input are known"))
         }
@@ -240,7 +297,7 @@ fn asked(network: &Network, choice: ActionChoice) -> Result<OutputAction, LeeErr
             )),
         },
         (ActionChoice::Flow, Layout::Map(map)) if map.is_planar() && shape[1] == 2 => {
-            Ok(OutputAction::Flow(as_image(&map.grid)))
+            Ok(OutputAction::Flow(image_grid(network, &map.grid)))
         }
         (ActionChoice::Flow, _) => {
             Err(refused("flow", "needs two channels of rows and columns whose places in the input are known"))
@@ -296,9 +353,10 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
         }
         OutputAction::Boxes(format, axis) => {
             let boxes = info.shape[if *axis == -2 { 2 } else { 1 }];
-            let format = if *format == BoxFormat::Xywh { "centre, width, height" } else { "two corners" };
+            let unit = if format.is_of_one() { "as shares of the input's sides" } else { "in pixels of the input" };
+            let format = if format.has_corners() { "two corners" } else { "centre, width, height" };
             format!(
-                "The {what} ({shape}) is taken as {boxes} boxes ({format}, in pixels of the input){says}: centres move with \
+                "The {what} ({shape}) is taken as {boxes} boxes ({format}, {unit}){says}: centres move with \
                  the image, sides stretch with it, and nothing else moves."
             )
         }
@@ -309,15 +367,20 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
     }
 }
 
-impl fmt::Display for ActionChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ActionChoice {
+    const fn name(self) -> &'static str {
+        match self {
             Self::None => "none",
             Self::Image => "image",
             Self::Tokens => "tokens",
-            Self::Boxes(BoxFormat::Xywh) => "boxes:xywh",
-            Self::Boxes(BoxFormat::Xyxy) => "boxes:xyxy",
+            Self::Boxes(format) => format.name(),
             Self::Flow => "flow",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ActionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

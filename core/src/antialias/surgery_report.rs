@@ -282,6 +282,8 @@ pub struct Forecast {
 pub struct ForecastPlace {
     /// The place.
     pub name: String,
+    /// The path of the module that it is in, as the tables of layers have it; empty where the file tells none.
+    pub module: String,
     /// What its nodes contribute.
     pub contribution: f64,
     /// What replacing it gained.

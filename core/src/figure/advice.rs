@@ -10,7 +10,6 @@ use super::number::power_of_ten;
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
 use crate::antialias::surgery_report::{Advice, ForecastPlace, SurgeryReport, Trial};
-use crate::onnx::module_of;
 
 /// The choices of `--advise`.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +45,10 @@ impl Figure for AdviceFigure<'_> {
     }
 }
 
-/// The module's path where there is one.
-fn short(name: &str) -> String {
-    let module = module_of(name);
-    printable(if module.is_empty() { name } else { &module })
+/// The path of a place's module where there is one, as the tables of layers have it.
+fn short(advice: &Advice, name: &str) -> String {
+    let place = advice.forecast.places.iter().find(|place| place.name == name);
+    printable(place.map(|place| place.module.as_str()).filter(|module| !module.is_empty()).unwrap_or(name))
 }
 
 fn step_color(step: usize) -> RGBColor {
@@ -135,7 +134,7 @@ impl AdviceFigure<'_> {
                 // Choices go down to the right: this corner is free.
                 root.draw_text(&number, &anchored(style::label(), HPos::Right, VPos::Top), (point.0 - 8, point.1 + 3))?;
             }
-            let text = format!("{}. {}", at_step + 1, short(&step.chosen));
+            let text = format!("{}. {}", at_step + 1, short(self.advice, &step.chosen));
             let text = fit(root, &text, &style::label(), 260)?;
             root.draw(&Circle::new((right - 282, y + 10), 6, step_color(at_step).filled()))?;
             root.draw_text(&text, &style::label(), (right - 268, y))?;
@@ -215,7 +214,7 @@ impl AdviceFigure<'_> {
             if !named.contains(&at) {
                 continue;
             }
-            let text = short(&place.name);
+            let text = short(self.advice, &place.name);
             let (w, h) = root.estimate_text_size(&text, &style::note())?;
             let (w, h) = (w as i32, h as i32);
             let spots = [(x + 9, y - h / 2), (x - 9 - w, y - h / 2), (x - w / 2, y - h - 8), (x - w / 2, y + 8)];

@@ -215,7 +215,9 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
         return Ok(());
     }
     let left = 2 * MARGIN + BARS_WIDTH;
-    root.draw_text("Symmetry spectrum: directions of the affine algebra", &style::panel(), (left, TOP - 10))?;
+    let units = if report.input_units == "photo" { "pixel values of 0 to 1" } else { "units of the input" };
+    let title = format!("Symmetry spectrum: directions of the affine algebra, x in {units}");
+    root.draw_text(&title, &style::panel(), (left, TOP - 10))?;
     let note = "eigenvalue: relative LEE with generators scaled to E‖A x‖² = 1; x right, y down";
     root.draw_text(note, &style::note(), (left, TOP + 14))?;
     draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 84))?;

@@ -2,6 +2,14 @@
 
 use std::path::Path;
 
+use super::jpeg::is_jpeg;
+use super::png::is_png;
+
+/// Whether a file begins like an image of any format.
+pub(crate) fn is_picture(start: &[u8]) -> bool {
+    is_png(start) || is_jpeg(start) || image_format(start).is_some()
+}
+
 /// The name of the image format that a file which is neither PNG nor JPEG begins like.
 pub(super) fn image_format(start: &[u8]) -> Option<&'static str> {
     let brand = start.get(4..12).filter(|brand| brand.starts_with(b"ftyp")).map(|brand| &brand[4..]);

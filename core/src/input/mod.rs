@@ -2,7 +2,6 @@
 
 mod error;
 mod folder;
-mod foreign;
 mod grammar;
 mod jpeg;
 mod kind;
@@ -14,12 +13,14 @@ mod placement;
 pub(crate) mod png;
 mod preprocessing;
 mod source;
+mod stated;
 mod tensor_file;
 
 pub use error::InputError;
-pub use foreign::{Foreign, stated_size};
+pub(crate) use kind::is_picture;
 pub use labels::{LabelSource, Labels};
 pub use note::{PhotoNote, PhotoNotes};
 pub use photo::{Photo, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};
 pub use source::{Frame, Source};
+pub use stated::{StatedPreprocessing, stated_size};

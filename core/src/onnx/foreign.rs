@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+
+use crate::input::is_picture;
 
 const TORCHSCRIPT: &str = "this is a TorchScript module, which is code that would run with your rights, and aliascope runs none; \
      if you trust it, convert it: python3 scripts/export.py module.pt --trust-code --input-shape 1,3,224,224";
@@ -17,11 +18,6 @@ const TEXT: &str = "this is a text file and not an ONNX model: give a file that 
 
 /// By the first bytes; the ones that are followed by more than their mark stand in [`recognise`].
 const MARKS: &[(&[u8], &str)] = &[
-    (b"\x89PNG\r\n", PICTURE),
-    (b"\xff\xd8\xff", PICTURE),
-    (b"GIF8", PICTURE),
-    (b"II*\0", PICTURE),
-    (b"MM\0*", PICTURE),
     (
         b"\x89HDF\r\n\x1a\n",
         "this is an HDF5 file, as Keras writes: convert the network with python3 -m tf2onnx.convert --keras FILE --output model.onnx",
@@ -46,17 +42,14 @@ const MARKS: &[(&[u8], &str)] = &[
 /// How much of an archive's end is searched for the names in it.
 const TAIL: u64 = 1 << 20;
 
-/// What `path` is and what to do, where its bytes say that it is no ONNX model; nothing where they do not, or cannot be
-/// read.
-pub fn recognise(path: &Path) -> Option<&'static str> {
-    if !path.is_file() {
-        return None;
-    }
-    let mut file = File::open(path).ok()?;
-    let mut start = Vec::new();
-    file.by_ref().take(4096).read_to_end(&mut start).ok()?;
+/// How many of a file's first bytes are enough to recognise it.
+pub(super) const START: u64 = 4096;
+
+/// What a file is and what to do, where its bytes say that it is no ONNX model; nothing where they do not. `start` are its
+/// first [`START`] bytes.
+pub(super) fn recognise(start: &[u8], file: &mut File) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
-        return Some(archive(&mut file));
+        return Some(archive(file));
     }
     if let Some((_, what)) = MARKS.iter().find(|(mark, _)| start.starts_with(mark)) {
         return Some(what);
@@ -70,14 +63,14 @@ pub fn recognise(path: &Path) -> Option<&'static str> {
         }
         _ => {}
     }
-    if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP") {
-        return Some(PICTURE);
-    }
     let header = start.first_chunk().map(|length| u64::from_le_bytes(*length));
     if start.get(8) == Some(&b'{') && header.is_some_and(|length| length < 1 << 30) {
         return Some(TENSORS);
     }
-    is_text(&start).then_some(TEXT)
+    if is_text(start) {
+        return Some(TEXT);
+    }
+    is_picture(start).then_some(PICTURE)
 }
 
 /// What lies in a zip file, by the names at its end.

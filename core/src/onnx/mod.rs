@@ -13,7 +13,6 @@ mod write;
 
 pub use attributes::Attributes;
 pub use error::OnnxError;
-pub use foreign::recognise;
 pub use history::{AttributeSpan, attribute_spans};
 pub use module_path::{Modules, module_of};
 pub use read::{OnnxFile, is_own, opset_of, read_model};

@@ -1,13 +1,14 @@
 //! Reading a model file.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
 
 use super::error::OnnxError;
-use super::foreign::recognise;
+use super::foreign::{START, recognise};
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 use super::tensor::external_location;
 use crate::memory;
@@ -36,13 +37,16 @@ pub fn read_model(path: &Path) -> Result<OnnxFile, OnnxError> {
     if !metadata.is_file() {
         return Err(wrong("this is not an ordinary file; give an .onnx file"));
     }
-    if let Some(what) = recognise(path) {
+    let mut file = File::open(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut bytes).map_err(read)?;
+    if let Some(what) = recognise(&bytes, &mut file) {
         return Err(wrong(what));
     }
     // The bytes, and what is made of them.
     memory::check(metadata.len().saturating_mul(2))
         .map_err(|shortage| OnnxError::Memory { what: path.display().to_string(), shortage })?;
-    let bytes = fs::read(path).map_err(read)?;
+    file.read_to_end(&mut bytes).map_err(read)?;
     if bytes.is_empty() {
         return Err(wrong("the file is empty; fetch or export it again"));
     }

@@ -76,6 +76,17 @@ impl ElementType {
         }
     }
 
+    /// Whether entries are held in a type with more bits, in which arithmetic would not wrap around, round or end where theirs
+    /// does. Half precision is not counted: a run has one precision.
+    pub fn is_held_wider(self) -> bool {
+        matches!(self, Self::UInt4 | Self::Int4 | Self::UInt16 | Self::UInt32) || self.float8().is_some()
+    }
+
+    /// Its name in ONNX, in lower case.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
     /// Which 8-bit float it is, where it is one.
     fn float8(self) -> Option<Float8> {
         match self {

@@ -65,8 +65,15 @@ fn write_theorem(text: &mut String, report: &TheoremReport) -> std::fmt::Result 
         if facts.axis_aligned { "along an axis" } else { "not along an axis" },
         if facts.alias_free { "nothing aliases" } else { "harmonics beyond the Nyquist frequency fold" },
     )?;
-    if !facts.band_within_samples {
-        writeln!(text, "the first sampling folds {:.3} % of the input's energy", 100.0 * report.presampling_share)?;
+    if report.slope_energy <= report.rounding() {
+        writeln!(
+            text,
+            "the field does not change along v, as a photo of one colour: the forms are 0 or rounding, and no differences \
+             between them are shown"
+        )?;
+    }
+    if let (false, Some(share)) = (facts.band_within_samples, report.presampling_share) {
+        writeln!(text, "the first sampling folds {:.3} % of the input's energy", 100.0 * share)?;
     }
     if let Some(truncation) = &report.truncation {
         writeln!(

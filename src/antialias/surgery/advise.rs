@@ -158,11 +158,23 @@ pub fn advise(
             })
             .collect();
         if step == 0 {
+            let module = |name: &str| {
+                let step = patient.network().steps().iter().find(|step| step.name == name);
+                step.map_or_else(String::new, |step| step.module.clone())
+            };
             let mut places: Vec<(usize, ForecastPlace)> = trials
                 .iter()
                 .map(|(graft, trial)| {
                     let contribution = contributions[*graft];
-                    (*graft, ForecastPlace { name: trial.name.clone(), contribution, gain: trial.gain.mean })
+                    (
+                        *graft,
+                        ForecastPlace {
+                            name: trial.name.clone(),
+                            module: module(&trial.name),
+                            contribution,
+                            gain: trial.gain.mean,
+                        },
+                    )
                 })
                 .collect();
             places.sort_by_key(|(graft, _)| *graft);

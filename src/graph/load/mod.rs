@@ -30,7 +30,7 @@ use super::layout::{Layout, plane};
 use super::memory_order::MemoryOrder;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
-use super::onnx::{Modules, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
+use super::onnx::{ElementType, Modules, OnnxError, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::plan;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
@@ -150,7 +150,8 @@ struct Loader<'a> {
     paddings: padding::Paddings,
     /// Constants that hold infinity.
     infinite: HashSet<String>,
-    /// ONNX's element types of what Constant nodes hold.
+    /// ONNX's element types of constants that are no initializers, where they are known: those of Constant nodes, and of what
+    /// operators that only move entries make of constants.
     constant_types: HashMap<String, i32>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
@@ -438,6 +439,27 @@ impl<'a> Loader<'a> {
             _ => tensor,
         };
         Ok(tensor.f_to_device(self.options.device)?)
+    }
+
+    /// Refuses operators that compute with a constant whose element type is held in a wider one, whose results would be
+    /// others without a word.
+    fn check_held_wider(&self, node: &NodeProto, name: &str, operator: &str) -> Result<(), GraphError> {
+        for input in &node.input {
+            let held = self.stored_type(input).and_then(|code| ElementType::try_from(code).ok());
+            if let Some(held) = held.filter(|held| held.is_held_wider())
+                && !ops::takes_any_element_type(operator)
+            {
+                return Err(GraphError::File(OnnxError::Tensor {
+                    tensor: input.clone(),
+                    problem: format!(
+                        "it has the element type {}, which node '{name}' ({operator}) does not take: only DequantizeLinear, Cast \
+                         and operators that move entries do; save it as int32 or as floats",
+                        held.name()
+                    ),
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// ONNX's element type of a constant that the file has as such; some are computed with in a wider one.

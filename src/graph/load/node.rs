@@ -115,6 +115,7 @@ impl<'a> Loader<'a> {
         if !folding && !matches!(entry.map(|entry| entry.make), Some(Make::Nodes(_) | Make::Branch)) {
             self.check_infinite(node, &name, operator)?;
         }
+        self.check_held_wider(node, &name, operator)?;
         let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
         if is_own(domain) {
             attributes.check_opset(opset)?;
@@ -194,6 +195,13 @@ impl<'a> Loader<'a> {
                 .collect::<Result<Vec<_>, GraphError>>()?;
             let lanes: Vec<&Tensor> = lanes.iter().collect();
             let outputs = caught(|| built.operator.forward(&lanes)).map_err(|e| failed(e.into()))?;
+            // What is quantised has the zero point's type, what is moved the value's.
+            let alike = if operator == "QuantizeLinear" { 2 } else { 0 };
+            if (ops::moves_entries(operator) || operator == "QuantizeLinear")
+                && let Some(held) = node.input.get(alike).and_then(|input| self.stored_type(input))
+            {
+                self.constant_types.extend(node.output.iter().map(|output| (output.clone(), held)));
+            }
             for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
                 self.define_constant(&name, operator, output, tensor.f_squeeze_dim(0)?)?;
             }

@@ -32,7 +32,13 @@ fn activated(
         None | Some("") => return Ok(x),
         Some("Relu" | "Tanh" | "Sigmoid" | "Softsign" | "Softplus") => Vec::new(),
         Some("LeakyRelu" | "Elu" | "ThresholdedRelu") => vec![parameter(0, "alpha")?],
-        Some("Clip") => vec![parameter(0, "min")?, parameter(1, "max")?],
+        Some("Clip") => {
+            // Bounds as inputs, as today's opsets have them.
+            let mut bound =
+                |i, name| Ok::<_, GraphError>(w.number(f64::from(parameter(i, name)?.f.unwrap_or_default()))?);
+            let (low, high) = (bound(0, "min")?, bound(1, "max")?);
+            return Ok(w.add("Clip", &[&x, &low, &high], Vec::new()));
+        }
         Some("HardSigmoid") => vec![parameter(0, "alpha")?, parameter(1, "beta")?],
         Some("Selu") => vec![parameter(0, "alpha")?, parameter(1, "gamma")?],
         Some(other) => {

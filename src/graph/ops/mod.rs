@@ -543,6 +543,29 @@ pub fn refusal(domain: &str, operator: &str) -> Option<&'static str> {
     REFUSED.iter().find(|refusal| refusal.names.contains(&operator)).map(|refusal| refusal.reason)
 }
 
+/// Whether an operator only moves entries of its first input.
+pub fn moves_entries(operator: &str) -> bool {
+    const MOVES: [&str; 11] = [
+        "Concat",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    ];
+    MOVES.contains(&operator)
+}
+
+/// Whether an operator takes constants of element types that are held in wider ones.
+pub fn takes_any_element_type(operator: &str) -> bool {
+    matches!(operator, "Cast" | "DequantizeLinear" | "QuantizeLinear" | "Shape" | "Size") || moves_entries(operator)
+}
+
 /// Whether an operator does with an infinite constant what is meant beside values that are finite: masks that are added
 /// in front of a softmax, bounds, padding in front of a maximum. All others would multiply by it.
 pub fn takes_infinity(operator: &str) -> bool {

@@ -11,6 +11,7 @@ use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::onnx::ElementType;
 use crate::graph::operator::{Elementwise, Forward, Linear, Operator, Torch};
+use crate::graph::tensors::held_kind;
 
 use super::activation::is_integer;
 
@@ -30,7 +31,9 @@ impl Levels {
         let zero = if b.has(2) { Some(b.parameter(2, "zero point")?) } else { None };
         let axis = b.int("axis")?.unwrap_or(1);
         let block = b.int("block_size")?.unwrap_or(0);
-        if zero.as_ref().is_some_and(|zero| zero.size() != scale.size()) {
+        let single = |tensor: &Tensor| tensor.numel() == 1;
+        let fits = |zero: &Tensor| zero.size() == scale.size() || single(zero) && single(&scale);
+        if zero.as_ref().is_some_and(|zero| !fits(zero)) {
             return Err(b.invalid("its zero point and its scale have different shapes"));
         }
         let spread = |parameter: &Tensor| spread(b, &parameter.f_to_kind(Kind::Double)?, &shape, axis, block);
@@ -122,7 +125,7 @@ pub fn dequantize(b: &mut Builder<'_>) -> Build {
     }
     if kind != b.kind(1)? {
         return Err(b.unsupported(
-            format!("a value of kind {kind:?} that depends on the network's input"),
+            format!("that numbers of kind {kind:?} depend on the network's input"),
             "what QuantizeLinear makes is; a cast to whole numbers has the derivative zero",
         ));
     }
@@ -158,9 +161,13 @@ impl Elementwise for ToLevels {
     }
 }
 
-impl Forward for ToLevels {
+/// Levels of constants, as whole numbers.
+#[derive(Debug)]
+struct ConstantLevels(ToLevels, Kind);
+
+impl Forward for ConstantLevels {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        Ok(vec![Elementwise::value(self, x[0])?])
+        Ok(vec![self.0.value(x[0])?.f_to_kind(self.1)?])
     }
 }
 
@@ -187,7 +194,8 @@ pub fn quantize(b: &mut Builder<'_>) -> Build {
         (None, false) => Some(ElementType::UInt8 as i32),
         (None, true) => b.zero_type,
     };
-    let Some((low, high)) = code.and_then(|code| ElementType::try_from(code).ok()?.range()) else {
+    let element_type = code.and_then(|code| ElementType::try_from(code).ok());
+    let Some((element_type, (low, high))) = element_type.and_then(|found| Some((found, found.range()?))) else {
         return Err(match code {
             Some(code) => b.unsupported(format!("quantisation to the element type {code}"), "whole numbers are"),
             None => b.unsupported("a zero point that is computed", "a stored constant is, whose type tells the range"),
@@ -196,7 +204,9 @@ pub fn quantize(b: &mut Builder<'_>) -> Build {
     let levels = Levels::read(b)?;
     b.varying_input(0)?;
     let op = ToLevels { levels, range: (low as f64, high as f64) };
-    let operator =
-        if b.folds() { Operator::LocallyConstant(Box::new(op)) } else { Operator::Elementwise(Box::new(op)) };
+    let operator = match b.folds() {
+        true => Operator::LocallyConstant(Box::new(ConstantLevels(op, held_kind(element_type)))),
+        false => Operator::Elementwise(Box::new(op)),
+    };
     Ok(Built { operator, flow: Flow::Pointwise })
 }

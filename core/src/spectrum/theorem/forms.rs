@@ -190,7 +190,7 @@ impl Facts {
             relative: Relative { measured: None, diagonal: None, paper: None },
             energy: 0.0,
             slope_energy,
-            presampling_share: 0.0,
+            presampling_share: Some(0.0),
             folds,
             folds_total,
             assumptions: Assumptions {

@@ -190,8 +190,8 @@ pub struct TheoremReport {
     pub energy: f64,
     /// (2π)² Σ |G_n H_n|² (v·n)², the mean square of v·∇h: the scale that the defect is small or large against.
     pub slope_energy: f64,
-    /// The share of the input's energy that the first sampling folded.
-    pub presampling_share: f64,
+    /// The share of the input's energy that the first sampling folded; null where the input has none.
+    pub presampling_share: Option<f64>,
     /// The harmonics that move, largest defect first, at most [`MAX_FOLDS`].
     pub folds: Vec<Fold>,
     /// How many there are.
@@ -270,7 +270,7 @@ pub fn check_series(series: &FourierSeries, setup: &Setup) -> Result<TheoremRepo
     };
     report.band = series.band();
     report.energy = total;
-    report.presampling_share = if total > 0.0 { lost / total } else { 0.0 };
+    report.presampling_share = (total > 0.0).then(|| lost / total);
     report.assumptions.band_within_samples = lost == 0.0;
     finish(report)
 }

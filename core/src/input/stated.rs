@@ -6,7 +6,7 @@ use super::preprocessing::{Interpolation, Preprocessing};
 
 /// Preprocessing that another program wrote into a model's metadata.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Foreign {
+pub struct StatedPreprocessing {
     /// The program whose words these are.
     pub program: &'static str,
     /// What they say.
@@ -21,7 +21,7 @@ const CONFIGURATIONS: [&str; 2] = ["pretrained_cfg", "default_cfg"];
 /// What of timm's configuration is read, which may also be keys of their own.
 const FIELDS: [&str; 6] = ["mean", "std", "crop_pct", "crop_mode", "interpolation", "input_size"];
 
-impl Foreign {
+impl StatedPreprocessing {
     /// What `metadata` says of an input of `[channels, rows, columns]`; none where it says nothing.
     ///
     /// # Errors
@@ -59,14 +59,14 @@ fn is_ultralytics<'a>(metadata: &impl Fn(&str) -> Option<&'a str>) -> bool {
 }
 
 /// Detectors and their kin take the letterboxed photo, classifiers a centre crop.
-fn ultralytics(task: Option<&str>, [_, rows, columns]: [usize; 3]) -> Foreign {
+fn ultralytics(task: Option<&str>, [_, rows, columns]: [usize; 3]) -> StatedPreprocessing {
     let raw = Preprocessing { interpolation: Interpolation::Bilinear, ..Preprocessing::raw() };
     let preprocessing = match task {
         Some("classify") if rows == columns => Preprocessing { resize: Some(rows as u32), ..raw },
         Some("classify") => raw,
         _ => Preprocessing { letterbox: true, ..raw },
     };
-    Foreign { program: "ultralytics", preprocessing, note: None }
+    StatedPreprocessing { program: "ultralytics", preprocessing, note: None }
 }
 
 /// The fields of timm's configuration, none where there is no such metadata.
@@ -91,7 +91,7 @@ fn configuration<'a>(metadata: &impl Fn(&str) -> Option<&'a str>) -> Result<Opti
     Ok(Some(FIELDS.iter().filter_map(field).collect()))
 }
 
-fn timm(fields: &Map<String, Value>, [_, rows, columns]: [usize; 3]) -> Result<Foreign, String> {
+fn timm(fields: &Map<String, Value>, [_, rows, columns]: [usize; 3]) -> Result<StatedPreprocessing, String> {
     // null says no more than a missing key.
     let field = |key: &str| fields.get(key).filter(|value| !value.is_null());
     let list = |key: &str| {
@@ -128,7 +128,7 @@ fn timm(fields: &Map<String, Value>, [_, rows, columns]: [usize; 3]) -> Result<F
     };
     let preprocessing = Preprocessing { mean, std, crop, resize, interpolation, ..Preprocessing::raw() };
     preprocessing.check()?;
-    Ok(Foreign { program: "timm", preprocessing, note })
+    Ok(StatedPreprocessing { program: "timm", preprocessing, note })
 }
 
 /// A number, or a list of such.
@@ -193,8 +193,8 @@ fn json_of_python(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(entries: &[(&str, &'static str)], size: [usize; 3]) -> Result<Option<Foreign>, String> {
-        Foreign::read(|key| entries.iter().find(|(k, _)| *k == key).map(|&(_, value)| value), size)
+    fn read(entries: &[(&str, &'static str)], size: [usize; 3]) -> Result<Option<StatedPreprocessing>, String> {
+        StatedPreprocessing::read(|key| entries.iter().find(|(k, _)| *k == key).map(|&(_, value)| value), size)
     }
 
     fn size(entries: &[(&str, &'static str)]) -> Option<([i64; 2], &'static str)> {
@@ -216,7 +216,7 @@ mod tests {
             interpolation: Interpolation::Bilinear,
             ..Preprocessing::imagenet()
         };
-        assert_eq!(python, Foreign { program: "timm", preprocessing: expected, note: None });
+        assert_eq!(python, StatedPreprocessing { program: "timm", preprocessing: expected, note: None });
         assert_eq!(size(&[("pretrained_cfg", RESNET)]), Some(([224, 224], "timm")));
 
         // Keys of their own, in JSON, without brackets and without quotes; a side that differs keeps the share.
