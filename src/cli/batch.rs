@@ -79,7 +79,11 @@ impl Opened {
             let (send, receive) = mpsc::sync_channel(batch);
             scope.spawn(move || {
                 // It ends early where nobody waits any more: the run has failed.
-                let _ = frames.iter().try_for_each(|frame| send.send(read(source, preprocessing, frame, known)));
+                for frame in frames {
+                    if send.send(read(source, preprocessing, frame, known)).is_err() {
+                        break;
+                    }
+                }
             });
             // Owned here, so that it goes away before the reader is waited for.
             let receive = receive;

@@ -171,7 +171,7 @@ fn constant_channels(op: &dyn Linear, inputs: &[Known<'_>], ids: &Tensor) -> Tor
         let uniform = |at: i64| -> Torch<bool> {
             let Some(offset) = op.offset() else { return Ok(true) };
             let values = offset.f_expand(ids.size(), false)?.f_narrow(axis, at, 1)?;
-            Ok(values.f_max()?.f_equal(&values.f_min()?)?)
+            values.f_max()?.f_equal(&values.f_min()?)
         };
         let differs = |is: Torch<bool>| is.map_or_else(|error| Some(Err(error)), |is| (!is).then_some(Ok(())));
         let other = others.find_map(|at| differs(alike(at)));
