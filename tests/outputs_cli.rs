@@ -45,8 +45,7 @@ fn ends(mut command: Command, status: i32) -> (String, String) {
 fn given() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let entry =
-        |key: &str, value: &str| StringStringEntryProto { key: text(key), value: text(value), ..Default::default() };
+    let entry = |key: &str, value: &str| StringStringEntryProto { key: text(key), value: text(value) };
     let outside = TensorProto {
         name: text("w"),
         data_type: Some(1),
@@ -251,7 +250,7 @@ fn a_tensor_file_that_is_cut_off_in_use_is_an_error() {
     let values: Vec<u8> = common::noise(4 * 3 * 8 * 8).iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4, 3, 8, 8], &values).unwrap();
     fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
-    let source = Source::open(&[path.clone()], [3, 8, 8]).unwrap();
+    let source = Source::open(std::slice::from_ref(&path), [3, 8, 8]).unwrap();
     let read = |at: usize| source.read(&source.frames()[at], &Preprocessing::imagenet());
     let (image, _) = read(1).unwrap();
     let wanted = f32::from_le_bytes(values[4 * 3 * 64..4 * 3 * 64 + 4].try_into().unwrap());
