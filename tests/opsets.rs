@@ -133,10 +133,12 @@ fn refusal(operator: &str, opset: i64, attributes: Vec<(&'static str, Value)>, s
     let names = ["x", "c1", "c2"];
     let mut made = node(operator, &names[..shapes.len()], &["y"]);
     made.attribute = attributes.into_iter().map(|(name, value)| attribute(name, value)).collect();
-    let mut graph = aliascope::graph::onnx::proto::GraphProto::default();
-    graph.node = vec![made];
-    graph.input = vec![floats("x", shapes[0])];
-    graph.output = vec![floats("y", &[])];
+    let mut graph = aliascope::graph::onnx::proto::GraphProto {
+        node: vec![made],
+        input: vec![floats("x", shapes[0])],
+        output: vec![floats("y", &[])],
+        ..Default::default()
+    };
     for (name, shape) in names.iter().zip(shapes).skip(1) {
         let count = shape.iter().product::<i64>() as usize;
         graph.initializer.push(common::model::doubles(name, shape, &vec![0.25; count]));

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
-    /// Where its paper has it: behind the activation, or right behind the convolution. See [`follows_activation`].
+    /// Where its paper has it: behind the activation, or right behind the convolution. `follows_activation` in
+    /// `aliascope` says of which.
     #[default]
     Paper,
     /// Behind the convolution, before the activation.
