@@ -199,7 +199,7 @@ fn metrics_obey_memory_and_options() {
     let args = |more: &[&str]| {
         let (model, photo) = (model.to_str().unwrap().to_owned(), photo.to_str().unwrap().to_owned());
         let mut all: Vec<String> = vec!["metrics".into(), model, "--images".into(), photo];
-        all.extend(["--input-shape", "1,3,64,64", "--draws", "2"].map(String::from));
+        all.extend(["--input-shape", "1,3,128,128", "--draws", "2"].map(String::from));
         all.extend(more.iter().map(|text| (*text).to_owned()));
         all
     };
@@ -210,9 +210,9 @@ fn metrics_obey_memory_and_options() {
     // Refused in one sentence, before anything is computed.
     let refused = run(&["--memory", "1"]).code(8).stdout("");
     let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(stderr.contains("one image takes about") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains("of memory, and 1 MiB are free") && stderr.lines().count() == 1, "{stderr}");
     // Lowered with a note; the numbers are the same up to rounding of another batch.
-    let lowered = run(&["--memory", "6", "--csv", &csv]).success();
+    let lowered = run(&["--memory", "14", "--csv", &csv]).success();
     let stderr = String::from_utf8_lossy(&lowered.get_output().stderr).into_owned();
     assert!(stderr.contains("note: --batch 8 takes about"), "{stderr}");
     let stdout = String::from_utf8_lossy(&lowered.get_output().stdout).into_owned();

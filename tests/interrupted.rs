@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -347,6 +348,16 @@ fn signals_end_a_run_with_a_sentence_and_nohup_is_obeyed() {
             let program = command.get_program().to_owned();
             command = Command::new("nohup");
             command.arg(program).args(&arguments).env("ALIASCOPE_CACHE", path.join("cache")).current_dir(path);
+        }
+        if !nohup {
+            // Where this test itself runs under nohup, the command would be as deaf.
+            // SAFETY: signal is safe to call between fork and exec.
+            unsafe {
+                command.pre_exec(|| {
+                    libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                    Ok(())
+                });
+            }
         }
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         // The first image is measured: the command is at its work.
