@@ -415,14 +415,16 @@ fn the_order_of_memory_is_measured_once_where_that_pays() {
     let json: Value = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
     let (key, _) = json.as_object().unwrap().iter().next().unwrap();
     assert!(key.starts_with("resnet.onnx") && key.ends_with("1 threads"), "{key}");
-    assert!(run(1, &[]).contains("measured earlier in"));
+    assert!(run(64, &[]).contains("measured earlier in"));
+    // Of a short run the numbers do not depend on what ran before.
+    assert!(run(1, &[]).contains("channels last in memory (not measured"));
 
     // What was measured decides; a damaged file is nobody's choice.
     let slow = serde_json::json!({ key.as_str(): { "channels_last_ms": 9.0, "channels_first_ms": 5.0 } });
     fs::write(&kept, slow.to_string()).unwrap();
-    assert!(run(1, &[]).contains("channels first in memory (measured earlier"));
+    assert!(run(64, &[]).contains("channels first in memory (measured earlier"));
     fs::write(&kept, "{").unwrap();
-    assert!(run(1, &[]).contains("channels last in memory (not measured"));
+    assert!(run(64, &[]).contains("measured and kept in"));
 }
 
 #[test]

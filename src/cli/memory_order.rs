@@ -63,13 +63,14 @@ pub(super) fn settle(network: &mut Network, choice: Choice, images: usize) -> Re
 }
 
 fn measured(network: &mut Network, images: usize) -> Result<String, Failure> {
+    // What an earlier run found does not count either: the rounding of a short run would go by the machine's past.
+    if images < WORTH_MEASURING {
+        return Ok(format!("not measured: that pays from {WORTH_MEASURING} images on"));
+    }
     let (key, store) = (key(network), store());
     let mut kept = store.as_deref().map(read).unwrap_or_default();
     let (times, when) = match kept.get(&key).copied().filter(|times| times.is_sane()) {
         Some(times) => (times, "measured earlier"),
-        None if images < WORTH_MEASURING => {
-            return Ok(format!("not measured: that pays from {WORTH_MEASURING} images on"));
-        }
         None => {
             let [channels_last_ms, channels_first_ms] = network.time_memory_orders()?;
             let times = Measured { channels_last_ms, channels_first_ms };

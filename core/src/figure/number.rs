@@ -3,7 +3,7 @@
 /// Three significant digits: `0.0421`, `3.50·10⁻⁵`, `0`.
 ///
 /// ```
-/// use aliascope::figure::number::compact;
+/// use aliascope_core::figure::number::compact;
 /// assert_eq!(compact(0.04213), "0.0421");
 /// assert_eq!(compact(3.4999e-5), "3.50·10⁻⁵");
 /// assert_eq!(compact(-12_345.0), "−1.23·10⁴");

@@ -23,10 +23,10 @@ pub enum JsonError {
 /// `value` as indented JSON with a newline at its end.
 ///
 /// ```
-/// use aliascope::report::json_bytes;
+/// use aliascope_core::report::json_bytes;
 /// assert_eq!(json_bytes(&[Some(0.5), None])?, b"[\n  0.5,\n  null\n]\n");
 /// assert!(json_bytes(&[f64::NAN]).is_err());
-/// # Ok::<(), aliascope::report::JsonError>(())
+/// # Ok::<(), aliascope_core::report::JsonError>(())
 /// ```
 ///
 /// # Errors

@@ -85,7 +85,7 @@ pub fn wait_for_writers() -> MutexGuard<'static, ()> {
 /// A place for an output, checked to be writable but not touched until [`OutputFile::write`].
 ///
 /// ```
-/// use aliascope::report::OutputFile;
+/// use aliascope_core::report::OutputFile;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("new").join("lee.json");
 /// let file = OutputFile::claim(&path, false)?; // before the long computation
