@@ -48,12 +48,17 @@ fn link_libtorch() {
     lanes.cpp(true).pic(true).warnings(false).std("c++17");
     lanes.files(["attention.cpp", "loops.cpp", "pointwise.cpp"].map(|file| format!("src/graph/lanes/{file}")));
     // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
-    if let Ok(checks) = env::var("ALIASCOPE_SANITIZE") {
-        // The loops with checks of every access, for tests: see fuzz/README.md.
-        lanes.flag(format!("-fsanitize={checks}")).flag("-fno-sanitize-recover=all").debug(true);
-        println!("cargo:rustc-link-arg=-fsanitize={checks}");
-    }
     lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
+    if let Ok(checks) = env::var("ALIASCOPE_SANITIZE") {
+        // The loops with checks of every access, for tests: see fuzz/README.md. Fully optimised they would compile for ten
+        // minutes.
+        lanes.opt_level(1).flag(format!("-fsanitize={checks}")).flag("-fno-sanitize-recover=all").debug(true);
+        for library in
+            [("address", "-lasan"), ("undefined", "-lubsan")].iter().filter(|(check, _)| checks.contains(check))
+        {
+            println!("cargo:rustc-link-arg={}", library.1);
+        }
+    }
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         // libtorch's own threads: its libgomp is the one that is loaded.
         lanes.flag("-fopenmp");
