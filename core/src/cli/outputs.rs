@@ -67,8 +67,7 @@ impl Outputs {
             }
             None => None,
         };
-        let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
-        Ok(Self { json, plot, quiet: args.quiet })
+        Ok(Self { json: args.json_sink()?, plot, quiet: args.quiet })
     }
 
     /// Whether a figure was asked for.

@@ -17,7 +17,8 @@ pub fn antialias_table(report: &BenchReport, width: usize) -> String {
     text
 }
 
-/// Every design with its guarantee and source, and what may be put in the names of `catalogue`, in lines of at most `width` columns (taken as 80 where it is less).
+/// Every design with its guarantee and source, and what may be put in the names of `catalogue`, in lines of at most
+/// `width` columns (taken as 80 where it is less).
 pub fn antialias_list(listed: &[Listed], catalogue: &[Entry], width: usize) -> String {
     let mut text = String::new();
     let _ = write_list(&mut text, listed, catalogue, width.max(80));
