@@ -53,21 +53,34 @@ impl<'a> Loader<'a> {
             return self.visit(&padding.taken_over(node));
         }
         let operator = node.op_type.as_deref().unwrap_or("");
-        let domain = node.domain.as_deref().unwrap_or("");
         let name = match node.name.as_deref() {
             Some(name) if !name.is_empty() => name.to_owned(),
             // Nodes need no name; their first output has one.
             _ => node.output.first().cloned().unwrap_or_default(),
         };
+        caught(|| self.visit_named(node, &name)).map_err(|error| match error {
+            // Whatever step of the node libtorch refuses.
+            GraphError::Torch(error) => {
+                let slots = node.input.iter().map(|input| self.slot(&name, operator, input).ok().flatten());
+                let given = |slot: Option<Slot>| slot.map(|slot| (slot.shape(), slot.kind()));
+                refusal::of_node(&name, operator, &slots.map(given).collect::<Vec<_>>(), &error)
+            }
+            other => other,
+        })
+    }
+
+    fn visit_named(&mut self, node: &NodeProto, name: &str) -> Result<(), GraphError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let domain = node.domain.as_deref().unwrap_or("");
         let overload = node.overload.as_deref().unwrap_or("");
         if let Some(function) = self.functions.get(&function_key(domain, operator, overload)).copied() {
-            return self.call(node, &name, function);
+            return self.call(node, name, function);
         }
         let opset = self.opset(domain).unwrap_or(1);
         let custom = if domain == CUSTOM_DOMAIN { self.custom.get(operator) } else { None };
         let unknown = || match ops::refusal(domain, operator) {
             Some(reason) => GraphError::Unsupported {
-                node: name.clone(),
+                node: name.to_owned(),
                 operator: operator.to_owned(),
                 opset,
                 problem: match domain {
@@ -77,7 +90,7 @@ impl<'a> Loader<'a> {
                 mend: reason.to_owned(),
             },
             None => GraphError::Operator {
-                node: name.clone(),
+                node: name.to_owned(),
                 operator: operator.to_owned(),
                 domain: domain.to_owned(),
                 opset,
@@ -89,7 +102,7 @@ impl<'a> Loader<'a> {
             None => Some(ops::find(domain, operator).ok_or_else(unknown)?),
         };
         if entry.is_some_and(|entry| matches!(entry.make, Make::List)) {
-            return self.visit_sequence(node, &name);
+            return self.visit_sequence(node, name);
         }
         if is_own(domain) && self.opset("").is_none() {
             return Err(wrong(
@@ -100,7 +113,7 @@ impl<'a> Loader<'a> {
             ));
         }
         let slots =
-            node.input.iter().map(|input| self.slot(&name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
+            node.input.iter().map(|input| self.slot(name, operator, input)).collect::<Result<Vec<_>, GraphError>>()?;
         if let Some(output) = node.output.first().filter(|output| self.pooled.contains(*output))
             && is_own(domain)
             && let Some(padding) = Padding::of(node, &slots)
@@ -113,36 +126,29 @@ impl<'a> Loader<'a> {
         }
         let folding = slots.iter().flatten().all(|slot| matches!(slot, Slot::Constant(_)));
         if !folding && !matches!(entry.map(|entry| entry.make), Some(Make::Nodes(_) | Make::Branch)) {
-            self.check_infinite(node, &name, operator)?;
+            self.check_infinite(node, name, operator)?;
         }
-        self.check_held_wider(node, &name, operator)?;
-        let mut attributes = Attributes::new(node, &name, &self.file.folder())?;
+        self.check_held_wider(node, name, operator)?;
+        let mut attributes = Attributes::new(node, name, &self.file.folder())?;
         if is_own(domain) {
             attributes.check_opset(opset)?;
         }
         let device = self.options.device;
         let read: Vec<bool> = node.output.iter().map(|output| self.readers.contains_key(output)).collect();
-        let mut builder = Builder::new(&name, operator, opset, &mut attributes, &slots, &read, folding, device);
+        let mut builder = Builder::new(name, operator, opset, &mut attributes, &slots, &read, folding, device);
         builder.straight_through = self.options.straight_through;
         builder.zero_type = node.input.get(2).and_then(|name| self.stored_type(name));
-        let failed = |error: GraphError| match error {
-            GraphError::Torch(error) => {
-                let given = |slot: &Option<Slot>| slot.as_ref().map(|slot| (slot.shape(), slot.kind()));
-                refusal::of_node(&name, operator, &slots.iter().map(given).collect::<Vec<_>>(), &error)
-            }
-            other => other,
-        };
         let build = match entry.map(|entry| entry.make) {
             None | Some(Make::List) => None,
             Some(Make::Operator(build)) => Some(build),
             Some(Make::Constant) => {
-                let tensor = caught(|| ops::create(&mut builder)).map_err(failed)?;
+                let tensor = ops::create(&mut builder)?;
                 if let Some(i) = builder.unread() {
                     return Err(builder.invalid(format!("the operator has no input {i}")));
                 }
                 attributes.finish(opset)?;
                 if let Some(output) = node.output.first() {
-                    self.define_constant(&name, operator, output, tensor)?;
+                    self.define_constant(name, operator, output, tensor)?;
                     let held = node.attribute.iter().find_map(|attribute| attribute.t.as_ref()?.data_type);
                     if let (Some(held), "Constant") = (held, operator) {
                         self.constant_types.insert(output.clone(), held);
@@ -152,12 +158,12 @@ impl<'a> Loader<'a> {
                 return Ok(());
             }
             Some(Make::Nodes(expand)) => {
-                let nodes = caught(|| expand(&mut builder, node)).map_err(failed)?;
+                let nodes = expand(&mut builder, node)?;
                 attributes.finish(opset)?;
-                return self.write_out(node, &name, &nodes);
+                return self.write_out(node, name, &nodes);
             }
             Some(Make::Branch) => {
-                let holds = builder.parameter(0, "condition").map_err(failed)?;
+                let holds = builder.parameter(0, "condition")?;
                 let holds =
                     holds.numel() == 1 && holds.f_to_kind(Kind::Int64)?.f_reshape([-1])?.f_int64_value(&[0])? != 0;
                 let (chosen, other) =
@@ -165,13 +171,13 @@ impl<'a> Loader<'a> {
                 let graph = builder.attributes().graph(chosen)?;
                 let _ = builder.attributes().graph(other)?;
                 let graph = graph.ok_or_else(|| builder.invalid(format!("it has no {chosen}")))?;
-                let nodes = inline::branch(node, &name, &graph).map_err(|problem| builder.invalid(problem))?;
+                let nodes = inline::branch(node, name, &graph).map_err(|problem| builder.invalid(problem))?;
                 attributes.finish(opset)?;
-                return self.write_out(node, &name, &nodes);
+                return self.write_out(node, name, &nodes);
             }
         };
         let built = match (build, custom) {
-            (Some(build), _) => caught(|| build(&mut builder)).map_err(failed)?,
+            (Some(build), _) => build(&mut builder)?,
             (None, Some(make)) => {
                 builder.varying_input(0)?;
                 let shape = builder.shape(0)?;
@@ -194,7 +200,7 @@ impl<'a> Loader<'a> {
                 })
                 .collect::<Result<Vec<_>, GraphError>>()?;
             let lanes: Vec<&Tensor> = lanes.iter().collect();
-            let outputs = caught(|| built.operator.forward(&lanes)).map_err(|e| failed(e.into()))?;
+            let outputs = built.operator.forward(&lanes)?;
             // What is quantised has the zero point's type, what is moved the value's.
             let alike = if operator == "QuantizeLinear" { 2 } else { 0 };
             if (ops::moves_entries(operator) || operator == "QuantizeLinear")
@@ -203,7 +209,7 @@ impl<'a> Loader<'a> {
                 self.constant_types.extend(node.output.iter().map(|output| (output.clone(), held)));
             }
             for (output, tensor) in node.output.iter().zip(outputs).filter(|(output, _)| !output.is_empty()) {
-                self.define_constant(&name, operator, output, tensor.f_squeeze_dim(0)?)?;
+                self.define_constant(name, operator, output, tensor.f_squeeze_dim(0)?)?;
             }
             self.release(node);
             return Ok(());
@@ -221,7 +227,7 @@ impl<'a> Loader<'a> {
                 .iter()
                 .map(|&id| self.trace[id].as_ref().ok_or_else(|| wrong(self.file, "a value was freed too early")))
                 .collect::<Result<Vec<_>, GraphError>>()?;
-            caught(|| built.operator.forward(&lanes)).map_err(|e| failed(e.into()))?
+            built.operator.forward(&lanes)?
         };
         let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
         let known: Vec<KnownSites<'_>> = inputs
@@ -243,8 +249,8 @@ impl<'a> Loader<'a> {
             }
         }
         self.steps.push(Step {
-            module: self.modules.of_node(node, &name),
-            name: name.clone(),
+            module: self.modules.of_node(node, name),
+            name: name.to_owned(),
             op_type: operator.to_owned(),
             operator: built.operator,
             flow,
