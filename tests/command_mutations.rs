@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aliascope::antialias::Padding;
-use aliascope::antialias::surgery::{Form, GraftOptions, Patient, Place, Replacement, SurgeryError};
+use aliascope::antialias::surgery::{Form, InsertionOptions, Place, Replacement, SurgeryError, TargetModel};
 use aliascope::cli::{Failure, Status};
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::ModelProto;
@@ -142,30 +142,30 @@ fn commands(network: &Network, file: &OnnxFile, counts: &mut [u64; 6]) -> Result
         Ok(())
     };
     count(3, probed());
-    let operated = || -> Result<(), Failure> {
-        let patient = Patient::new(file, network)?;
+    let rewritten = || -> Result<(), Failure> {
+        let target = TargetModel::new(file, network)?;
         let rules: Vec<Replacement> =
             ["stride=blurpool:3", "activation=filtered:2x"].iter().filter_map(|rule| rule.parse().ok()).collect();
         for rule in rules {
             let ranges = HashMap::new();
-            let options = GraftOptions {
+            let options = InsertionOptions {
                 rules: std::slice::from_ref(&rule),
                 pattern: None,
                 padding: Padding::Reflect,
                 place: Place::default(),
                 ranges: &ranges,
             };
-            let grafts = match patient.grafts(&options) {
+            let insertions = match target.insertions(&options) {
                 Err(SurgeryError::NoMatch { .. }) => continue,
-                grafts => grafts?,
+                insertions => insertions?,
             };
-            let chosen: Vec<_> = grafts.iter().collect();
-            let after = patient.load(&patient.operate(&chosen, Form::Memory)?)?;
+            let chosen: Vec<_> = insertions.iter().collect();
+            let after = target.load(&target.rewrite(&chosen, Form::Memory)?)?;
             let _ = after.forward(&after.place(&x)?)?;
         }
         Ok(())
     };
-    count(4, operated());
+    count(4, rewritten());
     let metrics = || -> Result<(), Failure> {
         let options = MetricsOptions { draws: 1, ..MetricsOptions::default() };
         Ok(MetricsMeter::new(network, options)?.measure(&x.squeeze_dim(0), None)?)

@@ -8,8 +8,8 @@ use aliascope::antialias::Padding;
 use aliascope::antialias::surgery::advise::{AdviseOptions, advise};
 use aliascope::antialias::surgery::cost::multiplications;
 use aliascope::antialias::surgery::{
-    Form, Graft, GraftOptions, Patient, Place, Replacement, SURGERY_KEY, SiteKind, SurgeryError, follows_activation,
-    with_functions_written_out,
+    Form, Insertion, InsertionOptions, Place, Replacement, SURGERY_KEY, SiteKind, SurgeryError, TargetModel,
+    follows_activation, with_functions_written_out,
 };
 use aliascope::graph::layout::Layout;
 use aliascope::graph::onnx::OnnxFile;
@@ -149,22 +149,22 @@ fn rules(texts: &[&str]) -> Vec<Replacement> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn grafts(
-    patient: &Patient<'_>,
+fn insertions(
+    target: &TargetModel<'_>,
     texts: &[&str],
     pattern: Option<&str>,
     padding: Padding,
-) -> Result<Vec<Graft>, SurgeryError> {
+) -> Result<Vec<Insertion>, SurgeryError> {
     let ranges = HashMap::new();
     let rules = rules(texts);
-    patient.grafts(&GraftOptions { rules: &rules, pattern, padding, place: Place::Paper, ranges: &ranges })
+    target.insertions(&InsertionOptions { rules: &rules, pattern, padding, place: Place::Paper, ranges: &ranges })
 }
 
 /// The network with designs in it, in memory.
-fn operated(patient: &Patient<'_>, texts: &[&str]) -> Network {
-    let found = grafts(patient, texts, None, Padding::Reflect).unwrap();
-    let made = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
-    patient.load(&made).unwrap()
+fn rewritten(target: &TargetModel<'_>, texts: &[&str]) -> Network {
+    let found = insertions(target, texts, None, Padding::Reflect).unwrap();
+    let made = target.rewrite(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
+    target.load(&made).unwrap()
 }
 
 fn largest(x: &Tensor) -> f64 {
@@ -181,8 +181,8 @@ fn lee(network: &Network, x: &Tensor, boundary: Boundary) -> HashMap<String, f64
 fn every_place_is_found_once() {
     let file = classifier(16);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
-    let found: Vec<(&str, &str)> = patient.sites().iter().map(|s| (s.name.as_str(), s.operator.as_str())).collect();
+    let target = TargetModel::new(&file, &network).unwrap();
+    let found: Vec<(&str, &str)> = target.sites().iter().map(|s| (s.name.as_str(), s.operator.as_str())).collect();
     assert_eq!(
         found,
         [
@@ -195,7 +195,7 @@ fn every_place_is_found_once() {
             ("/last/gelu/Mul", "gelu"),
         ]
     );
-    let composite = patient.sites().iter().find(|site| site.operator == "gelu").unwrap();
+    let composite = target.sites().iter().find(|site| site.operator == "gelu").unwrap();
     assert_eq!(composite.nodes.len(), 5);
     assert!(matches!(&composite.kind, SiteKind::Function(f) if f.activation.to_string() == "gelu"));
 }
@@ -206,7 +206,7 @@ fn a_design_that_is_what_was_there_changes_nothing() {
     for n in [16, 19, 23] {
         let file = classifier(n);
         let network = Network::from_file(&file, &DOUBLE()).unwrap();
-        let patient = Patient::new(&file, &network).unwrap();
+        let target = TargetModel::new(&file, &network).unwrap();
         let x = image(n, 5);
         let y = network.forward(&x).unwrap();
         for same in [
@@ -214,7 +214,7 @@ fn a_design_that_is_what_was_there_changes_nothing() {
             &["relu6=relu6", "silu=silu", "hardswish=hardswish", "gelu=gelu"],
             &["stride=stride", "relu6=relu6", "hardswish=hardswish"],
         ] {
-            let after = operated(&patient, same);
+            let after = rewritten(&target, same);
             let difference = largest(&(after.forward(&x).unwrap() - &y));
             assert!(difference <= 1e-13 * largest(&y), "{n}, {same:?}: {difference:e}");
             let (before, now) = (lee(&network, &x, Boundary::Reflect), lee(&after, &x, Boundary::Reflect));
@@ -233,7 +233,7 @@ fn a_design_that_is_what_was_there_changes_nothing() {
 fn shapes_and_grids_keep_their_place() {
     let file = classifier(32);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let grid = |network: &Network, name: &str| {
         let value = network.values().iter().find(|value| value.name == name).unwrap();
         (value.shape.clone(), value.layout.plane().unwrap())
@@ -241,7 +241,7 @@ fn shapes_and_grids_keep_their_place() {
     for (rule, moved) in
         [("conv=blurpool:3", 0.0), ("conv=ideal", 0.0), ("conv=blurpool:5", 0.0), ("conv=blurpool:4", 0.5)]
     {
-        let after = operated(&patient, &[rule]);
+        let after = rewritten(&target, &[rule]);
         for (name, strides) in [("stem/act", 1), ("pool", 1), ("down/act", 2)] {
             let ((shape, before), (new_shape, now)) = (grid(&network, name), grid(&after, name));
             assert_eq!(shape, new_shape, "{rule}, {name}");
@@ -271,13 +271,13 @@ fn positions_of_a_moved_branch_are_tracked_truly() {
     d.add("Conv", &["x", "one"], "y", attributes);
     let file = d.finish(&[1, 1, 32, 32], "y");
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let ramp: Vec<f64> = (0..32 * 32).map(|i| f64::from(i % 32)).collect();
     let x = Tensor::from_slice(&ramp).reshape([1, 1, 1, 32, 32]);
     for name in
         ["blurpool:2", "blurpool:4", "blurpool:6", "blurpool:5", "kaiser:12", "average", "bilinear", "wavelet:db2"]
     {
-        let after = operated(&patient, &[&format!("conv={name}")]);
+        let after = rewritten(&target, &[&format!("conv={name}")]);
         let row = after.forward(&x).unwrap().reshape([16, 16]).get(8);
         let columns = after.output().layout.plane().unwrap().columns;
         for j in 5..11 {
@@ -293,20 +293,20 @@ fn positions_of_a_moved_branch_are_tracked_truly() {
 fn an_ideal_filter_makes_the_torus_exact() {
     let file = torus(16);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let x = image(16, 9);
-    let found = grafts(&patient, &["stride=ideal"], None, Padding::Circular).unwrap();
-    let made = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
-    let after = patient.load(&made).unwrap();
+    let found = insertions(&target, &["stride=ideal"], None, Padding::Circular).unwrap();
+    let made = target.rewrite(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
+    let after = target.load(&made).unwrap();
     let (before, now) = (lee(&network, &x, Boundary::Periodic), lee(&after, &x, Boundary::Periodic));
     for name in ["translate_x", "translate_y"] {
         assert!(before[name] > 1e-2, "{name}: {}", before[name]);
         assert!(now[name] < 1e-24, "{name}: {} of {}", now[name], before[name]);
     }
     // And a short filter lowers it without an exactness.
-    let found = grafts(&patient, &["stride=blurpool:5"], None, Padding::Circular).unwrap();
-    let made = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
-    let blurred = lee(&patient.load(&made).unwrap(), &x, Boundary::Periodic);
+    let found = insertions(&target, &["stride=blurpool:5"], None, Padding::Circular).unwrap();
+    let made = target.rewrite(&found.iter().collect::<Vec<_>>(), Form::Memory).unwrap();
+    let blurred = lee(&target.load(&made).unwrap(), &x, Boundary::Periodic);
     assert!(blurred["translate_x"] < 0.5 * before["translate_x"] && blurred["translate_x"] > 1e-6, "{blurred:?}");
 }
 
@@ -316,15 +316,15 @@ fn downsamplings_stand_where_their_papers_have_them() {
     assert!(!["ideal", "asap", "wavelet:haar", "vasconcelos"].iter().any(|name| follows_activation(name)));
     let file = classifier(32);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let behind = |rule: &str| -> Vec<String> {
-        grafts(&patient, &[rule], None, Padding::Reflect).unwrap().iter().map(|g| g.follows().to_owned()).collect()
+        insertions(&target, &[rule], None, Padding::Reflect).unwrap().iter().map(|g| g.follows().to_owned()).collect()
     };
     // Hard swish is four nodes, and the filter goes behind the last of them.
     assert_eq!(behind("stride=blurpool:3"), ["/stem/act/Clip", "/pool/MaxPool", "/down/act/Div"]);
     assert_eq!(behind("stride=ideal"), ["/stem/Conv", "/pool/MaxPool", "/down/Conv"]);
     // Written out by hand: convolution at stride 1, relu6, blur with the stride.
-    let after = operated(&patient, &["conv=blurpool:3"]);
+    let after = rewritten(&target, &["conv=blurpool:3"]);
     let stem: Vec<&str> = after.steps().iter().take(3).map(|step| step.op_type.as_str()).collect();
     assert_eq!(stem, ["Conv", "Clip", "blurpool:3 /2"]);
 }
@@ -337,7 +337,7 @@ fn saved_models_compute_the_same_and_keep_everything_else() {
         .metadata_props
         .push(StringStringEntryProto { key: Some("own".to_owned()), value: Some("kept".to_owned()) });
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let x = image(48, 11);
     let old = network.forward(&x).unwrap();
     for texts in [
@@ -351,10 +351,10 @@ fn saved_models_compute_the_same_and_keep_everything_else() {
         &["gelu=polyfit:4"],
     ] {
         for padding in [Padding::Reflect, Padding::Circular, Padding::Zero] {
-            let found = grafts(&patient, texts, None, padding).unwrap();
-            let found: Vec<&Graft> = found.iter().collect();
-            let after = patient.load(&patient.operate(&found, Form::Memory).unwrap()).unwrap();
-            let written = patient.operate(&found, Form::Onnx).unwrap();
+            let found = insertions(&target, texts, None, padding).unwrap();
+            let found: Vec<&Insertion> = found.iter().collect();
+            let after = target.load(&target.rewrite(&found, Form::Memory).unwrap()).unwrap();
+            let written = target.rewrite(&found, Form::Onnx).unwrap();
             let bytes = written.file.to_bytes().unwrap();
             let again = OnnxFile::from_bytes(&bytes, std::path::Path::new("again.onnx")).unwrap();
             let saved = Network::from_file(&again, &DOUBLE()).unwrap();
@@ -402,10 +402,10 @@ fn saved_models_compute_the_same_and_keep_everything_else() {
 }
 
 #[test]
-fn tangents_of_an_operated_network_are_its_derivatives() {
+fn tangents_of_a_rewritten_network_are_its_derivatives() {
     let file = classifier(24);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     // Smooth functions throughout, so that a difference quotient has no kinks to cross; max-pooling keeps its winners.
     for texts in [
         &["stride=blurpool:4", "relu6=softplus"][..],
@@ -413,7 +413,7 @@ fn tangents_of_an_operated_network_are_its_derivatives() {
         &["stride=ddac", "relu6=polyfit:4", "hardswish=silu"],
         &["stride=aps:3", "relu6=adaa:tanh", "hardswish=afc"],
     ] {
-        let after = operated(&patient, texts);
+        let after = rewritten(&target, texts);
         let (x, dx) = (image(24, 13), image(24, 17));
         let sweep = after.sweep(&x, &dx.unsqueeze(0)).unwrap();
         let step = 1e-6;
@@ -439,8 +439,8 @@ fn painter(n: i64) -> OnnxFile {
 fn advice_keeps_images_that_it_is_told_to_keep() {
     let file = painter(16);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
-    let found = grafts(&patient, &["stride=blurpool:5", "relu=filtered:2x"], None, Padding::Reflect).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
+    let found = insertions(&target, &["stride=blurpool:5", "relu=filtered:2x"], None, Padding::Reflect).unwrap();
     let images: Vec<(String, Tensor)> = (0..3).map(|i| (i.to_string(), image(16, 51 + i))).collect();
     let advice = |keep: f64| {
         let options = AdviseOptions {
@@ -450,7 +450,7 @@ fn advice_keeps_images_that_it_is_told_to_keep() {
             budget: 1,
             keep,
         };
-        advise(&patient, &found, &options, &images, &mut |_, _| {}).unwrap().1
+        advise(&target, &found, &options, &images, &mut |_, _| {}).unwrap().1
     };
     let free = advice(0.0);
     let tried = &free.steps[0].tried;
@@ -459,12 +459,12 @@ fn advice_keeps_images_that_it_is_told_to_keep() {
     let old: Vec<Tensor> = images.iter().map(|(_, x)| network.forward(x).unwrap()).collect();
     let length = (old.iter().map(|y| norm(y).powi(2)).sum::<f64>() / 3.0).sqrt();
     for trial in tried {
-        let own = found.iter().find(|graft| graft.site.name == trial.name).unwrap();
-        let after = patient.load(&patient.operate(&[own], Form::Memory).unwrap()).unwrap();
+        let own = found.iter().find(|insertion| insertion.site.name == trial.name).unwrap();
+        let after = target.load(&target.rewrite(&[own], Form::Memory).unwrap()).unwrap();
         let changes: f64 =
             images.iter().zip(&old).map(|((_, x), y)| norm(&(after.forward(x).unwrap() - y))).sum::<f64>() / 3.0;
         let kept = (1.0 - changes / length).max(0.0);
-        assert!(trial.top1_kept.is_none() && trial.kl.is_none());
+        assert!(trial.top1_unchanged.is_none() && trial.kl.is_none());
         assert!((trial.kept() - kept).abs() < 1e-12, "{}: {} {kept}", trial.name, trial.kept());
     }
     let gaining: Vec<_> = tried.iter().filter(|trial| trial.gain.mean > 0.0).collect();
@@ -485,9 +485,9 @@ fn advice_keeps_images_that_it_is_told_to_keep() {
 fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
     let file = classifier(24);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
-    let found = grafts(
-        &patient,
+    let target = TargetModel::new(&file, &network).unwrap();
+    let found = insertions(
+        &target,
         &["stride=blurpool:3", "relu6=filtered:2x", "silu=softplus", "hardswish=silu"],
         None,
         Padding::Reflect,
@@ -502,7 +502,7 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
         keep: 0.0,
     };
     let (mut calls, mut most) = (0, 0);
-    let (chosen, advice) = advise(&patient, &found, &options, &images, &mut |done, of| {
+    let (chosen, advice) = advise(&target, &found, &options, &images, &mut |done, of| {
         calls += 1;
         (most, _) = (of, assert!(done <= of));
     })
@@ -513,16 +513,16 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
     };
     assert!((advice.start - mean(&network)).abs() < 1e-10 * advice.start);
     let plain = multiplications(&network, &[], None);
-    let mut on: Vec<&Graft> = Vec::new();
+    let mut on: Vec<&Insertion> = Vec::new();
     for step in &advice.steps {
         assert_eq!(step.tried.len(), found.len() - on.len());
         for trial in &step.tried {
-            let own = found.iter().find(|graft| graft.site.name == trial.name).unwrap();
+            let own = found.iter().find(|insertion| insertion.site.name == trial.name).unwrap();
             let mut with = on.clone();
             with.push(own);
-            with.sort_by_key(|graft| found.iter().position(|g| g.site.name == graft.site.name));
-            let made = patient.operate(&with, Form::Memory).unwrap();
-            let loaded = patient.load(&made).unwrap();
+            with.sort_by_key(|insertion| found.iter().position(|g| g.site.name == insertion.site.name));
+            let made = target.rewrite(&with, Form::Memory).unwrap();
+            let loaded = target.load(&made).unwrap();
             let wanted = mean(&loaded);
             assert!((trial.lee - wanted).abs() < 1e-9 * wanted, "{}: {} {wanted}", trial.name, trial.lee);
             let cost = multiplications(&loaded, &with, Some(&made)) / plain;
@@ -534,7 +534,7 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
             continue;
         }
         assert_eq!((&best.name, &step.tried[0].name), (&step.chosen, &step.chosen));
-        on.push(found.iter().find(|graft| graft.site.name == step.chosen).unwrap());
+        on.push(found.iter().find(|insertion| insertion.site.name == step.chosen).unwrap());
     }
     assert_eq!(on.len(), chosen.len());
     // The front holds no trial that another beats.
@@ -550,9 +550,9 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
 fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let file = classifier(32);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let refused = |texts: &[&str], pattern: Option<&str>| {
-        grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string()
+        insertions(&target, texts, pattern, Padding::Reflect).unwrap_err().to_string()
     };
     let message = refused(&["stride=blurpool:3"], Some("stam"));
     assert!(message.contains("'stam'") && message.contains("/stem/Conv"), "{message}");
@@ -564,8 +564,8 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let message = refused(&["stride=kaiser:20"], Some("/down/Conv"));
     assert!(message.contains("/down/Conv") && message.contains("8 rows"), "{message}");
     // A phase that the input chooses has no ONNX form.
-    let found = grafts(&patient, &["stride=aps"], None, Padding::Reflect).unwrap();
-    let message = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Onnx).unwrap_err().to_string();
+    let found = insertions(&target, &["stride=aps"], None, Padding::Reflect).unwrap();
+    let message = target.rewrite(&found.iter().collect::<Vec<_>>(), Form::Onnx).unwrap_err().to_string();
     assert!(message.contains("/stem/Conv") && message.contains("aps") && message.contains("--save"), "{message}");
 
     let mut d = Draft::new(1);
@@ -573,9 +573,9 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     d.convolution("narrow", "y", [4, 4, 3], [3, 3], [1; 4], 1);
     let file = d.finish(&[1, 3, 24, 24], "y");
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
+    let target = TargetModel::new(&file, &network).unwrap();
     let refused = |texts: &[&str], pattern: Option<&str>| {
-        grafts(&patient, texts, pattern, Padding::Reflect).unwrap_err().to_string()
+        insertions(&target, texts, pattern, Padding::Reflect).unwrap_err().to_string()
     };
     let message = refused(&["stride=blurpool:3"], None);
     assert!(message.contains("/narrow/Conv") && message.contains("2 by 1") && message.contains("--where"), "{message}");
@@ -586,13 +586,13 @@ fn what_is_impossible_is_said_in_a_sentence_with_the_layer() {
     let mut file = classifier(48);
     file.model.opset_import[0].version = Some(13);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
-    let patient = Patient::new(&file, &network).unwrap();
-    let found = grafts(&patient, &["hardswish=filtered:2x"], None, Padding::Reflect).unwrap();
-    let message = patient.operate(&found.iter().collect::<Vec<_>>(), Form::Onnx).unwrap_err().to_string();
+    let target = TargetModel::new(&file, &network).unwrap();
+    let found = insertions(&target, &["hardswish=filtered:2x"], None, Padding::Reflect).unwrap();
+    let message = target.rewrite(&found.iter().collect::<Vec<_>>(), Form::Onnx).unwrap_err().to_string();
     assert!(message.contains("HardSwish") && message.contains("opset 14") && message.contains("opset 13"), "{message}");
 }
 
-/// A model whose convolutions lie in a function is operated on as its twin without one, under the names that `layers` has.
+/// A model whose convolutions lie in a function is rewritten as its twin without one, under the names that `layers` has.
 #[test]
 fn strides_inside_functions_are_places_too() {
     use aliascope::graph::onnx::proto::{FunctionProto, OperatorSetIdProto};
@@ -626,19 +626,19 @@ fn strides_inside_functions_are_places_too() {
     let x = Tensor::from_slice(&common::noise(3 * 32 * 32)).to_kind(Kind::Double).view([1, 1, 3, 32, 32]);
     let lee = |file: &OnnxFile| {
         let network = Network::from_file(file, &DOUBLE()).unwrap();
-        let patient = Patient::new(file, &network).unwrap();
-        let options = GraftOptions {
+        let target = TargetModel::new(file, &network).unwrap();
+        let options = InsertionOptions {
             rules: &rules,
             pattern: None,
             padding: Padding::Reflect,
             place: Place::Paper,
             ranges: &HashMap::new(),
         };
-        let grafts = patient.grafts(&options).unwrap();
-        let names: Vec<String> = grafts.iter().map(|graft| graft.site.name.clone()).collect();
-        let operated =
-            patient.load(&patient.operate(&grafts.iter().collect::<Vec<_>>(), Form::Memory).unwrap()).unwrap();
-        let mut meter = LeeMeter::new(&operated, LeeOptions::default()).unwrap();
+        let insertions = target.insertions(&options).unwrap();
+        let names: Vec<String> = insertions.iter().map(|insertion| insertion.site.name.clone()).collect();
+        let rewritten =
+            target.load(&target.rewrite(&insertions.iter().collect::<Vec<_>>(), Form::Memory).unwrap()).unwrap();
+        let mut meter = LeeMeter::new(&rewritten, LeeOptions::default()).unwrap();
         meter.measure(&x, &["noise".to_owned()]).unwrap();
         (names, meter.results()["translate_x"].lee)
     };

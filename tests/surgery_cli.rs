@@ -52,16 +52,16 @@ fn a_network_before_and_after_is_measured_saved_and_drawn() {
         .success()
         .stdout(predicate::str::contains("top-1 unchanged").and(predicate::str::contains("saved")));
     let report: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
-    let grafts = report["grafts"].as_array().unwrap();
-    assert_eq!(grafts.len(), 3);
-    assert_eq!(grafts[1]["design"], "kaiser");
+    let insertions = report["insertions"].as_array().unwrap();
+    assert_eq!(insertions.len(), 3);
+    assert_eq!(insertions[1]["design"], "kaiser");
     assert_eq!(
-        (&grafts[1]["reads"][0], &grafts[1]["writes"][0], &grafts[1]["stride"]),
+        (&insertions[1]["reads"][0], &insertions[1]["writes"][0], &insertions[1]["stride"]),
         (&111.into(), &56.into(), &2.into())
     );
     assert_eq!(report["padding"], "reflect");
     assert!(report["saved_difference"].as_f64().unwrap() < 1e-4);
-    assert!(report["cost"]["forwards"].as_f64().unwrap() > 1.0);
+    assert!(report["cost"]["forward_passes"].as_f64().unwrap() > 1.0);
     // What `lee` says of both files.
     for (model, when) in [(MODEL, "before"), (new.as_str(), "after")] {
         let lee = aliascope(&["lee", model, "--images", photo, "--json", "-", "--quiet"]).assert().success();
@@ -119,7 +119,7 @@ fn advice_goes_on_from_its_own_choices() {
     let steps = advice["steps"].as_array().unwrap();
     let chosen: Vec<&Value> = steps.iter().map(|step| &step["chosen"]).filter(|name| *name != "").collect();
     assert!(!chosen.is_empty());
-    assert_eq!(report["grafts"].as_array().unwrap().len(), chosen.len());
+    assert_eq!(report["insertions"].as_array().unwrap().len(), chosen.len());
     let last = steps.iter().rfind(|step| step["chosen"] != "").unwrap();
     let best = &last["tried"][0];
     assert_eq!(&best["name"], &last["chosen"]);
@@ -127,7 +127,7 @@ fn advice_goes_on_from_its_own_choices() {
     let (tried, measured) =
         (best["lee"].as_f64().unwrap(), report["generators"]["translate_x"]["after"].as_f64().unwrap());
     assert!((tried - measured).abs() < 1e-3 * measured, "{tried} {measured}");
-    let (tried, measured) = (best["cost"].as_f64().unwrap(), report["cost"]["forwards"].as_f64().unwrap());
+    let (tried, measured) = (best["cost"].as_f64().unwrap(), report["cost"]["forward_passes"].as_f64().unwrap());
     assert!((tried - measured).abs() < 1e-9, "{tried} {measured}");
     assert_eq!(advice["forecast"]["places"].as_array().unwrap().len(), 5);
     assert!(folder.path().join("advice-advice.png").exists());

@@ -100,9 +100,9 @@ fn places_in_the_branch_that_is_taken_are_found() {
     let branched = network(folder.path(), "branched.onnx", nodes);
 
     let (a, b) = (antialias(&plain, &[]).0, antialias(&branched, &[]).0);
-    assert_eq!(a["grafts"].as_array().unwrap().len(), 2);
+    assert_eq!(a["insertions"].as_array().unwrap().len(), 2);
     let names: Vec<&str> =
-        b["grafts"].as_array().unwrap().iter().map(|graft| graft["name"].as_str().unwrap()).collect();
+        b["insertions"].as_array().unwrap().iter().map(|insertion| insertion["name"].as_str().unwrap()).collect();
     assert!(names.len() == 2 && names[1].contains("If"), "{names:?}");
     for generator in ["translate_x", "rotate"] {
         for side in ["before", "after"] {
@@ -122,7 +122,7 @@ fn advice_that_chooses_nothing_says_so_and_measures_the_network_once() {
     // Of the deeper place alone, whose filter makes the error under a change of scale no smaller.
     let more = ["--advise", "--where", "Conv_1", "--generator", "scale", "--save", saved.to_str().unwrap()];
     let (report, table) = antialias(&model, &more);
-    assert_eq!(report["grafts"].as_array().unwrap().len(), 0);
+    assert_eq!(report["insertions"].as_array().unwrap().len(), 0);
     assert!(report["advice"]["steps"].as_array().unwrap().iter().all(|step| step["chosen"] == ""), "{report}");
     assert!(!report["advice"]["ended"].as_str().unwrap().is_empty());
     assert!(table.contains("Nothing was replaced") && table.contains("LEE falls at none"), "{table}");

@@ -14,8 +14,8 @@ use crate::antialias::Padding;
 use crate::antialias::surgery::advise::{AdviseOptions, advise};
 use crate::antialias::surgery::compare::{CompareOptions, Comparison};
 use crate::antialias::surgery::cost::{multiplications, time_in_turn};
-use crate::antialias::surgery::report::{Advice, Cost, GraftReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
-use crate::antialias::surgery::{Form, Graft, GraftOptions, Patient, Place, Replacement, SurgeryError};
+use crate::antialias::surgery::report::{Advice, Cost, InsertionReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
+use crate::antialias::surgery::{Form, Insertion, InsertionOptions, Place, Replacement, SurgeryError, TargetModel};
 use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
 use crate::graph::branches;
 use crate::graph::inline;
@@ -61,7 +61,7 @@ pub(super) struct SurgeryArgs {
     /// Replacements that --advise may choose.
     #[arg(long, value_name = "N", requires = "advise", default_value = "3")]
     budget: std::num::NonZeroU16,
-    /// The share of images whose first class --advise must keep, such as 0.9; of other outputs, the share of their length.
+    /// The share of images whose top-1 class --advise must keep, such as 0.9; of other outputs, the share of their length.
     #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
     keep: f64,
     /// The generator that --advise lowers and that layers' contributions are under.
@@ -98,7 +98,7 @@ fn read_replacement(text: &str) -> Result<Replacement, String> {
 }
 
 impl SurgeryArgs {
-    /// The model, where a network is to be operated on.
+    /// The model, where a network is to be rewritten.
     pub(super) fn model(&self) -> Option<&Path> {
         self.model.as_deref()
     }
@@ -157,7 +157,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     let network = &opened.network;
     // The nodes of branches have the names that the loader gave them.
     let (file, left) = branches::written_out(&file, &network.file_shape());
-    let patient = Patient::new(&file, network)?;
+    let target = TargetModel::new(&file, network)?;
     let console = Console::new(how.output.quiet, 1, "measurements");
     opened.note_outputs(&console);
     if let Some((first, more)) = left.split_first() {
@@ -169,38 +169,38 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     }
 
     let pattern = args.pattern.as_deref();
-    let fitted = patient.fitted_inputs(&args.replace, pattern);
+    let fitted = target.fitted_inputs(&args.replace, pattern);
     let ranges = if fitted.is_empty() { HashMap::new() } else { ranges(&opened, &fitted, &console)? };
     console.finish();
     let options =
-        GraftOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
-    let grafts = patient.grafts(&options)?;
+        InsertionOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
+    let insertions = target.insertions(&options)?;
     // What cannot be saved is said before an hour's measurement.
     if claimed.save.is_some() {
-        patient.operate(&grafts.iter().collect::<Vec<_>>(), Form::Onnx)?;
+        target.rewrite(&insertions.iter().collect::<Vec<_>>(), Form::Onnx)?;
     }
     let (chosen, advice) = if args.advise {
-        let (chosen, advice) = advice(args, how, &opened, &patient, &grafts)?;
-        (chosen.iter().map(|at| &grafts[*at]).collect(), Some(advice))
+        let (chosen, advice) = advice(args, how, &opened, &target, &insertions)?;
+        (chosen.iter().map(|at| &insertions[*at]).collect(), Some(advice))
     } else {
-        (grafts.iter().collect::<Vec<&Graft>>(), None)
+        (insertions.iter().collect::<Vec<&Insertion>>(), None)
     };
     let mut chosen = chosen;
-    chosen.sort_by_key(|graft| grafts.iter().position(|other| other.site.name == graft.site.name));
+    chosen.sort_by_key(|insertion| insertions.iter().position(|other| other.site.name == insertion.site.name));
 
-    let operated = patient.operate(&chosen, Form::Memory)?;
+    let rewritten = target.rewrite(&chosen, Form::Memory)?;
     // Where nothing was chosen the network stands on both sides, and is measured once.
-    let loaded = if chosen.is_empty() { None } else { Some(patient.load(&operated)?) };
+    let loaded = if chosen.is_empty() { None } else { Some(target.load(&rewritten)?) };
     let after = loaded.as_ref().unwrap_or(network);
     note_layouts(network, after, &console);
-    let (report, saved) = measure(args, how, &opened, [network, after], &patient, &chosen, advice, &file)?;
+    let (report, saved) = measure(args, how, &opened, [network, after], &target, &chosen, advice, &file)?;
     let before_cost = multiplications(network, &[], None);
-    let after_cost = loaded.as_ref().map_or(before_cost, |after| multiplications(after, &chosen, Some(&operated)));
+    let after_cost = loaded.as_ref().map_or(before_cost, |after| multiplications(after, &chosen, Some(&rewritten)));
     let report = SurgeryReport {
         cost: Cost {
             multiplications_before: before_cost,
             multiplications_after: after_cost,
-            forwards: after_cost / before_cost.max(1.0),
+            forward_passes: after_cost / before_cost.max(1.0),
             ..report.cost
         },
         ..report
@@ -215,7 +215,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
 
 fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
     // Without a choice both sides are the same network.
-    let claimed = match report.grafts.is_empty() {
+    let claimed = match report.insertions.is_empty() {
         true => Claimed { outputs: claimed.outputs.without_figure(), advice: None, save: None, ..claimed },
         false => claimed,
     };
@@ -280,8 +280,8 @@ fn advice(
     args: &SurgeryArgs,
     how: &How<'_>,
     opened: &Opened,
-    patient: &Patient<'_>,
-    grafts: &[Graft],
+    target: &TargetModel<'_>,
+    insertions: &[Insertion],
 ) -> Result<(Vec<usize>, Advice), Failure> {
     let console = Console::new(how.output.quiet, 1, "trials");
     let mut images: Vec<(String, Tensor)> = Vec::new();
@@ -296,7 +296,7 @@ fn advice(
         budget: usize::from(args.budget.get()),
         keep: args.keep,
     };
-    let found = advise(patient, grafts, &options, &images, &mut |done, of| console.reach(done, of))?;
+    let found = advise(target, insertions, &options, &images, &mut |done, of| console.reach(done, of))?;
     console.finish();
     Ok(found)
 }
@@ -347,8 +347,8 @@ fn measure(
     how: &How<'_>,
     opened: &Opened,
     [before, after]: [&Network; 2],
-    patient: &Patient<'_>,
-    chosen: &[&Graft],
+    target: &TargetModel<'_>,
+    chosen: &[&Insertion],
     advice: Option<Advice>,
     file: &OnnxFile,
 ) -> Result<(SurgeryReport, Option<Vec<u8>>), Failure> {
@@ -387,7 +387,7 @@ fn measure(
     let [old, new, ratio] = time_in_turn(before, after, &first, 9)?;
     let (saved, difference) = match &args.save {
         Some(_) if !chosen.is_empty() => {
-            let (bytes, difference) = save(patient, chosen, after, &first, file)?;
+            let (bytes, difference) = save(target, chosen, after, &first, file)?;
             (Some(bytes), Some(difference))
         }
         _ => (None, None),
@@ -415,7 +415,7 @@ fn measure(
         pattern: args.pattern.clone(),
         padding: how.padding,
         place: args.place(),
-        grafts: chosen.iter().map(|graft| graft_report(&graft.among(chosen))).collect(),
+        insertions: chosen.iter().map(|insertion| insertion_report(&insertion.among(chosen))).collect(),
         generators: comparison.generators(),
         layers_generator: args.generator.name().to_owned(),
         layers: comparison.layers(),
@@ -432,27 +432,27 @@ fn measure(
     Ok((report, saved))
 }
 
-fn graft_report(graft: &Graft) -> GraftReport {
-    GraftReport {
-        name: graft.site.name.clone(),
-        op: graft.site.operator.clone(),
-        design: graft.design.name(),
-        behind: graft.follows().to_owned(),
-        stride: graft.stride(),
-        reads: [graft.shape[2], graft.shape[3]],
-        writes: [graft.output()[2], graft.output()[3]],
+fn insertion_report(insertion: &Insertion) -> InsertionReport {
+    InsertionReport {
+        name: insertion.site.name.clone(),
+        op: insertion.site.operator.clone(),
+        design: insertion.design.name(),
+        behind: insertion.follows().to_owned(),
+        stride: insertion.stride(),
+        reads: [insertion.shape[2], insertion.shape[3]],
+        writes: [insertion.output()[2], insertion.output()[3]],
     }
 }
 
 /// The bytes of the model in ONNX's own operators, read again and held against the network that was measured.
 fn save(
-    patient: &Patient<'_>,
-    chosen: &[&Graft],
+    target: &TargetModel<'_>,
+    chosen: &[&Insertion],
     after: &Network,
     x: &Tensor,
     file: &OnnxFile,
 ) -> Result<(Vec<u8>, f64), Failure> {
-    let written = patient.operate(chosen, Form::Onnx)?;
+    let written = target.rewrite(chosen, Form::Onnx)?;
     let bytes = written.file.to_bytes()?;
     let again = OnnxFile::from_bytes(&bytes, &file.path)?;
     let options = LoadOptions {

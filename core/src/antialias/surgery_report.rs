@@ -8,7 +8,7 @@ use crate::measure::conditions::Conditions;
 use crate::measure::lee_report::Accuracy;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const SURGERY_SCHEMA_VERSION: u32 = 1;
+pub const SURGERY_SCHEMA_VERSION: u32 = 2;
 
 /// A network before and after designs were put into it, over a set of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct SurgeryReport {
     /// Where downsamplings were put.
     pub place: Place,
     /// What was put where.
-    pub grafts: Vec<GraftReport>,
+    pub insertions: Vec<InsertionReport>,
     /// LEE before and after, for each generator.
     pub generators: IndexMap<String, Paired>,
     /// The generator of the layers' contributions.
@@ -87,7 +87,7 @@ pub struct SurgeryReport {
 
 /// One design in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GraftReport {
+pub struct InsertionReport {
     /// The node whose place it took.
     pub name: String,
     /// That node's operator, or the function.
@@ -175,13 +175,13 @@ pub struct LayerPair {
 /// What became of the outputs on the images.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutputChange {
-    /// The share of images whose first class is what it was; null where the output is no vector of classes.
-    pub top1_kept: Option<Mean>,
-    /// The images whose first class changed.
+    /// The share of images whose top-1 class is unchanged; null where the output is no vector of classes.
+    pub top1_unchanged: Option<Mean>,
+    /// The images whose top-1 class changed.
     pub top1_changed: Vec<String>,
     /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are none.
     pub kl: Option<Mean>,
-    /// The largest probability: where it falls, LEE of probabilities falls with it; null where there are none.
+    /// The largest probability, the confidence: where it falls, LEE of probabilities falls with it; null where there are none.
     pub confidence: Option<Paired>,
     /// ‖new − old‖ of the network's own output, over the root mean square of ‖old‖ over the images: on some a detector sees
     /// nothing, and a ratio of their own would be one of noise.
@@ -191,13 +191,13 @@ pub struct OutputChange {
 /// What it costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Multiplications of a forward before; pointwise functions count one per entry.
+    /// Multiplications of a forward pass before; pointwise functions count one per entry.
     pub multiplications_before: f64,
     /// And after.
     pub multiplications_after: f64,
-    /// The cost after in forwards of the network before, by multiplications.
-    pub forwards: f64,
-    /// Median time of a forward of one image before, in milliseconds.
+    /// The cost after in forward passes of the network before, by multiplications.
+    pub forward_passes: f64,
+    /// Median time of a forward pass of one image before, in milliseconds.
     pub forward_ms_before: f64,
     /// And after, taken in turn.
     pub forward_ms_after: f64,
@@ -214,7 +214,7 @@ pub struct Advice {
     pub start: f64,
     /// How many replacements were allowed.
     pub budget: usize,
-    /// The share of images that must keep their first class, or of another output that must stay.
+    /// The share of images that must keep their top-1 class, or of another output that must stay.
     pub keep: f64,
     /// The choices, in order.
     pub steps: Vec<AdviceStep>,
@@ -246,12 +246,12 @@ pub struct Trial {
     pub lee: f64,
     /// Mean over images of LEE before the step − LEE with it, and its standard error.
     pub gain: Mean,
-    /// Cost with it, in forwards of the network as it was, by multiplications.
+    /// Cost with it, in forward passes of the network as it was, by multiplications.
     pub cost: f64,
-    /// `gain` per forward that it adds.
+    /// `gain` per forward pass that it adds.
     pub gain_per_cost: f64,
-    /// The share of images whose first class stays that of the network as it was; null without classes.
-    pub top1_kept: Option<f64>,
+    /// The share of images whose top-1 class is unchanged; null without classes.
+    pub top1_unchanged: Option<f64>,
     /// Mean divergence of the outputs from those of the network as it was; null without classes.
     pub kl: Option<f64>,
     /// Mean ‖new − old‖ of the output, over the root mean square of ‖old‖.
@@ -261,9 +261,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The share of images whose first class stays; without classes what stays of the output, 1 − its relative change.
+    /// The share of images whose top-1 class is unchanged; without classes what stays of the output, 1 − its relative change.
     pub fn kept(&self) -> f64 {
-        self.top1_kept.unwrap_or((1.0 - self.relative).max(0.0))
+        self.top1_unchanged.unwrap_or((1.0 - self.relative).max(0.0))
     }
 }
 
@@ -271,7 +271,7 @@ impl Trial {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Per place, in graph order: contribution E‖J δ‖²/dim(output) of its nodes in the network as it was, and the gain when it
-    /// was replaced alone.
+    /// was replaced on its own.
     pub places: Vec<ForecastPlace>,
     /// Spearman's rank correlation between the two; null for fewer than three places.
     pub rank_correlation: Option<f64>,

@@ -93,7 +93,7 @@ impl AdviceFigure<'_> {
         }
         root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
         let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
-        root.draw_text("cost, forwards of the network as it was", &x_title, ((left + right) / 2, HEIGHT - 8))?;
+        root.draw_text("cost, forward passes of the network as it was", &x_title, ((left + right) / 2, HEIGHT - 8))?;
         let upright =
             anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
         root.draw_text(&format!("LEE, {}", advice.generator), &upright, (8, (top + bottom) / 2))?;

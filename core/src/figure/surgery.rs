@@ -93,11 +93,14 @@ impl Figure for SurgeryFigure<'_> {
         let report = self.report;
         let width = WIDTH - 2 * MARGIN;
         let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
-        let title = format!("{} with {}, not trained again", printable(model), printable(&report.replace.join(", ")));
+        let title = format!("{} with {}, without retraining", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
         let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
-        let places =
-            if report.grafts.len() == 1 { "1 place".to_owned() } else { format!("{} places", report.grafts.len()) };
+        let places = if report.insertions.len() == 1 {
+            "1 place".to_owned()
+        } else {
+            format!("{} places", report.insertions.len())
+        };
         let note = format!(
             "{places}; {images}; output: {}; {} derivative, {} boundary; designs pad: {}",
             report.output, report.derivative, report.boundary, report.padding
@@ -132,9 +135,9 @@ impl SurgeryFigure<'_> {
         let report = self.report;
         let mut first = Vec::new();
         let change = &report.change;
-        if let Some(kept) = change.top1_kept {
+        if let Some(kept) = change.top1_unchanged {
             let same = (kept.mean * report.images as f64).round();
-            first.push(format!("first class kept on {same:.0} of {}", report.images));
+            first.push(format!("top-1 unchanged on {same:.0} of {}", report.images));
         }
         if let Some(kl) = change.kl {
             let error = kl.sem.map_or(String::new(), |sem| format!(" ± {}", compact(sem)));
@@ -142,12 +145,12 @@ impl SurgeryFigure<'_> {
         }
         if let Some(confidence) = change.confidence {
             let [before, after] = [confidence.before, confidence.after].map(|value| 100.0 * value);
-            first.push(format!("largest probability {before:.0} → {after:.0} %"));
+            first.push(format!("confidence {before:.0} → {after:.0} %"));
         }
         first.push(format!("output changed by {:.0} %", 100.0 * change.relative.mean));
         first.push(format!(
-            "cost {:.2} forwards by multiplications, {:.2} in time",
-            report.cost.forwards, report.cost.time_ratio
+            "cost {:.2} forward passes by multiplications, {:.2} in time",
+            report.cost.forward_passes, report.cost.time_ratio
         ));
         let percent = |value: f64| format!("{:.1}", 100.0 * value);
         let second: Vec<String> = report

@@ -36,7 +36,7 @@ pub fn surgery_csv(report: &SurgeryReport) -> String {
             row("output", name, [None, None, Some(mean.mean), mean.sem, None, None]);
         }
     };
-    after("top1_kept", report.change.top1_kept);
+    after("top1_unchanged", report.change.top1_unchanged);
     after("kl", report.change.kl);
     after("relative", Some(report.change.relative));
     let cost = &report.cost;

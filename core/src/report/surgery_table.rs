@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use super::text::{blocks, tail, wrapped};
-use crate::antialias::surgery_report::{Advice, GraftReport, Mean, Paired, SurgeryReport};
+use crate::antialias::surgery_report::{Advice, InsertionReport, Mean, Paired, SurgeryReport};
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 
@@ -41,24 +41,31 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
         text,
         "{} in {}, {} padding{}\n",
         report.replace.join(", "),
-        plural(report.grafts.len(), "place"),
+        plural(report.insertions.len(), "place"),
         report.padding,
         report.pattern.as_ref().map_or(String::new(), |pattern| format!(", where '{pattern}'"))
     )?;
     if let Some(advice) = &report.advice {
         write_advice(text, advice, width)?;
     }
-    if report.grafts.is_empty() {
+    if report.insertions.is_empty() {
         return writeln!(text, "Nothing was replaced, so there is no before and after to show.");
     }
     let size = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
-    let behind =
-        |graft: &GraftReport| if graft.behind == graft.name { "itself".to_owned() } else { tail(&graft.behind, 24) };
-    let places = report.grafts.iter().take(MOST).map(|graft| {
-        vec![graft.name.clone(), graft.design.clone(), size(graft.reads), size(graft.writes), behind(graft)]
+    let behind = |insertion: &InsertionReport| {
+        if insertion.behind == insertion.name { "itself".to_owned() } else { tail(&insertion.behind, 24) }
+    };
+    let places = report.insertions.iter().take(MOST).map(|insertion| {
+        vec![
+            insertion.name.clone(),
+            insertion.design.clone(),
+            size(insertion.reads),
+            size(insertion.writes),
+            behind(insertion),
+        ]
     });
     write_rows(text, &["place", "design", "reads", "writes", "behind"], places, width)?;
-    more(text, report.grafts.len())?;
+    more(text, report.insertions.len())?;
     let sides = ["before", "after", "ratio", "difference"];
     let head = |first: &'static str| [&[first][..], &sides].concat();
     let lee = report.generators.iter().map(|(name, paired)| paired_row(name, paired, &compact));
@@ -109,7 +116,7 @@ fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Resu
 fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
     let change = &report.change;
     writeln!(text, "\noutputs on these images")?;
-    if let Some(kept) = change.top1_kept {
+    if let Some(kept) = change.top1_unchanged {
         let same = (kept.mean * report.images as f64).round();
         let changed: Vec<&str> =
             change.top1_changed.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).take(MOST).collect();
@@ -139,7 +146,7 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
     writeln!(
         text,
         "cost\n  {} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
-        compact(cost.forwards),
+        compact(cost.forward_passes),
         cost.forward_ms_before,
         cost.forward_ms_after,
         cost.time_ratio
@@ -166,7 +173,7 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
                 with_error(trial.gain),
                 format!("{:.2}", trial.cost),
                 compact(trial.gain_per_cost),
-                trial.top1_kept.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
+                trial.top1_unchanged.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
                 trial.kl.map_or("-".to_owned(), compact),
                 mark.to_owned(),
             ]

@@ -9,11 +9,11 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::SurgeryError;
-use super::graft::Graft;
+use super::insertion::Insertion;
 use super::outputs::Changes;
-use super::patient::Patient;
 use super::report::{Advice, AdviceStep, Forecast, ForecastPlace, Mean, Trial};
 use super::rewrite::Form;
+use super::target_model::TargetModel;
 use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
@@ -32,7 +32,7 @@ pub struct AdviseOptions {
     pub layers: LayersOptions,
     /// How many replacements at most.
     pub budget: usize,
-    /// The share of images that must keep their first class, or of its length that another output must keep
+    /// The share of images that must keep their top-1 class, or of its length that another output must keep
     /// ([`Trial::kept`]); 0 for no such condition.
     pub keep: f64,
 }
@@ -46,44 +46,44 @@ struct Outcome {
 
 /// A place that is tried: LEE image by image.
 struct Tried {
-    graft: usize,
+    insertion: usize,
     lee: Vec<f64>,
     cost: f64,
     changes: Changes,
 }
 
-/// The least cost of a replacement, in forwards: dearer ones are not compared with a division by nothing.
+/// The least cost of a replacement, in forward passes: dearer ones are not compared with a division by nothing.
 const LEAST_COST: f64 = 1e-3;
 
 /// What is done, and of how much, in images times places.
 pub type Progress<'p> = &'p mut dyn FnMut(usize, usize);
 
-/// Chooses among `grafts`, and returns the choice with its reasons. `images` are `[1, input shape…]` each.
+/// Chooses among `insertions`, and returns the choice with its reasons. `images` are `[1, input shape…]` each.
 ///
 /// # Errors
 /// When a network fails or cannot be measured.
 pub fn advise(
-    patient: &Patient<'_>,
-    grafts: &[Graft],
+    target: &TargetModel<'_>,
+    insertions: &[Insertion],
     options: &AdviseOptions,
     images: &[(String, Tensor)],
     progress: Progress<'_>,
 ) -> Result<(Vec<usize>, Advice), SurgeryError> {
-    let all: Vec<&Graft> = grafts.iter().collect();
-    let operated = patient.operate(&all, Form::Memory)?;
-    let network = patient.load(&operated)?;
-    let toggled = Toggled::new(patient, &network, grafts, &operated)?;
-    let mut meter = LeeMeter::new(patient.network(), options.lee.clone())?;
-    let steps = options.budget.min(grafts.len());
-    let total: usize = (0..steps).map(|step| grafts.len() - step).sum::<usize>() * images.len() + images.len();
+    let all: Vec<&Insertion> = insertions.iter().collect();
+    let rewritten = target.rewrite(&all, Form::Memory)?;
+    let network = target.load(&rewritten)?;
+    let toggled = Toggled::new(target, &network, insertions, &rewritten)?;
+    let mut meter = LeeMeter::new(target.network(), options.lee.clone())?;
+    let steps = options.budget.min(insertions.len());
+    let total: usize = (0..steps).map(|step| insertions.len() - step).sum::<usize>() * images.len() + images.len();
     let mut done = 0;
     let mut tick = |done: &mut usize| {
         *done += 1;
         progress(*done, total);
     };
 
-    let contributions = contributions(patient.network(), grafts, options, images, &mut || tick(&mut done))?;
-    let mut on = vec![false; grafts.len()];
+    let contributions = contributions(target.network(), insertions, options, images, &mut || tick(&mut done))?;
+    let mut on = vec![false; insertions.len()];
     let mut chosen = Vec::new();
     let mut advice = Advice {
         generator: options.generator.name().to_owned(),
@@ -98,24 +98,24 @@ pub fn advise(
     let mut plain_outputs: Vec<Tensor> = Vec::new();
     for step in 0..steps {
         let begin = Instant::now();
-        let left: Vec<usize> = toggled.order().into_iter().filter(|graft| !on[*graft]).collect();
+        let left: Vec<usize> = toggled.order().into_iter().filter(|insertion| !on[*insertion]).collect();
         let mut tried: Vec<Tried> = left
             .iter()
-            .map(|&graft| Tried { graft, lee: Vec::new(), cost: 0.0, changes: Changes::new(patient.network()) })
+            .map(|&insertion| Tried { insertion, lee: Vec::new(), cost: 0.0, changes: Changes::new(target.network()) })
             .collect();
         let mut current = Vec::new();
         let mut cost = 0.0;
         for (at, (name, x)) in images.iter().enumerate() {
-            let x = patient.network().place(x)?;
+            let x = target.network().place(x)?;
             let dx = meter.input_tangent(&x, &options.generator)?;
             let mut run = toggled.start(&x, &dx)?;
             let mut forks = Vec::new();
             for trial in &mut tried {
-                toggled.reach(&mut run, &on, trial.graft)?;
+                toggled.reach(&mut run, &on, trial.insertion)?;
                 let fork = toggled.fork(&run);
-                on[trial.graft] = true;
+                on[trial.insertion] = true;
                 let outcome = outcome(&toggled, fork, &on, &mut meter, options);
-                on[trial.graft] = false;
+                on[trial.insertion] = false;
                 forks.push(outcome?);
                 tick(&mut done);
             }
@@ -124,7 +124,7 @@ pub fn advise(
                 plain_outputs.push(plain.output.shallow_clone());
             }
             for (trial, outcome) in tried.iter_mut().zip(forks) {
-                check(&outcome, &grafts[trial.graft], name)?;
+                check(&outcome, &insertions[trial.insertion], name)?;
                 trial.lee.push(outcome.lee);
                 trial.cost = outcome.cost;
                 trial.changes.add(&plain_outputs[at], &outcome.output, name)?;
@@ -143,31 +143,31 @@ pub fn advise(
                 let gain = Mean::of(&gains);
                 let added = ((tried.cost - cost) / whole).max(LEAST_COST);
                 let trial = Trial {
-                    name: grafts[tried.graft].site.name.clone(),
-                    design: grafts[tried.graft].design.name(),
+                    name: insertions[tried.insertion].site.name.clone(),
+                    design: insertions[tried.insertion].design.name(),
                     lee: Mean::of(&tried.lee).mean,
                     gain,
                     cost: tried.cost / whole,
                     gain_per_cost: gain.mean / added,
-                    top1_kept: tried.changes.kept(),
+                    top1_unchanged: tried.changes.kept(),
                     kl: tried.changes.kl(),
                     relative: tried.changes.relative(),
                     pareto: false,
                 };
-                (tried.graft, trial)
+                (tried.insertion, trial)
             })
             .collect();
         if step == 0 {
             let module = |name: &str| {
-                let step = patient.network().steps().iter().find(|step| step.name == name);
+                let step = target.network().steps().iter().find(|step| step.name == name);
                 step.map_or_else(String::new, |step| step.module.clone())
             };
             let mut places: Vec<(usize, ForecastPlace)> = trials
                 .iter()
-                .map(|(graft, trial)| {
-                    let contribution = contributions[*graft];
+                .map(|(insertion, trial)| {
+                    let contribution = contributions[*insertion];
                     (
-                        *graft,
+                        *insertion,
                         ForecastPlace {
                             name: trial.name.clone(),
                             module: module(&trial.name),
@@ -177,7 +177,7 @@ pub fn advise(
                     )
                 })
                 .collect();
-            places.sort_by_key(|(graft, _)| *graft);
+            places.sort_by_key(|(insertion, _)| *insertion);
             let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
             let [forecast, gain]: [Vec<f64>; 2] =
                 [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
@@ -185,12 +185,12 @@ pub fn advise(
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
-        let choice = best.map(|(graft, trial)| (*graft, trial.name.clone()));
+        let choice = best.map(|(insertion, trial)| (*insertion, trial.name.clone()));
         let tried: Vec<Trial> = trials.into_iter().map(|(_, trial)| trial).collect();
         let (name, ends) = match choice {
-            Some((graft, name)) => {
-                on[graft] = true;
-                chosen.push(graft);
+            Some((insertion, name)) => {
+                on[insertion] = true;
+                chosen.push(insertion);
                 (name, None)
             }
             None => (String::new(), Some(refusal(&tried, options.keep, images.len()))),
@@ -221,7 +221,7 @@ fn refusal(tried: &[Trial], keep: f64, images: usize) -> String {
             places(tried.len())
         );
     };
-    let kept = match nearest.top1_kept {
+    let kept = match nearest.top1_unchanged {
         Some(kept) => format!("top-1 unchanged on {:.0} of {images} images", kept * images as f64),
         None => format!("{:.0} % of the output's length kept", 100.0 * nearest.kept()),
     };
@@ -250,13 +250,13 @@ fn outcome(
     Ok(Outcome { lee, output, cost })
 }
 
-fn check(outcome: &Outcome, graft: &Graft, image: &str) -> Result<(), SurgeryError> {
+fn check(outcome: &Outcome, insertion: &Insertion, image: &str) -> Result<(), SurgeryError> {
     if outcome.lee.is_finite() {
         return Ok(());
     }
     Err(crate::measure::lee::LeeError::NotFinite {
         what: "the Lie derivative",
-        image: format!("{image}' with '{}' at '{}", graft.design.name(), graft.site.name),
+        image: format!("{image}' with '{}' at '{}", insertion.design.name(), insertion.site.name),
         mend: "leave the place out with --where, or try --precision f64",
     }
     .into())
@@ -265,7 +265,7 @@ fn check(outcome: &Outcome, graft: &Graft, image: &str) -> Result<(), SurgeryErr
 /// E‖J δ‖²/dim of each place's nodes in the network as it was.
 fn contributions(
     network: &Network,
-    grafts: &[Graft],
+    insertions: &[Insertion],
     options: &AdviseOptions,
     images: &[(String, Tensor)],
     done: &mut dyn FnMut(),
@@ -279,10 +279,10 @@ fn contributions(
     let size = network.output().shape.iter().product::<i64>() as f64;
     let of: Vec<(String, f64)> =
         meter.per_image().map(|(name, values)| (name.to_owned(), Mean::of(values).mean / size)).collect();
-    let sum = |graft: &Graft| {
-        of.iter().filter(|(name, _)| graft.site.nodes.contains(name)).map(|(_, value)| value).sum::<f64>()
+    let sum = |insertion: &Insertion| {
+        of.iter().filter(|(name, _)| insertion.site.nodes.contains(name)).map(|(_, value)| value).sum::<f64>()
     };
-    Ok(grafts.iter().map(sum).collect())
+    Ok(insertions.iter().map(sum).collect())
 }
 
 /// A trial is on the front where none has both less LEE and less cost; the network as it was is in the race too.
@@ -302,7 +302,7 @@ fn mark_pareto(advice: &mut Advice) {
 mod tests {
     use super::*;
 
-    fn trial(name: &str, gain: f64, top1_kept: Option<f64>, relative: f64) -> Trial {
+    fn trial(name: &str, gain: f64, top1_unchanged: Option<f64>, relative: f64) -> Trial {
         Trial {
             name: name.to_owned(),
             design: "blurpool:5".to_owned(),
@@ -310,7 +310,7 @@ mod tests {
             gain: Mean { mean: gain, sem: None },
             cost: 1.1,
             gain_per_cost: gain / 0.1,
-            top1_kept,
+            top1_unchanged,
             kl: None,
             relative,
             pareto: false,

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::graft::Graft;
-use super::rewrite::Operated;
+use super::insertion::Insertion;
+use super::rewrite::Rewritten;
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
 use crate::measure::statistics::median;
@@ -28,18 +28,19 @@ pub(super) fn step_cost(step: &Step, input: &[i64], output: &[i64]) -> f64 {
 }
 
 /// Multiplications of a design on a map of `[batch, channels, rows, columns]`.
-pub(super) fn graft_cost(graft: &Graft, input: &[i64], output: &[i64]) -> f64 {
-    let shape = <[usize; 4]>::try_from(input.iter().map(|&n| n as usize).collect::<Vec<_>>()).unwrap_or(graft.shape);
+pub(super) fn insertion_cost(insertion: &Insertion, input: &[i64], output: &[i64]) -> f64 {
+    let shape =
+        <[usize; 4]>::try_from(input.iter().map(|&n| n as usize).collect::<Vec<_>>()).unwrap_or(insertion.shape);
     let entries = output.iter().product::<i64>() as f64;
-    graft.design.cost(shape).map_or(entries, |cost| cost.operations.max(0.0))
+    insertion.design.cost(shape).map_or(entries, |cost| cost.operations.max(0.0))
 }
 
 /// Multiplications of one forward.
-pub fn multiplications(network: &Network, grafts: &[&Graft], operated: Option<&Operated>) -> f64 {
-    let mut designs: HashMap<&str, &Graft> = HashMap::new();
-    for (graft, swap) in grafts.iter().zip(operated.iter().flat_map(|operated| &operated.swaps)) {
+pub fn multiplications(network: &Network, insertions: &[&Insertion], rewritten: Option<&Rewritten>) -> f64 {
+    let mut designs: HashMap<&str, &Insertion> = HashMap::new();
+    for (insertion, swap) in insertions.iter().zip(rewritten.iter().flat_map(|rewritten| &rewritten.swaps)) {
         if let Some(last) = swap.after.last() {
-            designs.insert(last, graft);
+            designs.insert(last, insertion);
         }
     }
     let values = network.values();
@@ -50,7 +51,7 @@ pub fn multiplications(network: &Network, grafts: &[&Graft], operated: Option<&O
             let output = &values[step.outputs.iter().flatten().next().copied()?];
             let input = step.inputs.first().map_or(&[][..], |&id| &values[id].shape);
             Some(match designs.get(output.name.as_str()) {
-                Some(graft) => graft_cost(graft, input, &output.shape),
+                Some(insertion) => insertion_cost(insertion, input, &output.shape),
                 None => step_cost(step, input, &output.shape),
             })
         })

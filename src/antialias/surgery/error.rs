@@ -43,7 +43,7 @@ pub enum SurgeryError {
         /// Why.
         source: DesignError,
     },
-    /// One node that cannot be operated on.
+    /// One node that cannot be rewritten.
     #[error("layer '{layer}' ({operator}): {problem}; leave it out with --where")]
     Layer {
         /// The node.

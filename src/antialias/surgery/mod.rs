@@ -1,6 +1,6 @@
-//! Surgery on a pretrained network: designs in the place of its strides and activations, without training it again.
+//! Surgery on a pretrained network: designs in the place of its strides and activations, without retraining.
 //!
-//! [`find_sites`] finds the places, [`Patient::operate`] puts designs there, and the result is a model like any other, which is loaded,
+//! [`find_sites`] finds the places, [`TargetModel::rewrite`] puts designs there, and the result is a model like any other, which is loaded,
 //! measured ([`compare`]) and saved. One rewriting serves both: in memory a design is one node with the design itself as
 //! its operator; in a saved file it is written in ONNX's own operators. [`advise`] chooses where to begin.
 //!
@@ -15,20 +15,20 @@ pub mod compare;
 pub mod cost;
 mod error;
 mod functions;
-mod graft;
 mod graph_index;
+mod insertion;
 mod outputs;
-mod patient;
 mod rewrite;
 mod rule;
 mod sites;
+mod target_model;
 mod toggled;
 
 pub use crate::graph::inline::functions as with_functions_written_out;
 pub use aliascope_core::antialias::{Place, surgery_report as report};
 pub use error::SurgeryError;
-pub use graft::{Graft, GraftOptions};
-pub use patient::Patient;
-pub use rewrite::{Form, Operated, SURGERY_KEY, Swap};
+pub use insertion::{Insertion, InsertionOptions};
+pub use rewrite::{Form, Rewritten, SURGERY_KEY, Swap};
 pub use rule::{PLACES, Replacement, What, follows_activation};
 pub use sites::{Site, SiteKind, find_sites};
+pub use target_model::TargetModel;

@@ -68,7 +68,7 @@ impl Changes {
         Ok(())
     }
 
-    /// The share of images whose first class was kept, where there are classes.
+    /// The share of images whose top-1 class is unchanged, where there are classes.
     pub fn kept(&self) -> Option<f64> {
         self.classes.then(|| Mean::of(&self.kept).mean)
     }
@@ -94,7 +94,7 @@ impl Changes {
     pub fn results(&self) -> OutputChange {
         let classes = |values: &[f64]| self.classes.then(|| Mean::of(values));
         OutputChange {
-            top1_kept: classes(&self.kept),
+            top1_unchanged: classes(&self.kept),
             top1_changed: self.changed.clone(),
             kl: classes(&self.kl),
             confidence: self.classes.then(|| Paired::of(&self.confidence[0], &self.confidence[1])),

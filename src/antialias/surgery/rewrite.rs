@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::graft::Graft;
 use super::graph_index::{GraphIndex, name_of};
-use super::patient::Patient;
+use super::insertion::Insertion;
 use super::sites::{FunctionSite, SiteKind, Strided};
+use super::target_model::TargetModel;
 use super::{SurgeryError, What};
 use crate::antialias::onnx_form::{OnnxSite, int, ints};
 use crate::antialias::operator;
@@ -31,19 +31,19 @@ pub enum Form {
 
 /// A model with designs in it.
 #[derive(Debug)]
-pub struct Operated {
+pub struct Rewritten {
     /// The rewritten file.
     pub file: OnnxFile,
     /// Operators of its nodes that are no ONNX; none for [`Form::Onnx`].
     pub custom: CustomOperators,
-    /// Per graft: the names of the nodes that a plain network would have in the place of others. See [`Swap`].
+    /// Per insertion: the names of the nodes that a plain network would have in the place of others. See [`Swap`].
     pub swaps: Vec<Swap>,
 }
 
-/// What one graft changed, by the names of values that nodes write.
+/// What one insertion changed, by the names of values that nodes write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swap {
-    /// Written by nodes of the patient that the operated network does not have, or has at stride 1.
+    /// Written by nodes of the target model that the rewritten network does not have, or has at stride 1.
     pub before: Vec<String>,
     /// Written by the nodes that stand there now, in order.
     pub after: Vec<String>,
@@ -51,12 +51,12 @@ pub struct Swap {
     pub between: Vec<(String, String)>,
 }
 
-impl Patient<'_> {
-    /// The model with grafts in it.
+impl TargetModel<'_> {
+    /// The model with insertions in it.
     ///
     /// # Errors
     /// For [`Form::Onnx`], a design that ONNX cannot say, or an opset that does not have its operators.
-    pub fn operate(&self, grafts: &[&Graft], form: Form) -> Result<Operated, SurgeryError> {
+    pub fn rewrite(&self, insertions: &[&Insertion], form: Form) -> Result<Rewritten, SurgeryError> {
         let index = GraphIndex::new(self.file)?;
         let mut rewriting = Rewriting {
             file: self.file,
@@ -71,17 +71,17 @@ impl Patient<'_> {
         if form == Form::Onnx {
             rewriting.check_precision()?;
         }
-        let mut swaps: Vec<Option<Swap>> = vec![None; grafts.len()];
+        let mut swaps: Vec<Option<Swap>> = vec![None; insertions.len()];
         // Functions first: a downsampling may have to follow one.
-        for (at, graft) in grafts.iter().enumerate() {
-            if let SiteKind::Function(function) = &graft.site.kind {
-                let own = graft.among(grafts);
+        for (at, insertion) in insertions.iter().enumerate() {
+            if let SiteKind::Function(function) = &insertion.site.kind {
+                let own = insertion.among(insertions);
                 swaps[at] = Some(rewriting.replace_function(&index, &own, function)?);
             }
         }
-        for (at, graft) in grafts.iter().enumerate() {
-            if let SiteKind::Strided(strided) = &graft.site.kind {
-                let (swap, [exit, fine]) = rewriting.replace_stride(&index, graft, strided)?;
+        for (at, insertion) in insertions.iter().enumerate() {
+            if let SiteKind::Strided(strided) = &insertion.site.kind {
+                let (swap, [exit, fine]) = rewriting.replace_stride(&index, insertion, strided)?;
                 // A function in front of it writes to the finer map now.
                 for name in swaps.iter_mut().flatten().flat_map(|swap| &mut swap.after).filter(|name| **name == exit) {
                     name.clone_from(&fine);
@@ -89,8 +89,8 @@ impl Patient<'_> {
                 swaps[at] = Some(swap);
             }
         }
-        let (file, custom) = rewriting.finish(self.network, grafts)?;
-        Ok(Operated { file, custom, swaps: swaps.into_iter().flatten().collect() })
+        let (file, custom) = rewriting.finish(self.network, insertions)?;
+        Ok(Rewritten { file, custom, swaps: swaps.into_iter().flatten().collect() })
     }
 }
 
@@ -108,7 +108,7 @@ fn element_type(graph: &GraphProto) -> Option<i32> {
 
 struct Rewriting<'a> {
     file: &'a OnnxFile,
-    /// Per node of the patient: what stands in its place.
+    /// Per node of the target model: what stands in its place.
     slots: Vec<Vec<NodeProto>>,
     constants: Vec<TensorProto>,
     custom: CustomOperators,
@@ -130,15 +130,15 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// The nodes of a graft from `input` to `output`, and the names of what they write.
-    fn nodes(&mut self, graft: &Graft, input: &str, output: &str) -> Result<Vec<NodeProto>, SurgeryError> {
-        let name = graft.node_name(&self.taken);
+    /// The nodes of an insertion from `input` to `output`, and the names of what they write.
+    fn nodes(&mut self, insertion: &Insertion, input: &str, output: &str) -> Result<Vec<NodeProto>, SurgeryError> {
+        let name = insertion.node_name(&self.taken);
         self.taken.insert(name.clone());
         if self.form == Form::Memory {
-            let design = Rc::clone(&graft.design);
-            let padding = graft.padding;
+            let design = Rc::clone(&insertion.design);
+            let padding = insertion.padding;
             // What an operator is called in tables.
-            let stride = graft.stride();
+            let stride = insertion.stride();
             let base = if stride > 1 { format!("{} /{stride}", design.name()) } else { design.name() };
             // Two designs of one name may differ: polynomials fitted to different ranges.
             let key = (1..).map(|n| if n == 1 { base.clone() } else { format!("{base} ({n})") });
@@ -168,12 +168,12 @@ impl Rewriting<'_> {
             input: input.to_owned(),
             output: output.to_owned(),
             prefix: name,
-            shape: graft.shape,
-            padding: graft.padding,
+            shape: insertion.shape,
+            padding: insertion.padding,
             double: self.double,
         };
-        let refused = |source| SurgeryError::NotOnnx { layer: graft.site.name.clone(), source };
-        let form = graft.design.onnx(&site).map_err(refused)?;
+        let refused = |source| SurgeryError::NotOnnx { layer: insertion.site.name.clone(), source };
+        let form = insertion.design.onnx(&site).map_err(refused)?;
         let opset = self.file.opset("");
         for node in &form.nodes {
             let operator = node.op_type.as_deref().unwrap_or("");
@@ -183,8 +183,8 @@ impl Rewriting<'_> {
                 return Err(SurgeryError::NotSaved(format!(
                     "the design '{}' at '{}' is written with {operator}, which needs opset {since}, and the model has \
                      opset {opset}; convert or export it with a newer one",
-                    graft.design.name(),
-                    graft.site.name
+                    insertion.design.name(),
+                    insertion.site.name
                 )));
             }
         }
@@ -196,10 +196,10 @@ impl Rewriting<'_> {
     fn replace_function(
         &mut self,
         index: &GraphIndex<'_>,
-        graft: &Graft,
+        insertion: &Insertion,
         function: &FunctionSite,
     ) -> Result<Swap, SurgeryError> {
-        let nodes = self.nodes(graft, &function.input, &function.output)?;
+        let nodes = self.nodes(insertion, &function.input, &function.output)?;
         let before = function.nodes.iter().flat_map(|&at| index.node(at).output.clone()).collect();
         let after = nodes.iter().flat_map(|node| node.output.clone()).collect();
         for &at in &function.nodes {
@@ -215,15 +215,15 @@ impl Rewriting<'_> {
     fn replace_stride(
         &mut self,
         index: &GraphIndex<'_>,
-        graft: &Graft,
+        insertion: &Insertion,
         strided: &Strided,
     ) -> Result<(Swap, [String; 2]), SurgeryError> {
         let node = index.node(strided.node);
         let own = node.output.first().cloned().unwrap_or_default();
         if let Some(slot) = self.slots[strided.node].first_mut() {
-            *slot = at_stride_one(node, strided, &graft.end);
+            *slot = at_stride_one(node, strided, &insertion.end);
         }
-        let region = strided.activation.as_ref().filter(|_| graft.behind_activation);
+        let region = strided.activation.as_ref().filter(|_| insertion.behind_activation);
         let exit = region.map_or(own.clone(), |region| region.exit.clone());
         self.stale.insert(own.clone());
         for &at in region.iter().flat_map(|region| &region.nodes) {
@@ -237,7 +237,7 @@ impl Rewriting<'_> {
         for output in self.slots[slot].iter_mut().flat_map(|node| &mut node.output).filter(|output| **output == exit) {
             output.clone_from(&fine);
         }
-        let nodes = self.nodes(graft, &fine, &exit)?;
+        let nodes = self.nodes(insertion, &fine, &exit)?;
         let mut after = vec![if exit == own { fine.clone() } else { own.clone() }];
         after.extend(nodes.iter().flat_map(|node| node.output.clone()));
         self.slots[slot].extend(nodes);
@@ -247,7 +247,7 @@ impl Rewriting<'_> {
         Ok((Swap { before: vec![own], after, between }, [exit, fine]))
     }
 
-    fn finish(self, network: &Network, grafts: &[&Graft]) -> Result<(OnnxFile, CustomOperators), SurgeryError> {
+    fn finish(self, network: &Network, insertions: &[&Insertion]) -> Result<(OnnxFile, CustomOperators), SurgeryError> {
         let mut file = self.file.clone();
         let form = self.form;
         let Some(graph) = &mut file.model.graph else { return Ok((file, self.custom)) };
@@ -256,7 +256,7 @@ impl Rewriting<'_> {
         graph.value_info.retain(|value| !self.stale.contains(value.name.as_deref().unwrap_or("")));
         if form == Form::Onnx {
             fix_input(graph, &network.input().name, &network.input().shape);
-            note(&mut file, grafts);
+            note(&mut file, insertions);
         } else {
             let domain = OperatorSetIdProto { domain: Some(CUSTOM_DOMAIN.to_owned()), version: Some(1) };
             file.model.opset_import.push(domain);
@@ -291,10 +291,12 @@ fn fix_input(graph: &mut GraphProto, name: &str, shape: &[i64]) {
 }
 
 /// Says in the metadata what was put where.
-fn note(file: &mut OnnxFile, grafts: &[&Graft]) {
-    let lines: Vec<String> = grafts
+fn note(file: &mut OnnxFile, insertions: &[&Insertion]) {
+    let lines: Vec<String> = insertions
         .iter()
-        .map(|graft| format!("{} behind {} ({} padding)", graft.design.name(), graft.follows(), graft.padding))
+        .map(|insertion| {
+            format!("{} behind {} ({} padding)", insertion.design.name(), insertion.follows(), insertion.padding)
+        })
         .collect();
     let entries = &mut file.model.metadata_props;
     let earlier = entries.iter_mut().find(|entry| entry.key.as_deref() == Some(SURGERY_KEY));

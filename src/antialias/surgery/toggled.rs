@@ -1,6 +1,6 @@
 //! A network whose designs are switched on and off one by one, without loading it again.
 //!
-//! A run goes through the nodes of the network with every design in its place; where a design is off, the patient's own
+//! A run goes through the nodes of the network with every design in its place; where a design is off, the target model's own
 //! nodes run instead. Operators know their shapes, so a function between a stride and its design needs a third network,
 //! with every stride replaced and no function. Half-way, a run can be forked: what lies before a place is computed once for
 //! all that is tried behind it.
@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 use super::SurgeryError;
-use super::cost::{graft_cost, step_cost};
-use super::graft::Graft;
-use super::patient::Patient;
-use super::rewrite::{Form, Operated};
+use super::cost::{insertion_cost, step_cost};
+use super::insertion::Insertion;
+use super::rewrite::{Form, Rewritten};
 use super::sites::SiteKind;
+use super::target_model::TargetModel;
 use crate::graph::{GraphError, Network, Sweep, Value};
 
 use tch::Tensor;
@@ -22,24 +22,24 @@ use tch::Tensor;
 enum Role {
     /// The same in both networks.
     Common,
-    /// At stride 1 while graft .0 is on; else the patient's node .1.
+    /// At stride 1 while insertion .0 is on; else the target model's node .1.
     Strided(usize, usize),
-    /// Graft .0's design after a stride; else nothing.
+    /// Insertion .0's design after a stride; else nothing.
     Downsampling(usize),
-    /// Between a stride and graft .0's design: on the finer map while that is on; else the patient's node .1.
+    /// Between a stride and insertion .0's design: on the finer map while that is on; else the target model's node .1.
     Between(usize, usize),
-    /// Graft .0's design; else the patient's nodes .1, or, while graft .2 is on, those nodes of the network of strides.
+    /// Insertion .0's design; else the target model's nodes .1, or, while insertion .2 is on, those nodes of the network of strides.
     Function(usize, Vec<usize>, Option<(usize, Vec<usize>)>),
 }
 
 /// Both networks, node by node.
 pub(super) struct Toggled<'a> {
-    patient: &'a Network,
+    target: &'a Network,
     all: &'a Network,
     strides: Option<Network>,
-    grafts: &'a [Graft],
+    insertions: &'a [Insertion],
     roles: Vec<Role>,
-    /// Per graft: the first node that it changes.
+    /// Per insertion: the first node that it changes.
     first: Vec<usize>,
 }
 
@@ -54,21 +54,21 @@ pub(super) struct Run {
 }
 
 impl<'a> Toggled<'a> {
-    /// From the patient and `all`, its network with every graft.
+    /// From the target model and `all`, its network with every insertion.
     pub fn new(
-        patient: &Patient<'a>,
+        target: &TargetModel<'a>,
         all: &'a Network,
-        grafts: &'a [Graft],
-        operated: &Operated,
+        insertions: &'a [Insertion],
+        rewritten: &Rewritten,
     ) -> Result<Self, SurgeryError> {
-        let strided: Vec<&Graft> = grafts.iter().filter(|graft| graft.stride() > 1).collect();
-        let strides = if strided.is_empty() || strided.len() == grafts.len() {
+        let strided: Vec<&Insertion> = insertions.iter().filter(|insertion| insertion.stride() > 1).collect();
+        let strides = if strided.is_empty() || strided.len() == insertions.len() {
             None
         } else {
-            Some(patient.load(&patient.operate(&strided, Form::Memory)?)?)
+            Some(target.load(&target.rewrite(&strided, Form::Memory)?)?)
         };
         let none = HashMap::new();
-        let (old, new) = (places(patient.network()), places(all));
+        let (old, new) = (places(target.network()), places(all));
         let fine = strides.as_ref().map_or(none, places);
         let find = |places: &HashMap<String, usize>, name: &String| {
             let missing = || SurgeryError::NotSaved(format!("the value '{name}' is not made"));
@@ -76,10 +76,10 @@ impl<'a> Toggled<'a> {
         };
         let mut roles = vec![Role::Common; all.steps().len()];
         let mut first = Vec::new();
-        for (at, (graft, swap)) in grafts.iter().zip(&operated.swaps).enumerate() {
+        for (at, (insertion, swap)) in insertions.iter().zip(&rewritten.swaps).enumerate() {
             let after = swap.after.iter().map(|name| find(&new, name)).collect::<Result<Vec<_>, _>>()?;
             let before = swap.before.iter().map(|name| find(&old, name)).collect::<Result<Vec<_>, _>>()?;
-            match (&graft.site.kind, &after[..], &before[..]) {
+            match (&insertion.site.kind, &after[..], &before[..]) {
                 (SiteKind::Strided(_), &[conv, design], &[own]) => {
                     roles[conv] = Role::Strided(at, own);
                     roles[design] = Role::Downsampling(at);
@@ -87,7 +87,7 @@ impl<'a> Toggled<'a> {
                 }
                 (SiteKind::Function(_), &[design], _) => {
                     // A stride in front of which it lies.
-                    let around = operated.swaps.iter().enumerate().find_map(|(other, around)| {
+                    let around = rewritten.swaps.iter().enumerate().find_map(|(other, around)| {
                         let now = |name: &String| {
                             around.between.iter().find(|(old, _)| old == name).map(|(_, now)| now.clone())
                         };
@@ -102,10 +102,10 @@ impl<'a> Toggled<'a> {
                     roles[design] = Role::Function(at, before, around);
                     first.push(design);
                 }
-                _ => return Err(SurgeryError::NotSaved(format!("'{}' was not replaced", graft.site.name))),
+                _ => return Err(SurgeryError::NotSaved(format!("'{}' was not replaced", insertion.site.name))),
             }
         }
-        for (at, swap) in operated.swaps.iter().enumerate() {
+        for (at, swap) in rewritten.swaps.iter().enumerate() {
             for (was, now) in &swap.between {
                 // A function that was replaced has no node of this name.
                 if let (Some(&own), Some(&place)) = (old.get(was), new.get(now))
@@ -115,13 +115,13 @@ impl<'a> Toggled<'a> {
                 }
             }
         }
-        Ok(Self { patient: patient.network(), all, strides, grafts, roles, first })
+        Ok(Self { target: target.network(), all, strides, insertions, roles, first })
     }
 
-    /// The grafts in the order in which a run meets them.
+    /// The insertions in the order in which a run meets them.
     pub fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.grafts.len()).collect();
-        order.sort_by_key(|graft| self.first[*graft]);
+        let mut order: Vec<usize> = (0..self.insertions.len()).collect();
+        order.sort_by_key(|insertion| self.first[*insertion]);
         order
     }
 
@@ -134,9 +134,9 @@ impl<'a> Toggled<'a> {
         Ok(Run { values, images, at: 0, cost: 0.0 })
     }
 
-    /// Runs up to what a graft changes.
-    pub fn reach(&self, run: &mut Run, on: &[bool], graft: usize) -> Result<(), SurgeryError> {
-        self.until(run, on, self.first[graft])
+    /// Runs up to what an insertion changes.
+    pub fn reach(&self, run: &mut Run, on: &[bool], insertion: usize) -> Result<(), SurgeryError> {
+        self.until(run, on, self.first[insertion])
     }
 
     /// The rest of a run.
@@ -172,7 +172,7 @@ impl<'a> Toggled<'a> {
         let step = &self.all.steps()[run.at];
         let images = run.images;
         let outputs = match &self.roles[run.at] {
-            Role::Downsampling(graft) if !on[*graft] => {
+            Role::Downsampling(insertion) if !on[*insertion] => {
                 let value = step.inputs.first().and_then(|&id| run.values[id].take());
                 vec![value.ok_or_else(|| freed(&step.name))?]
             }
@@ -186,18 +186,18 @@ impl<'a> Toggled<'a> {
                 let shape = |value: &Value| value.stack.size()[1..].to_vec();
                 let from = inputs.first().map_or_else(Vec::new, |value| shape(value));
                 match role {
-                    Role::Function(graft, nodes, around) if !on[*graft] => {
+                    Role::Function(insertion, nodes, around) if !on[*insertion] => {
                         let (network, nodes) = match (around, &self.strides) {
                             (Some((stride, nodes)), Some(strides)) if on[*stride] => (strides, nodes),
-                            _ => (self.patient, nodes),
+                            _ => (self.target, nodes),
                         };
                         let (value, cost) = own_function(network, nodes, inputs.first().copied(), images)?;
                         run.cost += cost;
                         vec![value]
                     }
-                    Role::Strided(graft, own) | Role::Between(graft, own) if !on[*graft] => {
-                        let own = &self.patient.steps()[*own];
-                        let outputs = self.patient.apply(own, &inputs, images, 0)?;
+                    Role::Strided(insertion, own) | Role::Between(insertion, own) if !on[*insertion] => {
+                        let own = &self.target.steps()[*own];
+                        let outputs = self.target.apply(own, &inputs, images, 0)?;
                         run.cost += outputs.first().map_or(0.0, |value| step_cost(own, &from, &shape(value)));
                         outputs
                     }
@@ -205,8 +205,8 @@ impl<'a> Toggled<'a> {
                         let outputs = self.all.apply(step, &inputs, images, 0)?;
                         let to = outputs.first().map_or_else(Vec::new, shape);
                         run.cost += match role {
-                            Role::Function(graft, ..) | Role::Downsampling(graft) => {
-                                graft_cost(&self.grafts[*graft], &from, &to)
+                            Role::Function(insertion, ..) | Role::Downsampling(insertion) => {
+                                insertion_cost(&self.insertions[*insertion], &from, &to)
                             }
                             _ => step_cost(step, &from, &to),
                         };

@@ -10,7 +10,7 @@ use crate::antialias::{Design, Padding};
 
 /// A place and the design that goes there.
 #[derive(Clone, Debug)]
-pub struct Graft {
+pub struct Insertion {
     /// The place.
     pub site: Site,
     /// Which of the rules.
@@ -27,9 +27,9 @@ pub struct Graft {
     pub(super) end: Vec<i64>,
 }
 
-/// How grafts are made.
+/// How insertions are made.
 #[derive(Clone, Debug)]
-pub struct GraftOptions<'o> {
+pub struct InsertionOptions<'o> {
     /// What goes where.
     pub rules: &'o [Replacement],
     /// What must be in a node's name.
@@ -42,7 +42,7 @@ pub struct GraftOptions<'o> {
     pub ranges: &'o HashMap<String, [f64; 2]>,
 }
 
-impl Graft {
+impl Insertion {
     /// The name of the node behind which the design stands.
     pub fn follows(&self) -> &str {
         match &self.site.kind {
@@ -63,10 +63,10 @@ impl Graft {
             .unwrap_or(name)
     }
 
-    /// The graft as it is beside others: a function is on the finer map where a stride that is replaced too follows it.
-    pub fn among(&self, grafts: &[&Self]) -> Self {
+    /// The insertion as it is beside others: a function is on the finer map where a stride that is replaced too follows it.
+    pub fn among(&self, insertions: &[&Self]) -> Self {
         let SiteKind::Function(function) = &self.site.kind else { return self.clone() };
-        let around = grafts.iter().find(|other| match &other.site.kind {
+        let around = insertions.iter().find(|other| match &other.site.kind {
             SiteKind::Strided(Strided { activation: Some(region), .. }) if other.behind_activation => {
                 function.nodes.iter().all(|node| region.nodes.contains(node))
             }

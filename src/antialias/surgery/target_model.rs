@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::Place;
-use super::graft::{Graft, GraftOptions};
-use super::rewrite::Operated;
+use super::insertion::{Insertion, InsertionOptions};
+use super::rewrite::Rewritten;
 use super::rule::{Replacement, follows_activation};
 use super::sites::{FunctionSite, Site, SiteKind, find_sites};
 use super::{SurgeryError, What};
@@ -13,13 +13,13 @@ use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network};
 
 /// A network and its file, before anything is replaced.
-pub struct Patient<'a> {
+pub struct TargetModel<'a> {
     pub(super) file: &'a OnnxFile,
     pub(super) network: &'a Network,
     sites: Vec<Site>,
 }
 
-impl<'a> Patient<'a> {
+impl<'a> TargetModel<'a> {
     /// A network that was loaded from `file`.
     ///
     /// # Errors
@@ -61,8 +61,8 @@ impl<'a> Patient<'a> {
     /// # Errors
     /// A rule without a place, a pattern that matches none, a place of two rules, a design that does not go with a
     /// place's stride or size.
-    pub fn grafts(&self, options: &GraftOptions<'_>) -> Result<Vec<Graft>, SurgeryError> {
-        let mut grafts: Vec<Graft> = Vec::new();
+    pub fn insertions(&self, options: &InsertionOptions<'_>) -> Result<Vec<Insertion>, SurgeryError> {
+        let mut insertions: Vec<Insertion> = Vec::new();
         for (at, rule) in options.rules.iter().enumerate() {
             let all: Vec<&Site> = self.sites.iter().filter(|site| site.is(&rule.what)).collect();
             if all.is_empty() {
@@ -73,19 +73,19 @@ impl<'a> Patient<'a> {
                 return Err(no_match(rule, pattern, &all));
             }
             for site in chosen {
-                if let Some(twice) = grafts.iter().find(|graft| graft.site.name == site.name) {
+                if let Some(twice) = insertions.iter().find(|insertion| insertion.site.name == site.name) {
                     return Err(SurgeryError::Twice {
                         layer: site.name.clone(),
                         first: options.rules[twice.rule].to_string(),
                         second: rule.to_string(),
                     });
                 }
-                grafts.push(self.graft(site, at, options)?);
+                insertions.push(self.insertion(site, at, options)?);
             }
         }
-        let place = |graft: &Graft| self.sites.iter().position(|site| site.name == graft.site.name);
-        grafts.sort_by_key(place);
-        Ok(grafts)
+        let place = |insertion: &Insertion| self.sites.iter().position(|site| site.name == insertion.site.name);
+        insertions.sort_by_key(place);
+        Ok(insertions)
     }
 
     fn no_site(&self, rule: &Replacement) -> SurgeryError {
@@ -107,7 +107,7 @@ impl<'a> Patient<'a> {
         SurgeryError::NoSite { what: what.to_owned(), rule: rule.to_string(), found }
     }
 
-    fn graft(&self, site: &Site, rule: usize, options: &GraftOptions<'_>) -> Result<Graft, SurgeryError> {
+    fn insertion(&self, site: &Site, rule: usize, options: &InsertionOptions<'_>) -> Result<Insertion, SurgeryError> {
         let replacement = &options.rules[rule];
         let at_layer = |[rows, columns]: [usize; 2], source: DesignError| SurgeryError::AtLayer {
             layer: site.name.clone(),
@@ -123,7 +123,7 @@ impl<'a> Patient<'a> {
                 let made = design(&replacement.design_for(Some(activation)), &context)
                     .and_then(|made| made.check([channels, rows, columns], options.padding).map(|()| made))
                     .map_err(|error| at_layer([rows, columns], error))?;
-                Ok(Graft {
+                Ok(Insertion {
                     site: site.clone(),
                     rule,
                     design: Rc::from(made),
@@ -188,7 +188,7 @@ impl<'a> Patient<'a> {
                 if node.is_some_and(|node| node.output.iter().skip(1).any(|output| !output.is_empty())) {
                     return Err(self.refuse(site, "the places of its maxima are read, and a filter has none"));
                 }
-                Ok(Graft {
+                Ok(Insertion {
                     behind_activation: behind && strided.activation.is_some() && strided.what == What::Convolution,
                     site: site.clone(),
                     rule,
@@ -205,11 +205,11 @@ impl<'a> Patient<'a> {
         SurgeryError::Layer { layer: site.name.clone(), operator: site.operator.clone(), problem: problem.to_owned() }
     }
 
-    /// The network of an operated model, loaded as the patient was.
+    /// The network of a rewritten model, loaded as the target model was.
     ///
     /// # Errors
     /// When it does not load.
-    pub fn load(&self, operated: &Operated) -> Result<Network, SurgeryError> {
+    pub fn load(&self, rewritten: &Rewritten) -> Result<Network, SurgeryError> {
         let options = LoadOptions {
             input_shape: Some(self.network.file_shape()),
             layout: Some(self.network.input_layout()),
@@ -219,7 +219,7 @@ impl<'a> Patient<'a> {
             // What is refused was refused when the network was loaded.
             straight_through: true,
         };
-        Ok(Network::from_file_with(&operated.file, &options, &operated.custom)?)
+        Ok(Network::from_file_with(&rewritten.file, &options, &rewritten.custom)?)
     }
 }
 
