@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
+.PHONY: help setup models conformance notice build demo test check-page check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
@@ -47,6 +47,10 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 
 test: notice models conformance ## Run all tests
 	@cargo test --locked --workspace
+
+check-page: notice models ## Open a page of results in headless Chromium (installed where missing) and use it
+	@$(PYTHON) scripts/setup.py --browser
+	@cargo test --locked --test layer_outputs -- --ignored in_a_browser
 
 check-export: ## Export a small network with both of PyTorch's exporters and compare (installs PyTorch, 4 GB)
 	@$(PYTHON) scripts/check_export.py

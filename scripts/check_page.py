@@ -7,7 +7,7 @@
 In light and dark and at 400 and 1400 px: the console holds no message, nothing was fetched, the page is no wider than
 the window, text and ground differ in the scheme's direction; sorting and filtering do what they say, a click on a node
 of the graph marks its row. Needs `chromium` and `chromedriver` (Debian: chromium, chromium-driver) and nothing else;
-where they are missing it says so and ends with 0.
+`python3 scripts/setup.py --browser` installs them.
 """
 
 import argparse
@@ -167,8 +167,7 @@ def main():
     arguments = parser.parse_args()
     chromium, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
     if not chromium or not driver:
-        print("skipped: chromium and chromedriver are not both there (Debian: chromium, chromium-driver)")
-        return 0
+        sys.exit("chromium and chromedriver are not both there: run `python3 scripts/setup.py --browser`, then run again")
     if not arguments.page.is_file():
         sys.exit(f"{arguments.page} is no file; make it with aliascope layers --html")
     url = arguments.page.resolve().as_uri()

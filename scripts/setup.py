@@ -3,7 +3,7 @@
 libtorch comes out of PyTorch's wheel, without the gigabytes of CUDA that PyTorch itself installs: half a gigabyte is
 downloaded once per user, and what aliascope links against is kept in the cache and linked as `libtorch`.
 
-    python3 scripts/setup.py [--verify]
+    python3 scripts/setup.py [--verify] [--browser]
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from provision import (
     run_script,
     say,
 )
-from system import check_rust, install_packages, install_python_venv, machine, missing_packages
+from system import check_rust, install_packages, install_python_venv, machine, missing_browser, missing_packages
 
 LIBTORCH_VERSION = "2.13.0"  # the one that the tch crate in Cargo.toml is written for
 HEADERS = "torch/include/"
@@ -142,8 +142,14 @@ def provide_libtorch(verify: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Install what aliascope's build needs: system packages and libtorch.")
     parser.add_argument("--verify", action="store_true", help="compare every file's hash, not only its size")
+    parser.add_argument("--browser", action="store_true", help="install Chromium and its driver instead, for `make check-page`")
     arguments = parser.parse_args()
 
+    if arguments.browser:
+        missing = missing_browser()
+        if missing:
+            install_packages(missing, "opening a page in a browser")
+        return
     check_rust()
     missing = missing_packages()
     if missing:

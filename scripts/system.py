@@ -61,15 +61,21 @@ def _has_openblas() -> bool:
     return brew is not None and _quietly([brew, "--prefix", "--installed", "openblas"]).returncode == 0
 
 
-def install_packages(packages: list[str]) -> None:
+def missing_browser() -> list[str]:
+    """What opening a page in headless Chromium lacks, by Debian's names."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    return ([] if browser else ["chromium"]) + ([] if shutil.which("chromedriver") else ["chromium-driver"])
+
+
+def install_packages(packages: list[str], purpose: str = "the build") -> None:
     """Installs Debian packages without asking anything, or fails with the command that would."""
     names = " ".join(packages)
     if not shutil.which("apt-get"):
         for manager, sentence in INSTALL_SENTENCES.items():
-            if shutil.which(manager):
+            if purpose == "the build" and shutil.which(manager):
                 raise Failure(f"the build lacks {names} (Debian's names): run {sentence}, then run again")
         raise Failure(
-            f"the build lacks {names} (Debian's names): install them with this system's package manager, then run again"
+            f"{purpose} lacks {names} (Debian's names): install them with this system's package manager, then run again"
         )
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if root and (not shutil.which("sudo") or subprocess.run([*root, "true"], capture_output=True).returncode != 0):
