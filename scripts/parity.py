@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -441,6 +442,11 @@ def agree(line: str) -> bool:
     return status_of(line) in ("agrees", "kinks")
 
 
+def wrapped(text: str) -> list[str]:
+    """The lines of a paragraph, no longer than scripts/prose.py allows."""
+    return textwrap.wrap(text, width=110, break_long_words=False, break_on_hyphens=False)
+
+
 def section(rows: list[str]) -> str:
     import kinks
     import timm
@@ -456,42 +462,41 @@ def section(rows: list[str]) -> str:
     families = {case.family for case in CASES if case.label in ran}
     names = [case.label if case.family in families else case.family for case in without]
     missing = f" (not yet {', '.join(dict.fromkeys(names))})" if names else ""
-    lines = [
-        HEADING,
-        "",
+    texts = [
         f"One architecture of each family of the paper's list and of later families, the latter by both of PyTorch's "
-        f"exporters (`dynamo` is the newer one), against PyTorch; {len(rows)} of {len(CASES)} have been "
+        f"exporters (`dynamo` is the newer one), against PyTorch. {len(rows)} of {len(CASES)} have been "
         f"run{missing}: {count['agrees']} agree, {count['kinks']} agree but for kinks, {count['refused']} are refused, "
         f"{count['failed']} could not be made or exported by PyTorch, {count['differs']} differ. `make parity` makes "
         "this table.",
-        "",
-        "Weights are seeded, not trained, which does not matter to whether two programs compute the same "
-        "(scripts/torch_networks.py says how). The photo is chelsea.png at the size of the table. Each number is the "
-        "largest difference over the largest entry, between aliascope and PyTorch: of the output, and of the Lie "
-        "derivative of the worst of the seven generators, whose tangents NumPy makes for PyTorch. They agree where the "
-        f"output is within {OUTPUT_LIMIT['f32']:.0e} and the derivatives within {LIE_LIMIT['f32']:.0e} in single "
-        f"precision, and both within {OUTPUT_LIMIT['f64']:.0e} in double precision.",
-        "",
-        "`kinks`: the derivative of a ReLU jumps at 0, and where rounding puts one of its inputs on the other side, L "
-        "moves by what that one unit passes on, in every program: PyTorch's single precision may be as far from its "
-        "own double precision (column PyTorch f32 to f64), by luck at other units. Which units those are is read from "
-        "the run, and nothing is searched or fitted (scripts/kinks.py): aliascope runs once more with the inputs of "
-        "all activations with kinks and of all maximum pools as outputs too, which leaves L the same to the last bit "
-        "unless the row says otherwise, and PyTorch computes L in double precision with exactly those units on their "
-        f"other side. What is left must be within {LEFT_LIMIT:.0e}, and those inputs within {kinks.REACH:.0f} times "
-        "PyTorch's own largest rounding error at that operator. The columns say what is left, how many of the units so "
-        "close to a kink were crossed, and behind a + in how many windows of maximum pools another entry was the "
-        "largest; then the same for PyTorch. An error stays: HRNet's derivatives times 1.005 are left at 5e-03, and "
-        "with any one of its 53 close units turned besides, at 3e-04 or more.",
-        "",
-        f"A derivative is measured by its largest entry. Where that is less than {VANISHING:.0e} of what a tangent of "
-        "the same size does to the output among the other generators, the row says that it vanishes: it is the "
-        "rounding of what cancels, as of contrast in a network that normalises its first layer, and is measured by "
-        "that.",
-        "",
+        "Weights are seeded, not trained, which makes no difference to whether two programs compute the same "
+        "(scripts/torch_networks.py says how). The photo is chelsea.png at the size in the table. Each number is the "
+        "largest difference between aliascope and PyTorch over the largest entry: of the output, and of the Lie "
+        "derivative of the worst of the seven generators, whose tangents NumPy makes for PyTorch. They agree if the "
+        f"output is within {OUTPUT_LIMIT['f32']:.0e} and the derivatives are within {LIE_LIMIT['f32']:.0e} in single "
+        f"precision, and both are within {OUTPUT_LIMIT['f64']:.0e} in double precision.",
+        "`kinks`: the derivative of a ReLU jumps at 0. If rounding puts one of its inputs on the other side, L changes "
+        "by what that one unit passes on, in every program: PyTorch's single precision may be as far from its own "
+        "double precision (column PyTorch f32 to f64), by chance at other units. Which units those are is read from "
+        "the run; nothing is searched or fitted (scripts/kinks.py). aliascope runs once more with the inputs of all "
+        "activations with kinks and of all maximum pools as additional outputs, which leaves L the same to the last "
+        "bit unless the row says otherwise, and PyTorch computes L in double precision with exactly those units on "
+        f"their other side. What is left must be within {LEFT_LIMIT:.0e}, and those inputs must be within "
+        f"{kinks.REACH:.0f} times PyTorch's own largest rounding error at that operator. The columns say what is left, "
+        "how many of the units so close to a kink were crossed and, after a +, in how many windows of maximum pools "
+        "another entry was the largest; then the same for PyTorch. A real error is not hidden by this: HRNet's "
+        "derivatives times 1.005 are left at 5e-03, and with any one of its 53 close units flipped in addition, at "
+        "3e-04 or more.",
+        "A derivative is measured by its largest entry. If that is less than "
+        f"{VANISHING:.0e} of what a tangent of the same size does to the output among the other generators, the row "
+        "says that it vanishes: it is the rounding of what cancels, such as contrast in a network that normalises its "
+        "first layer, and is measured by that.",
         "The last columns are seconds in single precision, measured in passing on a busy machine: one sweep of "
         "aliascope (output and seven derivatives), and seven calls of torch.func.jvp. docs/performance.md has timings.",
+    ]
+    lines = [
+        HEADING,
         "",
+        *(line for text in texts for line in (*wrapped(text), "")),
         f"PyTorch {torch.__version__}, timm {timm.__version__}, one thread each.",
         "",
         "| family | network | size | | output f32 | L f32 | output f64 | L f64 | PyTorch f32 to f64 "

@@ -340,24 +340,32 @@ const SEVERAL: &str = "several in one test";
 /// The section of docs/coverage.md.
 fn section(tallies: &BTreeMap<String, Tally>) -> String {
     let sum = |f: fn(&Tally) -> usize| tallies.values().map(f).sum::<usize>();
-    let mut text = format!(
-        "## ONNX node tests\n\nONNX's own tests of its operators: those of its release 1.17, and those of Attention, \
-         RotaryEmbedding and RMSNormalization of release 1.20. Each runs with all float inputs depending on the \
-         network's input, with the first alone, and with constants only; it passes when it runs in one of the ways and is \
-         right, within ONNX's tolerances (1e-3 relative, 1e-7 absolute), in all in which it runs. Passed {}, failed {}, \
-         refused {}.\n\nRefused means: an error that names the operator, attribute or type. libtorch computes the \
-         values; where its kernels and ONNX's specification differ, the specification is followed (`AveragePool`'s \
-         padding with `ceil_mode`, `Resize`, `Mod`, `Div` of integers, `MaxPool`'s indices). Three tests are left \
-         out: release 1.17 records `{}` wrongly, as later releases say, and `{}` and `{}` lay the last sample of \
-         `align_corners` by a size with a fraction, where ONNX Runtime and PyTorch, and so aliascope, align it.\n\n\
-         | Operator | Passed | Failed | Refused | Why refused |\n|---|---|---|---|---|\n",
+    let mut text = String::from("## ONNX node tests\n\n");
+    let how = format!(
+        "ONNX's own tests of its operators: those of its release 1.17, and those of Attention, RotaryEmbedding and \
+         RMSNormalization of release 1.20. Each runs in three ways: with all float inputs depending on the network's \
+         input, with the first alone, and with constants only. It passes if it runs in one of the ways and is right, \
+         within ONNX's tolerances (1e-3 relative, 1e-7 absolute), in all in which it runs. Passed {}, failed {}, \
+         refused {}.",
         sum(|t| t.passed),
         sum(|t| t.failed),
         sum(|t| t.refused),
+    );
+    let what = format!(
+        "Refused means an error that names the operator, attribute or type. libtorch computes the values. Where its \
+         kernels and ONNX's specification differ, the specification is followed (`AveragePool`'s padding with \
+         `ceil_mode`, `Resize`, `Mod`, `Div` of integers, `MaxPool`'s indices). Three tests are left out. Release 1.17 \
+         records `{}` wrongly, as later releases say. `{}` and `{}` place the last sample of `align_corners` by a size \
+         with a fraction, where ONNX Runtime and PyTorch, and so aliascope, align it.",
         RECORDED_WRONGLY.trim_start_matches("test_"),
         NOT_ALIGNED[0].trim_start_matches("test_"),
         NOT_ALIGNED[1].trim_start_matches("test_")
     );
+    for paragraph in [how, what] {
+        text += &docs::wrapped(&paragraph);
+        text += "\n";
+    }
+    text += "| Operator | Passed | Failed | Refused | Why refused |\n|---|---|---|---|---|\n";
     let mut absent = Vec::new();
     for (group, t) in tallies {
         let alone = format!("the operator {group}");
@@ -368,8 +376,8 @@ fn section(tallies: &BTreeMap<String, Tally>) -> String {
         let reasons: Vec<String> = t.reasons.iter().map(|reason| reason.replace('|', "\\|")).collect();
         text += &format!("| {group} | {} | {} | {} | {} |\n", t.passed, t.failed, t.refused, reasons.join("; "));
     }
-    text += &format!("\nOperators that are refused by name, with the number of their tests: {}.\n", absent.join(", "));
-    text
+    let refused = format!("Operators that are refused by name, with the number of their tests: {}.", absent.join(", "));
+    text + "\n" + &docs::wrapped(&refused)
 }
 
 /// Set it to have the tables in docs/ written anew.

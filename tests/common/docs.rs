@@ -1,5 +1,26 @@
 //! Sections of pages that tests write and check.
 
+/// A paragraph in lines that `scripts/prose.py` allows.
+pub fn wrapped(paragraph: &str) -> String {
+    const WIDTH: usize = 110;
+    let mut text = String::new();
+    let mut used = 0;
+    for word in paragraph.split_whitespace() {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length <= WIDTH {
+            text.push(' ');
+            used += 1 + length;
+        } else {
+            if used > 0 {
+                text.push('\n');
+            }
+            used = length;
+        }
+        text.push_str(word);
+    }
+    text + "\n"
+}
+
 /// The section of a page from its heading to the next heading of its level, or nothing.
 pub fn section<'p>(page: &'p str, heading: &str) -> &'p str {
     match range(page, heading) {

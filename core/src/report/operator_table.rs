@@ -79,20 +79,27 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// How long a line of prose in the page is at most.
+const PAGE_WIDTH: usize = 110;
+
 /// docs/operators.md.
 pub fn operator_page(list: &OperatorList) -> String {
-    let mut text = format!(
-        "# Operators\n\nWritten by `aliascope ops --markdown`; a test compares it with the code. Opsets {} to {} of ONNX's \
-         own domain are supported, and what ONNX Runtime's optimiser writes where it is listed. Where an operator changed its \
-         meaning from one opset to another, each opset has its own; the model's opset says which, or in a function the \
-         function's. A model of an older opset is refused: convert it with `onnx.version_converter`. An attribute that an \
-         operator does not have here is refused by name, never passed over; so is one that the operator has in other opsets \
-         than the node's ([below](#attributes-that-come-or-go)).\n\nInitializers and activations of half \
-         precision (float16, bfloat16) are computed in the precision of the run, and casts among floats change nothing. \
-         Constants may be infinite where an operator chooses, compares or adds (masks, bounds, padding before a maximum); \
-         NaN is refused. How tangents are carried:\n\n",
+    let opsets = format!(
+        "Written by `aliascope ops --markdown`; a test compares it with the code. Opsets {} to {} of ONNX's own domain are \
+         supported, and what ONNX Runtime's optimiser writes where it is listed. If an operator changed its meaning from \
+         one opset to another, each opset has its own meaning. The model's opset says which one counts, or in a function \
+         the function's. A model of an older opset is refused: convert it with `onnx.version_converter`. An attribute \
+         that an operator does not have here is refused by name, never passed over. So is one that the operator has in \
+         other opsets than the node's ([below](#attributes-that-come-or-go)).",
         list.oldest_opset, list.newest_opset
     );
+    let constants = "Initializers and activations of half precision (float16, bfloat16) are computed in the precision of the \
+                     run, and casts among floats change nothing. Constants may be infinite where an operator chooses, \
+                     compares or adds (masks, bounds, padding before a maximum); NaN is refused.";
+    let mut text = "# Operators\n\n".to_owned();
+    for paragraph in [&opsets, constants, "How tangents are carried:"] {
+        let _ = writeln!(text, "{}\n", wrapped(paragraph, PAGE_WIDTH).join("\n"));
+    }
     for (rule, meaning) in RULES {
         let _ = writeln!(text, "- **{rule}**: {meaning}.");
     }
@@ -100,8 +107,8 @@ pub fn operator_page(list: &OperatorList) -> String {
     for row in &list.operators {
         let _ = writeln!(text, "| {} | {} | {} | {} |", row.name, origin(row), row.rules.join(", "), row.notes);
     }
-    text += "\n## Attributes that come or go\n\nAs ONNX's schemas have it (`scripts/record_attributes.py`); in other opsets \
-             they are refused.\n\n| Operator | Attribute | Opsets |\n|---|---|---|\n";
+    text += "\n## Attributes that come or go\n\nThe opsets that have the attribute by ONNX's schemas \
+             (`scripts/record_attributes.py`). In other opsets it is refused.\n\n| Operator | Attribute | Opsets |\n|---|---|---|\n";
     let supported = |operator: &str| list.operators.iter().any(|row| row.domain.is_empty() && row.name == operator);
     for AttributeSpan { operator, attribute, first, last } in attribute_spans().filter(|span| supported(span.operator))
     {
@@ -110,7 +117,8 @@ pub fn operator_page(list: &OperatorList) -> String {
     }
     text += "\n## Refused\n\nAny other operator is refused by its name. These are refused for a reason:\n\n";
     for row in &list.refused {
-        let _ = writeln!(text, "- {}: {}.", row.names.join(", "), row.reason);
+        let item = format!("- {}: {}.", row.names.join(", "), row.reason);
+        let _ = writeln!(text, "{}", wrapped(&item, PAGE_WIDTH).join("\n  "));
     }
     text
 }
