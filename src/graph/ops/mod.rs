@@ -514,7 +514,7 @@ pub const REFUSED: &[Refusal] = &[
     },
     Refusal {
         names: &["EmbedLayerNormalization"],
-        reason: "its input holds token indices, along which there is no derivative; measure the network behind it",
+        reason: "its input holds token indices, along which there is no derivative; measure the network after it",
     },
     Refusal {
         names: &["NonMaxSuppression"],
