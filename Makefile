@@ -81,6 +81,7 @@ docs: notice ## Build the API documentation
 	@echo "Open $(TARGET)/doc/aliascope/index.html"
 
 check: notice ## Check format, lints, documentation and licences, with every warning an error
+	@$(PYTHON) scripts/prose.py
 	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
 		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
 	@cargo fmt --all --check
