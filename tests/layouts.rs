@@ -89,7 +89,7 @@ fn gathered_maps_are_what_was_moved() {
             ))
         };
         for step in network.steps() {
-            let Operator::Linear(op) = &step.operator else { continue };
+            let Operator::Linear(op) = &*step.operator else { continue };
             let [input] = step.inputs[..] else { continue };
             if !op.selects() || op.offset().is_some() {
                 continue;

@@ -293,7 +293,7 @@ fn attention_is_one_operator() {
 }
 
 #[test]
-fn biases_of_convolutions_may_be_added_by_clips() {
+fn a_convolution_with_the_clip_behind_it_is_one_operator() {
     let conv = |input: &str, which: &str, output: &str| {
         let (kernel, bias, pad) = match which {
             "k" => ("one_by_one", "first_bias", 0),
@@ -305,32 +305,48 @@ fn biases_of_convolutions_may_be_added_by_clips() {
     let add = |a: &str, b: &str, output: &str| node("Add", &[a, b], &[output]);
     let relu = |input: &str| node("Relu", &[input], &["y"]);
     let two = || vec![conv("x", "k", "c"), conv("x", "l", "d")];
-    for nodes in [
-        vec![conv("x", "k", "c"), relu("c")],
-        vec![conv("x", "k", "c"), node("Clip", &["c", "half", "two"], &["y"])],
+    let cases = [
+        (vec![conv("x", "k", "c"), relu("c")], vec!["Conv+Relu"]),
+        (vec![conv("x", "k", "c"), node("Clip", &["c", "half", "two"], &["y"])], vec!["Conv+Clip"]),
+        (vec![conv("x", "k", "c"), conv("c", "l", "d"), relu("d")], vec!["Conv", "Conv+Relu"]),
         // Sums stand between.
-        [two(), vec![add("c", "d", "s"), relu("s")]].concat(),
-        [two(), vec![add("x", "c", "s"), add("d", "s", "t"), relu("t")]].concat(),
-        [two(), vec![add("c", "x", "s"), add("s", "one", "t"), add("t", "d", "u"), relu("u")]].concat(),
+        ([two(), vec![add("c", "d", "s"), relu("s")]].concat(), vec![]),
+        ([two(), vec![add("x", "c", "s"), add("d", "s", "t"), relu("t")]].concat(), vec![]),
+        ([two(), vec![add("c", "x", "s"), add("s", "one", "t"), add("t", "d", "u"), relu("u")]].concat(), vec![]),
         // A sum with another shape, or with itself.
-        vec![conv("x", "k", "c"), node("GlobalAveragePool", &["c"], &["g"]), add("g", "x", "s"), relu("s")],
-        vec![node("GlobalAveragePool", &["x"], &["g"]), conv("g", "k", "c"), add("c", "x", "s"), relu("s")],
-        vec![conv("x", "k", "c"), add("c", "c", "s"), relu("s")],
-        // Others read the value, or something else than a clip does.
-        [two(), vec![node("Relu", &["c"], &["r"]), add("r", "c", "s"), add("s", "d", "t"), relu("t")]].concat(),
-        vec![conv("x", "k", "c"), conv("c", "l", "d"), relu("d")],
-        vec![conv("x", "k", "c"), node("Sigmoid", &["c"], &["y"])],
-        vec![conv("x", "k", "c"), node("Gelu", &["c"], &["y"])],
-        vec![conv("x", "k", "y")],
+        (vec![conv("x", "k", "c"), node("GlobalAveragePool", &["c"], &["g"]), add("g", "x", "s"), relu("s")], vec![]),
+        (vec![node("GlobalAveragePool", &["x"], &["g"]), conv("g", "k", "c"), add("c", "x", "s"), relu("s")], vec![]),
+        (vec![conv("x", "k", "c"), add("c", "c", "s"), relu("s")], vec![]),
+        // Others read the value, or something else than a clip does, or nothing.
+        (
+            [two(), vec![node("Relu", &["c"], &["r"]), add("r", "c", "s"), add("s", "d", "t"), relu("t")]].concat(),
+            vec![],
+        ),
+        (vec![conv("x", "k", "c"), node("Sigmoid", &["c"], &["y"])], vec![]),
+        (vec![conv("x", "k", "c"), node("Gelu", &["c"], &["y"])], vec![]),
+        (vec![conv("x", "k", "y")], vec![]),
         // Some of it does not move.
-        vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), conv("x", "l", "d"), add("c", "d", "s"), relu("s")],
-        vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), relu("c")],
-    ] {
+        (
+            vec![
+                node("Round", &["x"], &["r"]),
+                conv("r", "k", "c"),
+                conv("x", "l", "d"),
+                add("c", "d", "s"),
+                relu("s"),
+            ],
+            vec![],
+        ),
+        (vec![node("Round", &["x"], &["r"]), conv("r", "k", "c"), relu("c")], vec!["Round", "Conv+Relu"]),
+    ];
+    for (nodes, fused) in cases {
         let mut network = load(20, nodes.clone());
+        let apart: Vec<&str> = nodes.iter().map(|node| node.op_type.as_deref().unwrap()).collect();
         for order in MemoryOrder::ALL {
             network.set_memory_order(order).unwrap();
             let (operators, difference) = compare(&network);
-            assert!(difference <= 1e-13, "{operators:?}, {order}: {difference:.1e}");
+            assert_eq!(operators, *if fused.is_empty() { &apart } else { &fused });
+            // The same sums in the same order.
+            assert_eq!(difference, 0.0, "{operators:?}, {order}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use tch::Kind;
 
 use super::network::{Network, ValueInfo};
+use super::operator::Operator;
 
 /// What a sweep adds to a process, over the values that live at once: measured 1.1 to 2.4 (docs/performance.md). The rest
 /// are an operator's working copies, and pieces that the allocator cannot use.
@@ -11,17 +12,21 @@ const WORKING: f64 = 2.0;
 impl Network {
     /// Bytes of all values that live at once, at the most, while `images` images and `tangents` tangents of each run.
     ///
-    /// It follows the run that nobody watches, and counts every value as moving and none as overwritten.
+    /// It follows an unobserved run, and counts every value as moving and none as overwritten.
     pub fn live_bytes(&self, images: u64, tangents: u64) -> u64 {
         let lanes = images.saturating_mul(1 + tangents);
         let mut held = bytes(self.input());
         let mut most = held;
-        for task in &self.tasks {
-            let made: u64 = task.outputs.iter().flatten().map(|&id| bytes(&self.values[id])).sum();
+        for step in &self.fused {
+            let made: u64 = step.outputs.iter().flatten().map(|&id| bytes(&self.values[id])).sum();
             held = held.saturating_add(made);
             most = most.max(held);
-            let freed: u64 = task.frees.iter().map(|&id| bytes(&self.values[id])).sum();
+            let freed: u64 = step.frees.iter().map(|&id| bytes(&self.values[id])).sum();
             held = held.saturating_sub(freed);
+            if matches!(*step.operator, Operator::Activated(_)) {
+                // What the function reads lies beside what it writes.
+                most = most.max(held.saturating_add(made));
+            }
         }
         most.saturating_mul(lanes)
     }

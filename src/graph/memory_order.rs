@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use super::error::GraphError;
 use super::network::Network;
 use super::operator::{Operator, Torch};
+use super::plan;
 
 /// How `[lanes, images, channels, rows, columns]` lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +67,7 @@ impl Network {
     /// Whether there is an order to choose: there are convolutions of images, in single precision.
     pub fn has_memory_orders(&self) -> bool {
         let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.taps().is_some());
-        self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&step.operator))
+        self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&*step.operator))
     }
 
     /// Puts the weights of convolutions, and from now on stacks of images, into this order. Results are the same up to the
@@ -74,12 +76,15 @@ impl Network {
     /// # Errors
     /// When memory is short.
     pub fn set_memory_order(&mut self, order: MemoryOrder) -> Torch<()> {
+        // Fused nodes share weights with those that they are made of, and are made anew.
+        self.fused = Vec::new();
         for step in &mut self.steps {
-            if let Operator::Linear(op) = &mut step.operator {
+            if let Some(Operator::Linear(op)) = Rc::get_mut(&mut step.operator) {
                 op.arrange(order)?;
             }
         }
         self.order = order;
+        self.fused = plan::together(&self.steps, &self.values, self.output, (self.kind, self.device))?;
         Ok(())
     }
 
@@ -120,7 +125,7 @@ impl Network {
         for step in &self.steps {
             step.op_type.hash(&mut hasher);
             step.inputs.hash(&mut hasher);
-            if let Operator::Linear(op) = &step.operator
+            if let Operator::Linear(op) = &*step.operator
                 && let Some(taps) = op.taps()
             {
                 (taps.weight.size(), &taps.window.strides, taps.groups).hash(&mut hasher);

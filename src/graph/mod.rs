@@ -5,6 +5,7 @@
 
 pub use aliascope_core::onnx;
 
+mod apply;
 mod axis_map;
 mod blocks;
 pub(crate) mod branches;
@@ -29,6 +30,8 @@ mod refusal;
 mod run;
 mod sites;
 mod tensors;
+mod value;
+mod walk;
 pub mod window;
 
 pub use aliascope_core::onnx::module_of;
@@ -39,5 +42,7 @@ pub use memory_order::MemoryOrder;
 pub(crate) use network::wires;
 pub use network::{Bound, Network, Step, ValueInfo};
 pub use refusal::{in_words, is_of_machine};
-pub use run::{Sweep, Value};
+pub use run::Sweep;
 pub use tensors::{is_finite, tensor_from_onnx};
+pub use value::Value;
+pub(crate) use walk::{Values, Visitor};

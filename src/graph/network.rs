@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 
@@ -11,18 +12,21 @@ use super::load::{InputLayout, Integers, Target};
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
 
-/// One node, ready to run.
-#[derive(Debug)]
+/// One node, ready to run, or several that an unobserved run fuses.
+#[derive(Clone, Debug)]
 pub struct Step {
     /// The node's name.
     pub name: String,
-    /// The path of the module that it came from, as its name or what is written beside it tells; empty where neither does.
+    /// The path of the module that it came from, as its name or what is written beside it tells; empty where neither does,
+    /// and of fused nodes.
     pub module: String,
-    /// The ONNX operator.
+    /// The ONNX operator; of fused nodes, what they are together.
     pub op_type: String,
-    /// The operator, with constants and shapes resolved.
-    pub operator: Operator,
-    /// What it does to rows and columns.
+    /// The operator, with constants and shapes resolved. A run of fused nodes shares those of nodes that stay.
+    pub operator: Rc<Operator>,
+    /// How many nodes it is.
+    pub nodes: usize,
+    /// What it does to rows and columns; not known of fused nodes.
     pub flow: Flow,
     /// The values that it reads, in the operator's order.
     pub inputs: Vec<usize>,
@@ -43,37 +47,6 @@ pub(crate) fn wires(steps: &[Step], values: usize) -> (Vec<Option<usize>>, Vec<V
         step.outputs.iter().flatten().for_each(|&id| writer[id] = Some(at));
     }
     (writer, readers)
-}
-
-/// What a run does at one time: a node, or several together.
-#[derive(Debug)]
-pub(super) struct Task {
-    pub work: Work,
-    /// As a [`Step`]'s; so for the rest.
-    pub inputs: Vec<usize>,
-    pub outputs: Vec<Option<usize>>,
-    pub frees: Vec<usize>,
-    pub may_overwrite: bool,
-    /// Whether what is to be added to its output may be left to the output's only reader, a clip, which adds it on its way.
-    pub may_owe: bool,
-}
-
-impl Task {
-    pub fn operator<'a>(&'a self, steps: &'a [Step]) -> &'a Operator {
-        match &self.work {
-            Work::Node(at) => &steps[*at].operator,
-            Work::Together { operator, .. } => operator,
-        }
-    }
-}
-
-/// What a task computes.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// The step of this place.
-    Node(usize),
-    /// Several steps as one operator.
-    Together { name: String, op_type: &'static str, operator: Operator },
 }
 
 /// What is known of a value that depends on the network's input.
@@ -107,8 +80,8 @@ pub struct Network {
     pub(super) path: PathBuf,
     pub(super) files: Vec<PathBuf>,
     pub(super) steps: Vec<Step>,
-    /// What a run does that nobody watches: the steps, some of them together.
-    pub(super) tasks: Vec<Task>,
+    /// The steps of an unobserved run, in which nodes are fused.
+    pub(super) fused: Vec<Step>,
     pub(super) values: Vec<ValueInfo>,
     pub(super) output: usize,
     pub(super) metadata: Vec<(String, String)>,
@@ -220,7 +193,7 @@ impl Network {
         let mut stopped: Vec<Option<usize>> = vec![None; self.values.len()];
         for (at, step) in self.steps.iter().enumerate() {
             let enters = step.inputs.iter().any(|&id| moves[id]);
-            let passes = enters && !matches!(step.operator, Operator::LocallyConstant(_));
+            let passes = enters && !matches!(*step.operator, Operator::LocallyConstant(_));
             let before = step.inputs.iter().filter_map(|&id| stopped[id]).max();
             for &id in step.outputs.iter().flatten() {
                 moves[id] = passes && is_float(self.values[id].kind);
@@ -263,7 +236,7 @@ impl Network {
         let mut at = self.output;
         loop {
             let step = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(at)))?;
-            match (&step.operator, &step.inputs[..]) {
+            match (&*step.operator, &step.inputs[..]) {
                 (Operator::Linear(op), &[input]) if op.selects() => at = input,
                 _ => {
                     let one = matches!(step.op_type.as_str(), "Sigmoid" | "HardSigmoid" | "Tanh");
@@ -273,17 +246,15 @@ impl Network {
         }
     }
 
-    /// How an unwatched run goes about it, in words: which nodes are put together, and the order of memory.
+    /// How an unobserved run goes about it, in words: which nodes are fused, and the order of memory.
     pub fn describe_run(&self) -> String {
-        let mut together: BTreeMap<&str, usize> = BTreeMap::new();
-        for task in &self.tasks {
-            if let Work::Together { op_type, .. } = &task.work {
-                *together.entry(op_type).or_default() += 1;
-            }
+        let mut fused: BTreeMap<&str, usize> = BTreeMap::new();
+        for step in self.fused.iter().filter(|step| step.nodes > 1) {
+            *fused.entry(&step.op_type).or_default() += 1;
         }
-        let parts: Vec<String> = together.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
+        let parts: Vec<String> = fused.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
         let made = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-        format!("{} nodes run as {} operators{made}, {} in memory", self.steps.len(), self.tasks.len(), self.order)
+        format!("{} nodes run as {} operators{made}, {} in memory", self.steps.len(), self.fused.len(), self.order)
     }
 
     /// A value of the model's metadata.

@@ -24,6 +24,8 @@ pub enum Operator {
     Linear(Box<dyn Linear>),
     /// y = σ(x) entry by entry: the tangent is σ'(x)·ẋ.
     Elementwise(Box<dyn Elementwise>),
+    /// y = σ(Λx + c), as an unobserved run fuses it.
+    Activated(Activated),
     /// A rule of its own.
     Differentiable(Box<dyn Differentiable>),
     /// Tangents by libtorch's own forward-mode automatic differentiation, one at a time.
@@ -72,7 +74,7 @@ impl Operator {
         match self {
             Self::Linear(_) => Rule::Linear,
             Self::Elementwise(_) => Rule::Elementwise,
-            Self::Differentiable(_) => Rule::Differentiable,
+            Self::Activated(_) | Self::Differentiable(_) => Rule::Differentiable,
             Self::Automatic(_) => Rule::Automatic,
             Self::LocallyConstant(_) => Rule::LocallyConstant,
         }
@@ -83,6 +85,7 @@ impl Operator {
         match self {
             Self::Linear(op) => op.value(x),
             Self::Elementwise(op) => Ok(vec![op.value(x[0])?]),
+            Self::Activated(op) => op.forward(x),
             Self::Differentiable(op) => op.forward(x),
             Self::Automatic(op) | Self::LocallyConstant(op) => op.forward(x),
         }
@@ -187,6 +190,30 @@ pub trait Elementwise: Debug {
     /// The function, where it is one of those that have a name.
     fn function(&self) -> Option<Function> {
         None
+    }
+}
+
+/// y = σ(Λx + c): an affine operator of one output with a function entry by entry behind it.
+///
+/// The function adds c to the values on its way, so that the tangents' run passes over them once less.
+#[derive(Debug)]
+pub struct Activated {
+    /// x ↦ Λx + c.
+    pub linear: Box<dyn Linear>,
+    /// σ
+    pub activation: Box<dyn Elementwise>,
+}
+
+impl Activated {
+    /// The values for lanes of primals alone.
+    fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        let mut y = self.linear.value(x)?;
+        for y in &mut y {
+            if !self.activation.value_onto(y)? {
+                *y = self.activation.value(y)?;
+            }
+        }
+        Ok(y)
     }
 }
 

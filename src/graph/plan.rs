@@ -7,13 +7,14 @@
 mod layer_norm;
 
 use std::f64::consts::FRAC_1_SQRT_2;
+use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::lanes::Curve;
-use super::network::{Step, Task, ValueInfo, Work, wires};
+use super::layout::Flow;
+use super::network::{Step, ValueInfo, wires};
 use super::operator::{AttentionPart, Operator, Torch};
-use super::ops::{Function, affine, head_attention};
+use super::ops::{Function, activated_convolution, affine, head_attention};
 
 /// Nodes that become one operator.
 struct Group {
@@ -23,6 +24,25 @@ struct Group {
     /// What they are together, in ONNX's words where it has one.
     name: &'static str,
     operator: Operator,
+}
+
+impl Group {
+    /// The group as one step.
+    fn step(self, steps: &[Step]) -> Step {
+        let (first, last) = (&steps[self.members[0]], &steps[self.members[self.members.len() - 1]]);
+        Step {
+            name: format!("{}' to '{}", first.name, last.name),
+            module: String::new(),
+            op_type: self.name.to_owned(),
+            operator: Rc::new(self.operator),
+            nodes: self.members.len(),
+            flow: Flow::Lost,
+            inputs: self.inputs,
+            outputs: last.outputs.clone(),
+            frees: Vec::new(),
+            may_overwrite: false,
+        }
+    }
 }
 
 /// A graph with links in both directions.
@@ -37,34 +57,22 @@ struct Links<'a> {
     device: Device,
 }
 
-/// A run of all steps, node by node.
-pub(super) fn plain(steps: &[Step]) -> Vec<Task> {
-    let task = |(at, step): (usize, &Step)| Task {
-        work: Work::Node(at),
-        inputs: step.inputs.clone(),
-        outputs: step.outputs.clone(),
-        frees: step.frees.clone(),
-        may_overwrite: step.may_overwrite,
-        may_owe: false,
-    };
-    steps.iter().enumerate().map(task).collect()
-}
-
-/// A run in which nodes are put together; `fresh` says which values own their memory.
+/// A run in which nodes are fused.
 ///
 /// # Errors
 /// When libtorch cannot compute a constant.
 pub(super) fn together(
     steps: &[Step],
     values: &[ValueInfo],
-    fresh: &[bool],
     output: usize,
     (kind, device): (Kind, Device),
-) -> Torch<Vec<Task>> {
+) -> Torch<Vec<Step>> {
     let links = Links::new(steps, values, output, (kind, device));
     let mut taken = vec![false; steps.len()];
     let mut groups: Vec<Option<Group>> = steps.iter().map(|_| None).collect();
-    for rule in [Links::attention, Links::gelu, Links::gated, Links::layer_norm, Links::linear] {
+    let rules =
+        [Links::attention, Links::gelu, Links::gated, Links::layer_norm, Links::linear, Links::activated_convolution];
+    for rule in rules {
         for at in 0..steps.len() {
             if taken[at] {
                 continue;
@@ -79,75 +87,38 @@ pub(super) fn together(
             }
         }
     }
-    let mut fresh = fresh.to_vec();
-    let mut tasks = Vec::new();
+    let mut fused = Vec::new();
     for (at, group) in groups.into_iter().enumerate() {
-        let step = &steps[at];
-        let (work, inputs, outputs) = match group {
-            Some(group) => {
-                step.outputs.iter().flatten().for_each(|&id| fresh[id] = group.operator.is_fresh());
-                let first = &steps[group.members[0]].name;
-                let name = format!("{first}' to '{}", step.name);
-                (
-                    Work::Together { name, op_type: group.name, operator: group.operator },
-                    group.inputs,
-                    step.outputs.clone(),
-                )
-            }
-            None if taken[at] => continue,
-            None => (Work::Node(at), step.inputs.clone(), step.outputs.clone()),
-        };
-        tasks.push(Task { work, inputs, outputs, frees: Vec::new(), may_overwrite: false, may_owe: false });
+        match group {
+            Some(group) => fused.push(group.step(steps)),
+            None if taken[at] => {}
+            None => fused.push(steps[at].clone()),
+        }
     }
-    let ends = lifetimes(tasks.iter().map(|task| task.inputs.as_slice()), &fresh, output);
-    for (task, (frees, may_overwrite)) in tasks.iter_mut().zip(ends) {
-        (task.frees, task.may_overwrite) = (frees, may_overwrite);
-    }
-    leave_offsets(&mut tasks, steps, values.len(), output);
-    Ok(tasks)
+    set_lifetimes(&mut fused, values.len(), output);
+    Ok(fused)
 }
 
-/// Marks the convolutions whose offsets may be added later: those whose only reader is a clip. A pass over the values is
-/// saved, as the clip passes them anyway, and the sums are the same to the last bit; behind a sum of two they would not be.
-fn leave_offsets(tasks: &mut [Task], steps: &[Step], values: usize, output: usize) {
-    let mut readers = vec![Vec::new(); values];
-    readers[output].push(None);
-    for task in &*tasks {
-        let clips = match task.operator(steps) {
-            Operator::Elementwise(op) => matches!(op.curve(), Some(Curve::Clip { .. })),
-            _ => false,
-        };
-        task.inputs.iter().for_each(|&id| readers[id].push(Some(clips)));
-    }
-    for task in tasks {
-        let convolves = matches!(task.operator(steps), Operator::Linear(op) if op.taps().is_some());
-        task.may_owe = matches!(task.outputs[..], [Some(id)] if convolves && readers[id] == [Some(true)]);
-    }
-}
-
-/// Of each of a run's reads, in order: the values that nothing reads afterwards, and whether the first may be overwritten.
-pub(super) fn lifetimes<'r>(
-    reads: impl Iterator<Item = &'r [usize]> + Clone,
-    fresh: &[bool],
-    output: usize,
-) -> Vec<(Vec<usize>, bool)> {
-    let mut readers = vec![0usize; fresh.len()];
-    let mut last = vec![None; fresh.len()];
+/// Says of each step, in the order of a run, which values nothing reads afterwards, and whether it may overwrite its first
+/// input.
+pub(super) fn set_lifetimes(steps: &mut [Step], values: usize, output: usize) {
+    let mut fresh = vec![false; values];
+    let mut readers = vec![0usize; values];
+    let mut last = vec![None; values];
     readers[output] += 1;
-    for (at, inputs) in reads.clone().enumerate() {
-        for &id in inputs {
+    for (at, step) in steps.iter().enumerate() {
+        step.outputs.iter().flatten().for_each(|&id| fresh[id] = step.operator.is_fresh());
+        for &id in &step.inputs {
             readers[id] += 1;
             last[id] = Some(at);
         }
     }
-    let end = |(at, inputs): (usize, &[usize])| {
-        let may_overwrite = inputs.first().is_some_and(|&first| fresh[first] && readers[first] == 1);
-        let mut frees: Vec<usize> = inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
-        frees.sort_unstable();
-        frees.dedup();
-        (frees, may_overwrite)
-    };
-    reads.enumerate().map(end).collect()
+    for (at, step) in steps.iter_mut().enumerate() {
+        step.may_overwrite = step.inputs.first().is_some_and(|&first| fresh[first] && readers[first] == 1);
+        step.frees = step.inputs.iter().copied().filter(|&id| last[id] == Some(at) && id != output).collect();
+        step.frees.sort_unstable();
+        step.frees.dedup();
+    }
 }
 
 /// A constant of one entry.
@@ -198,7 +169,7 @@ impl<'a> Links<'a> {
     }
 
     fn function(&self, at: usize) -> Option<Function> {
-        match &self.steps[at].operator {
+        match &*self.steps[at].operator {
             Operator::Elementwise(op) => op.function(),
             _ => None,
         }
@@ -207,7 +178,7 @@ impl<'a> Links<'a> {
     /// c, where the step is x ↦ c·x with one number c.
     fn factor(&self, at: usize) -> Option<f64> {
         let step = &self.steps[at];
-        let (Operator::Linear(op), [_]) = (&step.operator, &step.inputs[..]) else { return None };
+        let (Operator::Linear(op), [_]) = (&*step.operator, &step.inputs[..]) else { return None };
         let (None, [constant]) = (op.offset(), &op.constants()[..]) else { return None };
         match step.op_type.as_str() {
             "Mul" => single(constant),
@@ -219,7 +190,7 @@ impl<'a> Links<'a> {
     /// c, where the step is x ↦ x + c.
     fn addend(&self, at: usize) -> Option<&Tensor> {
         let step = &self.steps[at];
-        match (&step.operator, &step.inputs[..], step.op_type.as_str()) {
+        match (&*step.operator, &step.inputs[..], step.op_type.as_str()) {
             (Operator::Linear(op), [_], "Add") => op.offset(),
             _ => None,
         }
@@ -229,7 +200,7 @@ impl<'a> Links<'a> {
     fn times(&self, at: usize, one: usize) -> Option<usize> {
         let step = &self.steps[at];
         let same = |a: usize, b: usize| self.values[a].shape == self.values[b].shape;
-        match (&step.operator, &step.inputs[..], step.op_type.as_str()) {
+        match (&*step.operator, &step.inputs[..], step.op_type.as_str()) {
             (Operator::Differentiable(_), &[a, b], "Mul") if same(a, b) && a == one => Some(b),
             (Operator::Differentiable(_), &[a, b], "Mul") if same(a, b) && b == one => Some(a),
             _ => None,
@@ -346,7 +317,7 @@ impl<'a> Links<'a> {
 
     fn find_linear(&self, product: usize) -> Option<(Vec<usize>, usize, Tensor, Tensor)> {
         let step = &self.steps[product];
-        let (Operator::Linear(op), &[x]) = (&step.operator, &step.inputs[..]) else { return None };
+        let (Operator::Linear(op), &[x]) = (&*step.operator, &step.inputs[..]) else { return None };
         let weight = op.matrix().filter(|_| op.offset().is_none())?;
         let sum = self.reader(product)?;
         let bias = self.addend(sum)?;
@@ -354,8 +325,27 @@ impl<'a> Links<'a> {
         fits.then(|| (vec![product, sum], x, weight, bias.shallow_clone()))
     }
 
+    /// A convolution of images with its bias, and the clip behind it.
+    fn activated_convolution(&self, convolution: usize) -> Torch<Option<Group>> {
+        Ok(self.find_activated_convolution(convolution))
+    }
+
+    fn find_activated_convolution(&self, convolution: usize) -> Option<Group> {
+        let step = &self.steps[convolution];
+        let Operator::Linear(op) = &*step.operator else { return None };
+        let (taps, offset) = (op.taps()?, op.offset()?);
+        let clip = self.reader(convolution)?;
+        let (function, name) = match self.function(clip)? {
+            function @ Function::Relu => (function, "Conv+Relu"),
+            function @ Function::Clip(..) => (function, "Conv+Clip"),
+            _ => return None,
+        };
+        let operator = activated_convolution(taps, offset, function);
+        Some(Group { members: vec![convolution, clip], inputs: step.inputs.clone(), name, operator })
+    }
+
     fn permutation(&self, at: usize) -> Option<&[i64]> {
-        match &self.steps[at].operator {
+        match &*self.steps[at].operator {
             Operator::Linear(op) => op.permutation(),
             _ => None,
         }
@@ -365,7 +355,7 @@ impl<'a> Links<'a> {
     /// the axes were put in the order `turn`.
     fn gain(&self, at: usize, turn: Option<&[i64]>, count: i64) -> Torch<Option<Tensor>> {
         let Some(step) = self.steps.get(at).filter(|step| step.op_type == "Mul") else { return Ok(None) };
-        let (Operator::Linear(op), &[input]) = (&step.operator, &step.inputs[..]) else { return Ok(None) };
+        let (Operator::Linear(op), &[input]) = (&*step.operator, &step.inputs[..]) else { return Ok(None) };
         let (None, &[factor]) = (op.offset(), &op.constants()[..]) else { return Ok(None) };
         let rank = self.values[input].shape.len();
         let place = match turn {
@@ -383,7 +373,7 @@ impl<'a> Links<'a> {
     }
 
     fn part(&self, at: usize) -> Option<AttentionPart> {
-        match &self.steps[at].operator {
+        match &*self.steps[at].operator {
             Operator::Differentiable(op) => op.attention_part(),
             _ => None,
         }

@@ -74,19 +74,11 @@ impl<'a> Composite<'a> {
             None => native(h)?,
         };
         let tangents = i64::from(dh.is_some());
-        let mut values = HashMap::from([(self.root, Value { stack, tangents })]);
-        let mut last = self.root;
-        for step in &self.steps {
-            let missing = || GraphError::Graph { path: step.name.clone(), problem: "an input is not there".to_owned() };
-            let inputs: Option<Vec<&Value>> = step.inputs.iter().map(|id| values.get(id)).collect();
-            let outputs = self.network.apply(step, &inputs.ok_or_else(missing)?, 1, 0)?;
-            let (Some(Some(id)), Some(value)) = (step.outputs.first(), outputs.into_iter().next()) else {
-                return Err(missing());
-            };
-            values.insert(*id, value);
-            last = *id;
-        }
-        let value = &values[&last];
+        let missing = || GraphError::Graph { path: self.operators(), problem: "nothing reads its value".to_owned() };
+        let last = self.steps.last().and_then(|step| step.outputs.first().copied().flatten()).ok_or_else(missing)?;
+        let input = [(self.root, Value { stack, tangents })];
+        let made = self.network.run_part(self.steps.iter().copied(), input, 1, &[last])?;
+        let (_, value) = made.into_iter().next().ok_or_else(missing)?;
         let map = |x: &Tensor| -> Result<Tensor, GraphError> { Ok(sites.gather(x)?.f_reshape(h.size())?) };
         let y = map(&value.primal(1)?)?;
         let dy = match (value.tangent(1)?, dh) {
@@ -101,7 +93,7 @@ impl<'a> Composite<'a> {
 fn is_entrywise(network: &Network, step: &Step) -> bool {
     let shape = |id: usize| &network.values()[id].shape;
     let [Some(output)] = step.outputs[..] else { return false };
-    let combines = matches!(step.operator, Operator::Elementwise(_)) || COMBINING.contains(&step.op_type.as_str());
+    let combines = matches!(*step.operator, Operator::Elementwise(_)) || COMBINING.contains(&step.op_type.as_str());
     combines && step.inputs.iter().all(|&input| shape(input) == shape(output))
 }
 
@@ -112,7 +104,7 @@ fn couples(step: &Step) -> bool {
 
 /// The region's part that its last nonlinear node depends on, where two moving operands meet in it.
 fn composite<'a>(network: &'a Network, root: usize, region: &[&'a Step]) -> Option<Composite<'a>> {
-    let is_nonlinear = |step: &Step| couples(step) || matches!(step.operator, Operator::Elementwise(_));
+    let is_nonlinear = |step: &Step| couples(step) || matches!(*step.operator, Operator::Elementwise(_));
     let end = region.iter().rposition(|step| is_nonlinear(step))?;
     let mut needed: Vec<usize> = Vec::new();
     let mut steps = Vec::new();

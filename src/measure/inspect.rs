@@ -45,7 +45,7 @@ fn aliasing(network: &Network, step: &Step) -> Option<String> {
     if !moves {
         return None;
     }
-    match (&step.operator, &step.flow) {
+    match (&*step.operator, &step.flow) {
         (_, Flow::Resampled { rows, columns }) if rows.step > 1.0 || columns.step > 1.0 => {
             let stride = if rows.step == columns.step {
                 format!("{}", rows.step)
@@ -53,11 +53,11 @@ fn aliasing(network: &Network, step: &Step) -> Option<String> {
                 format!("{} by {}", rows.step, columns.step)
             };
             let made =
-                if matches!(step.operator, Operator::Linear(_)) { "" } else { "a maximum makes harmonics, and " };
+                if matches!(*step.operator, Operator::Linear(_)) { "" } else { "a maximum makes harmonics, and " };
             Some(format!("{made}stride {stride} folds what the new grid cannot hold"))
         }
         (Operator::Linear(_), _) | (Operator::LocallyConstant(_), _) => None,
-        (Operator::Elementwise(_), _) => Some("a nonlinearity makes harmonics".to_owned()),
+        (Operator::Elementwise(_) | Operator::Activated(_), _) => Some("a nonlinearity makes harmonics".to_owned()),
         (Operator::Differentiable(_) | Operator::Automatic(_), flow) if flow.is_product() => {
             Some("a product of two values widens the band".to_owned())
         }

@@ -214,7 +214,7 @@ pub fn node_theorems(
 }
 
 fn source_of<'a>(network: &'a Network, step: &'a Step) -> Option<Source<'a>> {
-    match &step.operator {
+    match &*step.operator {
         Operator::Linear(op) => {
             op.taps().filter(|taps| taps.window.strides.iter().any(|&s| s > 1)).map(Source::Convolution)
         }

@@ -13,7 +13,7 @@ use super::insertion::Insertion;
 use super::rewrite::{Form, Rewritten};
 use super::sites::SiteKind;
 use super::target_model::TargetModel;
-use crate::graph::{GraphError, Network, Sweep, Value};
+use crate::graph::{GraphError, Network, Step, Sweep, Value, Values, Visitor};
 
 use tch::Tensor;
 
@@ -45,7 +45,7 @@ pub(super) struct Toggled<'a> {
 
 /// A run on its way.
 pub(super) struct Run {
-    values: Vec<Option<Value>>,
+    values: Values<Value>,
     images: i64,
     /// Nodes done.
     at: usize,
@@ -129,8 +129,8 @@ impl<'a> Toggled<'a> {
     pub fn start(&self, x: &Tensor, dx: &Tensor) -> Result<Run, SurgeryError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
         let stack = self.all.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?)?;
-        let mut values: Vec<Option<Value>> = self.all.values().iter().map(|_| None).collect();
-        values[0] = Some(Value { stack, tangents });
+        let mut values = Values::none(self.all);
+        values.insert(0, Value { stack, tangents });
         Ok(Run { values, images, at: 0, cost: 0.0 })
     }
 
@@ -142,7 +142,7 @@ impl<'a> Toggled<'a> {
     /// The rest of a run.
     pub fn finish(&self, mut run: Run, on: &[bool]) -> Result<(Sweep, f64), SurgeryError> {
         self.until(&mut run, on, self.roles.len())?;
-        let output = run.values[self.all.output_id()].take().ok_or_else(|| freed("the output"))?;
+        let output = self.all.take_output(&mut run.values)?;
         let value = output.primal(run.images)?;
         let tangent = match output.tangent(run.images)? {
             Some(tangent) => tangent,
@@ -154,105 +154,116 @@ impl<'a> Toggled<'a> {
     /// Another run that goes on from here. Its values are copies: a run may write over its own.
     pub fn fork(&self, run: &Run) -> Run {
         let copy = |value: &Value| Value { stack: value.stack.copy(), tangents: value.tangents };
-        let values = run.values.iter().map(|value| value.as_ref().map(copy)).collect();
-        Run { values, images: run.images, at: run.at, cost: run.cost }
+        Run { values: run.values.map(copy), images: run.images, at: run.at, cost: run.cost }
     }
 
     fn until(&self, run: &mut Run, on: &[bool], end: usize) -> Result<(), SurgeryError> {
-        tch::no_grad(|| {
-            while run.at < end {
-                self.step(run, on)?;
-                run.at += 1;
-            }
-            Ok(())
-        })
-    }
-
-    fn step(&self, run: &mut Run, on: &[bool]) -> Result<(), SurgeryError> {
-        let step = &self.all.steps()[run.at];
-        let images = run.images;
-        let outputs = match &self.roles[run.at] {
-            Role::Downsampling(insertion) if !on[*insertion] => {
-                let value = step.inputs.first().and_then(|&id| run.values[id].take());
-                vec![value.ok_or_else(|| freed(&step.name))?]
-            }
-            role => {
-                let inputs: Vec<&Value> = step
-                    .inputs
-                    .iter()
-                    .map(|&id| run.values[id].as_ref())
-                    .collect::<Option<_>>()
-                    .ok_or_else(|| freed(&step.name))?;
-                let shape = |value: &Value| value.stack.size()[1..].to_vec();
-                let from = inputs.first().map_or_else(Vec::new, |value| shape(value));
-                match role {
-                    Role::Function(insertion, nodes, around) if !on[*insertion] => {
-                        let (network, nodes) = match (around, &self.strides) {
-                            (Some((stride, nodes)), Some(strides)) if on[*stride] => (strides, nodes),
-                            _ => (self.target, nodes),
-                        };
-                        let (value, cost) = own_function(network, nodes, inputs.first().copied(), images)?;
-                        run.cost += cost;
-                        vec![value]
-                    }
-                    Role::Strided(insertion, own) | Role::Between(insertion, own) if !on[*insertion] => {
-                        let own = &self.target.steps()[*own];
-                        let outputs = self.target.apply(own, &inputs, images, 0)?;
-                        run.cost += outputs.first().map_or(0.0, |value| step_cost(own, &from, &shape(value)));
-                        outputs
-                    }
-                    role => {
-                        let outputs = self.all.apply(step, &inputs, images, 0)?;
-                        let to = outputs.first().map_or_else(Vec::new, shape);
-                        run.cost += match role {
-                            Role::Function(insertion, ..) | Role::Downsampling(insertion) => {
-                                insertion_cost(&self.insertions[*insertion], &from, &to)
-                            }
-                            _ => step_cost(step, &from, &to),
-                        };
-                        outputs
-                    }
-                }
-            }
-        };
-        for &id in &step.frees {
-            run.values[id] = None;
-        }
-        for (id, value) in step.outputs.iter().zip(outputs) {
-            if let Some(id) = id {
-                run.values[*id] = Some(value);
-            }
-        }
-        Ok(())
+        let steps = self.all.steps().get(run.at..end).unwrap_or_default();
+        let mut switched = Switched { toggled: self, on, images: run.images, at: &mut run.at, cost: &mut run.cost };
+        tch::no_grad(|| self.all.walk_through(steps, &mut run.values, &mut switched))
     }
 }
 
-/// The nodes of a function as a network has them.
-fn own_function(
-    network: &Network,
-    nodes: &[usize],
-    input: Option<&Value>,
+/// A run through the network with every design, some of which are off.
+struct Switched<'r, 'a> {
+    toggled: &'r Toggled<'a>,
+    on: &'r [bool],
     images: i64,
-) -> Result<(Value, f64), SurgeryError> {
-    let input = input.ok_or_else(|| freed("a function's input"))?;
-    let mut made: HashMap<usize, Value> = HashMap::new();
-    let mut cost = 0.0;
-    let mut last = None;
-    for &at in nodes {
-        let step = &network.steps()[at];
-        let inputs: Vec<&Value> = step.inputs.iter().map(|id| made.get(id).unwrap_or(input)).collect();
-        let outputs = network.apply(step, &inputs, images, 0)?;
-        let from = inputs.first().map_or_else(Vec::new, |value| value.stack.size()[1..].to_vec());
-        for (id, value) in step.outputs.iter().zip(outputs) {
-            if let Some(id) = id {
-                cost += step_cost(step, &from, &value.stack.size()[1..]);
-                made.insert(*id, value);
-                last = Some(*id);
+    at: &'r mut usize,
+    cost: &'r mut f64,
+}
+
+impl Visitor for Switched<'_, '_> {
+    type Value = Value;
+    type Error = SurgeryError;
+
+    fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, SurgeryError> {
+        let Toggled { target, all, strides, insertions, roles, .. } = self.toggled;
+        let (on, images) = (self.on, self.images);
+        let from = inputs.first().map_or_else(Vec::new, |value| shape(value));
+        let (outputs, cost) = match (&roles[*self.at], inputs) {
+            (Role::Downsampling(insertion), &[input, ..]) if !on[*insertion] => {
+                (vec![Value { stack: input.stack.shallow_clone(), tangents: input.tangents }], 0.0)
             }
-        }
+            (Role::Function(insertion, nodes, around), &[input, ..]) if !on[*insertion] => {
+                let (network, nodes) = match (around, strides) {
+                    (Some((stride, nodes)), Some(strides)) if on[*stride] => (strides, nodes),
+                    _ => (*target, nodes),
+                };
+                let (value, cost) = own_function(network, nodes, input, images)?;
+                (vec![value], cost)
+            }
+            (Role::Strided(insertion, own) | Role::Between(insertion, own), _) if !on[*insertion] => {
+                let own = &target.steps()[*own];
+                let outputs = target.apply(own, inputs, images, 0)?;
+                let cost = outputs.first().map_or(0.0, |value| step_cost(own, &from, &shape(value)));
+                (outputs, cost)
+            }
+            (role, _) => {
+                let outputs = all.apply(step, inputs, images, 0)?;
+                let to = outputs.first().map_or_else(Vec::new, shape);
+                let cost = match role {
+                    Role::Function(insertion, ..) | Role::Downsampling(insertion) => {
+                        insertion_cost(&insertions[*insertion], &from, &to)
+                    }
+                    _ => step_cost(step, &from, &to),
+                };
+                (outputs, cost)
+            }
+        };
+        *self.cost += cost;
+        Ok(outputs)
     }
-    let value = last.and_then(|id| made.remove(&id)).ok_or_else(|| freed("a function's value"))?;
-    Ok((value, cost))
+
+    fn done(&mut self, _step: &Step) {
+        *self.at += 1;
+    }
+}
+
+/// A value's own shape.
+fn shape(value: &Value) -> Vec<i64> {
+    value.stack.size()[1..].to_vec()
+}
+
+/// The value of a function as a network has it, and its multiplications.
+fn own_function(network: &Network, nodes: &[usize], input: &Value, images: i64) -> Result<(Value, f64), SurgeryError> {
+    let steps = || nodes.iter().map(|&at| &network.steps()[at]);
+    let made: Vec<usize> = steps().flat_map(|step| step.outputs.iter().flatten().copied()).collect();
+    let mut values = Values::none(network);
+    for &id in steps().flat_map(|step| &step.inputs).filter(|id| !made.contains(id)) {
+        values.insert(id, Value { stack: input.stack.shallow_clone(), tangents: input.tangents });
+    }
+    let mut own = OwnFunction { network, images, cost: 0.0 };
+    network.walk_through(steps(), &mut values, &mut own)?;
+    let missing = || GraphError::Graph {
+        path: network.path().display().to_string(),
+        problem: "a function's value was not made".to_owned(),
+    };
+    let value = made.last().and_then(|&id| values.take(id)).ok_or_else(missing)?;
+    Ok((value, own.cost))
+}
+
+/// The nodes of a function, whose order need not be the network's.
+struct OwnFunction<'a> {
+    network: &'a Network,
+    images: i64,
+    cost: f64,
+}
+
+impl Visitor for OwnFunction<'_> {
+    type Value = Value;
+    type Error = SurgeryError;
+
+    fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, SurgeryError> {
+        let outputs = self.network.apply(step, inputs, self.images, 0)?;
+        let from = inputs.first().map_or_else(Vec::new, |value| shape(value));
+        self.cost += outputs.iter().map(|value| step_cost(step, &from, &shape(value))).sum::<f64>();
+        Ok(outputs)
+    }
+
+    fn keeps(&self, _id: usize) -> bool {
+        true
+    }
 }
 
 /// The node that writes each value.
@@ -260,8 +271,4 @@ fn places(network: &Network) -> HashMap<String, usize> {
     let name = |id: usize| network.values()[id].name.clone();
     let steps = network.steps().iter().enumerate();
     steps.flat_map(|(at, step)| step.outputs.iter().flatten().map(move |&id| (name(id), at))).collect()
-}
-
-fn freed(what: &str) -> SurgeryError {
-    SurgeryError::Graph(GraphError::Graph { path: what.to_owned(), problem: "a value was freed too early".to_owned() })
 }

@@ -161,8 +161,6 @@ struct Loader<'a> {
     trace: Vec<Option<Tensor>>,
     /// Sites of the values' entries, where a layout does not say as much, while something still reads them.
     labels: Vec<Option<Labels>>,
-    /// Whether a value owns its memory.
-    fresh: Vec<bool>,
 }
 
 impl<'a> Loader<'a> {
@@ -204,7 +202,6 @@ impl<'a> Loader<'a> {
             values: Vec::new(),
             trace: Vec::new(),
             labels: Vec::new(),
-            fresh: Vec::new(),
         })
     }
 
@@ -249,11 +246,11 @@ impl<'a> Loader<'a> {
             None => Layout::Unknown,
         };
         match input_layout {
-            InputLayout::ChannelsFirst => self.define(name.clone(), x, shape, (layout, None), false),
+            InputLayout::ChannelsFirst => self.define(name.clone(), x, shape, (layout, None)),
             InputLayout::ChannelsLast => {
                 let image = format!("{name} (channels first)");
                 self.claim(std::slice::from_ref(&image))?;
-                self.define(image.clone(), x, shape, (layout, None), false);
+                self.define(image.clone(), x, shape, (layout, None));
                 let node = input_layout::transposition(&image, &name);
                 self.count_reads(&node);
                 self.visit(&node)?;
@@ -285,17 +282,7 @@ impl<'a> Loader<'a> {
         if matches!(found, Found::Steps) {
             self.steps = target::steps_before(self.steps, self.values.len(), output_id);
         }
-        let ends = plan::lifetimes(self.steps.iter().map(|step| step.inputs.as_slice()), &self.fresh, output_id);
-        for (step, (frees, may_overwrite)) in self.steps.iter_mut().zip(ends) {
-            (step.frees, step.may_overwrite) = (frees, may_overwrite);
-        }
-        let tasks = plan::together(
-            &self.steps,
-            &self.values,
-            &self.fresh,
-            output_id,
-            (self.options.kind, self.options.device),
-        )?;
+        plan::set_lifetimes(&mut self.steps, self.values.len(), output_id);
         let target = match &self.options.target {
             // By the value's name, which stays when a node gives way to others.
             Target::At(_) => Target::At(self.values[output_id].name.clone()),
@@ -313,7 +300,7 @@ impl<'a> Loader<'a> {
             path: self.file.path.clone(),
             files: self.file.files(),
             steps: self.steps,
-            tasks,
+            fused: Vec::new(),
             values: self.values,
             output: output_id,
             metadata: self.file.model.metadata_props.iter().filter_map(entry).collect(),
@@ -384,20 +371,12 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn define(
-        &mut self,
-        name: String,
-        lane: Tensor,
-        shape: Vec<i64>,
-        (layout, labels): (Layout, Option<Labels>),
-        fresh: bool,
-    ) {
+    fn define(&mut self, name: String, lane: Tensor, shape: Vec<i64>, (layout, labels): (Layout, Option<Labels>)) {
         let id = self.values.len();
         let relates = labels.as_ref().is_some_and(Labels::relate);
         self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), layout, relates });
         self.trace.push(Some(lane));
         self.labels.push(labels);
-        self.fresh.push(fresh);
         self.known.insert(name, Known::Varying(id));
     }
 

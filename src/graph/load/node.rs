@@ -1,6 +1,8 @@
 //! A node on its way into the network: folded into a constant, built and run on the zero image, or written out as the
 //! nodes that it stands for.
 
+use std::rc::Rc;
+
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Builder, Slot};
@@ -239,20 +241,20 @@ impl<'a> Loader<'a> {
             .collect();
         let flow = sites::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
         let found = sites::outputs(&built.operator, &flow, &known, &shapes)?;
-        let fresh = built.operator.is_fresh();
         let mut ids = Vec::with_capacity(node.output.len());
         for (((output, lane), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
             let read = !output.is_empty() && self.readers.contains_key(output);
             ids.push(read.then_some(self.values.len()));
             if read {
-                self.define(output.clone(), lane, shape, sites, fresh);
+                self.define(output.clone(), lane, shape, sites);
             }
         }
         self.steps.push(Step {
             module: self.modules.of_node(node, name),
             name: name.to_owned(),
             op_type: operator.to_owned(),
-            operator: built.operator,
+            operator: Rc::new(built.operator),
+            nodes: 1,
             flow,
             inputs,
             outputs: ids,

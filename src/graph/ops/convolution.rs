@@ -6,10 +6,10 @@ use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
 use crate::graph::memory_order::MemoryOrder;
-use crate::graph::operator::{Linear, Operator, Torch};
+use crate::graph::operator::{Activated, Linear, Operator, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
-use super::{dynamic_convolution, pad};
+use super::{Function, dynamic_convolution, pad};
 
 /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input of the given spatial shape.
 ///
@@ -168,6 +168,19 @@ impl Linear for Convolution {
             groups: self.groups,
         })
     }
+}
+
+/// The convolution with these taps and this offset, `[channels, 1, 1]`, and a function of its entries behind it.
+///
+/// Its tensors are those of the given ones, not copies.
+pub fn activated_convolution(taps: Taps<'_>, offset: &Tensor, function: Function) -> Operator {
+    let convolution = Convolution {
+        weight: taps.weight.shallow_clone(),
+        offset: Some(offset.shallow_clone()),
+        window: taps.window.clone(),
+        groups: taps.groups,
+    };
+    Operator::Activated(Activated { linear: Box::new(convolution), activation: Box::new(function) })
 }
 
 /// Refuses a bias that is not one entry per channel.

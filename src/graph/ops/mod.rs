@@ -33,6 +33,7 @@ mod selection;
 mod softmax;
 
 pub use activation::Function;
+pub use convolution::activated_convolution;
 pub use creation::create;
 pub use expansion::Expand;
 pub use fused::head_attention;

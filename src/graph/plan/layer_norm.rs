@@ -102,7 +102,7 @@ impl Links<'_> {
     fn joins(&self, at: usize, operator: &str, [first, second]: [usize; 2]) -> bool {
         let step = &self.steps[at];
         let inputs = &step.inputs[..];
-        matches!(step.operator, Operator::Differentiable(_))
+        matches!(*step.operator, Operator::Differentiable(_))
             && step.op_type == operator
             && (inputs == [first, second] || operator == "Mul" && inputs == [second, first])
     }

@@ -340,21 +340,11 @@ impl<'a> LayerShifts<'a> {
     fn run(
         &self,
         piece: &Piece,
-        mut values: HashMap<usize, Value>,
+        inputs: HashMap<usize, Value>,
         images: i64,
     ) -> Result<Vec<(usize, Value)>, LayersError> {
-        for &at in &piece.steps {
-            let step = &self.network.steps()[at];
-            let inputs = step.inputs.iter().map(|id| values.get(id)).collect::<Option<Vec<_>>>();
-            let inputs = inputs.ok_or_else(|| missing_value(&step.name))?;
-            let outputs = self.network.apply(step, &inputs, images, 0)?;
-            for (id, value) in step.outputs.iter().zip(outputs) {
-                if let Some(id) = id {
-                    values.insert(*id, value);
-                }
-            }
-        }
-        Ok(piece.outputs.iter().filter_map(|&id| Some((id, values.remove(&id)?))).collect())
+        let steps = piece.steps.iter().map(|&at| &self.network.steps()[at]);
+        Ok(self.network.run_part(steps, inputs, images, &piece.outputs)?)
     }
 
     /// The results over the images so far.

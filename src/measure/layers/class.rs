@@ -31,7 +31,7 @@ pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> Lay
 }
 
 fn own_class(network: &Network, step: &Step) -> LayerClass {
-    if let Operator::Linear(op) = &step.operator
+    if let Operator::Linear(op) = &*step.operator
         && let Some(taps) = op.taps()
         && step.op_type.ends_with("Conv")
     {
@@ -45,7 +45,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
         };
     }
     let path = format!("{}/{}", step.module, step.name).to_ascii_lowercase();
-    match (step.op_type.as_str(), &step.operator, &step.flow) {
+    match (step.op_type.as_str(), &*step.operator, &step.flow) {
         ("LayerNormalization" | "GroupNormalization" | "InstanceNormalization" | "BatchNormalization", _, _)
         | ("LpNormalization" | "LRN" | "RMSNormalization" | "SkipLayerNormalization", _, _) => {
             LayerClass::Normalisation

@@ -119,7 +119,7 @@ pub(super) enum Windowed<'a> {
 impl<'a> Windowed<'a> {
     /// The window of a step, if it has one.
     pub fn of(step: &'a Step) -> Option<Self> {
-        match &step.operator {
+        match &*step.operator {
             Operator::Linear(op) => op.taps().map(Self::Convolution),
             Operator::Differentiable(op) => op.max_window().map(Self::Maximum),
             _ => None,

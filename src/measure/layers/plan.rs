@@ -205,7 +205,7 @@ fn padding(network: &Network, step: &Step, output: usize) -> Option<Padded> {
 
 /// Whether the action passes through the node as it is, for every input: Dop\[A x\] = A op(x).
 fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions) -> bool {
-    let Operator::Linear(op) = &step.operator else { return false };
+    let Operator::Linear(op) = &*step.operator else { return false };
     if options.saturates && op.offset().is_some() {
         return false;
     }

@@ -6,7 +6,7 @@
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::Torch;
-use crate::graph::{Network, Value};
+use crate::graph::{Network, Step, Value, Visitor};
 
 use super::parts::Actor;
 use super::plan::Role;
@@ -151,7 +151,7 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
         stack.extend([action.shallow_clone(), action]);
     }
     let tangents = 2 * meters.len() as i64;
-    let mut found: Vec<Defects> = meters
+    let found: Vec<Defects> = meters
         .iter()
         .map(|meter| Defects {
             at: network.values().iter().map(|_| None).collect(),
@@ -161,44 +161,10 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
             cancelling: 0.0,
         })
         .collect();
-    let mut values: Vec<Option<Value>> = network.values().iter().map(|_| None).collect();
-    values[0] = Some(Value { stack: network.prepared(&Tensor::f_cat(&stack, 0)?)?, tangents });
-    for step in network.steps() {
-        let inputs = step.inputs.iter().map(|&id| values[id].as_ref());
-        let inputs: Vec<&Value> = inputs
-            .collect::<Option<_>>()
-            .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
-        let outputs = network.apply(step, &inputs, images, 0)?;
-        for &id in &step.frees {
-            values[id] = None;
-        }
-        for (id, mut value) in step.outputs.iter().zip(outputs) {
-            let Some(id) = *id else { continue };
-            if value.tangents > 0 && meters.iter().any(|m| matches!(m.plan.roles[id], Role::Source(_))) {
-                if !step.operator.is_fresh() {
-                    value.stack = value.stack.copy();
-                }
-                let (y, unbounded) = bounded(&meters[0], id, &value, images)?;
-                for (at, ((meter, actor), found)) in meters.iter().zip(&mut actors).zip(&mut found).enumerate() {
-                    let Role::Source(layer) = meter.plan.roles[id] else { continue };
-                    let action = meter.own_action(id, actor, &y)?;
-                    let mut lane = value.lanes(images, 2 * at as i64, 1)?;
-                    let defect = unbounded.zeroed(&lane.f_sub(&action)?)?;
-                    let gauge = Gauge::at(&defect, &action, &y, actor.steepness(&meter.own_layout(id)))?;
-                    found.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
-                    found.at[id] = Some(defect);
-                    lane.f_copy_(&unbounded.action(&lane, &action)?)?;
-                    if meter.plan.layers[layer].closes == id {
-                        let error = unbounded.zeroed(&value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?)?;
-                        found.local[layer] = [mean_square(&error)?, mean_square(&action)?];
-                    }
-                }
-            }
-            values[id] = Some(value);
-        }
-    }
-    let output = values[network.output_id()].take();
-    let output = output.ok_or_else(|| tch::TchError::Torch("the output was not made".into()))?;
+    let input = Value { stack: network.prepared(&Tensor::f_cat(&stack, 0)?)?, tangents };
+    let mut push = Push { network, meters, actors, found, images };
+    let output = network.walk(input, &mut push)?;
+    let mut found = push.found;
     for (at, (meter, found)) in meters.iter().zip(&mut found).enumerate() {
         let pair = Value { stack: output.widened(images, tangents)?, tangents }.lanes(images, 2 * at as i64, 2)?;
         let (action, whole) = (pair.f_narrow(0, 0, images)?, pair.f_narrow(0, images, images)?);
@@ -217,6 +183,55 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
     Ok(found)
 }
 
+/// The sweep that takes each source's defect.
+struct Push<'a, 'n> {
+    network: &'n Network,
+    meters: &'a [LayerMeter<'n>],
+    actors: Vec<Actor>,
+    found: Vec<Defects>,
+    images: i64,
+}
+
+impl Visitor for Push<'_, '_> {
+    type Value = Value;
+    type Error = LayersError;
+
+    fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, LayersError> {
+        Ok(self.network.apply(step, inputs, self.images, 0)?)
+    }
+
+    fn made(&mut self, step: &Step, id: usize, mut value: Value) -> Result<Value, LayersError> {
+        if value.tangents == 0 || !is_source(self.meters, id) {
+            return Ok(value);
+        }
+        if !step.operator.is_fresh() {
+            value.stack = value.stack.copy();
+        }
+        let images = self.images;
+        let (y, unbounded) = bounded(&self.meters[0], id, &value, images)?;
+        for (at, ((meter, actor), found)) in self.meters.iter().zip(&mut self.actors).zip(&mut self.found).enumerate() {
+            let Role::Source(layer) = meter.plan.roles[id] else { continue };
+            let action = meter.own_action(id, actor, &y)?;
+            let mut lane = value.lanes(images, 2 * at as i64, 1)?;
+            let defect = unbounded.zeroed(&lane.f_sub(&action)?)?;
+            let gauge = Gauge::at(&defect, &action, &y, actor.steepness(&meter.own_layout(id)))?;
+            found.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
+            found.at[id] = Some(defect);
+            lane.f_copy_(&unbounded.action(&lane, &action)?)?;
+            if meter.plan.layers[layer].closes == id {
+                let error = unbounded.zeroed(&value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?)?;
+                found.local[layer] = [mean_square(&error)?, mean_square(&action)?];
+            }
+        }
+        Ok(value)
+    }
+}
+
+/// Whether a defect is taken at this value, under one generator at least.
+fn is_source(meters: &[LayerMeter<'_>], id: usize) -> bool {
+    meters.iter().any(|meter| matches!(meter.plan.roles[id], Role::Source(_)))
+}
+
 fn mean_square(x: &Tensor) -> Torch<f64> {
     x.f_square()?.f_mean(Kind::Double)?.f_double_value(&[])
 }
@@ -227,29 +242,32 @@ fn forward(
     meters: &[LayerMeter<'_>],
     x: &Tensor,
 ) -> Result<(Tensor, Vec<(usize, Tensor)>), LayersError> {
-    let mut values: Vec<Option<Tensor>> = network.values().iter().map(|_| None).collect();
-    let mut sources = Vec::new();
-    values[0] = Some(x.f_detach()?.f_set_requires_grad(true)?);
-    for step in network.steps() {
-        let inputs = step.inputs.iter().map(|&id| values[id].as_ref());
-        let inputs: Vec<&Tensor> = inputs
-            .collect::<Option<_>>()
-            .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
-        let outputs = network.forward_step(step, &inputs)?;
-        for &id in &step.frees {
-            values[id] = None;
-        }
-        for (id, value) in step.outputs.iter().zip(outputs) {
-            let Some(id) = *id else { continue };
-            let source = meters.iter().any(|m| matches!(m.plan.roles[id], Role::Source(_)));
-            if source && value.requires_grad() {
-                sources.push((id, value.shallow_clone()));
-            }
-            values[id] = Some(value);
-        }
-    }
-    let output = values[network.output_id()].take();
-    let output = output.ok_or_else(|| tch::TchError::Torch("the output was not made".into()))?;
+    let mut record = Record { network, meters, sources: Vec::new() };
+    let output = network.walk(x.f_detach()?.f_set_requires_grad(true)?, &mut record)?;
     let softmax = meters.iter().any(|meter| meter.output == Output::Softmax);
-    Ok((if softmax { output.f_softmax(-1, None::<Kind>)? } else { output }, sources))
+    Ok((if softmax { output.f_softmax(-1, None::<Kind>)? } else { output }, record.sources))
+}
+
+/// A forward that libtorch records.
+struct Record<'a, 'n> {
+    network: &'n Network,
+    meters: &'a [LayerMeter<'n>],
+    /// Sources' values, by their places.
+    sources: Vec<(usize, Tensor)>,
+}
+
+impl Visitor for Record<'_, '_> {
+    type Value = Tensor;
+    type Error = LayersError;
+
+    fn outputs(&mut self, step: &Step, inputs: &[&Tensor]) -> Result<Vec<Tensor>, LayersError> {
+        Ok(self.network.forward_step(step, inputs)?)
+    }
+
+    fn made(&mut self, _step: &Step, id: usize, value: Tensor) -> Result<Tensor, LayersError> {
+        if is_source(self.meters, id) && value.requires_grad() {
+            self.sources.push((id, value.shallow_clone()));
+        }
+        Ok(value)
+    }
 }

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::graph::layout::Layout;
 use crate::graph::operator::Torch;
-use crate::graph::{Network, Step, Value};
+use crate::graph::{Network, Step, Value, Visitor};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 
 use super::parts::{Actor, Unbounded, Windowed};
@@ -169,31 +169,10 @@ impl<'m, 'n> Sweep<'m, 'n> {
 
     /// L, in the first sweep, and J δ of this sweep's layers, `[layers, parts, images, output shape…]`.
     fn run(&mut self, x: &Tensor, progress: &mut dyn FnMut(usize)) -> Result<(Option<Tensor>, Tensor), LayersError> {
+        let input = self.input(x)?;
         let network = self.meter.network;
-        let mut values: Vec<Option<Value>> = network.values().iter().map(|_| None).collect();
-        values[0] = Some(self.input(x)?);
-        for (at, step) in network.steps().iter().enumerate() {
-            let inputs = step.inputs.iter().map(|&id| values[id].as_ref());
-            let inputs: Vec<&Value> = inputs
-                .collect::<Option<_>>()
-                .ok_or_else(|| tch::TchError::Torch(format!("'{}' reads a value that was freed", step.name)))?;
-            // Before the step runs: it may write over its input.
-            let torus = self.torus_defect(step, &inputs)?;
-            let outputs = network.apply(step, &inputs, self.images, self.room(step))?;
-            for &id in &step.frees {
-                values[id] = None;
-            }
-            for (id, mut value) in step.outputs.iter().zip(outputs) {
-                let Some(id) = *id else { continue };
-                if let (Role::Source(layer), true) = (self.meter.plan.roles[id], value.tangents > 0) {
-                    value = self.at_source(step, id, layer, value, torus.as_ref())?;
-                }
-                values[id] = Some(value);
-            }
-            progress(at + 1);
-        }
-        let output = values[network.output_id()].take();
-        self.output(output.ok_or_else(|| tch::TchError::Torch("the output was not made".into()))?)
+        let output = network.walk(input, &mut Attribution { sweep: self, torus: None, at: 0, progress })?;
+        self.output(output)
     }
 
     /// The tangents that a step's outputs have once their own defects have joined.
@@ -350,6 +329,42 @@ impl<'m, 'n> Sweep<'m, 'n> {
         size.extend(&tangents.size()[1..]);
         let pushed = tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?.f_reshape(size)?;
         Ok((lie, pushed))
+    }
+}
+
+/// A sweep on its way through the network.
+struct Attribution<'s, 'm, 'n> {
+    sweep: &'s mut Sweep<'m, 'n>,
+    /// The defect on the torus of the step that has just run; as [`Sweep::torus_defect`].
+    torus: Option<Option<Tensor>>,
+    /// Steps done.
+    at: usize,
+    progress: &'s mut dyn FnMut(usize),
+}
+
+impl Visitor for Attribution<'_, '_, '_> {
+    type Value = Value;
+    type Error = LayersError;
+
+    fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, LayersError> {
+        // Before the step runs: it may write over its input.
+        self.torus = self.sweep.torus_defect(step, inputs)?;
+        Ok(self.sweep.meter.network.apply(step, inputs, self.sweep.images, self.sweep.room(step))?)
+    }
+
+    fn made(&mut self, step: &Step, id: usize, value: Value) -> Result<Value, LayersError> {
+        match self.sweep.meter.plan.roles[id] {
+            Role::Source(layer) if value.tangents > 0 => {
+                self.sweep.at_source(step, id, layer, value, self.torus.as_ref())
+            }
+            _ => Ok(value),
+        }
+    }
+
+    fn done(&mut self, _step: &Step) {
+        self.torus = None;
+        self.at += 1;
+        (self.progress)(self.at);
     }
 }
 

@@ -1,0 +1,75 @@
+//! A value while a network runs.
+
+use tch::Tensor;
+
+use super::operator::Torch;
+
+/// A value while the network runs.
+#[derive(Debug)]
+pub struct Value {
+    /// `[lanes, shape…]`: first the images, then tangent by tangent the images' tangents.
+    pub stack: Tensor,
+    /// How many tangents each image has; tangents that other values have beyond these are zero here.
+    pub tangents: i64,
+}
+
+impl Value {
+    /// The primals, `[images, shape…]`: a view.
+    ///
+    /// # Errors
+    /// When libtorch refuses; so for the next.
+    pub fn primal(&self, images: i64) -> Torch<Tensor> {
+        self.stack.f_narrow(0, 0, images)
+    }
+
+    /// The tangents, `[tangents, images, shape…]`: a view; none where the value does not move.
+    pub fn tangent(&self, images: i64) -> Torch<Option<Tensor>> {
+        if self.tangents == 0 {
+            return Ok(None);
+        }
+        let rest = self.stack.f_narrow(0, images, images * self.tangents)?;
+        let mut size = vec![self.tangents, images];
+        size.extend(&self.stack.size()[1..]);
+        Ok(Some(rest.f_view(size.as_slice())?))
+    }
+
+    /// Tangents `from`, and `count` of them in all, as lanes `[count·images, shape…]`: a view.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn lanes(&self, images: i64, from: i64, count: i64) -> Torch<Tensor> {
+        self.stack.f_narrow(0, images * (1 + from), images * count)
+    }
+
+    /// The stack with lanes for `tangents` tangents: zeros where there were none.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate it.
+    pub fn widened(&self, images: i64, tangents: i64) -> Torch<Tensor> {
+        if self.tangents >= tangents {
+            return Ok(self.stack.shallow_clone());
+        }
+        let had = self.stack.size()[0];
+        let wide = self.room(images, tangents)?;
+        wide.f_narrow(0, 0, had)?.f_copy_(&self.stack)?;
+        Ok(wide)
+    }
+
+    /// A stack like this one for `tangents` tangents: lanes that this one has are not filled, others are zero.
+    pub(super) fn room(&self, images: i64, tangents: i64) -> Torch<Tensor> {
+        let (mut size, strides) = (self.stack.size(), self.stack.stride());
+        let (had, lane) = (size[0], size[1..].iter().product::<i64>());
+        size[0] = images * (1 + tangents);
+        let options = (self.stack.kind(), self.stack.device());
+        // Lanes in the order of memory that they have, channels last or not, where each lane lies in one piece.
+        let wide = if strides[0] == lane && self.stack.numel() > 0 {
+            Tensor::f_empty_strided(size.as_slice(), strides.as_slice(), options)?
+        } else {
+            Tensor::f_empty(size.as_slice(), options)?
+        };
+        if size[0] > had {
+            let _ = wide.f_narrow(0, had, size[0] - had)?.f_zero_()?;
+        }
+        Ok(wide)
+    }
+}
