@@ -91,7 +91,7 @@ fn gathered_maps_are_what_was_moved() {
         for step in network.steps() {
             let Operator::Linear(op) = &*step.operator else { continue };
             let [input] = step.inputs[..] else { continue };
-            if !op.selects() || op.offset().is_some() {
+            if !op.pattern().selects() || op.offset().is_some() {
                 continue;
             }
             if let (Some((n, before)), Some((m, after))) = (sums(input), step.outputs[0].and_then(sums))

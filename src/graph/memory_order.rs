@@ -66,7 +66,7 @@ impl Network {
 
     /// Whether there is an order to choose: there are convolutions of images, in single precision.
     pub fn has_memory_orders(&self) -> bool {
-        let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.taps().is_some());
+        let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.pattern().taps().is_some());
         self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&*step.operator))
     }
 
@@ -126,7 +126,7 @@ impl Network {
             step.op_type.hash(&mut hasher);
             step.inputs.hash(&mut hasher);
             if let Operator::Linear(op) = &*step.operator
-                && let Some(taps) = op.taps()
+                && let Some(taps) = op.pattern().taps()
             {
                 (taps.weight.size(), &taps.window.strides, taps.groups).hash(&mut hasher);
             }

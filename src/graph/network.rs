@@ -237,7 +237,7 @@ impl Network {
         loop {
             let step = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(at)))?;
             match (&*step.operator, &step.inputs[..]) {
-                (Operator::Linear(op), &[input]) if op.selects() => at = input,
+                (Operator::Linear(op), &[input]) if op.pattern().selects() => at = input,
                 _ => {
                     let one = matches!(step.op_type.as_str(), "Sigmoid" | "HardSigmoid" | "Tanh");
                     return one.then_some(Bound::One);

@@ -135,34 +135,49 @@ pub trait Linear: Debug {
         self.offset().into_iter().collect()
     }
 
-    /// Whether every entry of Λx is an entry of x, or zero: the operator only moves entries.
-    fn selects(&self) -> bool {
-        false
-    }
-
-    /// W of shape `[inputs, outputs]`, where Λ is x ↦ xW along the last axis.
-    fn matrix(&self) -> Option<Tensor> {
-        None
+    /// What Λ is, as far as plans and layouts go by it.
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Any
     }
 
     /// Puts weights that images are convolved with into the order of memory that images will have.
     fn arrange(&mut self, _order: MemoryOrder) -> Torch<()> {
         Ok(())
     }
+}
 
-    /// The axis, counted from the end, and M of shape `[outputs, inputs]`, where Λ multiplies along it: y_j = Σ_i M_ji x_i.
-    fn along_axis(&self) -> Option<(i64, Tensor)> {
-        None
+/// What a linear map is.
+#[derive(Debug)]
+pub enum Pattern<'a> {
+    /// Nothing that is told.
+    Any,
+    /// Every entry of Λx is an entry of x, or zero: the map only moves entries.
+    Selection,
+    /// A selection that puts the axes behind the lanes into this order.
+    Transposition(&'a [i64]),
+    /// A product with a constant matrix along an axis: y_j = Σ_i M_ji x_i.
+    Matrix {
+        /// The axis, counted from the end.
+        axis: i64,
+        /// M, of shape `[outputs, inputs]`.
+        matrix: Tensor,
+    },
+    /// A convolution over rows and columns.
+    Convolution(Taps<'a>),
+}
+
+impl<'a> Pattern<'a> {
+    /// Whether the map only moves entries.
+    pub fn selects(&self) -> bool {
+        matches!(self, Self::Selection | Self::Transposition(_))
     }
 
-    /// The order of the axes behind the lanes, where Λ is a transposition.
-    fn permutation(&self) -> Option<&[i64]> {
-        None
-    }
-
-    /// The taps, where Λ is a convolution over rows and columns.
-    fn taps(&self) -> Option<Taps<'_>> {
-        None
+    /// The taps, where it is a convolution.
+    pub fn taps(self) -> Option<Taps<'a>> {
+        match self {
+            Self::Convolution(taps) => Some(taps),
+            _ => None,
+        }
     }
 }
 

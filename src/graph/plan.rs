@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::layout::Flow;
 use super::network::{Step, ValueInfo, wires};
-use super::operator::{AttentionPart, Operator, Torch};
+use super::operator::{AttentionPart, Operator, Pattern, Torch};
 use super::ops::{Function, activated_convolution, affine, head_attention};
 
 /// Nodes that become one operator.
@@ -318,7 +318,8 @@ impl<'a> Links<'a> {
     fn find_linear(&self, product: usize) -> Option<(Vec<usize>, usize, Tensor, Tensor)> {
         let step = &self.steps[product];
         let (Operator::Linear(op), &[x]) = (&*step.operator, &step.inputs[..]) else { return None };
-        let weight = op.matrix().filter(|_| op.offset().is_none())?;
+        let (Pattern::Matrix { axis: -1, matrix }, None) = (op.pattern(), op.offset()) else { return None };
+        let weight = matrix.f_transpose(0, 1).ok()?;
         let sum = self.reader(product)?;
         let bias = self.addend(sum)?;
         let fits = bias.dim() == 1 && bias.size()[0] == weight.size()[1];
@@ -333,7 +334,7 @@ impl<'a> Links<'a> {
     fn find_activated_convolution(&self, convolution: usize) -> Option<Group> {
         let step = &self.steps[convolution];
         let Operator::Linear(op) = &*step.operator else { return None };
-        let (taps, offset) = (op.taps()?, op.offset()?);
+        let (taps, offset) = (op.pattern().taps()?, op.offset()?);
         let clip = self.reader(convolution)?;
         let (function, name) = match self.function(clip)? {
             function @ Function::Relu => (function, "Conv+Relu"),
@@ -345,8 +346,9 @@ impl<'a> Links<'a> {
     }
 
     fn permutation(&self, at: usize) -> Option<&[i64]> {
-        match &*self.steps[at].operator {
-            Operator::Linear(op) => op.permutation(),
+        let Operator::Linear(op) = &*self.steps[at].operator else { return None };
+        match op.pattern() {
+            Pattern::Transposition(axes) => Some(axes),
             _ => None,
         }
     }

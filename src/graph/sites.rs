@@ -15,7 +15,7 @@ use super::axis_map::filter_step;
 use super::blocks::{blocks, blocks_along, everywhere};
 use super::labels::{Labels, varies};
 use super::layout::{Flow, Layout, Step};
-use super::operator::{Linear, Operator, Torch};
+use super::operator::{Linear, Operator, Pattern, Torch};
 
 /// A varying input of an operator.
 pub struct Known<'a> {
@@ -47,7 +47,7 @@ pub fn along_plane(operator: &Operator, inputs: &[Known<'_>]) -> Torch<Option<Fl
     if input.layout.plane().is_none() {
         return Ok(None);
     }
-    let Some((axis, matrix)) = op.along_axis() else { return Ok(None) };
+    let Pattern::Matrix { axis, matrix } = op.pattern() else { return Ok(None) };
     let size = matrix.size();
     let entries = matrix.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?.f_view([-1])?;
     let entries = Array2::from_shape_vec((size[0] as usize, size[1] as usize), Vec::try_from(&entries)?);
@@ -87,7 +87,7 @@ pub fn outputs(
         return Ok(nothing(shapes));
     }
     let found: Vec<Option<Labels>> = match (operator, flow) {
-        (Operator::Linear(op), _) if op.selects() => {
+        (Operator::Linear(op), _) if op.pattern().selects() => {
             let Some(ids) = inputs.iter().map(Known::labels).collect::<Torch<Option<Vec<Labels>>>>()? else {
                 return Ok(nothing(shapes));
             };

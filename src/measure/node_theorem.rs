@@ -216,7 +216,7 @@ pub fn node_theorems(
 fn source_of<'a>(network: &'a Network, step: &'a Step) -> Option<Source<'a>> {
     match &*step.operator {
         Operator::Linear(op) => {
-            op.taps().filter(|taps| taps.window.strides.iter().any(|&s| s > 1)).map(Source::Convolution)
+            op.pattern().taps().filter(|taps| taps.window.strides.iter().any(|&s| s > 1)).map(Source::Convolution)
         }
         Operator::Differentiable(op) => op.max_window().map(Source::Maximum),
         // Its slopes belong to channels, so that channels cannot be taken one by one.

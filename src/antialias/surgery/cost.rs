@@ -16,7 +16,7 @@ use crate::measure::statistics::median;
 pub(super) fn step_cost(step: &Step, input: &[i64], output: &[i64]) -> f64 {
     let entries = |shape: &[i64]| shape.iter().product::<i64>() as f64;
     if let Operator::Linear(op) = &*step.operator {
-        if let Some(taps) = op.taps() {
+        if let Some(taps) = op.pattern().taps() {
             let weight = taps.weight.size();
             return entries(output) * entries(&weight[1..]);
         }

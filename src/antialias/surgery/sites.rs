@@ -188,7 +188,7 @@ fn strided_operator(node: &NodeProto) -> Option<What> {
 
 fn window(operator: &Operator) -> Option<&Window> {
     match operator {
-        Operator::Linear(op) => op.taps().map(|taps| taps.window),
+        Operator::Linear(op) => op.pattern().taps().map(|taps| taps.window),
         Operator::Differentiable(op) => op.max_window(),
         _ => None,
     }

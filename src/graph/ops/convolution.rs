@@ -6,7 +6,7 @@ use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
 use crate::graph::memory_order::MemoryOrder;
-use crate::graph::operator::{Activated, Linear, Operator, Torch};
+use crate::graph::operator::{Activated, Linear, Operator, Pattern, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::{Function, dynamic_convolution, pad};
@@ -161,12 +161,11 @@ impl Linear for Convolution {
         Ok(())
     }
 
-    fn taps(&self) -> Option<Taps<'_>> {
-        (self.window.kernel.len() == 2).then_some(Taps {
-            weight: &self.weight,
-            window: &self.window,
-            groups: self.groups,
-        })
+    fn pattern(&self) -> Pattern<'_> {
+        match self.window.kernel.len() {
+            2 => Pattern::Convolution(Taps { weight: &self.weight, window: &self.window, groups: self.groups }),
+            _ => Pattern::Any,
+        }
     }
 }
 

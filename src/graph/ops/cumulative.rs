@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Linear, Operator, Torch};
+use crate::graph::operator::{Linear, Operator, Pattern, Torch};
 
 /// Sums along an axis up to each entry.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Linear for Triangle {
         Ok(vec![if self.upper { x[0].f_triu(self.diagonal)? } else { x[0].f_tril(self.diagonal)? }])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 
     fn is_fresh(&self) -> bool {

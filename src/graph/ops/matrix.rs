@@ -4,7 +4,9 @@ use tch::{TchError, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{AttentionPart, Differentiable, Forward, Linear, Operator, Point, Torch, with_rank};
+use crate::graph::operator::{
+    AttentionPart, Differentiable, Forward, Linear, Operator, Pattern, Point, Torch, with_rank,
+};
 
 fn built(operator: Operator, flow: Flow) -> Build {
     Ok(Built { operator, flow })
@@ -70,25 +72,18 @@ impl Linear for MatrixMap {
         true
     }
 
-    fn matrix(&self) -> Option<Tensor> {
-        let s = &self.sides;
-        let plain = self.side == 0 && s.ranks[0] >= 2 && s.ranks[1] == 2 && s.is_plain();
-        let size = self.constant.size();
-        if plain { self.constant.f_view(&size[size.len() - 2..]).ok() } else { None }
-    }
-
-    fn along_axis(&self) -> Option<(i64, Tensor)> {
+    fn pattern(&self) -> Pattern<'_> {
         let s = &self.sides;
         let size = self.constant.size();
-        let matrix = s.ranks[1 - self.side] == 2 && s.ranks[self.side] >= 2 && s.is_plain();
-        if !matrix {
-            return None;
+        if s.ranks[1 - self.side] != 2 || s.ranks[self.side] < 2 || !s.is_plain() {
+            return Pattern::Any;
         }
-        let constant = self.constant.f_view(&size[size.len() - 2..]).ok()?;
-        match self.side {
-            0 => Some((-1, constant.f_transpose(0, 1).ok()?)),
-            _ => Some((-2, constant)),
-        }
+        let constant = self.constant.f_view(&size[size.len() - 2..]);
+        let matrix = match self.side {
+            0 => constant.and_then(|constant| constant.f_transpose(0, 1)).map(|matrix| (-1, matrix)),
+            _ => constant.map(|matrix| (-2, matrix)),
+        };
+        matrix.map_or(Pattern::Any, |(axis, matrix)| Pattern::Matrix { axis, matrix })
     }
 }
 

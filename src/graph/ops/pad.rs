@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::{Flow, Step};
-use crate::graph::operator::{Linear, Operator, Torch};
+use crate::graph::operator::{Linear, Operator, Pattern, Torch};
 
 /// `x` with zeros around its last axes; `begin` and `end` run from the first of those axes to the last.
 pub fn zeros(x: &Tensor, begin: &[i64], end: &[i64]) -> Torch<Tensor> {
@@ -41,8 +41,8 @@ impl Linear for ConstantPad {
         self.begin.iter().chain(&self.end).any(|&p| p != 0)
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -62,8 +62,8 @@ impl Linear for IndexPad {
         Ok(vec![y])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Linear, Operator, Point, Stack, Torch};
+use crate::graph::operator::{Differentiable, Linear, Operator, Pattern, Point, Stack, Torch};
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::activation::is_integer;
@@ -146,9 +146,9 @@ impl Linear for AveragePool {
         true
     }
 
-    fn taps(&self) -> Option<Taps<'_>> {
+    fn pattern(&self) -> Pattern<'_> {
         let taps = Taps { weight: &self.taps, window: &self.pool.window, groups: self.taps.size()[0] };
-        self.pool.is_planar().then_some(taps)
+        if self.pool.is_planar() { Pattern::Convolution(taps) } else { Pattern::Any }
     }
 }
 

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Linear, Operator, Torch};
+use crate::graph::operator::{Linear, Operator, Pattern, Torch};
 
 use super::pad;
 
@@ -29,8 +29,8 @@ impl Linear for Picked {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -84,8 +84,8 @@ impl Linear for Kept {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -121,8 +121,8 @@ impl Linear for Centred {
         self.begin.iter().chain(&self.end).any(|&p| p != 0)
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch};
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Pattern, Point, Torch};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reduction {
@@ -136,8 +136,8 @@ impl Linear for Unchanged {
         Ok(vec![x[0].shallow_clone()])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::{Flow, Step};
-use crate::graph::operator::{Forward, Linear, Operator, Torch};
+use crate::graph::operator::{Forward, Linear, Operator, Pattern, Torch};
 
 /// x with its own axes viewed as `shape`.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl Linear for View {
         Ok(vec![x[0].f_reshape(wanted)?])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -132,12 +132,8 @@ impl Linear for Permutation {
         Ok(vec![x[0].f_permute(order)?])
     }
 
-    fn selects(&self) -> bool {
-        true
-    }
-
-    fn permutation(&self) -> Option<&[i64]> {
-        Some(&self.axes)
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Transposition(&self.axes)
     }
 }
 
@@ -163,8 +159,8 @@ impl Linear for Identity {
         Ok(vec![x[0].shallow_clone()])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -216,8 +212,8 @@ impl Linear for Blocks {
         Ok(vec![y.f_reshape(wanted)?])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
-use crate::graph::operator::{Forward, Linear, Operator, Torch};
+use crate::graph::operator::{Forward, Linear, Operator, Pattern, Torch};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reduction {
@@ -88,8 +88,8 @@ impl Linear for Scatter {
         Ok(vec![self.scattered(x, false)?])
     }
 
-    fn selects(&self) -> bool {
-        self.reduction == Reduction::Replace
+    fn pattern(&self) -> Pattern<'_> {
+        if self.reduction == Reduction::Replace { Pattern::Selection } else { Pattern::Any }
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -254,8 +254,8 @@ impl Linear for TakeRows {
         Ok(vec![table.f_index_select(1, &self.places)?.f_reshape([&[lanes], self.shape.as_slice()].concat())?])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 
     fn is_fresh(&self) -> bool {

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::layout::{Flow, Step};
-use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Torch, leading, with_rank};
+use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Pattern, Point, Torch, leading, with_rank};
 
 fn linear(op: impl Linear + 'static, flow: Flow) -> Build {
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow })
@@ -56,8 +56,8 @@ impl Linear for Join {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -104,8 +104,8 @@ impl Linear for Parts {
         x[0].f_split_with_sizes(self.sizes.as_slice(), self.axis)
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -168,8 +168,8 @@ impl Linear for Cuts {
         Ok(vec![y])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -248,8 +248,8 @@ impl Linear for Take {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -290,8 +290,8 @@ impl Linear for Spread {
         Ok(vec![x.f_expand(wanted, false)?])
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -323,8 +323,8 @@ impl Linear for Tiled {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 
@@ -412,8 +412,8 @@ impl Linear for TakeElements {
         true
     }
 
-    fn selects(&self) -> bool {
-        true
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Selection
     }
 }
 

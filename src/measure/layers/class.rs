@@ -32,7 +32,7 @@ pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> Lay
 
 fn own_class(network: &Network, step: &Step) -> LayerClass {
     if let Operator::Linear(op) = &*step.operator
-        && let Some(taps) = op.taps()
+        && let Some(taps) = op.pattern().taps()
         && step.op_type.ends_with("Conv")
     {
         let window = taps.window;
@@ -65,7 +65,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
         (_, _, flow) if flow.is_product() || step.op_type == "Softmax" => LayerClass::Attention,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,
         (_, Operator::Linear(_), _) if meets_misaligned(network, step) => LayerClass::Misalignment,
-        (_, Operator::Linear(op), _) if op.selects() => LayerClass::Resampling,
+        (_, Operator::Linear(op), _) if op.pattern().selects() => LayerClass::Resampling,
         ("Add" | "Sub" | "Sum" | "Mul" | "Div", Operator::Linear(op), _)
             if differs_by_site(network, step, op.as_ref()) =>
         {

@@ -120,7 +120,7 @@ impl<'a> Windowed<'a> {
     /// The window of a step, if it has one.
     pub fn of(step: &'a Step) -> Option<Self> {
         match &*step.operator {
-            Operator::Linear(op) => op.taps().map(Self::Convolution),
+            Operator::Linear(op) => op.pattern().taps().map(Self::Convolution),
             Operator::Differentiable(op) => op.max_window().map(Self::Maximum),
             _ => None,
         }
