@@ -19,7 +19,7 @@
 
 #![warn(missing_docs)]
 
-pub use aliascope_core::{figure, input, memory, printable, report, spectrum, symmetry};
+pub use aliascope_core::{figure, hash, input, memory, printable, report, spectrum, symmetry};
 
 pub mod antialias;
 pub mod cli;

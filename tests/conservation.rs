@@ -231,7 +231,7 @@ proptest! {
         let results = attribute_error(&network, &x, options.clone());
         // Two images, a handful of layers: rounding of sums of some thousand terms in double precision.
         prop_assert!(results.conservation_residual <= 1e-10, "residual {}", results.conservation_residual);
-        if results.total > 1e-20 {
+        if results.norm_squared > 1e-20 {
             prop_assert!((shares(&results) - 1.0).abs() <= 1e-9, "shares add up to {}", shares(&results));
         }
 
@@ -241,7 +241,11 @@ proptest! {
         let c: Combination = generator.parse().unwrap();
         let mixed = Tensor::from_slice(c.coefficients()).view([1, 7]).matmul(&lie.reshape([7, -1]));
         let total = mixed.square().sum(Kind::Double).double_value(&[]) / 2.0;
-        prop_assert!((results.total - total).abs() <= 1e-9 * total.max(1e-12), "{} against {total}", results.total);
+        prop_assert!((results.norm_squared - total).abs() <= 1e-9 * total.max(1e-12), "{} against {total}", results.norm_squared);
+
+        // And divided by the entries of the output it is the number of that name.
+        let dim = lie.numel() as f64 / 14.0;
+        prop_assert!(results.dim as f64 == dim && results.lee == results.norm_squared / dim);
 
         // Parts are vectors that add up to the layer's own.
         for layer in &results.layers {
@@ -259,14 +263,14 @@ proptest! {
         tight.memory = needed(&network, &x, &options);
         let again = attribute_error(&network, &x, tight);
         for (a, b) in results.layers.iter().zip(&again.layers) {
-            prop_assert!((a.contribution - b.contribution).abs() <= 1e-9 * results.total.max(a.contribution), "{}", a.name);
+            prop_assert!((a.contribution - b.contribution).abs() <= 1e-9 * results.lee.max(a.contribution), "{}", a.name);
         }
 
         // What is known to make no error makes none.
         let all = attribute_error(&network, &x, LayersOptions { compute_zeros: true, split: false, ..options });
         // Where no layer makes any, rounding is that of the action itself, E‖A x‖²/dim.
         let actions = all.layers.iter().filter_map(|l| l.relative_local_error.filter(|r| *r > 0.0).map(|r| l.local_error / r));
-        let scale = results.layers.iter().map(|l| l.contribution).chain(actions).fold(results.total, f64::max).max(1e-12);
+        let scale = results.layers.iter().map(|l| l.contribution).chain(actions).fold(results.lee, f64::max).max(1e-12);
         for layer in &all.layers {
             match results.layers.iter().find(|l| l.name == layer.name) {
                 Some(known) => prop_assert!((known.contribution - layer.contribution).abs() <= 1e-9 * scale),
@@ -341,7 +345,7 @@ fn probes_agree_with_the_exact_contributions() {
         aliascope::measure::layers::probes::measure(&mut meters, &x, "x", PROBES, &mut |_, _| {}).unwrap();
         for (meter, exact) in meters.iter().zip(&exact) {
             let found = meter.results();
-            assert!((found.total / exact.total - 1.0).abs() < 1e-9, "{} against {}", found.total, exact.total);
+            assert!((found.lee / exact.lee - 1.0).abs() < 1e-9, "{} against {}", found.lee, exact.lee);
             // The law holds for every single probe.
             assert!(found.conservation_residual <= 1e-10, "residual {}", found.conservation_residual);
             for (a, b) in found.layers.iter().zip(&exact.layers) {
@@ -350,8 +354,8 @@ fn probes_agree_with_the_exact_contributions() {
                 // zᵀJδ is normal, so that n squares of it have the relative standard error √(2/n).
                 let sem = (2.0 / PROBES as f64).sqrt() * b.contribution;
                 compared += 1;
-                outside += usize::from((a.contribution - b.contribution).abs() > 3.0 * sem + 1e-15 * exact.total);
-                if b.contribution > 1e-12 * exact.total {
+                outside += usize::from((a.contribution - b.contribution).abs() > 3.0 * sem + 1e-15 * exact.lee);
+                if b.contribution > 1e-12 * exact.lee {
                     // The error that is reported is estimated from the same probes: from their fourth powers.
                     let reported = a.sem.unwrap() / sem;
                     assert!((0.5..2.0).contains(&reported), "{}: reported {reported} of the standard error", a.name);
@@ -405,7 +409,7 @@ fn equivariant_layers_make_no_error() {
     for generator in ["translate_x", "translate_y", "translate_x-2*translate_y"] {
         let results = attribute_error(&network, &smooth(2, 32, 2), on_the_torus(generator));
         // Squares of rounding; the values themselves are of size 1 to 100.
-        assert!(results.total < 1e-20, "{generator}: {}", results.total);
+        assert!(results.norm_squared < 1e-20, "{generator}: {}", results.norm_squared);
         for layer in &results.layers {
             assert!(layer.contribution < 1e-20, "{generator}: {} makes {}", layer.name, layer.contribution);
         }
@@ -515,8 +519,8 @@ fn one_stride_makes_the_error_that_the_theorem_predicts() {
     let velocity = Velocity { x: 0.5, y: 0.0 };
     let predicted: f64 =
         strided_defect(&spectrum, GridSize::square(4), velocity).unwrap().forms.iter().map(|f| f.exact).sum();
-    // The theorem gives a mean over samples, the attribution a sum.
-    let predicted = predicted * (n * n / 16) as f64;
+    // The theorem's forms are means over samples for each channel, the attribution is one over channels as well.
+    let predicted = predicted / channels as f64;
     assert!((worst.contribution / predicted - 1.0).abs() < 1e-10, "{} against {predicted}", worst.contribution);
     let aliasing = worst.aliasing.unwrap().contribution;
     assert!((aliasing / predicted - 1.0).abs() < 1e-10, "aliasing {aliasing} against {predicted}");
@@ -590,7 +594,7 @@ fn contributions_are_what_small_perturbations_do() {
         let pushed = (rest.forward(&(&after.1 + &defect * h)).unwrap()
             - rest.forward(&(&after.1 - &defect * h)).unwrap())
             / (2.0 * h);
-        let expected = pushed.square().sum(Kind::Double).double_value(&[]);
+        let expected = pushed.square().mean(Kind::Double).double_value(&[]);
         let name = &network.steps()[at - 1].name;
         let found = results.layers.iter().find(|l| &l.name == name).unwrap().contribution;
         // Central differences with h = 1e-5 are right to h² times a third derivative, some 1e-8 relative.

@@ -3,7 +3,9 @@
 mod samples;
 
 use aliascope::figure::{Area, Figure, FigureError, Format, LeeFigure, TangentsFigure, render, style};
-use aliascope::symmetry::{Generator, MEASURED};
+use aliascope::measure::output::ActionChoice;
+use aliascope::measure::run::Lie;
+use aliascope::symmetry::{Generator, MEASURED, Units};
 use ndarray::Array3;
 use plotters::backend::DrawingBackend;
 use plotters::element::{BitMapElement, Circle, PathElement, Rectangle};
@@ -105,9 +107,9 @@ fn degenerate_reports_have_figures() {
 #[test]
 fn long_names_and_combinations_stay_inside() {
     let mut report = samples::classifier();
-    report.model = format!("{}\u{7}<&>.onnx", "m".repeat(300));
-    report.units = "pixel".to_owned();
-    report.output_action = "image".to_owned();
+    report.run.model.path = format!("{}\u{7}<&>.onnx", "m".repeat(300));
+    report.run.lie = Some(Lie { units: Units::Pixel, ..Lie::default() });
+    report.run.output.as_mut().unwrap().action = ActionChoice::Image;
     let asked = report.generators["rotate"].clone();
     for name in ["rotate+0.5*saturate-1.25*hyperbolic", "2*scale", "shear_x+shear_y", "translate_x+translate_y"] {
         report.generators.insert(name.to_owned(), asked.clone());

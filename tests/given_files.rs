@@ -60,7 +60,7 @@ fn a_model_behind_the_images_is_the_model() {
     };
     let (usual, turned) = (json(&["lee", model, "--images", photo]), json(&["lee", "--images", photo, model]));
     assert_eq!(usual["generators"], turned["generators"]);
-    assert_eq!(turned["model"], model);
+    assert_eq!(turned["run"]["model"]["path"], model);
 }
 
 #[test]

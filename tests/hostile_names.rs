@@ -196,7 +196,7 @@ fn files_names_are_text_too() {
     assert_eq!(ran.status, Some(10), "{}", ran.stderr);
     harmless("lee.svg", &fs::read_to_string(path.join("lee.svg")).unwrap());
     let report: Value = serde_json::from_slice(&fs::read(path.join("lee.json")).unwrap()).unwrap();
-    assert!(report["image_names"].as_array().unwrap().iter().any(|name| name == photo), "{report}");
+    assert!(report["run"]["images"]["names"].as_array().unwrap().iter().any(|name| name == photo), "{report}");
 }
 
 /// Messages quote names, and are short whatever they quote.

@@ -110,7 +110,11 @@ fn a_channels_last_network_has_the_numbers_of_its_twin_in_every_command() {
     for command in COMMANDS {
         let more = ["--preprocess", "half"];
         let [a, b] = [&first, &last].map(|model| json(command, model, &photo, &more));
-        assert!(b["preprocess"].as_str().unwrap().contains("[N, H, W, C]"), "{command}: {}", b["preprocess"]);
+        assert!(
+            b["run"]["images"]["preprocess"].as_str().unwrap().contains("[N, H, W, C]"),
+            "{command}: {}",
+            b["run"]["images"]["preprocess"]
+        );
         assert_same(command, &a, &b);
     }
 }
@@ -149,7 +153,7 @@ fn a_photo_that_is_placed_has_the_numbers_of_the_placed_photo() {
         };
         for (images, how, placed) in [(&large, resized.as_str(), &small), (&third, "raw,letterbox", &boxed)] {
             let report = with(images, how);
-            let said = report["preprocess"].as_str().unwrap().to_owned();
+            let said = report["run"]["images"]["preprocess"].as_str().unwrap().to_owned();
             let word = if how.contains("letterbox") { "padded with grey" } else { "24" };
             assert!(said.contains(word), "{command}: {said}");
             assert_same(command, &strip(report), &strip(with(placed, "raw,crop=1")));

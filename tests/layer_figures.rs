@@ -7,10 +7,13 @@ use aliascope::figure::{
     LayersGraphFigure, WorstLayersFigure, render,
 };
 use aliascope::measure::defect_map::DefectMap;
+use aliascope::measure::grouping::{Estimator, Grouping};
 use aliascope::measure::layer_graph::{GraphNode, LayerGraph, NodeRole};
 use aliascope::measure::layers_report::{
     Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport, Part,
 };
+use aliascope::measure::output::Output;
+use aliascope::measure::run::{Images, Measured, Model, Run};
 use aliascope::report::{LayersPage, layers_html};
 use aliascope::symmetry::{Axis, Grid, GridKind};
 use ndarray::{Array2, Array3};
@@ -32,6 +35,7 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
                 sources: 1 + i % 2,
                 contribution,
                 sem: Some(0.1 * contribution),
+                by_image: vec![contribution; 15],
                 signed_share: Some(if i % 3 == 0 { 2.0 } else { -0.5 } / count as f64),
                 aliasing: part(0.7),
                 boundary: part(1.2),
@@ -63,13 +67,16 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
         .collect();
     LayerResults {
         generator: generator.to_owned(),
-        derivative: derivative.to_owned(),
+        derivative: derivative.parse().unwrap(),
         conservation_residual: 3e-7,
         rounding: 2e-11,
         is_rounding: false,
-        total: 208.0,
+        dim: 10,
+        lee: 208.0,
         images_effective: None,
-        total_sem: Some(12.0),
+        lee_by_image: vec![208.0; 15],
+        sem: Some(12.0),
+        norm_squared: 2080.0,
         layers,
         by_type,
     }
@@ -78,22 +85,14 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
 fn report(list: Vec<LayerResults>) -> LayersReport {
     LayersReport {
         schema_version: LAYERS_SCHEMA_VERSION,
-        conditions: Default::default(),
-        model: "models/network.onnx".to_owned(),
-        images: 15,
-        image_names: vec!["photos/chelsea.png".to_owned()],
-        preprocess: "imagenet".to_owned(),
-        measured: "y".to_owned(),
-        measured_by: "first-output".to_owned(),
-        output: "softmax".to_owned(),
-        output_action: "none".to_owned(),
-        output_reason: "No generator moves the output.".to_owned(),
-        boundary: "reflect".to_owned(),
-        grid: "tracked".to_owned(),
-        units: "half-width".to_owned(),
-        precision: "f32".to_owned(),
-        group: "module".to_owned(),
-        estimator: "exact".to_owned(),
+        run: Run {
+            model: Model { path: "models/network.onnx".to_owned(), ..Model::default() },
+            images: Images { names: vec!["photos/chelsea.png".to_owned(); 15], ..Images::default() },
+            output: Some(Measured { function: Output::Softmax, ..Measured::default() }),
+            ..Run::default()
+        },
+        group: Grouping::Module(None),
+        estimator: Estimator::Exact,
         forward_ms: 80.0,
         attribution_ms: 6800.0,
         spectrum: None,
@@ -105,7 +104,7 @@ fn report(list: Vec<LayerResults>) -> LayersReport {
 /// Nothing makes an error: shares do not exist.
 fn silent(count: usize) -> LayerResults {
     let mut silent = results("saturate", "spectral", count);
-    silent.total = 0.0;
+    (silent.lee, silent.norm_squared) = (0.0, 0.0);
     for layer in &mut silent.layers {
         (layer.contribution, layer.sem, layer.signed_share, layer.cumulative) = (0.0, None, None, 0.0);
         layer.aliasing = Some(Part { contribution: 0.0, signed_share: None });
@@ -194,7 +193,7 @@ fn the_figure_along_the_depth_names_every_layer() {
         for layer in results.layers.iter().take(13) {
             assert!(texts.iter().any(|text| text.starts_with(layer.class.name())), "{:?}", layer.class);
         }
-        assert!(texts.iter().any(|text| text.contains("E‖L‖² = 208 ± 12.0")));
+        assert!(texts.iter().any(|text| text.contains("LEE E‖L‖²/dim = 208 ± 12.0")));
     }
 }
 
@@ -225,9 +224,9 @@ fn classes_are_compared_over_generators_and_derivatives() {
     let texts = drawn(&ClassSharesFigure { report: &report, results: generators }, "generators");
     assert!(["translate_x", "rotate", "C convolution"].iter().all(|t| texts.contains(&(*t).to_owned())), "{texts:?}");
     let derivatives = report.results.derivatives();
-    assert_eq!(derivatives.iter().map(|r| &*r.derivative).collect::<Vec<_>>(), ["spectral", "forward"]);
+    assert_eq!(derivatives.iter().map(|r| r.derivative.name()).collect::<Vec<_>>(), ["spectral", "forward"]);
     let texts = drawn(&DerivativesFigure { report: &report, results: derivatives }, "derivatives");
-    assert!(texts.contains(&"forward: E‖L‖² = 208 ± 12.0".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"forward: LEE = 208 ± 12.0".to_owned()), "{texts:?}");
     assert_eq!(
         texts.iter().filter(|text| text.contains("%)")).count(),
         2 * LayerClass::ALL.len(),
@@ -301,9 +300,9 @@ fn names_from_a_model_are_text_wherever_they_stand() {
         layer.op = attack.to_owned();
     }
     let mut report = report(vec![results]);
-    report.model = format!("folder/{attack}");
-    report.image_names = vec![attack.to_owned()];
-    report.preprocess = attack.to_owned();
+    report.run.model.path = format!("folder/{attack}");
+    report.run.images.names = vec![attack.to_owned()];
+    report.run.images.preprocess = attack.to_owned();
     for generator in [attack, "]]>"] {
         let Attributions::One(one) = &mut report.results else { panic!("one attribution") };
         one.generator = generator.to_owned();

@@ -12,8 +12,10 @@ use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layer_metrics::{LayerMeasure, LayerMetrics};
 use aliascope::measure::layers::alone::LayerShifts;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
-use aliascope::measure::metrics_report::{METRICS_SCHEMA_VERSION, Metrics, MetricsReport};
-use aliascope::report::{layer_metrics_csv, metrics_table};
+use aliascope::measure::metrics_report::{METRICS_SCHEMA_VERSION, Metrics, MetricsReport, Protocol};
+use aliascope::measure::output::Output;
+use aliascope::measure::run::{Images, Measured, Model, Precision, Run};
+use aliascope::report::{layer_metrics_rows, metrics_table};
 use aliascope::spectrum::differentiation::{Boundary, Scheme, differentiation_matrix};
 use aliascope::symmetry::{Combination, Generator};
 use ndarray::Array2;
@@ -315,20 +317,17 @@ fn layers_are_told_in_table_csv_and_figure() {
     let layers = measure(&network(false));
     let report = MetricsReport {
         schema_version: METRICS_SCHEMA_VERSION,
-        conditions: Default::default(),
-        model: "models/small.onnx".to_owned(),
-        images: 2,
-        image_names: vec!["a".to_owned(), "b".to_owned()],
-        preprocess: "tensor (taken as it is)".to_owned(),
-        measured: "y".to_owned(),
-        measured_by: "first-output".to_owned(),
-        output: "softmax".to_owned(),
-        output_shape: vec![1, 2],
-        precision: "f64".to_owned(),
+        run: Run {
+            model: Model { path: "models/small.onnx".to_owned(), output_shape: vec![1, 2], ..Model::default() },
+            images: Images { names: vec!["a".to_owned(), "b".to_owned()], ..Images::default() },
+            output: Some(Measured { function: Output::Softmax, ..Measured::default() }),
+            precision: Precision::F64,
+            ..Run::default()
+        },
         draws: DRAWS,
         seed: SEED,
         range: 2.0,
-        protocol: "aliascope".to_owned(),
+        protocol: Protocol::Aliascope,
         metrics: Metrics::default(),
         protocols: Default::default(),
         missing: vec![],
@@ -337,7 +336,7 @@ fn layers_are_told_in_table_csv_and_figure() {
     let table = metrics_table(&report, 80);
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     insta::assert_snapshot!(table);
-    let csv = layer_metrics_csv(&layers);
+    let csv = String::from_utf8(layer_metrics_rows(&layers, None).csv()).unwrap();
     let rows: Vec<&str> = csv.lines().collect();
     assert_eq!(rows.len(), 1 + 4 * LayerMeasure::ALL.len());
     assert_eq!(rows[0], "name,op,class,measure,mean,sem,share");

@@ -58,7 +58,8 @@ fn a_map_holds_the_defect_of_the_first_image() {
     );
     assert_eq!(maps[1].grid, network.output().layout.plane().unwrap());
     // The last node's defect is what it contributes: nothing lies behind it. Sums of 96 squares in double precision.
-    let contribution = first.results().layers[1].contribution;
+    let results = first.results();
+    let contribution = results.layers[1].contribution * results.dim as f64;
     assert!(contribution > 1.0 && (maps[1].squares.sum() / contribution - 1.0).abs() < 1e-12);
     assert!(maps[0].squares.iter().all(|square| *square >= 0.0) && maps[0].squares.sum() > 1.0);
 

@@ -66,10 +66,12 @@ fn results_have_their_schema() {
     let output = lee(&lite0(), &chelsea()).args(["--json", "-"]).assert().success();
     let report: Value = serde_json::from_slice(&output.get_output().stdout).expect("standard output is JSON alone");
     insta::assert_json_snapshot!(report, {
-        ".model" => "[model]",
-        ".image_names[]" => "[photo]",
-        ".conditions.aliascope" => "[version]",
-        ".conditions.threads" => "[number]",
+        ".run.aliascope" => "[version]",
+        ".run.command" => "[words]",
+        ".run.time" => "[time]",
+        ".run.model.path" => "[model]",
+        ".run.images.names[]" => "[photo]",
+        ".run.threads" => "[number]",
         ".generators.*.lee" => "[number]",
         ".generators.*.mean_abs" => "[number]",
         ".generators.*.relative" => "[number]",
@@ -151,9 +153,9 @@ fn an_image_to_image_network_moves_its_output() {
         .assert()
         .success();
     let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    assert_eq!(report["output_action"], "image");
-    assert_eq!(report["output"], "identity");
-    assert_eq!(report["output_shape"], serde_json::json!([1, 1, 96, 160]));
+    assert_eq!(report["run"]["output"]["action"], "image");
+    assert_eq!(report["run"]["output"]["function"], "identity");
+    assert_eq!(report["run"]["model"]["output_shape"], serde_json::json!([1, 1, 96, 160]));
 }
 
 #[test]
@@ -236,8 +238,8 @@ fn images_that_cannot_be_used_are_refused_by_name() {
     let mut command = lee(&small, &good);
     let output = command.args(["--json", "-"]).assert().success();
     let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    assert_eq!(report["images"], 2);
-    assert_eq!(report["preprocess"], "tensor (taken as it is)");
+    assert_eq!(report["run"]["images"]["names"].as_array().map(Vec::len), Some(2));
+    assert_eq!(report["run"]["images"]["preprocess"], "tensor (taken as it is)");
     refuses(lee(&small, &tensor("key.safetensors", "z", vec![1, 3, 16, 16], vec![0.0; 768])), 5, &["'x'", "'z'"]);
     refuses(lee(&small, &tensor("shape.safetensors", "x", vec![3, 16, 16], vec![0.0; 768])), 5, &["[N, 3, 16, 16]"]);
     let nan = tensor("nan.safetensors", "x", vec![1, 3, 16, 16], vec![f32::NAN; 768]);

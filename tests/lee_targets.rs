@@ -134,9 +134,12 @@ fn an_inner_value_is_measured_by_the_name_of_its_node_or_its_own() {
     refuses(run("lee", &path, &[]), 4, &["Frobnicate"]);
     let by = |name: &str| json(&mut run("lee", &path, &["--at", name]));
     let report = by("/stem/act/Relu");
-    assert_eq!(report["measured"], "/stem/act/out");
-    assert_eq!(report["output_shape"], serde_json::json!([1, 8, 8, 8]));
-    assert_eq!((&report["output_action"], &report["output"]), (&"image".into(), &"identity".into()));
+    assert_eq!(report["run"]["output"]["name"], "/stem/act/out");
+    assert_eq!(report["run"]["model"]["output_shape"], serde_json::json!([1, 8, 8, 8]));
+    assert_eq!(
+        (&report["run"]["output"]["action"], &report["run"]["output"]["function"]),
+        (&"image".into(), &"identity".into())
+    );
     for name in ["/stem/act/out", "act/Relu", "act/out", "Relu"] {
         assert_eq!(by(name)["gram"], report["gram"], "{name}");
     }
@@ -149,12 +152,12 @@ fn an_inner_value_is_measured_by_the_name_of_its_node_or_its_own() {
     }
     assert_ne!(cut["gram"]["matrix"][2][2], report["gram"]["matrix"][2][2]);
     // An inner vector is no class scores, unless that is said.
-    assert_eq!(by("scores")["output"], "identity");
+    assert_eq!(by("scores")["run"]["output"]["function"], "identity");
     let softmax = json(&mut run("lee", &path, &["--at", "scores", "--output", "softmax"]));
-    assert_eq!(softmax["output"], "softmax");
+    assert_eq!(softmax["run"]["output"]["function"], "softmax");
 
     let layers = json(&mut run("layers", &path, &["--at", "act/Relu", "--precision", "f64"]));
-    assert_eq!(layers["measured"], "/stem/act/out");
+    assert_eq!(layers["run"]["output"]["name"], "/stem/act/out");
     assert!(layers["conservation_residual"].as_f64().unwrap() < 1e-10);
     assert_eq!(layers["layers"].as_array().unwrap().len(), 2);
     run("lee", &path, &["--at", "act/Relu"]).assert().success().stdout(predicate::str::contains("/stem/act/out"));
@@ -195,9 +198,12 @@ fn one_of_several_outputs_is_measured_by_name() {
     let first = run("lee", &path, &[]).assert().success();
     first.stderr(predicate::str::contains("measured is the output 'y'; not measured: /stem/act/out (--output-name"));
     let report = json(&mut run("lee", &path, &["--output-name", "/stem/act/out"]));
-    assert_eq!((&report["measured"], &report["output_action"]), (&"/stem/act/out".into(), &"image".into()));
+    assert_eq!(
+        (&report["run"]["output"]["name"], &report["run"]["output"]["action"]),
+        (&"/stem/act/out".into(), &"image".into())
+    );
     let layers = json(&mut run("layers", &path, &["--output-name", "act/out", "--precision", "f64"]));
-    assert_eq!(layers["output_action"], "image");
+    assert_eq!(layers["run"]["output"]["action"], "image");
     refuses(run("lee", &path, &["--output-name", "z"]), 2, &["--output-name z", "'y'", "'/stem/act/out'"]);
     run("lee", &path, &["--output-name", "y", "--at", "scores"]).assert().code(2);
 }

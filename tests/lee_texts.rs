@@ -2,7 +2,10 @@
 
 mod samples;
 
-use aliascope::report::{VectorsError, lee_csv, lee_table, vectors_bytes};
+use aliascope::measure::lee_report::{LeeByImage, LeeReport};
+use aliascope::measure::run::Lie;
+use aliascope::report::{VectorsError, lee_rows, lee_table, vectors_bytes};
+use aliascope::symmetry::Units;
 
 #[test]
 fn the_table_of_a_classifier() {
@@ -17,10 +20,10 @@ fn the_table_of_a_degenerate_report() {
 #[test]
 fn no_line_is_wider_than_asked() {
     let mut report = samples::classifier();
-    report.output_reason =
+    report.run.output.as_mut().unwrap().reason =
         "The output (1×1×96×160) is taken as an image, since it has rows and columns: spatial generators move it, saturate scales it."
             .to_owned();
-    report.units = "pixel".to_owned();
+    report.run.lie = Some(Lie { units: Units::Pixel, ..Lie::default() });
     let asked = report.generators["rotate"].clone();
     report.generators.insert("rotate+0.5*saturate-1.25*hyperbolic+translate_x".to_owned(), asked);
     for width in [60, 72, 80, 100, 140] {
@@ -33,10 +36,33 @@ fn no_line_is_wider_than_asked() {
     assert_eq!(lee_table(&report, 0), lee_table(&report, 60));
 }
 
+fn csv(report: &LeeReport, per_image: bool) -> String {
+    String::from_utf8(lee_rows(report, per_image).csv()).unwrap()
+}
+
 #[test]
 fn csv_has_a_row_per_generator() {
-    insta::assert_snapshot!(lee_csv(&samples::classifier()));
-    assert!(lee_csv(&samples::degenerate()).contains("\nrotate,0,,0,\n"));
+    insta::assert_snapshot!(csv(&samples::classifier(), false));
+    assert!(csv(&samples::degenerate(), false).contains("\nrotate,0,,0,,\n"));
+}
+
+#[test]
+fn values_by_image_have_rows_and_those_that_decide_the_mean_are_named() {
+    let mut report = samples::classifier();
+    report.predicted = Some((0..20).collect());
+    let saturate = &mut report.generators["saturate"];
+    let lee: Vec<f64> = (0..20).map(|image| if image == 7 { 81.0 } else { 1.0 }).collect();
+    // (81 + 19)²/(81² + 19).
+    saturate.images_effective = Some(10_000.0 / 6580.0);
+    saturate.by_image = LeeByImage { mean_abs: vec![0.5; 20], input_energy: vec![2.0; 20], lee };
+    let text = csv(&report, true);
+    assert_eq!(text.lines().next(), Some("image,name,lee,mean_abs,input_energy,predicted"));
+    assert!(text.contains("\nphoto_7.png,saturate,81,0.5,2,7\n") && text.lines().count() == 1 + 20 * 10, "{text}");
+    let table = lee_table(&report, 120);
+    assert!(
+        table.contains("LEE of saturate: effective sample size 1.5 of 20: photo_7.png has 81 % of the sum"),
+        "{table}"
+    );
 }
 
 #[test]

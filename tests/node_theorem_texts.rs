@@ -4,7 +4,8 @@ use aliascope::figure::{Figure, FoldMapFigure, Format, NodeTheoremFigure, render
 use aliascope::measure::node_theorem_report::{
     Fold, FoldMap, NODE_THEOREM_SCHEMA_VERSION, NodeTheorem, NodeTheoremReport, Skipped, Truncation,
 };
-use aliascope::report::{node_theorem_csv, node_theorem_table};
+use aliascope::measure::run::{Images, Model, Run};
+use aliascope::report::{node_theorem_rows, node_theorem_table};
 
 fn node(name: &str, kind: &str, side: usize, stride: usize, predicted: f64) -> NodeTheorem {
     let nonlinear = matches!(kind, "activation" | "max pooling");
@@ -17,6 +18,7 @@ fn node(name: &str, kind: &str, side: usize, stride: usize, predicted: f64) -> N
         stride: [stride, stride],
         predicted,
         measured: if nonlinear { predicted * 1.08 } else { predicted },
+        by_image: vec![[predicted; 2]; 2],
         relative_difference: Some(if nonlinear { 0.38 } else { 3.1e-7 }),
         truncation: nonlinear.then_some(Truncation { oversample: 4, last_change: 0.07, field_change: 0.53 }),
         input_above_nyquist: 0.0135,
@@ -31,13 +33,16 @@ fn node(name: &str, kind: &str, side: usize, stride: usize, predicted: f64) -> N
 fn report(nodes: Vec<NodeTheorem>) -> NodeTheoremReport {
     NodeTheoremReport {
         schema_version: NODE_THEOREM_SCHEMA_VERSION,
-        conditions: Default::default(),
-        model: "models/efficientnet-lite0.onnx".to_owned(),
-        images: 2,
-        image_names: vec!["photos/chelsea.png".to_owned(), "photos/coffee.png".to_owned()],
-        preprocess: "metadata (centre crop 1, bicubic)".to_owned(),
+        run: Run {
+            model: Model { path: "models/efficientnet-lite0.onnx".to_owned(), ..Model::default() },
+            images: Images {
+                names: vec!["photos/chelsea.png".to_owned(), "photos/coffee.png".to_owned()],
+                preprocess: "metadata (centre crop 1, bicubic)".to_owned(),
+                ..Images::default()
+            },
+            ..Run::default()
+        },
         velocity: [0.8, -0.6],
-        precision: "f32".to_owned(),
         nodes,
         skipped: vec![Skipped {
             name: "/blocks/blocks.5/blocks.5.0/conv_dw/Conv".to_owned(),
@@ -103,7 +108,7 @@ fn names_are_cut_where_they_still_differ() {
 #[test]
 fn csv_has_a_row_per_node() {
     let report = all_kinds();
-    let csv = node_theorem_csv(&report);
+    let csv = String::from_utf8(node_theorem_rows(&report, false).csv()).unwrap();
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 1 + report.nodes.len());
     assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{csv}");

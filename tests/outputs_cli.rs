@@ -198,11 +198,15 @@ fn pipes_and_open_files_with_somebody_behind_them_work() {
     reader.stdout.take().unwrap().read_to_string(&mut read).unwrap();
     reader.wait().unwrap();
     let report: Value = serde_json::from_str(&read).unwrap_or_else(|error| panic!("{error}: {read}\n{told}"));
-    assert_eq!(report["images"], 2);
+    assert_eq!(report["run"]["images"]["names"].as_array().map(Vec::len), Some(2));
     // Standard output by its other name, into a pipe and into a file.
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let (out, _) = ends(aliascope(path, &with(&LEE, &["--json", name])), 0);
-        assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["images"], 2, "{name}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&out).unwrap()["run"]["images"]["names"].as_array().map(Vec::len),
+            Some(2),
+            "{name}"
+        );
     }
     let mut command = aliascope(path, &with(&LEE, &["--csv", "/dev/stdout", "--quiet"]));
     let status = command.stdout(fs::File::create(path.join("out")).unwrap()).status().unwrap();
@@ -236,7 +240,7 @@ fn what_fits_on_a_full_disk_is_kept_whole_and_the_rest_is_named() {
     assert!(last.contains("; missing as well: ") && last.contains("; written: standard output, lee.csv, "), "{told}");
     assert!(fs::read_to_string(path.join("lee.csv")).unwrap().ends_with('\n'));
     let report: Value = serde_json::from_slice(&fs::read(path.join("lee.json")).unwrap()).unwrap();
-    assert_eq!(report["images"], 2);
+    assert_eq!(report["run"]["images"]["names"].as_array().map(Vec::len), Some(2));
     let names: Vec<String> =
         fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(!names.iter().any(|name| name.ends_with(".png") || name.starts_with(".aliascope")), "{names:?}");

@@ -36,7 +36,7 @@ const OPEN: [Option<i64>; 4] = [None, Some(3), None, None];
 fn said(mut command: Command) -> (String, String) {
     let output = command.args(["--json", "-"]).assert().success().get_output().clone();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    (report["preprocess"].as_str().unwrap().to_owned(), String::from_utf8(output.stderr).unwrap())
+    (report["run"]["images"]["preprocess"].as_str().unwrap().to_owned(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]

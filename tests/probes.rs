@@ -169,12 +169,12 @@ proptest! {
         let (exact, probed) = (exact(&network), probed(&network, seed));
         // The law holds for every single probe.
         prop_assert!(probed.conservation_residual <= 1e-10, "residual {}", probed.conservation_residual);
-        prop_assert!((probed.total - exact.total).abs() <= 1e-9 * exact.total);
+        prop_assert!((probed.lee - exact.lee).abs() <= 1e-9 * exact.lee);
         prop_assert_eq!(probed.layers.len(), exact.layers.len());
         for (a, b) in probed.layers.iter().zip(&exact.layers) {
             prop_assert_eq!(&a.name, &b.name);
             // √(2/n) is one standard error of the mean of n squares of a normal number: 10 %, so this is seven of them.
-            let allowed = 0.7 * b.contribution + 1e-15 * exact.total;
+            let allowed = 0.7 * b.contribution + 1e-15 * exact.lee;
             prop_assert!((a.contribution - b.contribution).abs() <= allowed,
                 "{}: {} by probes, {} exactly", a.name, a.contribution, b.contribution);
             prop_assert!(b.contribution != 0.0 || a.contribution == 0.0, "{}: {}", a.name, a.contribution);

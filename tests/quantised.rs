@@ -159,9 +159,12 @@ fn commands_refuse_or_say_how_quantised_values_are_taken() {
         assert!(flat.contains("f32, quantised values straight-through"), "{command}: {table}");
         let json = run(command, &[&how[..], &["--json", "-"]].concat()).stdout;
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(json["precision"], "f32, quantised values straight-through", "{command}");
+        assert_eq!(json["run"]["quantised"], "straight-through", "{command}");
         if command == "metrics" {
-            assert!(table.contains("metrics of its identity (1×3×16×16)") && json["measured"] == "y", "{table}");
+            assert!(
+                table.contains("metrics of its identity (1×3×16×16)") && json["run"]["output"]["name"] == "y",
+                "{table}"
+            );
         }
     }
 }

@@ -9,6 +9,7 @@
 //! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
 //!   they act on.
 //! - [`onnx`]: ONNX files read and written, and the tensors in them.
+//! - [`hash`]: SHA-256 of files and images.
 //! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return, and their statistics.
 //! - [`printable`]: names from files made fit to be printed.
@@ -23,6 +24,7 @@
 pub mod antialias;
 pub mod cli;
 pub mod figure;
+pub mod hash;
 pub mod input;
 pub mod measure;
 pub mod memory;

@@ -24,7 +24,8 @@ use crate::graph::{LoadOptions, Network, is_finite};
 use crate::measure::layers::LayersOptions;
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
-use crate::report::{OutputFile, surgery_csv, surgery_table};
+use crate::measure::run::{Precision, Run};
+use crate::report::{OutputFile, surgery_rows, surgery_table};
 use crate::symmetry::Combination;
 use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown, terminal_width};
 
@@ -126,16 +127,18 @@ struct Claimed {
     advice: Option<OutputFile>,
     csv: Option<OutputFile>,
     save: Option<OutputFile>,
+    per_image: bool,
 }
 
 impl Claimed {
-    fn new(args: &SurgeryArgs, output: &OutputArgs) -> Result<Self, Failure> {
+    fn new(args: &SurgeryArgs, output: &OutputArgs, per_image: bool) -> Result<Self, Failure> {
         let file = |path: &PathBuf| OutputFile::claim(path, output.force);
         Ok(Self {
             outputs: Outputs::claim(output)?,
             advice: if args.advise { output.beside("advice")? } else { None },
             csv: args.csv.as_ref().map(file).transpose()?,
             save: args.save.as_ref().map(file).transpose()?,
+            per_image,
         })
     }
 }
@@ -148,7 +151,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     if !(0.0..=1.0).contains(&args.keep) {
         return Err(Failure::new(Status::Usage, format!("--keep must be from 0 to 1, not {}", args.keep)));
     }
-    let claimed = Claimed::new(args, how.output)?;
+    let claimed = Claimed::new(args, how.output, how.network.per_image)?;
     // Places inside functions are found where the functions are written out; what cannot be, the loader refuses.
     let file = Network::read(model)?;
     let file = inline::functions(&file).unwrap_or(file);
@@ -224,7 +227,7 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
     if let (Some(file), Some(advice)) = (claimed.advice, &shown.advice) {
         more.push((file, render(&AdviceFigure { report: shown, advice }, Format::Png)?));
     }
-    more.extend(claimed.csv.map(|file| (file, surgery_csv(report).into_bytes())));
+    more.extend(claimed.csv.map(|file| (file, surgery_rows(report, claimed.per_image).csv())));
     more.extend(claimed.save.zip(saved));
     let table = || surgery_table(shown, terminal_width());
     Ok(claimed.outputs.write(report, &SurgeryFigure { report: shown }, table, more)?)
@@ -232,7 +235,7 @@ fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Re
 
 /// The law that makes an attribution one, and the promise of a saved file.
 fn check(report: &SurgeryReport) -> Result<(), Failure> {
-    let limit = if report.precision.starts_with("f64") { 1e-10 } else { 1e-4 };
+    let limit = if report.run.precision == Precision::F64 { 1e-10 } else { 1e-4 };
     if let Some(residual) = report.conservation_residual.iter().find(|residual| **residual > limit) {
         return Err(Failure::new(
             Status::Check,
@@ -257,7 +260,7 @@ fn lee_options(how: &How<'_>) -> LeeOptions {
         boundary: how.measuring.boundary,
         grid: how.measuring.grid,
         units: how.measuring.units,
-        output: how.measuring.output(),
+        output: how.measuring.output,
         action: how.measuring.action,
         ..LeeOptions::default()
     }
@@ -269,7 +272,7 @@ fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
         boundary: how.measuring.boundary,
         grid: how.measuring.grid,
         units: how.measuring.units,
-        output: how.measuring.output(),
+        output: how.measuring.output,
         action: how.measuring.action,
         split: false,
         ..LayersOptions::new(args.generator.clone())
@@ -393,24 +396,16 @@ fn measure(
         _ => (None, None),
     };
     let (output, action) = comparison.output();
-    let (layers_total, conservation_residual) = comparison.layers_total();
+    let (layers_lee, conservation_residual) = comparison.layers_lee();
     let report = SurgeryReport {
         schema_version: SURGERY_SCHEMA_VERSION,
-        conditions: opened.conditions(),
-        model: args.model().map(|path| path.display().to_string()).unwrap_or_default(),
+        run: Run {
+            lie: Some(how.measuring.lie()),
+            output: Some(opened.measured(output, action, comparison.why())),
+            ..opened.run(names)
+        },
         saved: args.save.as_ref().filter(|_| saved.is_some()).map(|path| path.display().to_string()),
         saved_difference: difference,
-        images: names.len(),
-        image_names: names,
-        preprocess: opened.preprocess.clone(),
-        output: output.name().to_owned(),
-        output_action: action.name().to_owned(),
-        output_shape: before.output().shape.clone(),
-        derivative: how.measuring.derivative.to_string(),
-        boundary: how.measuring.boundary.to_string(),
-        grid: how.measuring.grid.to_string(),
-        units: how.measuring.units.to_string(),
-        precision: how.network.precision().to_owned(),
         replace: args.replace.iter().map(ToString::to_string).collect(),
         pattern: args.pattern.clone(),
         padding: how.padding,
@@ -419,7 +414,7 @@ fn measure(
         generators: comparison.generators(),
         layers_generator: args.generator.name().to_owned(),
         layers: comparison.layers(),
-        layers_total,
+        layers_lee,
         conservation_residual,
         shifts: comparison.shifts(),
         draws: usize::from(args.draws),

@@ -9,9 +9,9 @@ use tch::Tensor;
 
 use super::network::{Console, Opened};
 use super::{Failure, Status};
+use crate::hash::hash_of;
 use crate::input::{Frame, InputError, PhotoNote, Preprocessing, Source};
-use crate::measure::conditions::{Conditions, Skipped};
-use crate::report::hash_of;
+use crate::measure::run::Skipped;
 
 /// Images that are measured together.
 pub(super) struct Batch<'a> {
@@ -142,16 +142,6 @@ impl Opened {
         if !all.contains(&skipped) {
             console.note(&skipped.note());
             all.push(skipped);
-        }
-    }
-
-    /// What results say of how they were computed.
-    pub(super) fn conditions(&self) -> Conditions {
-        Conditions {
-            aliascope: env!("CARGO_PKG_VERSION").to_owned(),
-            threads: usize::try_from(tch::get_num_threads()).unwrap_or(0),
-            memory_format: self.network.memory_order().to_string().replace(' ', "-"),
-            skipped: self.skipped.borrow().clone(),
         }
     }
 

@@ -7,9 +7,11 @@ use clap::{Args, ValueHint};
 use tch::Tensor;
 
 use crate::graph::Network;
-use crate::measure::layers::{self, Grouping, LayerMeter, LayersOptions};
+use crate::measure::grouping::{Estimator, Grouping};
+use crate::measure::layers::{self, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
+use crate::measure::run::{Lie, Run};
 use crate::measure::statistics::median;
 use crate::report::layers_table;
 use crate::spectrum::Velocity;
@@ -48,7 +50,7 @@ pub struct LayersArgs {
     /// How contributions are found: exact, probes=N in reverse mode, auto (whichever takes less), or authors (100
     /// probes with the derivative and grid of the code released with the paper).
     #[arg(long, default_value = "exact", value_name = "exact|probes=N|auto|authors", value_parser = read_estimator)]
-    estimator: Estimator,
+    estimator: EstimatorChoice,
     /// Which harmonics of its input make this node's defect: adds the aliasing theorem at the node, for translations.
     #[arg(long, value_name = "NODE")]
     spectrum: Option<String>,
@@ -75,11 +77,10 @@ pub struct LayersArgs {
     quiet: bool,
 }
 
-/// How contributions are found.
+/// How contributions are found, as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Estimator {
-    Exact,
-    Probes(usize),
+enum EstimatorChoice {
+    This(Estimator),
     Auto,
     Authors,
 }
@@ -87,17 +88,12 @@ enum Estimator {
 /// The probes of the code released with the paper.
 const PROBES: usize = 100;
 
-fn read_estimator(text: &str) -> Result<Estimator, String> {
-    match text.split_once('=') {
-        None if text == "exact" => Ok(Estimator::Exact),
-        None if text == "auto" => Ok(Estimator::Auto),
-        None if text == "authors" => Ok(Estimator::Authors),
-        None if text == "probes" => Ok(Estimator::Probes(PROBES)),
-        Some(("probes", count)) => match count.parse() {
-            Ok(count) if (2..=1_000_000).contains(&count) => Ok(Estimator::Probes(count)),
-            _ => Err(format!("'{count}' is no number of probes; write probes=100")),
-        },
-        _ => Err("known are exact, probes=N, auto and authors".to_owned()),
+fn read_estimator(text: &str) -> Result<EstimatorChoice, String> {
+    match text {
+        "auto" => Ok(EstimatorChoice::Auto),
+        "authors" => Ok(EstimatorChoice::Authors),
+        "probes" => Ok(EstimatorChoice::This(Estimator::Probes(PROBES))),
+        _ => text.parse().map(EstimatorChoice::This),
     }
 }
 
@@ -122,11 +118,12 @@ const fn residual_limit(double: bool) -> f64 {
 /// Runs the subcommand.
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let generators = combinations(&args.generators)?;
-    let authors = args.estimator == Estimator::Authors;
+    let authors = args.estimator == EstimatorChoice::Authors;
     let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
     let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
     let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
-    let outputs = LayersOutputs::claim(&args.outputs, generators.len(), schemes.len())?;
+    let first_scheme = schemes.first().copied().unwrap_or(derivative);
+    let outputs = LayersOutputs::claim(&args.outputs, args.network.per_image, generators.len(), schemes.len())?;
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let spectrum = match &args.spectrum {
@@ -151,7 +148,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let console = Console::new(args.quiet, frames.len() * meters.len(), "attributions");
     opened.note_outputs(&console);
     let probes = probes(args.estimator, &meters, &console);
-    let kept = Options::of(&opened, &args.network, usize::from(args.batch.get()))
+    let kept = Options::of(&opened, usize::from(args.batch.get()))
         .measuring(&args.measuring)
         .with("grid", grid)
         .with("group", args.group)
@@ -217,22 +214,13 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     };
     let report = LayersReport {
         schema_version: LAYERS_SCHEMA_VERSION,
-        conditions: opened.conditions(),
-        model: args.model.display().to_string(),
-        images: names.len(),
-        image_names: names,
-        preprocess: opened.preprocess.clone(),
-        measured: network.output().name.clone(),
-        measured_by: network.target().chosen_by().to_owned(),
-        output: first.output().name().to_owned(),
-        output_action: first.output_action().name().to_owned(),
-        output_reason: first.why().to_owned(),
-        boundary: args.measuring.boundary.to_string(),
-        grid: grid.to_string(),
-        units: args.measuring.units.to_string(),
-        precision: args.network.precision().to_owned(),
-        group: args.group.to_string(),
-        estimator: probes.map_or_else(|| "exact".to_owned(), |count| format!("probes={count}")),
+        run: Run {
+            lie: Some(Lie { derivative: first_scheme, grid, ..args.measuring.lie() }),
+            output: Some(opened.measured(first.output(), first.output_action(), first.why())),
+            ..opened.run(names)
+        },
+        group: args.group,
+        estimator: probes.map_or(Estimator::Exact, Estimator::Probes),
         forward_ms: median(forwards),
         attribution_ms: median(attributions),
         spectrum: resolved,
@@ -257,12 +245,12 @@ fn milliseconds(since: Instant) -> f64 {
 }
 
 /// How many probes to take, if any; says why where the choice was left open.
-fn probes(estimator: Estimator, meters: &[LayerMeter<'_>], console: &Console) -> Option<usize> {
+fn probes(estimator: EstimatorChoice, meters: &[LayerMeter<'_>], console: &Console) -> Option<usize> {
     match estimator {
-        Estimator::Exact => None,
-        Estimator::Probes(count) => Some(count),
-        Estimator::Authors => Some(PROBES),
-        Estimator::Auto => {
+        EstimatorChoice::This(Estimator::Exact) => None,
+        EstimatorChoice::This(Estimator::Probes(count)) => Some(count),
+        EstimatorChoice::Authors => Some(PROBES),
+        EstimatorChoice::Auto => {
             // A backward pass costs about two forwards.
             let by_probes = 2.0 * PROBES as f64 + 2.0 * meters.len() as f64;
             let exact: f64 = meters.iter().map(LayerMeter::exact_cost).sum();
@@ -313,7 +301,7 @@ fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersO
         boundary: args.measuring.boundary,
         grid: args.measuring.grid,
         units: args.measuring.units,
-        output: args.measuring.output(),
+        output: args.measuring.output,
         action: args.measuring.action,
         grouping: args.group,
         split: !args.no_split,

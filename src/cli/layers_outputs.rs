@@ -12,7 +12,7 @@ use crate::figure::{
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layer_graph::LayerGraph;
 use crate::measure::layers_report::LayersReport;
-use crate::report::{LayersPage, OutputFile, Sink, json_bytes, layers_csv, layers_html};
+use crate::report::{LayersPage, OutputFile, Sink, json_bytes, layers_html, layers_rows};
 
 use super::Failure;
 use aliascope_core::cli::outputs::{deliver, shown};
@@ -44,6 +44,7 @@ pub(super) struct LayersOutputArgs {
 
 /// The claimed files.
 pub(super) struct LayersOutputs {
+    per_image: bool,
     json: Option<Sink>,
     csv: Option<OutputFile>,
     plots: Option<Plots>,
@@ -72,10 +73,16 @@ pub(super) struct Pictured {
 
 impl LayersOutputs {
     /// Claims what `args` asks for, with figures for so many generators and derivatives.
-    pub(super) fn claim(args: &LayersOutputArgs, generators: usize, derivatives: usize) -> Result<Self, Failure> {
+    pub(super) fn claim(
+        args: &LayersOutputArgs,
+        per_image: bool,
+        generators: usize,
+        derivatives: usize,
+    ) -> Result<Self, Failure> {
         let file = |path: &PathBuf| OutputFile::claim(path, args.force);
         let plots = args.plot.as_ref().map(|path| Plots::claim(path, args.force, [generators, derivatives]));
         Ok(Self {
+            per_image,
             plots: plots.transpose()?,
             json: args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?,
             csv: args.csv.as_ref().map(file).transpose()?,
@@ -112,7 +119,7 @@ impl LayersOutputs {
         };
         // All bytes first: a figure that cannot be drawn leaves no other file behind.
         let mut files: Vec<(OutputFile, Vec<u8>)> = Vec::new();
-        files.extend(self.csv.map(|file| (file, layers_csv(report).into_bytes())));
+        files.extend(self.csv.map(|file| (file, layers_rows(report, self.per_image).csv())));
         if let (Some(plots), Some(results)) = (self.plots, first) {
             let (report, format) = (printed, plots.format);
             files.push((plots.depth, render(&LayersDepthFigure { report, results }, format)?));

@@ -7,9 +7,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, LeeFigure, TangentsFigure, render};
 use crate::measure::lee::{LeeMeter, LeeOptions};
-use crate::measure::lee_report::{LEE_SCHEMA_VERSION, LeeReport};
+use crate::measure::lee_report::{InputUnits, LEE_SCHEMA_VERSION, LeeReport};
+use crate::measure::run::Run;
 use crate::memory::{self, Allowance, size};
-use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_csv, lee_table, vectors_bytes};
+use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_rows, lee_table, vectors_bytes};
 use crate::symmetry::{Combination, MEASURED};
 
 use super::labels::LabelArgs;
@@ -111,7 +112,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         boundary: args.measuring.boundary,
         grid: args.measuring.grid,
         units: args.measuring.units,
-        output: args.measuring.output(),
+        output: args.measuring.output,
         action: args.measuring.action,
         combinations: args.generators.clone(),
         keep_vectors: claimed.vectors.is_some(),
@@ -165,27 +166,16 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let gram = meter.gram();
     let report = LeeReport {
         schema_version: LEE_SCHEMA_VERSION,
-        conditions: opened.conditions(),
-        model: args.model.display().to_string(),
-        images: names.len(),
+        run: Run {
+            lie: Some(args.measuring.lie()),
+            output: Some(opened.measured(meter.output(), meter.output_action(), meter.why())),
+            ..opened.run(names)
+        },
         images_constant: meter.images_constant(),
         images_flat: meter.images_flat(),
-        image_names: names,
-        preprocess: opened.preprocess.clone(),
-        measured: network.output().name.clone(),
-        measured_by: network.target().chosen_by().to_owned(),
-        output: meter.output().name().to_owned(),
-        output_action: meter.output_action().name().to_owned(),
-        output_reason: meter.why().to_owned(),
-        output_shape: network.output().shape.clone(),
-        derivative: args.measuring.derivative.to_string(),
-        boundary: args.measuring.boundary.to_string(),
-        grid: args.measuring.grid.to_string(),
-        units: args.measuring.units.to_string(),
-        precision: args.network.precision().to_owned(),
-        device: args.network.device(),
-        input_units: if opened.pixel_scale().is_some() { "photo" } else { "input" }.to_owned(),
+        input_units: if opened.pixel_scale().is_some() { InputUnits::Photo } else { InputUnits::Input },
         accuracy: meter.accuracy(&classes),
+        predicted: meter.predicted(),
         generators: meter.results(),
         symmetry_spectrum: spectrum(&gram)?,
         gram,
@@ -200,7 +190,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
 /// The options that results of an image depend on.
 fn checkpoint_options(args: &LeeArgs, opened: &Opened, batch: usize) -> Options {
     let names: Vec<&str> = args.generators.iter().map(Combination::name).collect();
-    Options::of(opened, &args.network, batch)
+    Options::of(opened, batch)
         .measuring(&args.measuring)
         .with("generators", names.join(", "))
         .with("vectors", args.vectors.is_some())
@@ -214,11 +204,12 @@ fn notes(report: &LeeReport) -> Vec<String> {
             "the output hardly changes on {} of {} images, by less than a hundred thousandth of its scale under every \
              generator: a small LEE there says that the network sees nothing or its probabilities are saturated, not that it \
              is equivariant (--output logits looks before a softmax)",
-            report.images_constant, report.images
+            report.images_constant,
+            report.run.images.count()
         ));
     }
     if report.images_flat > 0 {
-        let all = report.images_flat == report.images;
+        let all = report.images_flat == report.run.images.count();
         let then = if all {
             "relative errors and the symmetry spectrum are not defined"
         } else {
@@ -226,7 +217,8 @@ fn notes(report: &LeeReport) -> Vec<String> {
         };
         notes.push(format!(
             "{} of {} images are of one colour, so that no generator of the plane changes them: {then}",
-            report.images_flat, report.images
+            report.images_flat,
+            report.run.images.count()
         ));
     }
     notes
@@ -243,7 +235,7 @@ fn write(
     let shown = &shown(report)?;
     let json = claimed.json.as_ref().map(|_| json_bytes(report)).transpose()?;
     let mut files = Vec::new();
-    files.extend(claimed.csv.map(|file| (file, lee_csv(report).into_bytes())));
+    files.extend(claimed.csv.map(|file| (file, lee_rows(report, args.network.per_image).csv())));
     if let (Some(file), Some((value, vectors))) = (claimed.vectors, meter.vectors()?) {
         files.push((file, vector_file(report, meter, &value, &vectors)?));
     }
@@ -280,10 +272,10 @@ fn vector_file_of<T: Number + tch::kind::Element>(
 where
     Vec<T>: for<'t> TryFrom<&'t Tensor, Error = tch::TchError>,
 {
-    let flat = vectors.f_reshape([7, -1])?;
-    let mut shape = vec![report.images];
-    let batch = usize::from(report.output_shape.first() == Some(&1));
-    shape.extend(report.output_shape.iter().skip(batch).map(|&n| n as usize));
+    let (flat, output_shape) = (vectors.f_reshape([7, -1])?, &report.run.model.output_shape);
+    let mut shape = vec![report.run.images.count()];
+    let batch = usize::from(output_shape.first() == Some(&1));
+    shape.extend(output_shape.iter().skip(batch).map(|&n| n as usize));
     let mut named: Vec<Vectors<T>> = Vec::new();
     for combination in meter.generators() {
         let coefficients = Tensor::f_from_slice(combination.coefficients())?.f_to_kind(T::KIND)?;
@@ -291,16 +283,17 @@ where
         named.push((combination.name().to_owned(), shape.clone(), Vec::<T>::try_from(&mixed)?));
     }
     let value = Vec::<T>::try_from(&value.f_reshape([-1])?)?;
+    let (lie, output) = (report.run.lie(), report.run.output.clone().unwrap_or_default());
     let about = [
-        ("model", &report.model),
-        ("output", &report.output),
-        ("output_action", &report.output_action),
-        ("derivative", &report.derivative),
-        ("boundary", &report.boundary),
-        ("grid", &report.grid),
-        ("units", &report.units),
+        ("model", report.run.model.path.clone()),
+        ("output", output.function.to_string()),
+        ("output_action", output.action.to_string()),
+        ("derivative", lie.derivative.to_string()),
+        ("boundary", lie.boundary.to_string()),
+        ("grid", lie.grid.to_string()),
+        ("units", lie.units.to_string()),
     ];
-    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    let about = about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Ok(vectors_bytes(&named, Some((&shape, &value)), about)?)
 }
 
@@ -308,12 +301,10 @@ where
 fn tangents_figure(report: &LeeReport, meter: &mut LeeMeter<'_>, first: &Tensor) -> Result<TangentsFigure, Failure> {
     let x = first.f_narrow(0, 0, 1)?;
     let tangents = meter.input_tangents(&x)?;
-    let name = report.image_names.first().map_or("", String::as_str);
+    let lie = report.run.lie();
     Ok(TangentsFigure {
-        name: PathBuf::from(name)
-            .file_name()
-            .map_or_else(|| name.to_owned(), |name| name.to_string_lossy().into_owned()),
-        conditions: format!("{} derivative, {} boundary, t in {}s", report.derivative, report.boundary, report.units),
+        name: report.run.images.name(0).to_owned(),
+        conditions: format!("{} derivative, {} boundary, t in {}s", lie.derivative, lie.boundary, lie.units),
         image: picture(&x)?,
         tangents: MEASURED
             .iter()

@@ -1,8 +1,9 @@
 //! How a Lie derivative is taken: the options that `lee` and `layers` share.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::measure::lee::{ActionChoice, Output};
+use crate::measure::output::{ActionChoice, Output};
+use crate::measure::run::Lie;
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{GridKind, Units};
 
@@ -23,38 +24,16 @@ pub(super) struct MeasuringArgs {
     pub(super) units: Units,
     /// What is measured behind the network's output [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
-    output: Option<OutputChoice>,
+    pub(super) output: Option<Output>,
     /// How the output moves [default: by its shape]: none, image, tokens, boxes:xywh or boxes:xyxy (in pixels of the
     /// input), boxes:xywh01 or boxes:xyxy01 (as shares of its sides), or flow (vectors in pixels).
     #[arg(long, value_name = "none|image|tokens|boxes:FORMAT|flow")]
     pub(super) action: Option<ActionChoice>,
 }
 
-/// What is measured behind a network's output.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum OutputChoice {
-    /// Class probabilities.
-    Softmax,
-    /// Class scores.
-    Logits,
-    /// The output as it is.
-    Identity,
-}
-
 impl MeasuringArgs {
-    /// What is measured behind the network's output; none to choose by its shape.
-    pub(super) fn output(&self) -> Option<Output> {
-        self.output.map(OutputChoice::output)
-    }
-}
-
-impl OutputChoice {
-    /// The choice as measurements know it.
-    pub(super) fn output(self) -> Output {
-        match self {
-            Self::Softmax => Output::Softmax,
-            Self::Logits => Output::Logits,
-            Self::Identity => Output::Identity,
-        }
+    /// How Lie derivatives are taken.
+    pub(super) fn lie(&self) -> Lie {
+        Lie { derivative: self.derivative, boundary: self.boundary, grid: self.grid, units: self.units }
     }
 }

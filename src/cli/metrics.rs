@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use tch::{Device, Tensor};
 
 use crate::figure::{Format, LayerMetricsFigure, render};
 use crate::graph::Network;
 use crate::input::Frame;
 use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
+use crate::measure::lee::OutputAction;
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
+use crate::measure::output::Output;
+use crate::measure::run::Run;
 use crate::memory::{self, Allowance};
-use crate::report::{OutputFile, Sink, json_bytes, layer_metrics_csv, metrics_csv, metrics_table};
+use crate::report::{OutputFile, Sink, json_bytes, metrics_rows, metrics_table};
 
-use super::measuring::OutputChoice;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
 use super::resume::{Options, Progress, ResumeArgs};
@@ -37,11 +39,11 @@ pub struct MetricsArgs {
     #[arg(long, default_value_t = 2.0, value_name = "R")]
     range: f64,
     /// Whose consistency and sample invariance.
-    #[arg(long, value_enum, default_value_t = ProtocolChoice::Aliascope)]
-    protocol: ProtocolChoice,
+    #[arg(long, value_enum, default_value_t = Protocol::Aliascope)]
+    protocol: Protocol,
     /// What is measured behind the network's output [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
-    output: Option<OutputChoice>,
+    output: Option<Output>,
     /// Moved images per forward pass; fewer where memory does not allow as many.
     #[arg(long, default_value = "8")]
     batch: std::num::NonZeroU16,
@@ -70,23 +72,6 @@ pub struct MetricsArgs {
     /// No progress bar, no notes, no table.
     #[arg(long)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProtocolChoice {
-    /// Random shifts of both axes by up to 7½ pixels, over a torus and in a window; small shifts and rotations.
-    Aliascope,
-    /// As the code released with the paper: each axis alone rolled by 0 to 7 pixels; shifts by up to two half-widths.
-    Authors,
-}
-
-impl ProtocolChoice {
-    fn protocol(self) -> Protocol {
-        match self {
-            Self::Aliascope => Protocol::Aliascope,
-            Self::Authors => Protocol::Authors,
-        }
-    }
 }
 
 pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
@@ -120,9 +105,9 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         draws: usize::from(args.draws),
         seed,
         range: args.range,
-        protocol: args.protocol.protocol(),
+        protocol: args.protocol,
         batch: usize::from(batch),
-        output: args.output.map(OutputChoice::output),
+        output: args.output,
     };
     let mut meter = MetricsMeter::new(network, options)?;
     let mut layers = match args.layers {
@@ -138,7 +123,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     opened.note_outputs(&console);
     lowered.iter().for_each(|note| console.note(note));
     let mut names = Vec::new();
-    let kept = Options::of(&opened, &args.network, usize::from(batch))
+    let kept = Options::of(&opened, usize::from(batch))
         .with("draws", args.draws)
         .with("range", args.range)
         .with("protocol", options.protocol.name())
@@ -173,20 +158,11 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     let (metrics, missing) = meter.results();
     let report = MetricsReport {
         schema_version: METRICS_SCHEMA_VERSION,
-        conditions: opened.conditions(),
-        model: args.model.display().to_string(),
-        images: names.len(),
-        image_names: names,
-        preprocess: opened.preprocess.clone(),
-        measured: opened.network.output().name.clone(),
-        measured_by: opened.network.target().chosen_by().to_owned(),
-        output: meter.output().name().to_owned(),
-        output_shape: opened.network.output().shape.clone(),
-        precision: args.network.precision().to_owned(),
+        run: Run { output: Some(opened.measured(meter.output(), &OutputAction::None, "")), ..opened.run(names) },
         draws: options.draws,
         seed,
         range: args.range,
-        protocol: options.protocol.name().to_owned(),
+        protocol: options.protocol,
         metrics,
         protocols: Default::default(),
         missing,
@@ -201,8 +177,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         files.push((file, drawn));
     }
     if let Some(file) = csv {
-        let text = report.layers.as_ref().map_or_else(|| metrics_csv(&report), layer_metrics_csv);
-        files.push((file, text.into_bytes()));
+        files.push((file, metrics_rows(&report, args.network.per_image).csv()));
     }
     let is_alone = args.quiet || matches!(json, Some(Sink::Standard));
     let table = (!is_alone).then(|| metrics_table(&shown, terminal_width()));

@@ -14,11 +14,13 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, Network, Target};
+use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, MemoryOrder, Network, Target};
 use crate::input::{
     Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source, StatedPreprocessing,
 };
-use crate::measure::conditions::Skipped;
+use crate::measure::lee::OutputAction;
+use crate::measure::output::{ChosenBy, Output};
+use crate::measure::run::{self, Images, Measured, MemoryFormat, Model, Origin, Precision, Quantised, Run, Skipped};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -57,7 +59,7 @@ pub(super) struct NetworkArgs {
     quantised: Quantised,
     /// cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
+    device: run::Device,
     /// Threads for libtorch [default: all cores].
     #[arg(long)]
     threads: Option<NonZeroU16>,
@@ -70,6 +72,9 @@ pub(super) struct NetworkArgs {
     /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
+    /// In --csv the values image by image, instead of their means.
+    #[arg(long)]
+    pub(super) per_image: bool,
 }
 
 /// How photos become input, as it was typed.
@@ -107,54 +112,19 @@ impl From<LayoutChoice> for InputLayout {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Precision {
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
-}
-
-/// What happens where values are quantised.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Quantised {
-    /// Such a network is refused: rounding has no derivative but zero.
-    Refuse,
-    /// Values are rounded, derivatives pass as if they were not (zero beyond the range), as fake quantisation has it.
-    StraightThrough,
-}
-
-/// A device by name.
-#[derive(Clone, Copy, Debug)]
-struct DeviceChoice(Device);
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let device = match text.split_once(':') {
-            None if text == "cpu" => Some(Device::Cpu),
-            None if text == "cuda" => Some(Device::Cuda(0)),
-            Some(("cuda", number)) => number.parse().ok().map(Device::Cuda),
-            _ => None,
-        };
-        device.map(Self).ok_or_else(|| "known are cpu, cuda and cuda:N".to_owned())
-    }
-}
-
-impl DeviceChoice {
-    fn usable(self) -> Result<Device, Failure> {
-        let found = Cuda::device_count();
-        match self.0 {
-            Device::Cuda(number) if number as i64 >= found => Err(Failure::new(
-                Status::Machine,
-                format!(
-                    "the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or \
-                     build with a LIBTORCH that has CUDA"
-                ),
-            )),
-            device => Ok(device),
-        }
+/// The device, where libtorch sees it.
+fn usable(device: run::Device) -> Result<Device, Failure> {
+    let found = Cuda::device_count();
+    match device {
+        run::Device::Cpu => Ok(Device::Cpu),
+        run::Device::Cuda(number) if number as i64 >= found => Err(Failure::new(
+            Status::Machine,
+            format!(
+                "the device cuda:{number} is not usable: libtorch sees {found} CUDA devices; use --device cpu, or \
+                 build with a LIBTORCH that has CUDA"
+            ),
+        )),
+        run::Device::Cuda(number) => Ok(Device::Cuda(number)),
     }
 }
 
@@ -162,8 +132,8 @@ impl DeviceChoice {
 pub(super) struct Opened {
     pub(super) network: Network,
     pub(super) source: Source,
-    /// How images become input, in words.
-    pub(super) preprocess: String,
+    /// What is known of the run before it.
+    run: Run,
     /// Why images lie in memory as they do, in words.
     pub(super) memory: String,
     pub(super) preprocessing: Preprocessing,
@@ -190,7 +160,7 @@ impl NetworkArgs {
         if let Some(threads) = self.threads {
             tch::set_num_threads(i32::from(possible(threads)?.get()));
         }
-        let device = self.device.usable()?;
+        let device = usable(self.device)?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
         let started = Instant::now();
         let options = LoadOptions {
@@ -249,7 +219,26 @@ impl NetworkArgs {
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
         let (strict, skipped) = (self.strict, RefCell::new(skipped));
-        Ok(Opened { network, source, preprocess, memory, preprocessing, notes, strict, skipped })
+        let unreadable =
+            |error| Failure::new(Status::Model, format!("{}: it cannot be read: {error}", model.display()));
+        let model = Model::of_files(model, network.files().iter().map(PathBuf::as_path)).map_err(unreadable)?;
+        let model =
+            Model { input_shape: network.input().shape.clone(), output_shape: network.output().shape.clone(), ..model };
+        let run = Run {
+            origin: Origin::here(env!("CARGO_PKG_VERSION")),
+            model,
+            images: Images { preprocess, ..Images::default() },
+            precision: self.precision,
+            quantised: self.quantised,
+            device: self.device,
+            threads: usize::try_from(tch::get_num_threads()).unwrap_or(0),
+            memory_format: match network.memory_order() {
+                MemoryOrder::ChannelsLast => MemoryFormat::ChannelsLast,
+                MemoryOrder::ChannelsFirst => MemoryFormat::ChannelsFirst,
+            },
+            ..Run::default()
+        };
+        Ok(Opened { network, source, run, memory, preprocessing, notes, strict, skipped })
     }
 
     /// How photos become input of `[channels, rows, columns]`, and whose word that is.
@@ -312,27 +301,9 @@ impl NetworkArgs {
         self.seed
     }
 
-    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where there may be any.
-    pub(super) fn precision(&self) -> &'static str {
-        match (self.precision, self.quantised) {
-            (Precision::F32, Quantised::Refuse) => "f32",
-            (Precision::F64, Quantised::Refuse) => "f64",
-            (Precision::F32, Quantised::StraightThrough) => "f32, quantised values straight-through",
-            (Precision::F64, Quantised::StraightThrough) => "f64, quantised values straight-through",
-        }
-    }
-
     /// Whether the run is in double precision.
     pub(super) fn is_double(&self) -> bool {
         self.precision == Precision::F64
-    }
-
-    /// `cpu` or `cuda:N`.
-    pub(super) fn device(&self) -> String {
-        match self.device.0 {
-            Device::Cuda(number) => format!("cuda:{number}"),
-            _ => "cpu".to_owned(),
-        }
     }
 }
 
@@ -351,6 +322,28 @@ fn possible(threads: NonZeroU16) -> Result<NonZeroU16, Failure> {
 }
 
 impl Opened {
+    /// The header of a result on images of these names.
+    pub(super) fn run(&self, names: Vec<String>) -> Run {
+        let images = Images { names, skipped: self.skipped.borrow().clone(), ..self.run.images.clone() };
+        Run { images, ..self.run.clone() }
+    }
+
+    /// What is measured: the output or inner value, what comes behind it, and how it moves.
+    pub(super) fn measured(&self, function: Output, action: &OutputAction, reason: &str) -> Measured {
+        let chosen_by = match self.network.target() {
+            Target::First => ChosenBy::FirstOutput,
+            Target::Output(_) => ChosenBy::OutputName,
+            Target::At(_) => ChosenBy::At,
+        };
+        let (name, action, reason) = (self.network.output().name.clone(), action.choice(), reason.to_owned());
+        Measured { name, chosen_by, function, action, reason }
+    }
+
+    /// What is known of the run before it.
+    pub(super) fn header(&self) -> &Run {
+        &self.run
+    }
+
     /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose units
     /// nobody knows.
     pub(super) fn pixel_scale(&self) -> Option<Vec<f64>> {

@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use super::batch::Batch;
 use super::measuring::MeasuringArgs;
 use super::memory_order::cache;
-use super::network::{Console, NetworkArgs, Opened};
+use super::network::{Console, Opened};
 use super::{Failure, Status};
 use aliascope_core::cli::signals::say_resume;
 
-use crate::report::{Checkpoint, Origin, OutputFile, hash_of_files};
+use crate::measure::run::counted;
+use crate::report::{Checkpoint, Origin, OutputFile};
 
 /// How a run that was interrupted goes on.
 #[derive(Debug, Args)]
@@ -59,10 +60,9 @@ impl<'a> Progress<'a> {
         console: &'a Console,
     ) -> Result<Self, Failure> {
         let none = Self { checkpoint: None, known: HashSet::new(), keep: false, console, _claim: None };
-        let unreadable = |error| {
-            Failure::new(Status::Model, format!("{}: it cannot be read: {error}", opened.network.path().display()))
-        };
-        let model = hash_of_files(opened.network.files().iter().map(PathBuf::as_path)).map_err(unreadable)?;
+        // Of what the header says, its time and command line change no number.
+        let of = &opened.header().model;
+        let model = std::iter::once(&of.sha256).chain(&of.weights_sha256).map(String::as_str).collect();
         let origin = Origin {
             aliascope: env!("CARGO_PKG_VERSION").to_owned(),
             command: command.to_owned(),
@@ -98,12 +98,14 @@ impl<'a> Progress<'a> {
         let known: HashSet<String> = checkpoint.images().iter().cloned().collect();
         match (args.resume, known.is_empty()) {
             (true, true) => console.note(&nothing_to_resume(&checkpoint, &origin, claim.is_some())),
-            (true, false) => console.note(&format!("{} holds results of {}", path.display(), images(known.len()))),
+            (true, false) => {
+                console.note(&format!("{} holds results of {}", path.display(), counted(known.len(), "image")))
+            }
             (false, true) => {}
             (false, false) => {
                 console.note(&format!(
                     "this command was interrupted before, after {}: --resume goes on from there",
-                    images(known.len())
+                    counted(known.len(), "image")
                 ));
                 checkpoint.forget();
             }
@@ -159,10 +161,6 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn images(count: usize) -> String {
-    if count == 1 { "1 image".to_owned() } else { format!("{count} images") }
-}
-
 /// Why a run that was to go on begins anew.
 fn nothing_to_resume(checkpoint: &Checkpoint, origin: &Origin, is_given: bool) -> String {
     let mut others = checkpoint.others().to_vec();
@@ -205,14 +203,14 @@ pub(super) struct Options(BTreeMap<String, String>);
 
 impl Options {
     /// Those of the network and its images.
-    pub(super) fn of(opened: &Opened, network: &NetworkArgs, batch: usize) -> Self {
-        let value = opened.network.output();
+    pub(super) fn of(opened: &Opened, batch: usize) -> Self {
+        let (value, run) = (opened.network.output(), opened.header());
         Self(BTreeMap::new())
-            .with("preprocess", &opened.preprocess)
+            .with("preprocess", &run.images.preprocess)
             .with("input", format!("{:?}", opened.network.input().shape))
             .with("measured", format!("{} {:?}", value.name, value.shape))
-            .with("precision", network.precision())
-            .with("device", network.device())
+            .with("precision", run.arithmetic())
+            .with("device", run.device)
             .with("threads", tch::get_num_threads())
             .with("memory-order", opened.network.memory_order())
             .with("batch", batch)
@@ -224,7 +222,7 @@ impl Options {
             .with("boundary", measuring.boundary)
             .with("grid", measuring.grid)
             .with("units", measuring.units)
-            .with("output", format!("{:?}", measuring.output()))
+            .with("output", format!("{:?}", measuring.output))
             .with("action", format!("{:?}", measuring.action))
     }
 

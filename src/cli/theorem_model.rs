@@ -9,7 +9,7 @@ use super::{Failure, Status};
 use crate::figure::NodesFigure;
 use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
-use crate::report::{OutputFile, node_theorem_csv, node_theorem_table};
+use crate::report::{OutputFile, node_theorem_rows, node_theorem_table};
 use crate::spectrum::Velocity;
 use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown};
 
@@ -58,13 +58,8 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let NodeTheorems { nodes, skipped, map } = NodeTheorems::mean(images);
     let report = NodeTheoremReport {
         schema_version: NODE_THEOREM_SCHEMA_VERSION,
-        model: model.display().to_string(),
-        conditions: opened.conditions(),
-        images: names.len(),
-        image_names: names,
-        preprocess: opened.preprocess.clone(),
+        run: opened.run(names),
         velocity: [velocity.x, velocity.y],
-        precision: args.network.precision().to_owned(),
         nodes,
         skipped,
         map,
@@ -72,7 +67,7 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
     let shown = shown(&report)?;
     let table = || node_theorem_table(&shown, width.clamp(60, 160));
-    let csv = csv.map(|file| (file, node_theorem_csv(&report).into_bytes()));
+    let csv = csv.map(|file| (file, node_theorem_rows(&report, args.network.per_image).csv()));
     outputs.write(&report, &NodesFigure::of(&shown), table, csv.into_iter().collect())?;
     opened.finish()
 }

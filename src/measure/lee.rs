@@ -17,34 +17,12 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::{ActionError, Actions};
-use super::lee_report::{Accuracy, GeneratorLee, Gram, Timing};
+use super::lee_report::{Accuracy, GeneratorLee, Gram, LeeByImage, Timing};
 use super::output_action::{Chosen, Place, choose};
-use super::statistics::median;
+use super::statistics::{effective_count, median};
 
-pub use super::output_action::{ActionChoice, BoxFormat, OutputAction};
-
-/// What the measured function is: the network, and what comes behind its output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Output {
-    /// Softmax over the class axis.
-    Softmax,
-    /// The class scores as they are.
-    Logits,
-    /// The output as it is, whatever it is.
-    Identity,
-}
-
-impl Output {
-    /// The name used on the command line and in results.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Softmax => "softmax",
-            Self::Logits => "logits",
-            Self::Identity => "identity",
-        }
-    }
-}
+pub use super::output::{ActionChoice, BoxFormat, Output};
+pub use super::output_action::OutputAction;
 
 /// How to measure.
 #[derive(Clone, Debug)]
@@ -407,6 +385,11 @@ impl<'a> LeeMeter<'a> {
         Ok(usize::try_from(value.f_reshape([-1])?.f_argmax(-1, false)?.f_int64_value(&[])?).ok())
     }
 
+    /// The class with the largest score, image by image; nothing where the output is no vector of classes.
+    pub fn predicted(&self) -> Option<Vec<usize>> {
+        self.images.iter().map(|image| image.top).collect()
+    }
+
     /// On how many images the class with the largest score is the one that `classes` has for them, image by image in the
     /// order of measurement; nothing where it has none for any.
     pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<Accuracy> {
@@ -552,11 +535,19 @@ impl<'a> LeeMeter<'a> {
             let energy = self.images.iter().map(|image| quadratic(combination, &image.input_gram)).sum::<f64>()
                 / n.max(1) as f64;
             let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
+            let images_effective = effective_count(&per_image);
+            let by_image = LeeByImage {
+                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).collect(),
+                input_energy: self.images.iter().map(|image| quadratic(combination, &image.input_gram)).collect(),
+                lee: per_image,
+            };
             GeneratorLee {
                 lee,
                 sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
                 mean_abs: self.images.iter().map(|image| image.mean_abs[at]).sum::<f64>() / n.max(1) as f64,
                 relative: (energy > 0.0).then(|| lee / energy),
+                images_effective,
+                by_image,
             }
         };
         self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::lee::{LeeError, Output, OutputAction, choose_output};
+pub use super::metrics_report::Protocol;
 use super::metrics_report::{Metrics, Missing};
 use super::tally::{Sum, Tally};
 use super::transport::{rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole};
@@ -21,27 +22,6 @@ const START: i64 = 4;
 pub const BATCH: usize = 8;
 /// Rolls of each axis in the protocol of the released code: by 0 to 7 pixels.
 const ROLLS: i64 = 8;
-
-/// Whose consistency and sample invariance are measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protocol {
-    /// This project's: random shifts of both axes, small ones for sample invariance.
-    #[default]
-    Aliascope,
-    /// The one of the code released with Gruver et al. 2023: each axis alone by 0 to 7 pixels, and shifts by up to two
-    /// half-widths. Its rotations are by ±(π // 16), which in Python is 0; a measure that is 0 for every network is left out.
-    Authors,
-}
-
-impl Protocol {
-    /// The name used in results.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aliascope => "aliascope",
-            Self::Authors => "authors",
-        }
-    }
-}
 
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -319,6 +319,7 @@ fn check(
     };
     let exists = energy > rounding_energy(network.kind(), grid, options.velocity, input_energy);
     let map = fold_map(&step.name, &prediction.power, coarse, options.velocity);
+    let [predicted, measured] = [prediction.exact, energy].map(|energy| energy / channels.max(1) as f64);
     let node = NodeTheorem {
         name: step.name.clone(),
         op: candidate.operators(),
@@ -326,8 +327,9 @@ fn check(
         channels,
         samples: grid.into(),
         stride: stride.into(),
-        predicted: prediction.exact / channels.max(1) as f64,
-        measured: energy / channels.max(1) as f64,
+        predicted,
+        measured,
+        by_image: vec![[predicted, measured]],
         relative_difference: exists.then(|| (difference / energy).sqrt()),
         truncation,
         input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },

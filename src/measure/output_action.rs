@@ -10,106 +10,16 @@
 //! Saturation changes neither boxes nor flows. Both are in pixels of the network's input, x to the right, y down, 0 at the
 //! outer edge of the first pixel.
 
-use std::fmt;
-use std::str::FromStr;
-
 use tch::{Kind, Tensor};
 
 use crate::graph::Network;
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
-use crate::spectrum::name::UnknownName;
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
 
 use super::action::{ActionError, Actions};
-use super::lee::{LeeError, Output, behind_output, by_shape, image_grid};
-
-/// How four numbers say where a box is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BoxFormat {
-    /// Centre, width, height.
-    Xywh,
-    /// Left, top, right, bottom.
-    Xyxy,
-    /// Centre, width, height, as shares of the input's width and height.
-    Xywh01,
-    /// Left, top, right, bottom, as shares of the input's width and height.
-    Xyxy01,
-}
-
-impl BoxFormat {
-    const ALL: [Self; 4] = [Self::Xywh, Self::Xyxy, Self::Xywh01, Self::Xyxy01];
-
-    /// The action's name on the command line and in results.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Xywh => "boxes:xywh",
-            Self::Xyxy => "boxes:xyxy",
-            Self::Xywh01 => "boxes:xywh01",
-            Self::Xyxy01 => "boxes:xyxy01",
-        }
-    }
-
-    const fn has_corners(self) -> bool {
-        matches!(self, Self::Xyxy | Self::Xyxy01)
-    }
-
-    /// Whether numbers are shares of the input's sides, and not pixels.
-    const fn is_of_one(self) -> bool {
-        matches!(self, Self::Xywh01 | Self::Xyxy01)
-    }
-
-    /// The same numbers in the other unit.
-    const fn in_the_other_unit(self) -> Self {
-        match self {
-            Self::Xywh => Self::Xywh01,
-            Self::Xyxy => Self::Xyxy01,
-            Self::Xywh01 => Self::Xywh,
-            Self::Xyxy01 => Self::Xyxy,
-        }
-    }
-
-    /// Refuses numbers that cannot be in the unit that the format says: boxes of an image are pixels apart, and lie hardly
-    /// beyond its edge.
-    fn check(self, numbers: &Tensor) -> Result<(), ActionError> {
-        let largest = numbers.f_abs()?.f_max()?.f_double_value(&[])?;
-        let (said, wrong) = match self.is_of_one() {
-            true => ("shares of the input's sides", largest > 4.0),
-            false => ("pixels", largest > 0.0 && largest <= 1.5),
-        };
-        if !wrong {
-            return Ok(());
-        }
-        let (format, other) = (self.name(), self.in_the_other_unit().name());
-        Err(ActionError::BoxUnit { format, said, largest, other })
-    }
-}
-
-/// An action that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActionChoice {
-    /// Nothing moves.
-    None,
-    /// Rows and columns are those of an image.
-    Image,
-    /// Tokens lie where the network's layouts say.
-    Tokens,
-    /// Boxes.
-    Boxes(BoxFormat),
-    /// Vectors at the pixels of an image.
-    Flow,
-}
-
-impl FromStr for ActionChoice {
-    type Err = UnknownName;
-
-    fn from_str(given: &str) -> Result<Self, UnknownName> {
-        let others = [Self::None, Self::Image, Self::Tokens, Self::Flow];
-        let known: Vec<Self> = others.into_iter().chain(BoxFormat::ALL.map(Self::Boxes)).collect();
-        let found = known.iter().find(|choice| choice.name() == given).copied();
-        found.ok_or_else(|| UnknownName::new("action", given, &known.iter().map(|c| c.name()).collect::<Vec<_>>()))
-    }
-}
+use super::lee::{LeeError, behind_output, by_shape, image_grid};
+use super::output::{ActionChoice, BoxFormat, Output};
 
 /// What the group does to the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,14 +51,14 @@ impl Place {
 }
 
 impl OutputAction {
-    /// The name used in results.
-    pub const fn name(&self) -> &'static str {
+    /// What it is, as the command line and results name it.
+    pub const fn choice(&self) -> ActionChoice {
         match self {
-            Self::None => "none",
-            Self::Image(_) => "image",
-            Self::Tokens(_) => "tokens",
-            Self::Boxes(format, _) => format.name(),
-            Self::Flow(_) => "flow",
+            Self::None => ActionChoice::None,
+            Self::Image(_) => ActionChoice::Image,
+            Self::Tokens(_) => ActionChoice::Tokens,
+            Self::Boxes(format, _) => ActionChoice::Boxes(*format),
+            Self::Flow(_) => ActionChoice::Flow,
         }
     }
 
@@ -179,7 +89,7 @@ impl OutputAction {
                 Ok(map.scatter(&moved, &value.size()[1..])?.f_add(&scaled)?)
             }
             Self::Boxes(format, axis) => {
-                format.check(&value.f_narrow(*axis, 0, 4)?)?;
+                check(*format, &value.f_narrow(*axis, 0, 4)?)?;
                 Ok(boxes(combination, value, (*format, *axis), &place.of(&place.input))?)
             }
             Self::Flow(grid) => {
@@ -189,6 +99,21 @@ impl OutputAction {
             }
         }
     }
+}
+
+/// Refuses numbers that cannot be in the unit that the format says: boxes of an image are pixels apart, and lie hardly
+/// beyond its edge.
+fn check(boxes: BoxFormat, numbers: &Tensor) -> Result<(), ActionError> {
+    let largest = numbers.f_abs()?.f_max()?.f_double_value(&[])?;
+    let (said, wrong) = match boxes.is_of_one() {
+        true => ("shares of the input's sides", largest > 4.0),
+        false => ("pixels", largest > 0.0 && largest <= 1.5),
+    };
+    if !wrong {
+        return Ok(());
+    }
+    let (format, other) = (boxes.name(), boxes.in_the_other_unit().name());
+    Err(ActionError::BoxUnit { format, said, largest, other })
 }
 
 /// What a box's numbers change by, on the input's grid.
@@ -310,7 +235,7 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
     let info = network.output();
     let shape = info.shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
     let what = if network.is_inner() { "inner value" } else { "output" };
-    let says = if given { format!(", as --action {} says", action.name()) } else { String::new() };
+    let says = if given { format!(", as --action {} says", action.choice()) } else { String::new() };
     match action {
         OutputAction::None if given => format!("No generator moves the {what} ({shape}){says}."),
         OutputAction::None => match (output, &info.layout) {
@@ -364,23 +289,5 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
             "The {what} ({shape}) is taken as a flow (x, y, in pixels){says}: vectors move with the image and turn with it, \
              saturate leaves them."
         ),
-    }
-}
-
-impl ActionChoice {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Image => "image",
-            Self::Tokens => "tokens",
-            Self::Boxes(format) => format.name(),
-            Self::Flow => "flow",
-        }
-    }
-}
-
-impl fmt::Display for ActionChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

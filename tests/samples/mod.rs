@@ -1,6 +1,10 @@
 //! A report with the proportions of a real one, for the tests of figures and texts.
 
-use aliascope::measure::lee_report::{GeneratorLee, Gram, LEE_SCHEMA_VERSION, LeeReport, SymmetryDirection, Timing};
+use aliascope::measure::lee_report::{
+    GeneratorLee, Gram, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, SymmetryDirection, Timing,
+};
+use aliascope::measure::output::Output;
+use aliascope::measure::run::{Images, Lie, Measured, Model, Run};
 use aliascope::symmetry::{Generator, MEASURED};
 
 /// Twenty photos through a classifier.
@@ -32,35 +36,49 @@ pub fn classifier() -> LeeReport {
     ];
     LeeReport {
         schema_version: LEE_SCHEMA_VERSION,
-        conditions: Default::default(),
-        model: "models/efficientnet_lite0.onnx".to_owned(),
-        images: 20,
+        run: Run {
+            model: Model {
+                path: "models/efficientnet_lite0.onnx".to_owned(),
+                output_shape: vec![1000],
+                ..Model::default()
+            },
+            images: Images {
+                names: (0..20).map(|i| format!("photo_{i}.png")).collect(),
+                preprocess: "imagenet".to_owned(),
+                ..Images::default()
+            },
+            lie: Some(Lie::default()),
+            output: Some(Measured {
+                name: "y".to_owned(),
+                function: Output::Softmax,
+                reason:
+                    "Softmax over 1000 class scores is assumed, which no generator moves; give --output identity for \
+                         a regression."
+                        .to_owned(),
+                ..Measured::default()
+            }),
+            ..Run::default()
+        },
         images_constant: 0,
         images_flat: 0,
-        image_names: (0..20).map(|i| format!("photo_{i}.png")).collect(),
-        preprocess: "imagenet".to_owned(),
-        measured: "y".to_owned(),
-        measured_by: "first-output".to_owned(),
-        output: "softmax".to_owned(),
-        output_action: "none".to_owned(),
-        output_reason:
-            "Softmax over 1000 class scores is assumed, which no generator moves; give --output identity for a \
-                        regression."
-                .to_owned(),
-        output_shape: vec![1000],
-        derivative: "spectral".to_owned(),
-        boundary: "reflect".to_owned(),
-        grid: "tracked".to_owned(),
-        units: "half-width".to_owned(),
-        precision: "f32".to_owned(),
-        device: "cpu".to_owned(),
-        input_units: "photo".to_owned(),
+        input_units: InputUnits::Photo,
         accuracy: None,
+        predicted: None,
         generators: lee
             .into_iter()
             .map(|(name, lee, sem, mean_abs)| {
                 let relative = relative(name, lee);
-                (name.to_owned(), GeneratorLee { lee, sem: Some(sem), mean_abs, relative })
+                (
+                    name.to_owned(),
+                    GeneratorLee {
+                        lee,
+                        sem: Some(sem),
+                        mean_abs,
+                        relative,
+                        images_effective: None,
+                        by_image: LeeByImage::default(),
+                    },
+                )
             })
             .collect(),
         gram: Gram {
@@ -83,10 +101,16 @@ pub fn classifier() -> LeeReport {
 #[allow(dead_code, reason = "not every test that has samples needs this one")]
 pub fn degenerate() -> LeeReport {
     let mut report = classifier();
-    report.images = 1;
-    report.image_names.truncate(1);
+    report.run.images.names.truncate(1);
     for lee in report.generators.values_mut() {
-        *lee = GeneratorLee { lee: 0.0, sem: None, mean_abs: 0.0, relative: None };
+        *lee = GeneratorLee {
+            lee: 0.0,
+            sem: None,
+            mean_abs: 0.0,
+            relative: None,
+            images_effective: None,
+            by_image: LeeByImage::default(),
+        };
     }
     report.gram.matrix = vec![vec![0.0; 7]; 7];
     report.gram.input_energy = vec![0.0; 7];

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Padding, Place};
-use crate::measure::conditions::Conditions;
 use crate::measure::lee_report::Accuracy;
+use crate::measure::run::Run;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const SURGERY_SCHEMA_VERSION: u32 = 2;
@@ -15,38 +15,13 @@ pub const SURGERY_SCHEMA_VERSION: u32 = 2;
 pub struct SurgeryReport {
     /// [`SURGERY_SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What computed it, and how.
-    #[serde(default)]
-    pub conditions: Conditions,
-    /// The model's path as it was given.
-    pub model: String,
+    /// What computed it, of what (the network before), and how.
+    pub run: Run,
     /// Where the new model was saved; null where it was not.
     pub saved: Option<String>,
     /// The largest difference of outputs between the saved model, read again, and the measured one, over the largest output;
     /// null where nothing was saved.
     pub saved_difference: Option<f64>,
-    /// How many images.
-    pub images: usize,
-    /// The images' names.
-    pub image_names: Vec<String>,
-    /// How images became input.
-    pub preprocess: String,
-    /// What is measured behind the output: `softmax`, `logits` or `identity`.
-    pub output: String,
-    /// What the group does to the output: `none` or `image`.
-    pub output_action: String,
-    /// The shape of one image's output.
-    pub output_shape: Vec<i64>,
-    /// `spectral`, `forward`, `central` or `authors`.
-    pub derivative: String,
-    /// What lies beyond the edge for the derivative: `reflect` or `periodic`.
-    pub boundary: String,
-    /// `tracked` or `align-corners`.
-    pub grid: String,
-    /// The unit of t.
-    pub units: String,
-    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
-    pub precision: String,
     /// The rules as they were given.
     pub replace: Vec<String>,
     /// What had to be in a node's name.
@@ -62,10 +37,10 @@ pub struct SurgeryReport {
     pub generators: IndexMap<String, Paired>,
     /// The generator of the layers' contributions.
     pub layers_generator: String,
-    /// E‖J δ‖² of every layer before and after, in graph order.
+    /// E‖J δ‖²/dim of every layer before and after, in graph order.
     pub layers: Vec<LayerPair>,
-    /// E‖L‖², summed over outputs, before and after: what the layers' errors add up to as vectors.
-    pub layers_total: Paired,
+    /// E‖L‖²/dim before and after under the layers' generator: what the layers' errors add up to as vectors.
+    pub layers_lee: Paired,
     /// Relative residuals of that sum, before and after.
     pub conservation_residual: [f64; 2],
     /// Metrics under finite shifts by name, as `aliascope metrics` has them.
@@ -105,7 +80,7 @@ pub struct InsertionReport {
 }
 
 /// A mean over images before and after, and the mean of the differences: images are the same, so errors are paired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
     /// Mean before.
     pub before: f64,
@@ -119,12 +94,15 @@ pub struct Paired {
     pub difference: f64,
     /// Its standard error.
     pub difference_sem: Option<f64>,
+    /// Image by image, in the order of `run.images.names`: \[before, after\].
+    pub by_image: Vec<[f64; 2]>,
 }
 
 impl Paired {
     /// From values image by image, in the same order.
     pub fn of(before: &[f64], after: &[f64]) -> Self {
-        let differences: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+        let by_image: Vec<[f64; 2]> = before.iter().zip(after).map(|(before, after)| [*before, *after]).collect();
+        let differences: Vec<f64> = by_image.iter().map(|[before, after]| after - before).collect();
         let (before, after, difference) = (Mean::of(before), Mean::of(after), Mean::of(&differences));
         Self {
             before: before.mean,
@@ -133,6 +111,7 @@ impl Paired {
             after_sem: after.sem,
             difference: difference.mean,
             difference_sem: difference.sem,
+            by_image,
         }
     }
 
@@ -143,12 +122,14 @@ impl Paired {
 }
 
 /// A mean with its standard error over images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     /// The mean.
     pub mean: f64,
     /// Its standard error; null for a single image.
     pub sem: Option<f64>,
+    /// The values that it is the mean of, in the order of `run.images.names`.
+    pub by_image: Vec<f64>,
 }
 
 impl Mean {
@@ -157,7 +138,8 @@ impl Mean {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n.max(1.0);
         let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, sem: (values.len() > 1).then(|| (spread / (n - 1.0) / n).sqrt()) }
+        let sem = (values.len() > 1).then(|| (spread / (n - 1.0) / n).sqrt());
+        Self { mean, sem, by_image: values.to_vec() }
     }
 }
 
@@ -166,7 +148,7 @@ impl Mean {
 pub struct LayerPair {
     /// The layer.
     pub name: String,
-    /// E‖J δ‖² before.
+    /// E‖J δ‖²/dim before.
     pub before: Option<Mean>,
     /// And after.
     pub after: Option<Mean>,
@@ -177,6 +159,8 @@ pub struct LayerPair {
 pub struct OutputChange {
     /// The share of images whose top-1 class is unchanged; null where the output is no vector of classes.
     pub top1_unchanged: Option<Mean>,
+    /// The top-1 class before and after, image by image, counted from 0; null where there are none.
+    pub predicted: Option<[Vec<usize>; 2]>,
     /// The images whose top-1 class changed.
     pub top1_changed: Vec<String>,
     /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are none.

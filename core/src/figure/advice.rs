@@ -32,12 +32,12 @@ impl Figure for AdviceFigure<'_> {
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.report;
-        let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+        let model = report.run.model.name();
         let title = format!("Where to begin in {}: {}", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
         let note = format!(
             "{} images; each dot is a network in which one more place was tried; the choice lowers LEE most per forward that it adds",
-            report.images
+            report.run.images.count()
         );
         root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;
         self.race(root)?;

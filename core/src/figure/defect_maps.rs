@@ -82,7 +82,7 @@ impl Figure for DefectMapsFigure<'_> {
         if !finite {
             return Err(FigureError::NotFinite("the photo or a map holds NaN, infinity or less than 0".to_owned()));
         }
-        let name = self.report.image_names.first().map_or("the first image", String::as_str);
+        let name = self.report.run.images.names.first().map_or("the first image", String::as_str);
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
         let notes = [
             format!(

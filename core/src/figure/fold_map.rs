@@ -74,9 +74,9 @@ impl FoldMapFigure<'_> {
         let width = WIDTH - 2 * MARGIN;
         let title = format!("Which frequencies fold where: {}", printable(&node.name));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
-        let image = self.report.image_names.first().map_or("", String::as_str);
+        let image = self.report.run.images.names.first().map_or("", String::as_str);
         let image = image.rsplit(['/', '\\']).next().unwrap_or(image);
-        let model = self.report.model.rsplit(['/', '\\']).next().unwrap_or(&self.report.model);
+        let model = self.report.run.model.name();
         let note = format!(
             "{} of {model} on {image}, sum over {} channels; {}×{} harmonics, of which the output's grid holds {}×{} (frame)",
             node.kind, node.channels, map.fine[0], map.fine[1], map.coarse[0], map.coarse[1]

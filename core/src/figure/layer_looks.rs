@@ -9,7 +9,9 @@ use super::canvas::{Area, FigureError};
 use super::number::compact;
 use super::pattern::{Hatch, Pattern};
 use super::style::{self, INK, SERIES, anchored, fit, printable};
+use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport};
+use crate::measure::run::Run;
 
 /// The margin of these figures.
 pub(super) const MARGIN: i32 = 28;
@@ -86,21 +88,16 @@ pub(crate) fn sum(results: &LayerResults) -> f64 {
 }
 
 /// A model's file name.
-pub(crate) fn short_name(model: &str) -> String {
-    printable(model.rsplit(['/', '\\']).next().unwrap_or(model))
-}
-
-/// `12 images`.
-pub(crate) fn images(report: &LayersReport) -> String {
-    if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) }
+pub(crate) fn short_name(run: &Run) -> String {
+    printable(run.model.name())
 }
 
 /// What a layer is, in words.
 pub(crate) fn group(report: &LayersReport) -> &str {
-    match report.group.as_str() {
-        "type" => "a layer is all nodes of a class",
-        "node" => "a layer is a node",
-        _ => "a layer is a module",
+    match report.group {
+        Grouping::Type => "a layer is all nodes of a class",
+        Grouping::Node => "a layer is a node",
+        Grouping::Module(_) => "a layer is a module",
     }
 }
 
@@ -112,10 +109,10 @@ pub(crate) fn with_error(value: f64, sem: Option<f64>) -> String {
 /// What was attributed, and the proof.
 pub(crate) fn what(results: &LayerResults) -> String {
     format!(
-        "{}, {} derivative: E‖L‖² = {}; the layers add up to L with a residual of {:.1e}",
+        "{}, {} derivative: LEE E‖L‖²/dim = {}; the layers add up to L with a residual of {:.1e}",
         results.generator,
         results.derivative,
-        with_error(results.total, results.total_sem),
+        with_error(results.lee, results.sem),
         results.conservation_residual
     )
 }
@@ -137,7 +134,7 @@ pub(super) fn check(results: &LayerResults) -> Result<(), FigureError> {
             && [l.aliasing, l.boundary, l.discretisation].iter().flatten().all(|p| p.contribution.is_finite())
     };
     let class = |sum: &crate::measure::layers_report::ClassSum| sum.contribution.is_finite() && finite(sum.share);
-    if results.total.is_finite() && results.layers.iter().all(layer) && results.by_type.values().all(class) {
+    if results.lee.is_finite() && results.layers.iter().all(layer) && results.by_type.values().all(class) {
         Ok(())
     } else {
         Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()))

@@ -74,12 +74,13 @@ impl Figure for LayerMetricsFigure<'_> {
             return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         let width = self.size().0 as i32 - 2 * MARGIN;
-        let title = format!("Which layers make the error of {}, by eight measures", short_name(&self.report.model));
-        let photos = if self.report.images == 1 { "image" } else { "images" };
+        let title = format!("Which layers make the error of {}, by eight measures", short_name(&self.report.run));
+        let photos = if self.report.run.images.count() == 1 { "image" } else { "images" };
         let note = format!(
             "share of each layer in the sum of squared errors under translation; mean over {} {photos}, each at the same \
              weight; {} shifts each; N: entries compared",
-            self.report.images, self.report.draws
+            self.report.run.images.count(),
+            self.report.draws
         );
         header(root, &title, &[note], width)?;
         let right = LEFT + self.width() + 36;

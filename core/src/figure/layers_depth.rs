@@ -6,14 +6,12 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, FontTransform, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{
-    MARGIN, check, classes, group, header, images, letter, pattern, plate, short_name, sum, what, worst,
-};
+use super::layer_looks::{MARGIN, check, classes, group, header, letter, pattern, plate, short_name, sum, what, worst};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, anchored, fit_end, printable};
 use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport};
 
-/// Bars of ‖J δ‖² per layer, running sums below them, and a lane per class below those.
+/// Bars of ‖J δ‖²/dim per layer, running sums below them, and a lane per class below those.
 #[derive(Clone, Copy, Debug)]
 pub struct LayersDepthFigure<'a> {
     /// The report.
@@ -98,14 +96,14 @@ impl Figure for LayersDepthFigure<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         check(self.results)?;
         let width = self.size().0 as i32 - 2 * MARGIN;
-        let title = format!("Which layers make the error of {}", short_name(&self.report.model));
+        let title = format!("Which layers make the error of {}", short_name(&self.report.run));
         let notes = [
             what(self.results),
             format!(
                 "mean over {}; output: {}; {} boundary; {}",
-                images(self.report),
-                self.report.output,
-                self.report.boundary,
+                self.report.run.images.in_words(),
+                self.report.run.behind(),
+                self.report.run.lie().boundary,
                 group(self.report)
             ),
         ];
@@ -151,7 +149,7 @@ fn bars<DB: DrawingBackend>(root: &Area<DB>, results: &LayerResults, depth: Dept
     let y = |value: f64| up(scale.place(value));
     let log = if scale.is_log() { "logarithmic axis; " } else { "" };
     let errors = if results.layers.iter().any(|l| l.sem.is_some()) { "± standard error; " } else { "" };
-    heading(root, "Contribution ‖J δ‖²", &format!("{log}{errors}numbers: the ten largest"), top - 4)?;
+    heading(root, "Contribution ‖J δ‖²/dim", &format!("{log}{errors}numbers: the ten largest"), top - 4)?;
     for (place, text) in scale.ticks() {
         grid_line(root, depth, up(place), &text)?;
     }

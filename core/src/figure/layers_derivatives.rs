@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{MARGIN, check, classes, header, images, legend, letter, percent, short_name, with_error};
+use super::layer_looks::{MARGIN, check, classes, header, legend, letter, percent, short_name, with_error};
 use super::number::compact;
 use super::pattern::{Hatch, Pattern};
 use super::scale::Scale;
@@ -51,18 +51,18 @@ impl Figure for DerivativesFigure<'_> {
         for results in &self.results {
             check(results)?;
         }
-        let title = format!("What the derivative does to the layers of {}", short_name(&self.report.model));
+        let title = format!("What the derivative does to the layers of {}", short_name(&self.report.run));
         let generator = self.results.first().map_or("", |r| &r.generator);
         let note = format!(
-            "{generator}; sums of ‖J δ‖² over the layers of a class, mean over {}; percentages: of the sum over all",
-            images(self.report)
+            "{generator}; sums of ‖J δ‖²/dim over the layers of a class, mean over {}; percentages: of the sum over all",
+            self.report.run.images.in_words()
         );
         header(root, &title, &[note], WIDTH - 2 * MARGIN)?;
         let words: Vec<(String, Pattern)> = self
             .results
             .iter()
             .enumerate()
-            .map(|(i, r)| (format!("{}: E‖L‖² = {}", r.derivative, with_error(r.total, r.total_sem)), look(i)))
+            .map(|(i, r)| (format!("{}: LEE = {}", r.derivative, with_error(r.lee, r.sem)), look(i)))
             .collect();
         legend(root, &words, (MARGIN, 82), WIDTH - 2 * MARGIN)?;
         let shown = classes(self.results.iter().copied());
@@ -73,7 +73,7 @@ impl Figure for DerivativesFigure<'_> {
         let left = MARGIN + NAMES;
         let log = if scale.is_log() { ", logarithmic axis" } else { "" };
         let axis = anchored(style::axis(), HPos::Left, VPos::Bottom);
-        root.draw_text(&format!("contribution ‖J δ‖²{log}"), &axis, (left, TOP - 8))?;
+        root.draw_text(&format!("contribution ‖J δ‖²/dim{log}"), &axis, (left, TOP - 8))?;
         for (place, text) in scale.ticks() {
             let x = left + (place * f64::from(BARS)).round() as i32;
             root.draw(&PathElement::new(vec![(x, TOP), (x, bottom)], GRID.stroke_width(1)))?;

@@ -90,7 +90,7 @@ impl LayersGraphFigure<'_> {
             let _ =
                 writeln!(svg, "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{attributes}>{}</text>", escaped(text));
         };
-        let title = format!("Where {} makes its error", short_name(&self.report.model));
+        let title = format!("Where {} makes its error", short_name(&self.report.run));
         text(svg, (MARGIN, 34.0), 20, " font-weight=\"bold\"", &title);
         text(svg, (MARGIN, 56.0), 13, " fill=\"#5C5C5C\"", &what(self.results));
         let mut letters: Vec<String> =

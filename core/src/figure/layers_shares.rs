@@ -4,7 +4,7 @@ use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{MARGIN, check, classes, entries, header, images, legend, share_bar, short_name, with_error};
+use super::layer_looks::{MARGIN, check, classes, entries, header, legend, share_bar, short_name, with_error};
 use super::style::{self, anchored, fit, printable};
 use crate::measure::layers_report::{LayerClass, LayerResults, LayersReport};
 
@@ -31,15 +31,15 @@ impl Figure for ClassSharesFigure<'_> {
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
-        let title = format!("Which classes of layers make the error of {}", short_name(&self.report.model));
+        let title = format!("Which classes of layers make the error of {}", short_name(&self.report.run));
         let note = format!(
             "shares of the sum of all layers' ‖J δ‖²; mean over {}; output: {}",
-            images(self.report),
-            self.report.output
+            self.report.run.images.in_words(),
+            self.report.run.behind()
         );
         header(root, &title, &[note], WIDTH - 2 * MARGIN)?;
         let right = anchored(style::axis(), HPos::Left, VPos::Bottom);
-        root.draw_text("E‖L‖² of the network", &right, (MARGIN + NAMES + BARS + 18, TOP - 10))?;
+        root.draw_text("LEE of the network", &right, (MARGIN + NAMES + BARS + 18, TOP - 10))?;
         let derivative = self.results.first().map(|r| &r.derivative);
         let same = self.results.iter().all(|r| Some(&r.derivative) == derivative);
         for (row, results) in self.results.iter().enumerate() {
@@ -53,8 +53,8 @@ impl Figure for ClassSharesFigure<'_> {
             root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 12, middle))?;
             let share = |class: LayerClass| results.by_type.get(class.name()).and_then(|sum| sum.share);
             share_bar(root, [(left, top), (left + BARS, top + BAR)], share, "no layer makes an error")?;
-            let total = with_error(results.total, results.total_sem);
-            root.draw_text(&total, &anchored(style::label(), HPos::Left, VPos::Center), (left + BARS + 18, middle))?;
+            let lee = with_error(results.lee, results.sem);
+            root.draw_text(&lee, &anchored(style::label(), HPos::Left, VPos::Center), (left + BARS + 18, middle))?;
         }
         let bottom = TOP + ROW * self.results.len() as i32;
         for percent in [0, 25, 50, 75, 100] {

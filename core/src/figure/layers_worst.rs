@@ -7,15 +7,15 @@ use plotters::style::{Color, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::layer_looks::{
-    MARGIN, PARTS, check, entries, group, header, images, legend, letter, pattern, percent, short_name, sum, what,
-    with_error, worst,
+    MARGIN, PARTS, check, entries, group, header, legend, letter, pattern, percent, short_name, sum, what, with_error,
+    worst,
 };
 use super::pattern::{Hatch, Pattern};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, anchored, fit_end, printable};
 use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport, Part};
 
-/// The ten worst layers, a row each: ‖J δ‖², the same of its parts, and the signed share.
+/// The ten worst layers, a row each: ‖J δ‖²/dim, the same of its parts, and the signed share.
 #[derive(Clone, Copy, Debug)]
 pub struct WorstLayersFigure<'a> {
     /// The report.
@@ -63,11 +63,11 @@ impl Figure for WorstLayersFigure<'_> {
         check(self.results)?;
         let rows = self.rows();
         let title = match rows.len() {
-            0 => format!("No layer of {} can make an error", short_name(&self.report.model)),
-            1 => format!("The one layer of {} that can make an error", short_name(&self.report.model)),
-            n => format!("The {n} layers of {} that contribute most", short_name(&self.report.model)),
+            0 => format!("No layer of {} can make an error", short_name(&self.report.run)),
+            1 => format!("The one layer of {} that can make an error", short_name(&self.report.run)),
+            n => format!("The {n} layers of {} that contribute most", short_name(&self.report.run)),
         };
-        let conditions = format!("mean over {}; {}", images(self.report), group(self.report));
+        let conditions = format!("mean over {}; {}", self.report.run.images.in_words(), group(self.report));
         header(root, &title, &[what(self.results), conditions], WIDTH - 2 * MARGIN)?;
         let mut shown: Vec<LayerClass> = rows.iter().map(|(_, l)| l.class).collect();
         shown.sort();
@@ -104,7 +104,7 @@ impl WorstLayersFigure<'_> {
         let left = MARGIN + NAMES;
         let log = if scale.is_log() { ", logarithmic axis" } else { "" };
         root.draw_text(
-            &format!("contribution ‖J δ‖²{log}"),
+            &format!("contribution ‖J δ‖²/dim{log}"),
             &anchored(style::axis(), HPos::Left, VPos::Bottom),
             (left, TOP - 8),
         )?;

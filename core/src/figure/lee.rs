@@ -10,8 +10,9 @@ use super::field::draw_field;
 use super::number::compact;
 use super::scale::Scale;
 use super::style::{self, GRID, INK, SERIES, anchored, fit, printable};
-use crate::measure::lee_report::{GeneratorLee, LeeReport};
-use crate::symmetry::{MEASURED, Named};
+use crate::measure::lee_report::{GeneratorLee, InputUnits, LeeReport};
+use crate::measure::output::ActionChoice;
+use crate::symmetry::{MEASURED, Named, Units};
 
 /// Bars of LEE ± standard error per generator, beside the eigenvalues and vector fields of the symmetry spectrum.
 #[derive(Clone, Copy, Debug)]
@@ -48,22 +49,29 @@ impl Figure for LeeFigure<'_> {
 }
 
 fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i32) -> Result<(), FigureError> {
-    let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+    let model = report.run.model.name();
     let title = fit(root, &format!("Equivariance error of {}", printable(model)), &style::title(), width)?;
     root.draw_text(&title, &style::title(), (MARGIN, 16))?;
-    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
-    let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
-    let action = match report.output_action.as_str() {
-        "none" => "not moved by the transforms".to_owned(),
-        "image" => "moved by the transforms as an image is".to_owned(),
+    let images = report.run.images.in_words();
+    let unit = if report.run.lie().units == Units::Pixel { "pixels" } else { "half-widths of the image" };
+    let action = match report.run.output.as_ref().map(|output| output.action).unwrap_or_default() {
+        ActionChoice::None => "not moved by the transforms".to_owned(),
+        ActionChoice::Image => "moved by the transforms as an image is".to_owned(),
         other => format!("moved by the transforms as {other}"),
     };
     let subtitles = [
         format!(
             "{images}; t in {unit}; {} derivative, {} boundary, {} grid",
-            report.derivative, report.boundary, report.grid
+            report.run.lie().derivative,
+            report.run.lie().boundary,
+            report.run.lie().grid
         ),
-        format!("output: {}, {action}; preprocessing: {}; {}", report.output, report.preprocess, report.precision),
+        format!(
+            "output: {}, {action}; preprocessing: {}; {}",
+            report.run.behind(),
+            report.run.images.preprocess,
+            report.run.arithmetic()
+        ),
     ];
     for (line, subtitle) in subtitles.iter().enumerate() {
         let text = fit(root, &printable(subtitle), &style::note(), width)?;
@@ -215,7 +223,7 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
         return Ok(());
     }
     let left = 2 * MARGIN + BARS_WIDTH;
-    let units = if report.input_units == "photo" { "pixel values of 0 to 1" } else { "units of the input" };
+    let units = if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" };
     let title = format!("Symmetry spectrum: directions of the affine algebra, x in {units}");
     root.draw_text(&title, &style::panel(), (left, TOP - 10))?;
     let note = "eigenvalue: relative LEE with generators scaled to E‖A x‖² = 1; x right, y down";

@@ -107,17 +107,19 @@ impl NodeTheoremFigure<'_> {
     fn header<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.0;
         let width = WIDTH as i32 - 2 * MARGIN;
-        let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+        let model = report.run.model.name();
         let title = format!("The aliasing theorem on the nodes of {}", printable(model));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
-        let images = match &report.image_names[..] {
+        let images = match &report.run.images.names[..] {
             [name] => name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(),
             names => format!("{} images", names.len()),
         };
         let velocity = report.velocity.map(|v| v.to_string().replace('-', "−"));
         let mut note = format!(
             "mean square of the defect on {images}, v = ({}, {}) lengths of the torus, {}",
-            velocity[0], velocity[1], report.precision
+            velocity[0],
+            velocity[1],
+            report.run.arithmetic()
         );
         if let Some(truncation) = report.nodes.iter().find_map(|node| node.truncation) {
             note += &format!("; nonlinear nodes are predicted on a grid {} × finer", truncation.oversample);

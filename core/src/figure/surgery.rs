@@ -59,12 +59,12 @@ impl SurgeryFigure<'_> {
 
     /// The layers of the largest contributions, in graph order.
     fn layers(&self) -> Vec<Pair> {
-        let value = |mean: Option<crate::antialias::surgery_report::Mean>| {
-            mean.map_or([0.0; 2], |mean| [mean.mean, mean.sem.unwrap_or(0.0)])
+        let value = |mean: &Option<crate::antialias::surgery_report::Mean>| {
+            mean.as_ref().map_or([0.0; 2], |mean| [mean.mean, mean.sem.unwrap_or(0.0)])
         };
         let largest = |at: &usize| {
             let layer = &self.report.layers[*at];
-            value(layer.before)[0].max(value(layer.after)[0])
+            value(&layer.before)[0].max(value(&layer.after)[0])
         };
         let mut order: Vec<usize> = (0..self.report.layers.len()).collect();
         order.sort_by(|a, b| largest(b).total_cmp(&largest(a)));
@@ -74,8 +74,8 @@ impl SurgeryFigure<'_> {
             let layer = &self.report.layers[at];
             Pair {
                 name: layer.name.clone(),
-                before: value(layer.before),
-                after: value(layer.after),
+                before: value(&layer.before),
+                after: value(&layer.after),
                 note: String::new(),
             }
         };
@@ -92,10 +92,10 @@ impl Figure for SurgeryFigure<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.report;
         let width = WIDTH - 2 * MARGIN;
-        let model = report.model.rsplit(['/', '\\']).next().unwrap_or(&report.model);
+        let model = report.run.model.name();
         let title = format!("{} with {}, without retraining", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
-        let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
+        let images = report.run.images.in_words();
         let places = if report.insertions.len() == 1 {
             "1 place".to_owned()
         } else {
@@ -103,14 +103,17 @@ impl Figure for SurgeryFigure<'_> {
         };
         let note = format!(
             "{places}; {images}; output: {}; {} derivative, {} boundary; designs pad: {}",
-            report.output, report.derivative, report.boundary, report.padding
+            report.run.behind(),
+            report.run.lie().derivative,
+            report.run.lie().boundary,
+            report.padding
         );
         root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
         let layers = self.layers();
         let split = if layers.is_empty() { WIDTH - MARGIN } else { 700 };
         draw_pairs(root, "Lie derivative error E‖L f‖²/dim", &self.generators(), [MARGIN, split - 12], 150, false)?;
         if !layers.is_empty() {
-            let title = format!("Contributions of layers E‖J δ‖², {}", report.layers_generator);
+            let title = format!("Contributions of layers E‖J δ‖²/dim, {}", report.layers_generator);
             draw_pairs(root, &title, &layers, [split + 20, WIDTH - MARGIN], 250, true)?;
         }
         self.legend(root)?;
@@ -135,15 +138,15 @@ impl SurgeryFigure<'_> {
         let report = self.report;
         let mut first = Vec::new();
         let change = &report.change;
-        if let Some(kept) = change.top1_unchanged {
-            let same = (kept.mean * report.images as f64).round();
-            first.push(format!("top-1 unchanged on {same:.0} of {}", report.images));
+        if let Some(kept) = &change.top1_unchanged {
+            let same = (kept.mean * report.run.images.count() as f64).round();
+            first.push(format!("top-1 unchanged on {same:.0} of {}", report.run.images.count()));
         }
-        if let Some(kl) = change.kl {
+        if let Some(kl) = &change.kl {
             let error = kl.sem.map_or(String::new(), |sem| format!(" ± {}", compact(sem)));
             first.push(format!("KL {}{error} nats", compact(kl.mean)));
         }
-        if let Some(confidence) = change.confidence {
+        if let Some(confidence) = &change.confidence {
             let [before, after] = [confidence.before, confidence.after].map(|value| 100.0 * value);
             first.push(format!("confidence {before:.0} → {after:.0} %"));
         }

@@ -8,7 +8,7 @@ use super::layers_report::LayerClass;
 /// The measures that each layer is compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerMeasure {
-    /// E‖J δ‖²: the layer's error as it arrives at the network's output, the mean of both translations.
+    /// E‖J δ‖²/dim(output): the layer's error as it arrives at the network's output, the mean of both translations.
     Lee,
     /// E‖δ‖²/dim: the same of the layer alone, at its own output.
     LeeAlone,
@@ -56,7 +56,7 @@ impl LayerMeasure {
     /// The name used in tables and figures.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Lee => "LEE ‖J δ‖², at the output",
+            Self::Lee => "LEE ‖J δ‖²/dim, at output",
             Self::LeeAlone => "LEE ‖δ‖²/dim, layer alone",
             Self::EqTByN => "EQ-T, whole steps, over N",
             Self::EqTByRootN => "EQ-T, whole steps, over √N",
@@ -77,7 +77,7 @@ pub struct LayerMetrics {
     pub layers: Vec<LayerMetric>,
     /// Each measure's shares by class, over the layers that all measures are defined for.
     pub by_type: IndexMap<String, IndexMap<String, Share>>,
-    /// How much of the sum of ‖J δ‖² those layers have; null without any error.
+    /// How much of the sum of ‖J δ‖²/dim those layers have; null without any error.
     pub compared_share: Option<f64>,
     /// Spearman's rank correlation of each measure with `lee` over those layers; null for fewer than three.
     pub rank_correlation: IndexMap<String, Option<f64>>,
@@ -100,13 +100,13 @@ pub struct LayerMetric {
 
 impl LayerMetric {
     /// One of the measures.
-    pub fn measured(&self, measure: LayerMeasure) -> Option<Measured> {
-        self.measures.get(measure.name()).copied().flatten()
+    pub fn measured(&self, measure: LayerMeasure) -> Option<&Measured> {
+        self.measures.get(measure.name())?.as_ref()
     }
 }
 
 /// One measure of one layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The mean over images.
     pub mean: f64,
@@ -114,6 +114,8 @@ pub struct Measured {
     pub sem: Option<f64>,
     /// The mean over images of its share in the image's sum over all layers compared; null where an image has no error.
     pub share: Option<f64>,
+    /// The values that the mean is of, in the order of `run.images.names`.
+    pub by_image: Vec<f64>,
 }
 
 /// A share with its error.

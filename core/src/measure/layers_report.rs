@@ -3,50 +3,25 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::conditions::Conditions;
+use super::grouping::{Estimator, Grouping};
 use super::node_theorem_report::{FoldMap, NodeTheorem};
+use super::run::Run;
+use crate::spectrum::differentiation::Scheme;
 
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const LAYERS_SCHEMA_VERSION: u32 = 2;
+pub const LAYERS_SCHEMA_VERSION: u32 = 3;
 
 /// The equivariance error of a network, attributed to its layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayersReport {
     /// [`LAYERS_SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What computed it, and how.
-    #[serde(default)]
-    pub conditions: Conditions,
-    /// The model's path as it was given.
-    pub model: String,
-    /// How many images the means are over.
-    pub images: usize,
-    /// The images' names.
-    pub image_names: Vec<String>,
-    /// How images became input.
-    pub preprocess: String,
-    /// The name of the measured output or inner value.
-    pub measured: String,
-    /// How it was chosen: `first-output`, `output-name` or `at`.
-    pub measured_by: String,
-    /// `softmax`, `logits` or `identity`.
-    pub output: String,
-    /// What the group does to the output: `none`, `image`, `tokens`, `boxes:xywh`, `boxes:xyxy` or `flow`.
-    pub output_action: String,
-    /// What is measured behind the output and how it moves, and why, in a sentence or two.
-    pub output_reason: String,
-    /// `reflect` or `periodic`.
-    pub boundary: String,
-    /// `tracked` or `align-corners`.
-    pub grid: String,
-    /// The unit of t: `half-width` or `pixel`.
-    pub units: String,
-    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
-    pub precision: String,
-    /// What a layer is: `node`, `module`, `module:DEPTH` or `type`.
-    pub group: String,
-    /// `exact`, or `probes=N`.
-    pub estimator: String,
+    /// What computed it, of what, and how.
+    pub run: Run,
+    /// What a layer is.
+    pub group: Grouping,
+    /// How contributions were found.
+    pub estimator: Estimator,
     /// What one forward of one image takes, in milliseconds.
     pub forward_ms: f64,
     /// What the attribution of one image took, in milliseconds, for one generator and derivative.
@@ -66,7 +41,7 @@ pub struct LayersReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
     /// How ∇ was taken.
-    pub derivative: String,
+    pub derivative: Scheme,
     /// The two generators.
     pub generators: [String; 2],
     /// How many layers make errors under both.
@@ -138,23 +113,30 @@ impl Attributions {
 pub struct LayerResults {
     /// The generator's name.
     pub generator: String,
-    /// How ∇ was taken: `spectral`, `forward`, `central` or `authors`.
-    pub derivative: String,
+    /// How ∇ was taken.
+    pub derivative: Scheme,
     /// ‖Σ_v J δ_v − L‖ over all images, over the size of what cancels in it: Df\[A x\], A f, the layers' contributions, and
     /// rounding inside of the network.
     pub conservation_residual: f64,
-    /// E‖Σ_v J δ_v − L‖², which exact arithmetic would leave at 0: a contribution below it may be rounding alone, and differ
-    /// between numbers of threads by all of its size.
+    /// E‖Σ_v J δ_v − L‖²/dim, which exact arithmetic would leave at 0: a contribution below it may be rounding alone, and
+    /// differ between numbers of threads by all of its size.
     #[serde(default)]
     pub rounding: f64,
     /// Whether L is no more than rounding, as on an equivariant network or on images of one colour: then nothing has a share.
     pub is_rounding: bool,
-    /// E‖L‖², summed over outputs, the mean over images.
-    pub total: f64,
+    /// How many entries the output has: what `lee` and all contributions are divided by.
+    pub dim: usize,
+    /// E‖L‖²/dim, the mean over images: what `aliascope lee` states for this generator.
+    pub lee: f64,
     /// Its standard error over images; null for a single image.
-    pub total_sem: Option<f64>,
-    /// (Σ ‖L‖²)²/Σ ‖L‖⁴ over images: how many images of equal weight the mean is as good as; null without any error.
+    pub sem: Option<f64>,
+    /// E‖L‖², summed over the output's entries.
+    pub norm_squared: f64,
+    /// (Σ ‖L‖²)²/Σ ‖L‖⁴ over images: the effective sample size: how many images of equal weight the mean is worth; null without
+    /// any error.
     pub images_effective: Option<f64>,
+    /// ‖L‖²/dim image by image, in the order of `run.images.names`.
+    pub lee_by_image: Vec<f64>,
     /// The layers that make errors, in graph order.
     pub layers: Vec<LayerReport>,
     /// The same summed by class of layer.
@@ -174,10 +156,12 @@ pub struct LayerReport {
     pub class: LayerClass,
     /// How many nodes make errors in it.
     pub sources: usize,
-    /// E‖J δ‖², summed over outputs.
+    /// E‖J δ‖²/dim.
     pub contribution: f64,
     /// Its standard error over images; null for a single image.
     pub sem: Option<f64>,
+    /// ‖J δ‖²/dim image by image, in the order of `run.images.names`.
+    pub by_image: Vec<f64>,
     /// E⟨J δ, L⟩/E‖L‖²: over all layers it adds up to 1; null where L = 0.
     pub signed_share: Option<f64>,
     /// The part that the layer makes on the torus; null where it was not asked for, or a node has no torus.
@@ -197,7 +181,7 @@ pub struct LayerReport {
 /// A part of a layer's error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// E‖J δ_part‖².
+    /// E‖J δ_part‖²/dim.
     pub contribution: f64,
     /// E⟨J δ_part, L⟩/E‖L‖².
     pub signed_share: Option<f64>,
@@ -221,7 +205,7 @@ pub struct ClassSum {
     pub share_by_image: Option<f64>,
     /// Its standard error over images.
     pub share_by_image_sem: Option<f64>,
-    /// E‖Σ J δ‖²: their errors added up as vectors first.
+    /// E‖Σ J δ‖²/dim: their errors added up as vectors first.
     pub joint: f64,
     /// The sum of their signed shares.
     pub signed_share: Option<f64>,

@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::conditions::Conditions;
+use super::run::Run;
 
 /// The version of [`LeeReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const LEE_SCHEMA_VERSION: u32 = 2;
+pub const LEE_SCHEMA_VERSION: u32 = 3;
 
 /// The Lie derivatives of one network over a set of images, under the affine algebra and saturation.
 ///
@@ -15,51 +15,18 @@ pub const LEE_SCHEMA_VERSION: u32 = 2;
 pub struct LeeReport {
     /// [`LEE_SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What computed it, and how.
-    #[serde(default)]
-    pub conditions: Conditions,
-    /// The model's path as it was given.
-    pub model: String,
-    /// How many images the means are over.
-    pub images: usize,
-    /// On how many of them the output hardly changes under any generator, so that a small LEE says nothing of a symmetry.
+    /// What computed it, of what, and how.
+    pub run: Run,
+    /// On how many images the output hardly changes under any generator, so that a small LEE says nothing of a symmetry.
     pub images_constant: usize,
     /// How many of them change under no generator of the plane, as those of one colour.
     pub images_flat: usize,
-    /// The images' names, in order; frames of a tensor file are `file.safetensors[i]`.
-    pub image_names: Vec<String>,
-    /// How images became input: `imagenet`, `half`, `raw`, `tensor` (taken as it is), or `metadata` with its values.
-    pub preprocess: String,
-    /// The name of the measured output or inner value.
-    pub measured: String,
-    /// How it was chosen: `first-output`, `output-name` or `at`.
-    pub measured_by: String,
-    /// `softmax`, `logits` or `identity`.
-    pub output: String,
-    /// What the group does to the output: `none` (a class vector stays), `image`, `tokens`, `boxes:xywh`,
-    /// `boxes:xyxy` or `flow`.
-    pub output_action: String,
-    /// What is measured behind the output and how it moves, and why, in a sentence or two.
-    pub output_reason: String,
-    /// The shape of one image's output.
-    pub output_shape: Vec<i64>,
-    /// `spectral`, `forward`, `central` or `authors`.
-    pub derivative: String,
-    /// `reflect` or `periodic`.
-    pub boundary: String,
-    /// `tracked` or `align-corners`.
-    pub grid: String,
-    /// The unit of t: `half-width` or `pixel`.
-    pub units: String,
-    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
-    pub precision: String,
-    /// `cpu` or `cuda:N`.
-    pub device: String,
-    /// What `relative`, `gram.input_energy` and the symmetry spectrum take the input's size in: `photo`, pixel values of 0 to
-    /// 1, or `input`, the units of the network's input, where the images are tensors.
-    pub input_units: String,
+    /// What `relative`, `gram.input_energy` and the symmetry spectrum take the input's size in.
+    pub input_units: InputUnits,
     /// How many images the network classifies rightly; null where no classes are known.
     pub accuracy: Option<Accuracy>,
+    /// The class with the largest score, image by image, counted from 0; null where the output is no vector of classes.
+    pub predicted: Option<Vec<usize>>,
     /// One entry per generator: the measured seven, then `rotate`, `hyperbolic`, `scale`, then any asked-for combination.
     pub generators: IndexMap<String, GeneratorLee>,
     /// The Gram matrix of the measured generators.
@@ -69,6 +36,17 @@ pub struct LeeReport {
     pub symmetry_spectrum: Vec<SymmetryDirection>,
     /// What the run cost; the forwards are null where they were not timed.
     pub timing: Timing,
+}
+
+/// What an input's size is taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputUnits {
+    /// Pixel values of 0 to 1.
+    #[default]
+    Photo,
+    /// The units of the network's input, where the images are tensors.
+    Input,
 }
 
 /// Agreement of the class with the largest score with the image's own.
@@ -93,6 +71,22 @@ pub struct GeneratorLee {
     pub mean_abs: f64,
     /// `lee` over E‖A x‖²/dim(x), in `input_units`; null where A x is no more than rounding, as on images of one colour.
     pub relative: Option<f64>,
+    /// (Σ ‖L‖²)²/Σ ‖L‖⁴ over images, the effective sample size: how many images of equal weight the mean is worth; null
+    /// without any error.
+    pub images_effective: Option<f64>,
+    /// The values that the means are of.
+    pub by_image: LeeByImage,
+}
+
+/// Values image by image, in the order of `run.images.names`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeeByImage {
+    /// ‖L‖²/dim(output).
+    pub lee: Vec<f64>,
+    /// Mean |L| over the output's entries.
+    pub mean_abs: Vec<f64>,
+    /// ‖A x‖²/dim(x), in `input_units`; 0 where it is rounding.
+    pub input_energy: Vec<f64>,
 }
 
 /// G_ij = E⟨L_i, L_j⟩/dim(output), so that its diagonal is `lee` and the LEE of Σ a_i A_i is aᵀ G a.

@@ -1,8 +1,8 @@
 //! What measurements return: plain data, and the statistics of it.
 
-pub mod conditions;
 pub mod defect_map;
 pub mod direction;
+pub mod grouping;
 pub mod inspection;
 pub mod layer_graph;
 pub mod layer_metrics;
@@ -10,5 +10,7 @@ pub mod layers_report;
 pub mod lee_report;
 pub mod metrics_report;
 pub mod node_theorem_report;
+pub mod output;
+pub mod run;
 pub mod statistics;
 pub mod tally;

@@ -2,31 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conditions::Conditions;
+use super::run::Run;
 
 /// The version of [`NodeTheoremReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const NODE_THEOREM_SCHEMA_VERSION: u32 = 1;
+pub const NODE_THEOREM_SCHEMA_VERSION: u32 = 2;
 
 /// The aliasing theorem on a network's nodes, over a set of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeTheoremReport {
     /// [`NODE_THEOREM_SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What computed it, and how.
-    #[serde(default)]
-    pub conditions: Conditions,
-    /// The model's path as it was given.
-    pub model: String,
-    /// How many images the means are over.
-    pub images: usize,
-    /// The images' names.
-    pub image_names: Vec<String>,
-    /// How images became input.
-    pub preprocess: String,
+    /// What computed it, of what, and how.
+    pub run: Run,
     /// v, in lengths of the torus per unit of t, \[x, y\].
     pub velocity: [f64; 2],
-    /// `f32` or `f64`, and how derivatives pass the rounding of quantised values where `--quantised` says so.
-    pub precision: String,
     /// Nodes in graph order.
     pub nodes: Vec<NodeTheorem>,
     /// Nodes that could alias but were not checked.
@@ -69,6 +58,8 @@ pub struct NodeTheorem {
     pub predicted: f64,
     /// The same of the measured defect.
     pub measured: f64,
+    /// Both image by image, in the order of `run.images.names`: \[predicted, measured\].
+    pub by_image: Vec<[f64; 2]>,
     /// ‖δ predicted − δ measured‖/‖δ measured‖, as fields; null where what was measured is
     /// rounding, as on images of one colour. The largest over images.
     pub relative_difference: Option<f64>,
@@ -139,6 +130,10 @@ impl NodeTheorems {
             mean.map = first.map.take();
         }
         for (at, node) in mean.nodes.iter_mut().enumerate() {
+            // The last image takes up the others, which are in the order from it to the first.
+            let others = images.iter().rev().filter_map(|image| image.nodes.get(at));
+            let all = others.map(|other| [other.predicted, other.measured]);
+            node.by_image = all.chain([[node.predicted, node.measured]]).collect();
             for other in images.iter().filter_map(|image| image.nodes.get(at)) {
                 node.predicted += other.predicted;
                 node.measured += other.measured;

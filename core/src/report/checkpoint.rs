@@ -17,36 +17,14 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
+
+use crate::hash::hash_of;
 
 /// The most time for which results are not yet flushed to the disk; a kill loses none, only the machine's end could.
 const FLUSHED: Duration = Duration::from_secs(15);
 
 /// What every line begins with.
 const START: &[u8] = br#"{"run":"#;
-
-/// The hash by which files and images are known: SHA-256, in hexadecimal digits.
-pub fn hash_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// The hash of a file's bytes, then of the next one's, and so on.
-///
-/// # Errors
-/// When one of them cannot be read.
-pub fn hash_of_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    for path in paths {
-        let mut file = File::open(path)?;
-        hash.update(file.metadata()?.len().to_le_bytes());
-        io::copy(&mut file, &mut hash)?;
-    }
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// What results belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +33,7 @@ pub struct Origin {
     pub aliascope: String,
     /// The command.
     pub command: String,
-    /// The hash of the model's files.
+    /// The hashes of the model's files.
     pub model: String,
     /// Every option that changes a number, as it took effect.
     pub options: BTreeMap<String, String>,

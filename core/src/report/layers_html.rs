@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::figure::layer_looks::{group, images, letter, percent, short_name, sum, what, with_error};
+use crate::figure::layer_looks::{group, letter, percent, short_name, sum, what, with_error};
 use crate::figure::markup::escaped;
 use crate::figure::number::compact;
 use crate::figure::{
@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     let report = page.report;
     let all = report.results.all();
-    let title = format!("Which layers make the error of {}", short_name(&report.model));
+    let title = format!("Which layers make the error of {}", short_name(&report.run));
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
@@ -46,20 +46,20 @@ pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     );
     let conditions = format!(
         "Mean over {}; output: {}; {} boundary, {} grid, t in {}s; {}; {}; estimator {}. Preprocessing: {}.",
-        images(report),
-        report.output,
-        report.boundary,
-        report.grid,
-        report.units,
-        report.precision,
+        report.run.images.in_words(),
+        report.run.behind(),
+        report.run.lie().boundary,
+        report.run.lie().grid,
+        report.run.lie().units,
+        report.run.arithmetic(),
         group(report),
         report.estimator,
-        report.preprocess
+        report.run.images.preprocess
     );
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(html, "<p>{}</p>", escaped(&conditions));
     html.push_str(
-        "<p class=\"note\">A layer's contribution is E‖J δ‖²: its own defect δ, pushed to the output by the layers behind \
+        "<p class=\"note\">A layer's contribution is E‖J δ‖²/dim: its own defect δ, pushed to the output by the layers behind \
          it. Defects add up as vectors to the Lie derivative L of the network, so signed shares add up to 100 %, and \
          squares need not.</p>\n</header>\n<main>\n",
     );
@@ -76,12 +76,12 @@ pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
         let maps = page.maps.filter(|_| i == 0);
         attribution(&mut html, page, (i, results), maps)?;
     }
-    let names: Vec<String> = report.image_names.iter().map(|name| escaped(name)).collect();
+    let names: Vec<String> = report.run.images.names.iter().map(|name| escaped(name)).collect();
     let _ = write!(
         html,
         "</main>\n<footer class=\"note\"><p>Model: {}. Images: {}. One image and generator took {} ms; one forward {} \
          ms.</p></footer>\n<script>\n//<![CDATA[\n{SCRIPT}//]]>\n</script>\n</body>\n</html>\n",
-        escaped(&report.model),
+        escaped(&report.run.model.path),
         names.join(", "),
         compact(report.attribution_ms),
         compact(report.forward_ms)
@@ -132,7 +132,8 @@ fn attribution(
     let _ = writeln!(html, "<section class=\"attribution\" id=\"a{place}\">\n<h2>{}</h2>", escaped(&heading));
     let signed: Option<f64> = results.layers.iter().map(|l| l.signed_share).sum();
     let facts = [
-        ("E‖L‖², the whole error", with_error(results.total, results.total_sem)),
+        ("LEE E‖L‖²/dim, the whole error", with_error(results.lee, results.sem)),
+        ("entries of the output, dim", results.dim.to_string()),
         ("conservation residual", format!("{:.1e}", results.conservation_residual).replace('-', "−")),
         ("signed shares add up to", signed.map_or_else(|| "–".to_owned(), percent)),
         ("layers that can make an error", results.layers.len().to_string()),
@@ -229,7 +230,7 @@ fn layer_table(html: &mut String, results: &LayerResults) {
         row(html, (place, layer), whole);
     }
     html.push_str(
-        "</tbody>\n</table>\n</div>\n<p class=\"note\">aliasing, boundary and discretisation: E‖J δ‖² of that part alone. \
+        "</tbody>\n</table>\n</div>\n<p class=\"note\">aliasing, boundary and discretisation: E‖J δ‖²/dim of that part alone. \
          Error at that depth: E‖e‖²/dim where the layer ends; relative: over E‖A x‖²/dim there.</p>\n",
     );
 }

@@ -3,8 +3,11 @@
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
+use crate::measure::run::Images;
+use crate::spectrum::differentiation::Scheme;
 
-use super::lee_table::measured;
+use super::lee_table::reason;
+use super::sample_size::sample_size;
 use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
 
 /// The least width that holds the numbers.
@@ -14,17 +17,17 @@ const LEAST_WIDTH: usize = 80;
 /// the `top` worst layers, the sums by class of layer, and the proof that the parts add up to the whole.
 pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
-    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
+    let images = report.run.images.in_words();
     let mut lines = vec![format!(
         "{}: which layers make the error of {}, mean over {images}; a layer is a {}",
-        report.model,
-        measured(&report.output, &report.measured, &report.measured_by),
-        group_words(&report.group),
+        report.run.model.path,
+        report.run.what(),
+        report.group.in_words(),
     )];
-    lines.push(report.output_reason.clone());
+    lines.push(reason(&report.run));
     for results in report.results.all() {
         lines.push(String::new());
-        lines.extend(attribution(results, report.images, top, width));
+        lines.extend(attribution(results, &report.run.images, top, width));
     }
     lines.extend(agreement(report, width));
     if let Some(spectrum) = &report.spectrum {
@@ -33,9 +36,9 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     }
     lines.push(String::new());
     lines.push(format!(
-        "contribution is E‖J δ‖² of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
+        "contribution is E‖J δ‖²/dim of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
          share of L itself, which adds up to 100 %. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
-        report.boundary, report.grid, report.units, report.preprocess, report.precision, report.estimator
+        report.run.lie().boundary, report.run.lie().grid, report.run.lie().units, report.run.images.preprocess, report.run.arithmetic(), report.estimator
     ));
     let times =
         if report.forward_ms > 0.0 { compact(report.attribution_ms / report.forward_ms) } else { "–".to_owned() };
@@ -75,21 +78,14 @@ fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
     lines
 }
 
-fn group_words(group: &str) -> &str {
-    match group {
-        "type" => "class of nodes",
-        group if group.starts_with("module") => "module",
-        group => group,
-    }
-}
-
-fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) -> Vec<String> {
-    let sem = results.total_sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem)));
+fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize) -> Vec<String> {
+    let sem = results.sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem)));
     let mut lines = vec![format!(
-        "{} ({} derivative): E‖L‖² = {}{sem}; the layers add up to L with a residual of {:.1e}",
+        "{} ({} derivative): LEE {}{sem} (E‖L‖²/dim, dim = {}); the layers add up to L with a residual of {:.1e}",
         results.generator,
         results.derivative,
-        compact(results.total),
+        compact(results.lee),
+        results.dim,
         results.conservation_residual
     )];
     if results.is_rounding {
@@ -126,12 +122,8 @@ fn attribution(results: &LayerResults, images: usize, top: usize, width: usize) 
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
         lines.push(format!("and {} more with {} together", worst.len() - shown, above(rest, results.rounding)));
     }
-    // Below a third the shares are those of a few images.
-    if let Some(effective) = results.images_effective.filter(|effective| 3.0 * effective < images as f64) {
-        lines.push(format!(
-            "A few images make most of this: the means are as good as those of {effective:.1} of {images} images. \
-             share_by_image in the JSON gives every image the same weight."
-        ));
+    if let Some(worth) = sample_size(&results.lee_by_image, images).filter(|_| !results.is_rounding) {
+        lines.push(format!("LEE: {worth}. share_by_image in the JSON gives every image the same weight."));
     }
     lines.push(String::new());
     let mut rows = vec![["class of layer", "layers", "contribution", "share", "signed"].map(str::to_owned).to_vec()];
@@ -167,7 +159,7 @@ fn with_error(value: String, error: Option<String>) -> String {
 /// Spearman's correlations: a line per generator, a column for each that follows it.
 fn agreement(report: &LayersReport, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut derivatives: Vec<&str> = report.agreement.iter().map(|a| a.derivative.as_str()).collect();
+    let mut derivatives: Vec<Scheme> = report.agreement.iter().map(|a| a.derivative).collect();
     derivatives.dedup();
     for derivative in derivatives {
         let pairs: Vec<_> = report.agreement.iter().filter(|a| a.derivative == derivative).collect();

@@ -2,8 +2,11 @@
 
 use crate::figure::number::compact;
 use crate::figure::style::printable;
-use crate::measure::lee_report::{Accuracy, GeneratorLee, LeeReport};
+use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport};
+use crate::measure::run::{Run, counted};
+use crate::symmetry::Units;
 
+use super::sample_size::sample_size;
 use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
 
 /// The least width that holds the numbers.
@@ -17,8 +20,9 @@ const LONGEST_BAR: usize = 30;
 /// assumed; what it cost.
 pub fn lee_table(report: &LeeReport, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
-    let mut lines = vec![heading(report), report.output_reason.clone(), String::new()];
+    let mut lines = vec![heading(report), reason(&report.run), String::new()];
     lines.extend(generators(report, width));
+    lines.extend(worth(report));
     lines.extend(spectrum(report));
     lines.push(String::new());
     lines.extend(report.accuracy.as_ref().map(accuracy));
@@ -33,19 +37,15 @@ pub fn lee_table(report: &LeeReport, width: usize) -> String {
 }
 
 fn heading(report: &LeeReport) -> String {
-    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
-    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
-    let what = measured(&report.output, &report.measured, &report.measured_by);
-    format!("{}: Lie derivatives of {what} ({shape}), mean over {images}", report.model)
+    let images = report.run.images.in_words();
+    let shape = report.run.model.output_shape_in_words();
+    let what = report.run.what();
+    format!("{}: Lie derivatives of {what} ({shape}), mean over {images}", report.run.model.path)
 }
 
-/// What is measured, in words: its softmax, or the identity of an output or inner value with its name.
-pub(super) fn measured(output: &str, name: &str, by: &str) -> String {
-    match by {
-        "at" => format!("the {output} of its inner value '{name}'"),
-        "output-name" => format!("the {output} of its output '{name}'"),
-        _ => format!("its {output}"),
-    }
+/// Why that is measured, and why it moves as it does.
+pub(super) fn reason(run: &Run) -> String {
+    run.output.as_ref().map(|output| output.reason.clone()).unwrap_or_default()
 }
 
 fn generators(report: &LeeReport, width: usize) -> Vec<String> {
@@ -76,6 +76,19 @@ fn generators(report: &LeeReport, width: usize) -> Vec<String> {
         .collect()
 }
 
+/// What the mean is worth of the generator of which it is worth least.
+fn worth(report: &LeeReport) -> Option<String> {
+    let least = |(_, a): &(&String, &GeneratorLee), (_, b): &(&String, &GeneratorLee)| {
+        let effective = |of: &GeneratorLee| of.images_effective.unwrap_or(f64::INFINITY);
+        effective(a).total_cmp(&effective(b))
+    };
+    let (name, lee) = report.generators.iter().min_by(least)?;
+    Some(format!(
+        "LEE of {name}: {}; the other generators have more.",
+        sample_size(&lee.by_image.lee, &report.run.images)?
+    ))
+}
+
 fn cells(name: &str, lee: &GeneratorLee) -> [String; 5] {
     let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), compact);
     let sem = lee.sem.map_or_else(|| "–".to_owned(), |sem| format!("± {}", compact(sem)));
@@ -91,7 +104,7 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
         format!(
             "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE, generators scaled to \
              E‖A x‖² = 1; sizes of x in {}):",
-            if report.input_units == "photo" { "pixel values of 0 to 1" } else { "units of the input" }
+            if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" }
         ),
     ];
     let values: Vec<String> = report.symmetry_spectrum.iter().map(|d| compact(d.eigenvalue.max(0.0))).collect();
@@ -103,17 +116,22 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
 }
 
 fn accuracy(of: &Accuracy) -> String {
-    let images = if of.images == 1 { "1 image".to_owned() } else { format!("{} images", of.images) };
+    let images = counted(of.images, "image");
     format!("Top-1 accuracy {:.1} %: {} of {images} with a known class.", 100.0 * of.top1, of.right)
 }
 
 fn assumptions(report: &LeeReport) -> [String; 2] {
-    let unit = if report.units == "pixel" { "pixels" } else { "half-widths of the image" };
+    let unit = if report.run.lie().units == Units::Pixel { "pixels" } else { "half-widths of the image" };
     [
         format!("t is in {unit}."),
         format!(
             "Derivative {}, boundary {}, grid {}; preprocessing {}; {} on {}.",
-            report.derivative, report.boundary, report.grid, report.preprocess, report.precision, report.device
+            report.run.lie().derivative,
+            report.run.lie().boundary,
+            report.run.lie().grid,
+            report.run.images.preprocess,
+            report.run.arithmetic(),
+            report.run.device
         ),
     ]
 }

@@ -5,7 +5,6 @@ use crate::figure::style::printable;
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
 use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
 
-use super::lee_table::measured;
 use super::text::{GAP, blocks, pad_left, pad_right, tail, wrapped};
 
 /// Columns of a measure's name.
@@ -32,16 +31,16 @@ type Shown = Option<(String, Option<String>)>;
 
 fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
     let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    let shape = report.run.model.output_shape_in_words();
     let mut lines = vec![
         format!(
             "{}: metrics of {} ({shape}), {}, {} each, seed {}; {}",
-            report.model,
-            measured(&report.output, &report.measured, &report.measured_by),
-            plural(report.images, "image"),
+            report.run.model.path,
+            report.run.what(),
+            report.run.images.in_words(),
             plural(report.draws, "draw"),
             report.seed,
-            report.precision
+            report.run.arithmetic()
         ),
         String::new(),
         format!(

@@ -56,8 +56,8 @@ pub fn node_theorem_table(report: &NodeTheoremReport, width: usize) -> String {
 }
 
 fn heading(report: &NodeTheoremReport) -> String {
-    let images = if report.images == 1 { "1 image".to_owned() } else { format!("{} images", report.images) };
-    format!("{}: the aliasing theorem on its nodes, mean over {images}", report.model)
+    let images = report.run.images.in_words();
+    format!("{}: the aliasing theorem on its nodes, mean over {images}", report.run.model.path)
 }
 
 /// A column: its heading and cells, and whether it may go where there is no room.
@@ -190,7 +190,7 @@ fn legend(report: &NodeTheoremReport, dropped: &[&str]) -> Vec<String> {
          differ: ‖predicted − measured‖/‖measured‖ as fields{}.",
         report.velocity[0].to_string().replace('-', "−"),
         report.velocity[1].to_string().replace('-', "−"),
-        if report.images == 1 { "" } else { ", the largest over images" }
+        if report.run.images.count() == 1 { "" } else { ", the largest over images" }
     )];
     if has_truncation {
         lines.push(
@@ -207,6 +207,10 @@ fn legend(report: &NodeTheoremReport, dropped: &[&str]) -> Vec<String> {
     if !dropped.is_empty() {
         lines.push(format!("A wider terminal also shows {}; --csv and --json have everything.", dropped.join(", ")));
     }
-    lines.push(format!("The maps wrap around (a torus); preprocessing {}; {}.", report.preprocess, report.precision));
+    lines.push(format!(
+        "The maps wrap around (a torus); preprocessing {}; {}.",
+        report.run.images.preprocess,
+        report.run.arithmetic()
+    ));
     lines
 }

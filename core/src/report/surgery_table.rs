@@ -2,6 +2,7 @@
 
 use std::fmt::{Result, Write};
 
+use super::sample_size::sample_size;
 use super::text::{blocks, tail, wrapped};
 use crate::antialias::surgery_report::{Advice, InsertionReport, Mean, Paired, SurgeryReport};
 use crate::figure::number::compact;
@@ -26,16 +27,16 @@ pub fn surgery_table(report: &SurgeryReport, width: usize) -> String {
 
 fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
     let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    let shape = report.output_shape.iter().map(i64::to_string).collect::<Vec<_>>().join("×");
+    let shape = report.run.model.output_shape_in_words();
     writeln!(
         text,
         "{}: {}; output {} ({shape}); {} derivative, {} boundary; {}",
-        report.model,
-        plural(report.images, "image"),
-        report.output,
-        report.derivative,
-        report.boundary,
-        report.precision
+        report.run.model.path,
+        report.run.images.in_words(),
+        report.run.behind(),
+        report.run.lie().derivative,
+        report.run.lie().boundary,
+        report.run.arithmetic()
     )?;
     writeln!(
         text,
@@ -71,6 +72,14 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
     let lee = report.generators.iter().map(|(name, paired)| paired_row(name, paired, &compact));
     writeln!(text)?;
     write_rows(text, &head("LEE"), lee, width)?;
+    if let Some(paired) = report.generators.get(&report.layers_generator) {
+        for (side, name) in ["before", "after"].into_iter().enumerate() {
+            let values: Vec<f64> = paired.by_image.iter().map(|both| both[side]).collect();
+            if let Some(worth) = sample_size(&values, &report.run.images) {
+                writeln!(text, "{} {name}: {worth}", report.layers_generator)?;
+            }
+        }
+    }
     if !report.shifts.is_empty() {
         let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
         let shifts = report.shifts.iter().map(|(name, paired)| {
@@ -94,43 +103,48 @@ fn write_rows(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<S
 }
 
 fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
-    let value = |mean: &Option<Mean>| mean.map_or(0.0, |mean| mean.mean);
+    let value = |mean: &Option<Mean>| mean.as_ref().map_or(0.0, |mean| mean.mean);
     let mut layers: Vec<_> = report.layers.iter().collect();
     layers.sort_by(|a, b| value(&b.before).max(value(&b.after)).total_cmp(&value(&a.before).max(value(&a.after))));
     let rows = layers.iter().take(MOST).map(|layer| {
         let ratio = if value(&layer.before) > 0.0 { value(&layer.after) / value(&layer.before) } else { 0.0 };
         vec![
             layer.name.clone(),
-            layer.before.map_or("-".to_owned(), with_error),
-            layer.after.map_or("-".to_owned(), with_error),
+            layer.before.as_ref().map_or("-".to_owned(), with_error),
+            layer.after.as_ref().map_or("-".to_owned(), with_error),
             if ratio > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() },
         ]
     });
-    let all = paired_row("all, as vectors", &report.layers_total, &compact);
+    let all = paired_row("all, as vectors", &report.layers_lee, &compact);
     let rows = rows.chain([all[..4].to_vec()]);
     writeln!(text)?;
-    write_rows(text, &[&format!("layers, {}", report.layers_generator), "before", "after", "ratio"], rows, width)?;
+    write_rows(
+        text,
+        &[&format!("layers, ‖J δ‖²/dim, {}", report.layers_generator), "before", "after", "ratio"],
+        rows,
+        width,
+    )?;
     more(text, layers.len())
 }
 
 fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
     let change = &report.change;
     writeln!(text, "\noutputs on these images")?;
-    if let Some(kept) = change.top1_unchanged {
-        let same = (kept.mean * report.images as f64).round();
+    if let Some(kept) = &change.top1_unchanged {
+        let same = (kept.mean * report.run.images.count() as f64).round();
         let changed: Vec<&str> =
             change.top1_changed.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).take(MOST).collect();
         let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
-        writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.images)?;
+        writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.run.images.count())?;
     }
     if let Some([before, after]) = &report.accuracy {
         let (before, after, images) = (before.right, after.right, before.images);
         writeln!(text, "  top-1 accuracy           {before} of {images} right before, {after} after")?;
     }
-    if let Some(kl) = change.kl {
+    if let Some(kl) = &change.kl {
         writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
     }
-    if let Some(confidence) = change.confidence {
+    if let Some(confidence) = &change.confidence {
         let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
         let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
         writeln!(
@@ -141,7 +155,7 @@ fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
             percent(confidence.difference)
         )?;
     }
-    writeln!(text, "  change of the output     {} of its length", with_error(change.relative))?;
+    writeln!(text, "  change of the output     {} of its length", with_error(&change.relative))?;
     let cost = &report.cost;
     writeln!(
         text,
@@ -170,7 +184,7 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
             vec![
                 trial.name.clone(),
                 compact(trial.lee),
-                with_error(trial.gain),
+                with_error(&trial.gain),
                 format!("{:.2}", trial.cost),
                 compact(trial.gain_per_cost),
                 trial.top1_unchanged.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
@@ -196,7 +210,7 @@ fn more(text: &mut String, count: usize) -> Result {
     if count > MOST { writeln!(text, "  … and {} more", count - MOST) } else { Ok(()) }
 }
 
-fn with_error(mean: Mean) -> String {
+fn with_error(mean: &Mean) -> String {
     match mean.sem {
         Some(sem) => format!("{} ± {}", compact(mean.mean), compact(sem)),
         None => compact(mean.mean),

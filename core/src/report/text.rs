@@ -1,6 +1,4 @@
-//! Text in columns, and cells of CSV files.
-
-use crate::printable::printable;
+//! Text in columns.
 
 /// Between columns, and before what continues a line.
 pub(super) const GAP: &str = "  ";
@@ -95,16 +93,6 @@ pub(super) fn tail(text: &str, width: usize) -> String {
     }
     let kept: String = text.chars().skip(count + 1 - width.max(1)).collect();
     format!("…{kept}")
-}
-
-/// A text cell of a CSV file: printable, and quoted as RFC 4180 has it, quotes doubled, where it holds separators. What a
-/// spreadsheet would take for a formula has an apostrophe in front, as OWASP advises.
-pub(super) fn quoted(text: &str) -> String {
-    let mut field = printable(text).into_owned();
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        field.insert(0, '\'');
-    }
-    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
 #[cfg(test)]

@@ -146,9 +146,9 @@ pub fn advise(
                     name: insertions[tried.insertion].site.name.clone(),
                     design: insertions[tried.insertion].design.name(),
                     lee: Mean::of(&tried.lee).mean,
-                    gain,
                     cost: tried.cost / whole,
                     gain_per_cost: gain.mean / added,
+                    gain,
                     top1_unchanged: tried.changes.kept(),
                     kl: tried.changes.kl(),
                     relative: tried.changes.relative(),
@@ -276,9 +276,8 @@ fn contributions(
         meter.measure(x, std::slice::from_ref(name), &mut |_, _| {})?;
         done();
     }
-    let size = network.output().shape.iter().product::<i64>() as f64;
     let of: Vec<(String, f64)> =
-        meter.per_image().map(|(name, values)| (name.to_owned(), Mean::of(values).mean / size)).collect();
+        meter.per_image().map(|(name, values)| (name.to_owned(), Mean::of(&values).mean)).collect();
     let sum = |insertion: &Insertion| {
         of.iter().filter(|(name, _)| insertion.site.nodes.contains(name)).map(|(_, value)| value).sum::<f64>()
     };
@@ -307,7 +306,7 @@ mod tests {
             name: name.to_owned(),
             design: "blurpool:5".to_owned(),
             lee: 1.0,
-            gain: Mean { mean: gain, sem: None },
+            gain: Mean { mean: gain, ..Mean::default() },
             cost: 1.1,
             gain_per_cost: gain / 0.1,
             top1_unchanged,

@@ -75,6 +75,11 @@ impl<'a> Comparison<'a> {
         (self.lee[0].output(), self.lee[0].output_action())
     }
 
+    /// Why both are as they are, in a sentence or two.
+    pub fn why(&self) -> &str {
+        self.lee[0].why()
+    }
+
     /// Measures one image, `[1, input shape…]`; `larger` is the same photo with more around it, for shifts of a window.
     /// `progress` hears how much of it is done.
     ///
@@ -151,12 +156,12 @@ impl<'a> Comparison<'a> {
             .collect()
     }
 
-    /// ‖L‖² under the layers' generator before and after, and the residuals of the conservation law.
-    pub fn layers_total(&self) -> (Paired, [f64; 2]) {
+    /// ‖L‖²/dim under the layers' generator before and after, and the residuals of the conservation law.
+    pub fn layers_lee(&self) -> (Paired, [f64; 2]) {
         let Some(meters) = &self.layers else { return (Paired::default(), [0.0; 2]) };
         let [before, after] = self.both();
         let residuals = [before, after].map(|at| meters[at].results().conservation_residual);
-        (Paired::of(meters[before].totals(), meters[after].totals()), residuals)
+        (Paired::of(&meters[before].lee_by_image(), &meters[after].lee_by_image()), residuals)
     }
 
     /// Metrics under shifts that both networks have.
@@ -205,9 +210,9 @@ fn by_name(meter: &LayerMeter<'_>) -> IndexMap<String, Vec<f64>> {
     let mut found: IndexMap<String, Vec<f64>> = IndexMap::new();
     for (name, values) in meter.per_image() {
         match found.get_mut(name) {
-            Some(sum) => sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+            Some(sum) => sum.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value),
             None => {
-                found.insert(name.to_owned(), values.to_vec());
+                found.insert(name.to_owned(), values);
             }
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Changes {
     probabilities: bool,
     kept: Vec<f64>,
     changed: Vec<String>,
+    /// The first classes before and after.
+    first: [Vec<usize>; 2],
     kl: Vec<f64>,
     /// The largest probabilities before and after.
     confidence: [Vec<f64>; 2],
@@ -29,6 +31,7 @@ impl Changes {
             probabilities: network.ends_in_softmax(),
             kept: Vec::new(),
             changed: Vec::new(),
+            first: [Vec::new(), Vec::new()],
             kl: Vec::new(),
             confidence: [Vec::new(), Vec::new()],
             lengths: Vec::new(),
@@ -45,7 +48,11 @@ impl Changes {
             return Ok(());
         }
         let first = |y: &Tensor| y.f_argmax(-1, false)?.f_int64_value(&[]);
-        let same = first(&old)? == first(&new)?;
+        let classes = [first(&old)?, first(&new)?];
+        let same = classes[0] == classes[1];
+        for (seen, class) in self.first.iter_mut().zip(classes) {
+            seen.push(usize::try_from(class).unwrap_or(0));
+        }
         self.kept.push(f64::from(same));
         if !same {
             self.changed.push(name.to_owned());
@@ -95,6 +102,7 @@ impl Changes {
         let classes = |values: &[f64]| self.classes.then(|| Mean::of(values));
         OutputChange {
             top1_unchanged: classes(&self.kept),
+            predicted: self.classes.then(|| self.first.clone()),
             top1_changed: self.changed.clone(),
             kl: classes(&self.kl),
             confidence: self.classes.then(|| Paired::of(&self.confidence[0], &self.confidence[1])),

@@ -22,17 +22,6 @@ pub enum Target {
     At(String),
 }
 
-impl Target {
-    /// How the value was chosen, as results have it: `first-output`, `output-name` or `at`.
-    pub const fn chosen_by(&self) -> &'static str {
-        match self {
-            Self::First => "first-output",
-            Self::Output(_) => "output-name",
-            Self::At(_) => "at",
-        }
-    }
-}
-
 /// Where a target was found.
 pub(super) enum Found {
     /// A value that a node of the file's graph makes.

@@ -17,8 +17,8 @@ pub fn agreements(meters: &[LayerMeter<'_>]) -> Vec<Agreement> {
             if a.options.scheme != b.options.scheme || !measured {
                 continue;
             }
-            let of_b: BTreeMap<&str, &[f64]> = b.per_image().collect();
-            let pairs: Vec<_> = a.per_image().filter_map(|(name, a)| Some((a, *of_b.get(name)?))).collect();
+            let of_b: BTreeMap<&str, &[f64]> = b.squares().collect();
+            let pairs: Vec<_> = a.squares().filter_map(|(name, a)| Some((a, *of_b.get(name)?))).collect();
             let correlation = |left_out: Option<usize>| {
                 let sum = |values: &[f64]| -> f64 {
                     values.iter().enumerate().filter(|(image, _)| Some(*image) != left_out).map(|(_, v)| v).sum()
@@ -28,7 +28,7 @@ pub fn agreements(meters: &[LayerMeter<'_>]) -> Vec<Agreement> {
             };
             let Some(rank_correlation) = correlation(None) else { continue };
             found.push(Agreement {
-                derivative: a.options.scheme.to_string(),
+                derivative: a.options.scheme,
                 generators: [a, b].map(|meter| meter.options.generator.name().to_owned()),
                 layers: pairs.len(),
                 rank_correlation,

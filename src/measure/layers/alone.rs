@@ -351,8 +351,8 @@ impl<'a> LayerShifts<'a> {
     pub fn results(&self) -> LayerMetrics {
         let plan = &self.meters[0].plan;
         let images = self.found.len();
-        let [across, down] = [0, 1].map(|at| self.meters[at].per_image().map(|(_, v)| v.to_vec()).collect::<Vec<_>>());
-        // [layer][measure][image]
+        let [across, down] = [0, 1].map(|at| self.meters[at].squares().map(|(_, v)| v.to_vec()).collect::<Vec<_>>());
+        // [layer][measure][image], the first measure not yet over the entries of the output
         let values: Vec<Vec<Option<Vec<f64>>>> = (0..plan.layers.len())
             .map(|layer| {
                 let lee = across[layer].iter().zip(&down[layer]).map(|(x, y)| 0.5 * (x + y)).collect();
@@ -363,6 +363,8 @@ impl<'a> LayerShifts<'a> {
             .collect();
         let compared: Vec<usize> =
             (0..plan.layers.len()).filter(|&layer| values[layer].iter().all(Option::is_some)).collect();
+        let entries =
+            |measure: LayerMeasure| if measure == LayerMeasure::Lee { self.meters[0].dim as f64 } else { 1.0 };
         let of = |layer: usize, measure: usize| values[layer][measure].as_deref().unwrap_or_default();
         let sum = |layers: &[usize], measure: usize| -> Vec<f64> {
             (0..images).map(|image| layers.iter().map(|&layer| of(layer, measure)[image]).sum()).collect()
@@ -379,8 +381,9 @@ impl<'a> LayerShifts<'a> {
             .map(|(at, layer)| {
                 let measures = LayerMeasure::ALL.into_iter().enumerate().map(|(measure, name)| {
                     let measured = values[at][measure].as_deref().map(|own| Measured {
-                        mean: mean(own),
-                        sem: standard_error(own, mean(own)),
+                        mean: mean(own) / entries(name),
+                        sem: standard_error(own, mean(own)).map(|sem| sem / entries(name)),
+                        by_image: own.iter().map(|value| value / entries(name)).collect(),
                         share: shares(own, measure).filter(|_| compared.contains(&at)).map(|shares| mean(&shares)),
                     });
                     (name.name().to_owned(), measured)

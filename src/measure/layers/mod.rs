@@ -18,6 +18,7 @@ mod graph;
 mod parts;
 mod plan;
 pub mod probes;
+mod results;
 mod rounding;
 mod sweep;
 
@@ -33,16 +34,15 @@ use crate::symmetry::{Combination, Grid, GridKind, Units};
 use super::action::ActionError;
 use super::defect_map::DefectMap;
 use super::layer_graph::LayerGraph;
-use super::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
+use super::layers_report::LayerClass;
 use super::lee::{ActionChoice, LeeError, Output, OutputAction};
 use super::output_action::{Chosen, choose};
 use crate::graph::layout::Layout;
 
 pub use crate::graph::module_of;
+pub use crate::measure::grouping::Grouping;
 pub use agreement::agreements;
-pub use plan::Grouping;
 
-use super::statistics::{effective_count, jackknife, mean, standard_error};
 use parts::Actor;
 use plan::{Plan, PlanOptions};
 use probes::{Defects, Samples};
@@ -147,6 +147,8 @@ pub struct LayerMeter<'a> {
     why: String,
     input_grid: Grid,
     plan: Plan,
+    /// Entries of the output.
+    dim: usize,
     /// Lanes per layer: its defect, or the parts that add up to it.
     parts: usize,
     sums: Vec<LayerSums>,
@@ -244,8 +246,10 @@ impl<'a> LayerMeter<'a> {
         let unsplit = if options.split { Some([0.0; 2]) } else { None };
         let start = LayerSums { parts: [unsplit; 3], ..LayerSums::default() };
         let sums = vec![start; plan.layers.len()];
+        let dim = network.output().shape.iter().product::<i64>().unsigned_abs() as usize;
         Ok(Self {
             network,
+            dim,
             output,
             output_action,
             why,
@@ -482,25 +486,23 @@ impl<'a> LayerMeter<'a> {
         graph::layer_graph(self.network, &self.plan)
     }
 
-    /// Every layer's name and contribution ‖J δ‖², image by image.
-    pub fn per_image(&self) -> impl Iterator<Item = (&str, &[f64])> {
+    /// Every layer's name and contribution ‖J δ‖²/dim, image by image.
+    pub fn per_image(&self) -> impl Iterator<Item = (&str, Vec<f64>)> {
+        self.squares().map(|(name, squares)| (name, self.over_dim(squares)))
+    }
+
+    /// Every layer's name and ‖J δ‖², image by image.
+    fn squares(&self) -> impl Iterator<Item = (&str, &[f64])> {
         self.plan.layers.iter().zip(&self.sums).map(|(layer, sums)| (layer.name.as_str(), sums.contribution.as_slice()))
     }
 
-    /// Image by image, the sum of the contributions of the layers that `counts`.
-    fn class_per_image(&self, counts: impl Fn(LayerClass) -> bool) -> Vec<f64> {
-        let mut sums = vec![0.0; self.images()];
-        for (layer, values) in self.plan.layers.iter().zip(&self.sums) {
-            if counts(layer.class) {
-                sums.iter_mut().zip(&values.contribution).for_each(|(sum, value)| *sum += value);
-            }
-        }
-        sums
+    fn over_dim(&self, squares: &[f64]) -> Vec<f64> {
+        squares.iter().map(|square| square / self.dim as f64).collect()
     }
 
-    /// ‖L‖², image by image.
-    pub fn totals(&self) -> &[f64] {
-        &self.totals
+    /// ‖L‖²/dim, image by image.
+    pub fn lee_by_image(&self) -> Vec<f64> {
+        self.over_dim(&self.totals)
     }
 
     /// How many images have been measured.
@@ -523,104 +525,6 @@ impl<'a> LayerMeter<'a> {
             }
         }
         if whole > 0.0 { cost / whole } else { 0.0 }
-    }
-
-    /// Σ over images of the square of what the actions on inner values would be at the output, had nothing cancelled.
-    fn rounding_at_output(&self) -> f64 {
-        self.sums.iter().map(|sums| sums.gauge.at_output(sums.contribution.iter().sum())).sum()
-    }
-
-    /// Whether the contributions are more than rounding.
-    fn errs(&self) -> bool {
-        let sum: f64 = self.sums.iter().flat_map(|sums| &sums.contribution).sum();
-        sum > self.rounding.square(self.rounding_at_output())
-    }
-
-    /// The results over the images so far.
-    pub fn results(&self) -> LayerResults {
-        let images = self.images().max(1) as f64;
-        let total = self.residual[1] / images;
-        let rounding = self.rounding_at_output();
-        // Of what is rounding alone no part has a share.
-        let exists = self.residual[1] > self.rounding.square(rounding);
-        let share = |signed: f64| exists.then(|| signed / images / total);
-        let mut cumulative = 0.0;
-        let layers: Vec<LayerReport> = self
-            .plan
-            .layers
-            .iter()
-            .zip(&self.sums)
-            .map(|(layer, sums)| {
-                let contribution = sums.contribution.iter().sum::<f64>() / images;
-                cumulative += contribution;
-                let part = |i: usize| {
-                    let [square, signed] = sums.parts[i].filter(|_| self.parts > i.max(1))?;
-                    Some(Part { contribution: square / images, signed_share: share(signed) })
-                };
-                LayerReport {
-                    name: layer.name.clone(),
-                    op: layer.ops.join("+"),
-                    module: layer.module.clone(),
-                    class: layer.class,
-                    sources: layer.sources,
-                    contribution,
-                    sem: standard_error(&sums.contribution, contribution)
-                        .or((sums.probe_variance > 0.0).then(|| sums.probe_variance.sqrt() / images)),
-                    signed_share: share(sums.signed),
-                    aliasing: part(0),
-                    boundary: part(1),
-                    discretisation: part(2),
-                    cumulative,
-                    local_error: sums.local[0] / images,
-                    relative_local_error: (sums.local[1] > self.rounding.square(sums.gauge.closing))
-                        .then(|| sums.local[0] / sums.local[1]),
-                }
-            })
-            .collect();
-        let sum: f64 = layers.iter().map(|l| l.contribution).sum();
-        let summed = sum * images > self.rounding.square(rounding);
-        let everything = self.class_per_image(|_| true);
-        let by_type = self
-            .classes
-            .iter()
-            .map(|(class, sums)| {
-                let of = || layers.iter().filter(|l| l.class == *class);
-                let contribution: f64 = of().map(|l| l.contribution).sum();
-                let own = self.class_per_image(|other| other == *class);
-                let whole = (own.iter().sum::<f64>(), everything.iter().sum::<f64>());
-                let shares: Vec<f64> =
-                    own.iter().zip(&everything).filter(|(_, of)| **of > 0.0).map(|(own, of)| own / of).collect();
-                let share_by_image = (summed && !shares.is_empty() && shares.len() == own.len()).then(|| mean(&shares));
-                let share_without = |image: usize| {
-                    let rest = whole.1 - everything[image];
-                    (summed && rest > 0.0).then(|| (whole.0 - own[image]) / rest)
-                };
-                let result = ClassSum {
-                    layers: of().count(),
-                    contribution,
-                    sem: standard_error(&own, contribution),
-                    share: summed.then(|| contribution / sum),
-                    share_sem: jackknife(own.len(), share_without),
-                    share_by_image,
-                    share_by_image_sem: share_by_image.and_then(|mean| standard_error(&shares, mean)),
-                    joint: sums.joint / images,
-                    signed_share: if exists { of().map(|l| l.signed_share).sum() } else { None },
-                };
-                (class.name().to_owned(), result)
-            })
-            .collect();
-        LayerResults {
-            generator: self.options.generator.name().to_owned(),
-            derivative: self.options.scheme.to_string(),
-            rounding: self.residual[0] / images,
-            conservation_residual: self.rounding.residual(self.residual[0], self.cancelling, rounding),
-            is_rounding: !exists,
-            total,
-            total_sem: standard_error(&self.totals, total),
-            images_effective: effective_count(&self.totals).filter(|_| exists),
-            layers,
-            by_type,
-        }
     }
 }
 

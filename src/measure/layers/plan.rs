@@ -7,46 +7,8 @@ use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step};
 
 use super::class::class_of;
+use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::LayerClass;
-
-/// How nodes are grouped into layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grouping {
-    /// Every node is a layer.
-    Node,
-    /// Nodes of one module path, cut after so many parts.
-    Module(Option<usize>),
-    /// All nodes of one class.
-    Type,
-}
-
-impl std::str::FromStr for Grouping {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "node" => Ok(Self::Node),
-            None if text == "module" => Ok(Self::Module(None)),
-            None if text == "type" => Ok(Self::Type),
-            Some(("module", depth)) => match depth.parse() {
-                Ok(depth) if depth > 0 => Ok(Self::Module(Some(depth))),
-                _ => Err(format!("'{depth}' is no depth; write module:2")),
-            },
-            _ => Err("known are node, module, module:DEPTH and type".to_owned()),
-        }
-    }
-}
-
-impl std::fmt::Display for Grouping {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Node => f.write_str("node"),
-            Self::Module(None) => f.write_str("module"),
-            Self::Module(Some(depth)) => write!(f, "module:{depth}"),
-            Self::Type => f.write_str("type"),
-        }
-    }
-}
 
 /// A layer: nodes whose errors are added up as vectors.
 #[derive(Clone, Debug, PartialEq)]

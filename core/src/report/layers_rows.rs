@@ -1,0 +1,75 @@
+//! An attribution as tidy rows.
+
+use super::rows::{Cell, Rows};
+use crate::measure::layers_report::{LayersReport, Part};
+
+/// One row per layer, generator and derivative; with `per_image` one per image, layer, generator and derivative.
+pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
+    if per_image {
+        return by_image(report);
+    }
+    let mut rows = Rows::new([
+        "generator",
+        "derivative",
+        "name",
+        "op",
+        "module",
+        "class",
+        "sources",
+        "contribution",
+        "sem",
+        "signed_share",
+        "aliasing",
+        "aliasing_signed_share",
+        "boundary",
+        "boundary_signed_share",
+        "discretisation",
+        "discretisation_signed_share",
+        "cumulative",
+        "local_error",
+        "relative_local_error",
+    ]);
+    for results in report.results.all() {
+        for layer in &results.layers {
+            let part = |part: Option<Part>| {
+                [part.map(|part| part.contribution).into(), part.and_then(|part| part.signed_share).into()]
+            };
+            let mut cells: Vec<Cell> = vec![
+                (&results.generator).into(),
+                results.derivative.name().into(),
+                (&layer.name).into(),
+                (&layer.op).into(),
+                (&layer.module).into(),
+                layer.class.name().into(),
+                layer.sources.into(),
+                layer.contribution.into(),
+                layer.sem.into(),
+                layer.signed_share.into(),
+            ];
+            cells.extend([layer.aliasing, layer.boundary, layer.discretisation].into_iter().flat_map(part));
+            cells.extend([layer.cumulative.into(), layer.local_error.into(), layer.relative_local_error.into()]);
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+fn by_image(report: &LayersReport) -> Rows {
+    let mut rows = Rows::new(["image", "generator", "derivative", "name", "class", "contribution", "lee"]);
+    for (at, image) in report.run.images.names.iter().enumerate() {
+        for results in report.results.all() {
+            for layer in &results.layers {
+                rows.push([
+                    image.into(),
+                    (&results.generator).into(),
+                    results.derivative.name().into(),
+                    (&layer.name).into(),
+                    layer.class.name().into(),
+                    layer.by_image.get(at).copied().into(),
+                    results.lee_by_image.get(at).copied().into(),
+                ]);
+            }
+        }
+    }
+    rows
+}

@@ -1,0 +1,136 @@
+//! What an attribution comes to over all images: means, their errors, and shares.
+
+use crate::measure::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
+use crate::measure::statistics::{effective_count, jackknife, mean, standard_error};
+
+use super::LayerMeter;
+
+impl LayerMeter<'_> {
+    /// Σ over images of the square of what the actions on inner values would be at the output, had nothing cancelled.
+    fn rounding_at_output(&self) -> f64 {
+        self.sums.iter().map(|sums| sums.gauge.at_output(sums.contribution.iter().sum())).sum()
+    }
+
+    /// Whether the contributions are more than rounding.
+    pub(super) fn errs(&self) -> bool {
+        self.exceeds_rounding(self.sums.iter().flat_map(|sums| &sums.contribution).sum())
+    }
+
+    /// Whether a sum of squares over images is more than rounding.
+    fn exceeds_rounding(&self, square: f64) -> bool {
+        square > self.rounding.square(self.rounding_at_output())
+    }
+
+    /// A sum of squares over images as a mean over images and entries of the output.
+    fn mean_square(&self, sum: f64) -> f64 {
+        sum / self.images().max(1) as f64 / self.dim as f64
+    }
+
+    /// The results over the images so far.
+    pub fn results(&self) -> LayerResults {
+        let norm_squared = self.residual[1] / self.images().max(1) as f64;
+        // Of what is rounding alone no part has a share.
+        let exists = self.exceeds_rounding(self.residual[1]);
+        let layers = self.layers(exists.then_some(norm_squared));
+        let by_type = self.by_type(&layers, exists);
+        LayerResults {
+            generator: self.options.generator.name().to_owned(),
+            derivative: self.options.scheme,
+            rounding: self.mean_square(self.residual[0]),
+            conservation_residual: self.rounding.residual(self.residual[0], self.cancelling, self.rounding_at_output()),
+            is_rounding: !exists,
+            dim: self.dim,
+            lee: norm_squared / self.dim as f64,
+            sem: standard_error(&self.totals, norm_squared).map(|sem| sem / self.dim as f64),
+            norm_squared,
+            images_effective: effective_count(&self.totals).filter(|_| exists),
+            lee_by_image: self.lee_by_image(),
+            layers,
+            by_type,
+        }
+    }
+
+    /// Every layer; shares are of E‖L‖², where that is more than rounding.
+    fn layers(&self, norm_squared: Option<f64>) -> Vec<LayerReport> {
+        let (images, dim) = (self.images().max(1) as f64, self.dim as f64);
+        let share = |signed: f64| norm_squared.map(|whole| signed / images / whole);
+        let mut cumulative = 0.0;
+        let layer = |(layer, sums): (&super::plan::Layer, &super::LayerSums)| {
+            let square = sums.contribution.iter().sum::<f64>() / images;
+            cumulative += square;
+            let part = |i: usize| {
+                let [square, signed] = sums.parts[i].filter(|_| self.parts > i.max(1))?;
+                Some(Part { contribution: self.mean_square(square), signed_share: share(signed) })
+            };
+            let of_probes = || (sums.probe_variance > 0.0).then(|| sums.probe_variance.sqrt() / images);
+            LayerReport {
+                name: layer.name.clone(),
+                op: layer.ops.join("+"),
+                module: layer.module.clone(),
+                class: layer.class,
+                sources: layer.sources,
+                contribution: square / dim,
+                sem: standard_error(&sums.contribution, square).or_else(of_probes).map(|sem| sem / dim),
+                by_image: self.over_dim(&sums.contribution),
+                signed_share: share(sums.signed),
+                aliasing: part(0),
+                boundary: part(1),
+                discretisation: part(2),
+                cumulative: cumulative / dim,
+                local_error: sums.local[0] / images,
+                relative_local_error: (sums.local[1] > self.rounding.square(sums.gauge.closing))
+                    .then(|| sums.local[0] / sums.local[1]),
+            }
+        };
+        self.plan.layers.iter().zip(&self.sums).map(layer).collect()
+    }
+
+    /// The layers summed by class; of an L that is rounding none has a signed share.
+    fn by_type(&self, layers: &[LayerReport], exists: bool) -> indexmap::IndexMap<String, ClassSum> {
+        let (images, dim) = (self.images().max(1) as f64, self.dim as f64);
+        let squares = |counts: &dyn Fn(LayerClass) -> bool| -> f64 {
+            let counted = self.plan.layers.iter().zip(&self.sums).filter(|(layer, _)| counts(layer.class));
+            counted.map(|(_, sums)| sums.contribution.iter().sum::<f64>() / images).sum()
+        };
+        let sum = squares(&|_| true);
+        let summed = self.exceeds_rounding(sum * images);
+        let everything = self.squares_by_image(|_| true);
+        let class = |(class, sums): (&LayerClass, &super::ClassSums)| {
+            let of = || layers.iter().filter(|l| l.class == *class);
+            let square = squares(&|other| other == *class);
+            let own = self.squares_by_image(|other| other == *class);
+            let whole = (own.iter().sum::<f64>(), everything.iter().sum::<f64>());
+            let shares: Vec<f64> =
+                own.iter().zip(&everything).filter(|(_, of)| **of > 0.0).map(|(own, of)| own / of).collect();
+            let share_by_image = (summed && !shares.is_empty() && shares.len() == own.len()).then(|| mean(&shares));
+            let share_without = |image: usize| {
+                let rest = whole.1 - everything[image];
+                (summed && rest > 0.0).then(|| (whole.0 - own[image]) / rest)
+            };
+            let result = ClassSum {
+                layers: of().count(),
+                contribution: square / dim,
+                sem: standard_error(&own, square).map(|sem| sem / dim),
+                share: summed.then(|| square / sum),
+                share_sem: jackknife(own.len(), share_without),
+                share_by_image,
+                share_by_image_sem: share_by_image.and_then(|mean| standard_error(&shares, mean)),
+                joint: self.mean_square(sums.joint),
+                signed_share: if exists { of().map(|l| l.signed_share).sum() } else { None },
+            };
+            (class.name().to_owned(), result)
+        };
+        self.classes.iter().map(class).collect()
+    }
+
+    /// Image by image, the sum of ‖J δ‖² of the layers that `counts`.
+    fn squares_by_image(&self, counts: impl Fn(LayerClass) -> bool) -> Vec<f64> {
+        let mut sums = vec![0.0; self.images()];
+        for (layer, values) in self.plan.layers.iter().zip(&self.sums) {
+            if counts(layer.class) {
+                sums.iter_mut().zip(&values.contribution).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        sums
+    }
+}
