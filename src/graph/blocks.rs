@@ -1,22 +1,33 @@
 //! Sums over windows: where what became of each window lies.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tch::Tensor;
 
 use crate::symmetry::{Axis, Grid};
 
-use super::labels::{Labels, varies};
+use super::labels::{Labels, Sites, values, varies};
 use super::operator::Torch;
 
-/// Where the last axis holds disjoint blocks of sites, as a patch merging has it: the grid of the blocks' centres.
+/// What sums over the last axis belong to: where it holds disjoint blocks of sites, as a patch merging has it, the grid of
+/// the blocks' centres; where it holds other sets of sites, no grid.
 ///
 /// Blocks may lack sites where a map was padded to a whole number of them. They lie where they would with all sites.
 pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
-    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(None) };
+    let (Some(_), false) = (of.grid(), of.relation) else { return Ok(None) };
+    let of = of.of_part()?.unwrap_or_else(|| of.copy());
+    match rectangles(&of)? {
+        Some(found) => Ok(Some(found)),
+        None => scattered(&of),
+    }
+}
+
+/// The grid of the centres of disjoint rectangles of sites on the last axis.
+fn rectangles(of: &Labels) -> Torch<Option<Labels>> {
+    let Some(grid) = of.grid() else { return Ok(None) };
     let mut size = of.ids.size();
     let length = size.pop().unwrap_or(1) as usize;
-    let ids: Vec<f64> = Vec::try_from(&of.ids.f_contiguous()?.f_view([-1])?)?;
+    let ids = values(&of.ids)?;
     let device = of.ids.device();
     let Some(centres) = centres(&ids, length, [grid.rows.samples, grid.columns.samples]) else { return Ok(None) };
     let along = |a: usize, axis: &Axis| -> Option<(Vec<u64>, Axis)> {
@@ -43,7 +54,42 @@ pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
     }
     size.push(1);
     let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(device)?;
-    Ok(Some(Labels { grid: Some(Grid { rows: row_axis, columns: column_axis }), ids, relation: false }))
+    let centres = Grid { rows: row_axis, columns: column_axis };
+    Ok(Some(Labels { sites: Sites::On(centres), ids, relation: false }))
+}
+
+/// Sets of sites on the last axis, numbered from 1, where it is certain that they lie on no grid: each site is in one of
+/// them, and one is no rectangle; or each reaches over more than half the rows and half the columns, so that no sum over
+/// one lies beside any other.
+fn scattered(of: &Labels) -> Torch<Option<Labels>> {
+    let Some(grid) = of.grid() else { return Ok(None) };
+    let mut size = of.ids.size();
+    let length = size.pop().unwrap_or(1) as usize;
+    let ids = values(&of.ids)?;
+    let [rows, columns] = [grid.rows.samples, grid.columns.samples];
+    if ids.iter().any(|id| *id <= 0.0) {
+        return Ok(None);
+    }
+    let mut numbers: HashMap<BTreeSet<usize>, usize> = HashMap::new();
+    let mut labels = Vec::with_capacity(ids.len() / length.max(1));
+    for entries in ids.chunks_exact(length) {
+        let next = numbers.len() + 1;
+        let sites = entries.iter().map(|id| *id as usize).collect();
+        labels.push(*numbers.entry(sites).or_insert(next) as f64);
+    }
+    let together: HashSet<usize> = numbers.keys().flatten().copied().collect();
+    let disjoint = numbers.keys().map(BTreeSet::len).sum::<usize>() == together.len();
+    let broken = numbers.keys().any(|sites| extents(sites, columns).iter().product::<usize>() != sites.len());
+    let wide = |sites: &BTreeSet<usize>| {
+        let [down, across] = extents(sites, columns);
+        2 * down > rows && 2 * across > columns
+    };
+    if together.len() != rows * columns || !(disjoint && broken || numbers.keys().all(wide)) {
+        return Ok(None);
+    }
+    size.push(1);
+    let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(of.ids.device())?;
+    Ok(Some(Labels { sites: Sites::Scattered, ids, relation: false }))
 }
 
 /// The centres of blocks of `length` entries in a map of so many rows and columns, in samples.
@@ -93,20 +139,6 @@ fn extents(sites: &BTreeSet<usize>, columns: usize) -> [usize; 2] {
     [extent(&|site| site / columns), extent(&|site| site % columns)]
 }
 
-/// Whether the sites that `axes`, counted from the end, hold together reach over more than half the rows and half the
-/// columns, everywhere: nothing that is summed over them lies beside anything else.
-pub(super) fn everywhere(of: &Labels, axes: &[i64]) -> Torch<bool> {
-    let (Some(grid), false) = (of.grid, of.relation) else { return Ok(false) };
-    let (last, _) = brought_together(of, axes)?;
-    let length = last.size().last().copied().unwrap_or(1) as usize;
-    let ids: Vec<f64> = Vec::try_from(&last.f_contiguous()?.f_view([-1])?)?;
-    let samples = [grid.rows.samples, grid.columns.samples];
-    Ok(ids.chunks_exact(length).all(|entries| {
-        let sites: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
-        !sites.is_empty() && (0..2).all(|axis| 2 * extents(&sites, samples[1])[axis] > samples[axis])
-    }))
-}
-
 /// The labels with some axes, counted from the end, as one at the end, and with one entry of the others that do not
 /// vary; and the shape in which it was one.
 fn brought_together(of: &Labels, axes: &[i64]) -> Torch<(Tensor, Vec<i64>)> {
@@ -123,8 +155,7 @@ fn brought_together(of: &Labels, axes: &[i64]) -> Torch<(Tensor, Vec<i64>)> {
     Ok((last, one.size()))
 }
 
-/// The grid of the centres of the blocks of sites that `axes`, counted from the end, hold together, which stay as axes
-/// of one entry; none where they are not disjoint and alike.
+/// What sums over `axes`, counted from the end, belong to, as [`blocks`] has it; the axes stay as axes of one entry.
 pub(super) fn blocks_along(of: &Labels, axes: &[i64]) -> Torch<Option<Labels>> {
     let (last, mut size) = brought_together(of, axes)?;
     let Some(blocks) = blocks(&of.with(last))? else { return Ok(None) };

@@ -6,33 +6,75 @@ use tch::{Device, Kind, Tensor};
 
 use crate::symmetry::Grid;
 
-use super::layout::{Layout, SiteMap};
+use super::kept::Kept;
+use super::layout::{Layout, Part, SiteMap};
 use super::operator::Torch;
 
 /// The labels of a value.
 #[derive(Debug)]
 pub struct Labels {
-    /// What the labels number; none where no entry has a site.
-    pub(super) grid: Option<Grid>,
-    /// Of the value's shape.
+    /// What the labels number.
+    pub(super) sites: Sites,
+    /// Of the value's shape; axes along which labels do not differ are expanded from one entry, so that they take no
+    /// memory.
     pub(super) ids: Tensor,
     /// Entries relate two sites, of which the label is one (the weights of an attention), or are sums over all sites
     /// (the weights of an attention among channels): no layout.
     pub(super) relation: bool,
 }
 
+/// What labels number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Sites {
+    /// Nothing: no entry has a site.
+    None,
+    /// The samples of a grid, row by row.
+    On(Grid),
+    /// Sets of samples that lie on no grid, such as sums over every second row, or over 16 samples in a row of a map of 12
+    /// columns: it is known which entries belong together, and that they have no rows and columns.
+    Scattered,
+}
+
 impl Labels {
     pub(super) fn copy(&self) -> Self {
-        Self { grid: self.grid, ids: self.ids.shallow_clone(), relation: self.relation }
+        self.with(self.ids.shallow_clone())
     }
 
-    /// Whether entries relate two sites, or none: there is no map in them.
+    /// Whether entries relate two sites, or none, or belong to sets of sites that lie on no grid: there is no map in them.
     pub fn relate(&self) -> bool {
-        self.relation
+        self.relation || self.sites == Sites::Scattered
     }
 
     pub(super) fn with(&self, ids: Tensor) -> Self {
-        Self { grid: self.grid, ids, relation: self.relation }
+        Self { ids, ..*self }
+    }
+
+    /// The grid of the sites.
+    pub(super) fn grid(&self) -> Option<Grid> {
+        match self.sites {
+            Sites::On(grid) => Some(grid),
+            Sites::None | Sites::Scattered => None,
+        }
+    }
+
+    /// Whether entries may belong somewhere.
+    pub(super) fn placed(&self) -> bool {
+        self.sites != Sites::None
+    }
+
+    /// The same, in as little memory as labels differ in.
+    pub(super) fn condensed(&self) -> Torch<Self> {
+        let size = self.ids.size();
+        let mut one = self.ids.shallow_clone();
+        // Channels are last, or axes of windows and heads first; what does not vary makes the rest cheaper to look at.
+        for axis in (0..size.len() as i64).rev() {
+            if !varies(&one, axis)? {
+                one = one.f_narrow(axis, 0, 1)?;
+            }
+        }
+        // No view of what it was condensed from.
+        let one = if one.numel() == self.ids.numel() { one } else { one.f_add_scalar(0.0)? };
+        Ok(self.with(one.f_expand(size, false)?))
     }
 
     /// The labels of a value of the given layout; none where it has none.
@@ -40,8 +82,8 @@ impl Labels {
         let none = (Kind::Double, device);
         Ok(match layout {
             Layout::Unknown => None,
-            Layout::Still => Some(Self { grid: None, ids: Tensor::f_zeros(shape, none)?, relation: false }),
-            Layout::Map(map) => {
+            Layout::Still => Some(Self::nowhere(shape, device)?),
+            Layout::Map(map) | Layout::Part(Part { map, .. }) => {
                 let (rows, columns) = (map.grid.rows.samples as i64, map.grid.columns.samples as i64);
                 let ids = Tensor::f_arange_start(1, rows * columns + 1, none)?.f_view([rows, columns])?;
                 let mut size = vec![1; shape.len().saturating_sub(map.axes.len())];
@@ -59,29 +101,53 @@ impl Labels {
                 }
                 let ids =
                     map.scatter(&ids.f_view(size.as_slice())?.f_expand(all, false)?, &one)?.f_expand(shape, false)?;
-                Some(Self { grid: Some(map.grid), ids, relation: false })
+                Some(Self { sites: Sites::On(map.grid), ids, relation: false })
             }
         })
     }
 
-    /// The layout, where every site is there once in every channel, whatever axes the channels share with the sites.
+    /// The labels of entries without a site.
+    pub(super) fn nowhere(shape: &[i64], device: Device) -> Torch<Self> {
+        let ids = Tensor::f_zeros([1], (Kind::Double, device))?.f_expand(shape, false)?;
+        Ok(Self { sites: Sites::None, ids, relation: false })
+    }
+
+    /// The labels of entries that are sums over all sites.
+    pub(super) fn sums(shape: &[i64], device: Device) -> Torch<Self> {
+        Ok(Self { relation: true, ..Self::nowhere(shape, device)? })
+    }
+
+    /// One entry of each axis along which labels do not differ, of `ids` of condensed labels.
+    fn distinct(&self) -> Torch<Tensor> {
+        let mut one = self.ids.shallow_clone();
+        for axis in (0..one.dim() as i64).filter(|&axis| self.ids.stride()[axis as usize] == 0) {
+            one = one.f_narrow(axis, 0, 1)?;
+        }
+        Ok(one)
+    }
+
+    /// The layout of condensed labels, where every site of a grid, or of evenly spaced rows and columns of it, is there
+    /// once in every channel, whatever axes the channels share with the sites.
     pub fn layout(&self) -> Torch<Layout> {
-        let shape = self.ids.size();
-        let axes: Vec<usize> = (0..shape.len()).filter(|&a| varies(&self.ids, a as i64).unwrap_or(true)).collect();
-        if self.relation {
+        if self.relation || self.sites == Sites::Scattered {
             return Ok(Layout::Unknown);
         }
-        let mut one = self.ids.shallow_clone();
-        for axis in (0..shape.len()).rev().filter(|a| !axes.contains(a)) {
-            one = one.f_select(axis as i64, 0)?;
-        }
-        let ids: Vec<f64> = Vec::try_from(&one.f_contiguous()?.f_view([-1])?)?;
-        let Some(grid) = self.grid.filter(|_| ids.iter().any(|&id| id > 0.0)) else {
+        let one = self.distinct()?;
+        let shape = self.ids.size();
+        let axes: Vec<usize> = (0..shape.len()).filter(|&axis| one.size()[axis] > 1).collect();
+        let mut ids = values(&one)?;
+        let Some(grid) = self.grid().filter(|_| ids.iter().any(|&id| id > 0.0)) else {
             return Ok(Layout::Still);
         };
         if grid.is_point() {
             return Ok(Layout::Still);
         }
+        let Some(kept) = Kept::of(&ids, &grid).filter(|kept| !kept.grid.is_point()) else {
+            return Ok(Layout::Unknown);
+        };
+        kept.renumber(&mut ids);
+        let whole = grid;
+        let grid = kept.grid;
         let sites = grid.rows.samples * grid.columns.samples;
         let Some((places, channels)) = places_of(&ids, sites).filter(|_| !axes.is_empty()) else {
             return Ok(Layout::Unknown);
@@ -93,12 +159,30 @@ impl Labels {
             && in_order
             && shape[2..] == [grid.rows.samples as i64, grid.columns.samples as i64]
             && axes.iter().all(|&a| a >= -2);
-        if planar {
-            return Ok(Layout::planar(grid));
-        }
-        let places = (!in_order).then(|| Arc::new(places));
-        Ok(Layout::Map(SiteMap { grid, axes, places, channels: channels.map(Arc::new) }))
+        let map = if planar {
+            SiteMap { grid, axes: vec![-2, -1], places: None, channels: None }
+        } else {
+            SiteMap { grid, axes, places: (!in_order).then(|| Arc::new(places)), channels: channels.map(Arc::new) }
+        };
+        Ok(if kept.all { Layout::Map(map) } else { Layout::Part(Part { map, whole }) })
     }
+
+    /// Labels that number the sites of a part on a grid of its own; none where they are those of a whole map, or of no
+    /// evenly spaced rows and columns.
+    pub(super) fn of_part(&self) -> Torch<Option<Self>> {
+        let Some(grid) = self.grid() else { return Ok(None) };
+        let one = self.condensed()?.distinct()?;
+        let mut ids = values(&one)?;
+        let Some(kept) = Kept::of(&ids, &grid).filter(|kept| !kept.all) else { return Ok(None) };
+        kept.renumber(&mut ids);
+        let ids = Tensor::f_from_slice(&ids)?.f_view(one.size().as_slice())?.f_to_device(one.device())?;
+        Ok(Some(Self { sites: Sites::On(kept.grid), ids: ids.f_expand(self.ids.size(), false)?, ..*self }))
+    }
+}
+
+/// All entries, in order.
+pub(super) fn values(of: &Tensor) -> Torch<Vec<f64>> {
+    Vec::try_from(&of.f_contiguous()?.f_view([-1])?)
 }
 
 /// The place of every site among entries with these labels, and, where each is there more than once, how far behind the
@@ -124,8 +208,14 @@ fn places_of(ids: &[f64], sites: usize) -> Option<(Vec<i64>, Option<Vec<i64>>)> 
 
 /// Whether labels differ along an axis.
 pub(super) fn varies(ids: &Tensor, axis: i64) -> Torch<bool> {
-    if ids.size()[axis as usize] < 2 {
+    let (size, strides) = (ids.size(), ids.stride());
+    if size[axis as usize] < 2 || strides[axis as usize] == 0 {
         return Ok(false);
     }
-    Ok(ids.f_ne_tensor(&ids.f_narrow(axis, 0, 1)?)?.f_any()?.f_int64_value(&[])? != 0)
+    // What is expanded says the same again.
+    let mut one = ids.shallow_clone();
+    for other in (0..size.len()).filter(|&other| strides[other] == 0) {
+        one = one.f_narrow(other as i64, 0, 1)?;
+    }
+    Ok(!one.f_equal(&one.f_narrow(axis, 0, 1)?.f_expand_as(&one)?)?)
 }

@@ -21,6 +21,19 @@ pub enum Layout {
     Still,
     /// Maps over rows and columns, one per channel.
     Map(SiteMap),
+    /// Maps over some rows and columns of larger ones, which are put together with the others again, as the two parts
+    /// of a rolled map are: what moves across a part's edge comes from the other parts, so a part has no motion of its
+    /// own.
+    Part(Part),
+}
+
+/// A part of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its own rows and columns, on a grid of their own.
+    pub map: SiteMap,
+    /// The grid of which that grid is a part.
+    pub whole: Grid,
 }
 
 /// Maps over rows and columns, wherever the value keeps them.
@@ -51,13 +64,25 @@ impl Layout {
         }
     }
 
+    /// Where the entries lie, whether they have a motion of their own or not.
+    pub fn sites(&self) -> Option<&SiteMap> {
+        match self {
+            Self::Map(map) | Self::Part(Part { map, .. }) => Some(map),
+            Self::Unknown | Self::Still => None,
+        }
+    }
+
     /// For tables: `rows, columns`, `rows, columns, channels`, `1 + 14×14 tokens`, `windows`, `among channels`,
-    /// `still`, or a dash.
+    /// `3×56 of 56×56`, `still`, or a dash.
     pub fn describe(&self) -> String {
         let map = match self {
             Self::Unknown => return "–".to_owned(),
             Self::Still => return "still".to_owned(),
             Self::Map(map) => map,
+            Self::Part(Part { map, whole }) => {
+                let size = |grid: &Grid| format!("{}×{}", grid.rows.samples, grid.columns.samples);
+                return format!("{} of {}", size(&map.grid), size(whole));
+            }
         };
         let (rows, columns) = (map.grid.rows.samples, map.grid.columns.samples);
         if map.channels.is_some() {
@@ -174,6 +199,21 @@ pub enum Flow {
         /// Per input: where each of its axes is in the output, counted from the front; none where it is summed over.
         axes: Vec<Vec<Option<usize>>>,
     },
+    /// Every output lies at the input of the same place along all axes but the second, which it mixes: windows over other
+    /// than two axes that keep their samples where they are.
+    InPlace {
+        /// Taps along the axes from the third on.
+        kernel: Vec<i64>,
+    },
+    /// Every output is a sum, or an extremum, over `length` entries in a row along the last axis: pools over one axis.
+    Pooled {
+        /// Entries.
+        length: i64,
+    },
+    /// `[steps, batch, channels]` is read step by step, and step j of the first output, `[steps, directions, batch,
+    /// channels]`, lies at step j: it tells of the steps before it and less of those further off, in the other direction of
+    /// those behind it. Further outputs are the last states.
+    Recurrent,
     /// A reduction over axes, counted from the end.
     Reduced {
         /// The axes.

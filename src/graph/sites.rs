@@ -9,11 +9,13 @@
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
+use crate::memory;
 use crate::symmetry::Grid;
 
 use super::axis_map::filter_step;
-use super::blocks::{blocks, blocks_along, everywhere};
-use super::labels::{Labels, varies};
+use super::blocks::{blocks, blocks_along};
+use super::guard;
+use super::labels::{Labels, Sites, varies};
 use super::layout::{Flow, Layout, Step};
 use super::operator::{Linear, Operator, Pattern, Torch};
 
@@ -44,7 +46,7 @@ impl Known<'_> {
 /// When libtorch refuses.
 pub fn along_plane(operator: &Operator, inputs: &[Known<'_>]) -> Torch<Option<Flow>> {
     let (Operator::Linear(op), [input]) = (operator, inputs) else { return Ok(None) };
-    if input.layout.plane().is_none() {
+    if plane_of(input.layout).is_none() {
         return Ok(None);
     }
     let Pattern::Matrix { axis, matrix } = op.pattern() else { return Ok(None) };
@@ -61,7 +63,7 @@ pub fn along_plane(operator: &Operator, inputs: &[Known<'_>]) -> Torch<Option<Fl
 /// What is known of an operator's outputs, of the given shapes.
 ///
 /// # Errors
-/// When libtorch refuses.
+/// When libtorch refuses for another reason than memory: where labels find none, nothing is known.
 pub fn outputs(
     operator: &Operator,
     flow: &Flow,
@@ -71,44 +73,96 @@ pub fn outputs(
     if shapes.iter().any(|shape| shape.contains(&0)) {
         return Ok(nothing(shapes));
     }
-    let planes: Vec<(&[i64], Option<Grid>)> = inputs.iter().map(|k| (k.shape, k.layout.plane())).collect();
-    let planar = inputs.iter().all(|k| k.layout.plane().is_some() || !matches!(k.layout, Layout::Map(_)));
+    let planes: Vec<(&[i64], Option<Grid>)> = inputs.iter().map(|k| (k.shape, plane_of(k.layout))).collect();
+    let planar = inputs.iter().all(|k| plane_of(k.layout).is_some() || k.layout.sites().is_none());
     let grids: Vec<Option<Grid>> =
         shapes.iter().map(|shape| if planar { flow.grid(&planes, shape) } else { None }).collect();
     if grids.iter().all(Option::is_some) {
         // Of one sample there is nothing to move.
         let layout = |grid: Grid| if grid.is_point() { Layout::Still } else { Layout::planar(grid) };
-        return Ok(grids.into_iter().flatten().map(|grid| (layout(grid), None)).collect());
+        let planes = grids.into_iter().flatten().map(layout);
+        if !(cuts(operator, inputs, shapes) || inputs.iter().any(|k| k.labels.is_some())) {
+            return Ok(planes.map(|plane| (plane, None)).collect());
+        }
+        // The part of a plane that it is says more, where it is one.
+        let found = followed_if_room(operator, flow, inputs, shapes)?;
+        let known = planes.zip(found).map(|(plane, found)| {
+            let same = match (&found.0, plane.plane()) {
+                (Layout::Part(part), Some(grid)) => part.map.is_planar() && part.map.grid.agrees_with(&grid),
+                _ => false,
+            };
+            if same { found } else { (plane, None) }
+        });
+        return Ok(known.collect());
     }
     if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
         return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
     }
-    if shapes.iter().any(|shape| shape.iter().product::<i64>() > MOST_LABELS) {
+    followed_if_room(operator, flow, inputs, shapes)
+}
+
+/// The grid of a plane, or of the part of one.
+fn plane_of(layout: &Layout) -> Option<Grid> {
+    layout.sites().filter(|map| map.is_planar()).map(|map| map.grid)
+}
+
+/// Whether an operator takes rows or columns away and leaves the others as they are.
+fn cuts(operator: &Operator, inputs: &[Known<'_>], shapes: &[Vec<i64>]) -> bool {
+    let (Operator::Linear(op), [input]) = (operator, inputs) else { return false };
+    let sites = |shape: &[i64]| shape.iter().rev().take(2).product::<i64>();
+    op.pattern().selects() && shapes.iter().any(|shape| sites(shape) < sites(input.shape))
+}
+
+/// Larger values than any with tokens or windows are not followed entry by entry, which would take seconds for each.
+const MOST_LABELS: i64 = 1 << 25;
+
+/// Tensors of labels that may be there at once while one operator is followed.
+const COPIES: u64 = 4;
+
+fn followed_if_room(
+    operator: &Operator,
+    flow: &Flow,
+    inputs: &[Known<'_>],
+    shapes: &[Vec<i64>],
+) -> Torch<Vec<(Layout, Option<Labels>)>> {
+    let entries = |shape: &[i64]| shape.iter().product::<i64>();
+    let most = shapes.iter().map(|shape| entries(shape)).chain(inputs.iter().map(|k| entries(k.shape))).max();
+    let most = most.unwrap_or(0);
+    let bytes = most.unsigned_abs().saturating_mul(8 * COPIES);
+    if shapes.iter().any(|shape| entries(shape) > MOST_LABELS) || memory::check(bytes).is_err() {
         return Ok(nothing(shapes));
     }
+    match followed(operator, flow, inputs, shapes) {
+        Err(error) if guard::shortage(&error).is_some() => Ok(nothing(shapes)),
+        other => other,
+    }
+}
+
+/// What labels tell of the outputs.
+fn followed(
+    operator: &Operator,
+    flow: &Flow,
+    inputs: &[Known<'_>],
+    shapes: &[Vec<i64>],
+) -> Torch<Vec<(Layout, Option<Labels>)>> {
     let found: Vec<Option<Labels>> = match (operator, flow) {
-        (Operator::Linear(op), _) if op.pattern().selects() => {
-            let Some(ids) = inputs.iter().map(Known::labels).collect::<Torch<Option<Vec<Labels>>>>()? else {
-                return Ok(nothing(shapes));
-            };
-            let Some((grid, relation)) = common(&ids) else { return Ok(nothing(shapes)) };
-            let lanes = ids.iter().map(|l| l.ids.f_unsqueeze(0)).collect::<Torch<Vec<_>>>()?;
-            let moved = op.apply(&lanes.iter().collect::<Vec<_>>())?;
-            let moved = moved.into_iter().map(|y| y.f_squeeze_dim(0)?.f_to_kind(Kind::Double));
-            let moved = moved.collect::<Torch<Vec<_>>>()?;
-            let constant = if moved.len() == 1 { constant_channels(op.as_ref(), inputs, &moved[0])? } else { None };
-            moved
-                .into_iter()
-                .map(|ids| Some(Labels { grid, ids: constant.as_ref().map_or(ids, Tensor::shallow_clone), relation }))
-                .collect()
-        }
+        (Operator::Linear(op), _) if op.pattern().selects() => selected(op.as_ref(), inputs, shapes)?,
         (_, Flow::Pointwise) => shapes.iter().map(|shape| merged(inputs, shape)).collect::<Torch<_>>()?,
         (_, Flow::Mixed { axis }) => {
             shapes.iter().map(|shape| mixed(&inputs[0], *axis, shape)).collect::<Torch<_>>()?
         }
         // Within windows that lie on the batch axis: every output has its window about the input of the same place.
         (_, Flow::Resampled { rows, columns }) if stays(rows, columns) => {
-            shapes.iter().map(|shape| in_place(&inputs[0], shape)).collect::<Torch<_>>()?
+            shapes.iter().map(|shape| in_place(&inputs[0], &[1, 1], shape)).collect::<Torch<_>>()?
+        }
+        (_, Flow::InPlace { kernel }) => {
+            shapes.iter().map(|shape| in_place(&inputs[0], kernel, shape)).collect::<Torch<_>>()?
+        }
+        (_, Flow::Pooled { length }) => {
+            shapes.iter().map(|shape| pooled(&inputs[0], *length, shape)).collect::<Torch<_>>()?
+        }
+        (_, Flow::Recurrent) => {
+            shapes.iter().enumerate().map(|(at, shape)| recurrent(&inputs[0], at == 0, shape)).collect::<Torch<_>>()?
         }
         (_, Flow::Contracted { axes }) => {
             shapes.iter().map(|shape| contracted(inputs, axes, shape)).collect::<Torch<_>>()?
@@ -122,19 +176,37 @@ pub fn outputs(
     found
         .into_iter()
         .map(|labels| {
-            let layout = labels.as_ref().map_or(Ok(Layout::Unknown), Labels::layout)?;
+            let Some(labels) = labels.map(|labels| labels.condensed()).transpose()? else {
+                return Ok((Layout::Unknown, None));
+            };
+            let layout = labels.layout()?;
             // Labels are kept only where a layout does not say as much.
-            let keep = matches!(layout, Layout::Unknown);
-            Ok((layout, labels.filter(|_| keep)))
+            let keep = matches!(layout, Layout::Unknown | Layout::Part(_));
+            Ok((layout, keep.then_some(labels)))
         })
         .collect()
 }
 
-/// Larger values than any with tokens or windows are not followed entry by entry, which would take seconds for each.
-const MOST_LABELS: i64 = 1 << 25;
-
 fn nothing(shapes: &[Vec<i64>]) -> Vec<(Layout, Option<Labels>)> {
     shapes.iter().map(|_| (Layout::Unknown, None)).collect()
+}
+
+/// The labels of what only moves entries: they are moved as the entries are.
+fn selected(op: &dyn Linear, inputs: &[Known<'_>], shapes: &[Vec<i64>]) -> Torch<Vec<Option<Labels>>> {
+    let none = || Ok(shapes.iter().map(|_| None).collect());
+    let Some(labels) = inputs.iter().map(Known::labels).collect::<Torch<Option<Vec<Labels>>>>()? else {
+        return none();
+    };
+    let Some((labels, sites, relation)) = aligned(labels)? else { return none() };
+    let lanes = labels.iter().map(|l| l.ids.f_unsqueeze(0)).collect::<Torch<Vec<_>>>()?;
+    let moved = op.apply(&lanes.iter().collect::<Vec<_>>())?;
+    let moved = moved.into_iter().map(|y| y.f_squeeze_dim(0)?.f_to_kind(Kind::Double));
+    let moved = moved.collect::<Torch<Vec<_>>>()?;
+    let constant = if moved.len() == 1 { constant_channels(op, inputs, &moved[0])? } else { None };
+    let all = moved.into_iter();
+    Ok(all
+        .map(|ids| Some(Labels { sites, ids: constant.as_ref().map_or(ids, Tensor::shallow_clone), relation }))
+        .collect())
 }
 
 /// The labels of what an operator joins from its inputs, of labels `ids`, and constants: a channel of constants that
@@ -187,15 +259,30 @@ fn flag(of: &Tensor) -> Torch<bool> {
     Ok(of.f_int64_value(&[])? != 0)
 }
 
-/// The grid of what is put together of values with these labels, and whether one is a relation.
-fn common(labels: &[Labels]) -> Option<(Option<Grid>, bool)> {
-    let grids: Vec<Grid> = labels.iter().filter_map(|l| l.grid).collect();
-    // Of sums over all sites, joined to a map, nothing says where they belong.
-    if !grids.is_empty() && labels.iter().any(|l| l.grid.is_none() && l.relation) {
-        return None;
-    }
-    let grid = if grids.is_empty() { None } else { Some(Grid::halfway(&grids)?) };
-    Some((grid, labels.iter().any(|l| l.relation)))
+/// Labels of values that are put together, what all of them number, and whether they relate sites. Where they number the
+/// samples of different grids, parts of maps are numbered on grids of their own.
+fn aligned(labels: Vec<Labels>) -> Torch<Option<(Vec<Labels>, Sites, bool)>> {
+    let first = labels.iter().find_map(Labels::grid);
+    let apart = first.is_some_and(|first| labels.iter().filter_map(Labels::grid).any(|g| !g.agrees_with(&first)));
+    let labels = if apart {
+        labels.into_iter().map(|l| Ok(l.of_part()?.unwrap_or(l))).collect::<Torch<Vec<Labels>>>()?
+    } else {
+        labels
+    };
+    let grids: Vec<Grid> = labels.iter().filter_map(Labels::grid).collect();
+    let scattered = labels.iter().any(|l| l.sites == Sites::Scattered);
+    let sites = match (grids.is_empty(), scattered) {
+        (true, true) => Sites::Scattered,
+        (true, false) => Sites::None,
+        (false, false) => match Grid::halfway(&grids) {
+            Some(grid) => Sites::On(grid),
+            None => return Ok(None),
+        },
+        (false, true) => return Ok(None),
+    };
+    // Sums over all sites, joined to a map as its class token is, have no site.
+    let relation = labels.iter().any(|l| l.relation && (l.placed() || sites == Sites::None));
+    Ok(Some((labels, sites, relation)))
 }
 
 /// Entry by entry: the labels that the inputs agree on. Inputs without any have no say: what is added to a map, or
@@ -204,39 +291,29 @@ fn common(labels: &[Labels]) -> Option<(Option<Grid>, bool)> {
 /// others are its channels.
 fn merged(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
     let labels = inputs.iter().map(Known::labels).collect::<Torch<Vec<Option<Labels>>>>()?;
-    let sites = |known: &Known<'_>| match known.layout {
-        Layout::Map(map) => map.grid.rows.samples * map.grid.columns.samples,
-        Layout::Still | Layout::Unknown => 0,
-    };
+    let sites = |known: &Known<'_>| known.layout.sites().map_or(0, |map| map.grid.rows.samples * map.grid.columns.samples);
     let finest = inputs.iter().map(sites).max().unwrap_or(0);
-    let mut found: Option<Labels> = None;
+    let mut counted = Vec::new();
     for (known, labels) in inputs.iter().zip(&labels) {
-        let Some(labels) = labels.as_ref().filter(|l| l.grid.is_some()) else { continue };
-        if !labels.relation && sites(known) < finest {
-            continue;
+        let Some(labels) = labels.as_ref().filter(|l| l.placed()) else { continue };
+        if labels.relation || sites(known) >= finest {
+            counted.push(labels.with(labels.ids.f_expand(shape, false)?));
         }
-        let labels = labels.with(labels.ids.f_expand(shape, false)?);
-        found = match found {
-            None => Some(labels),
-            Some(first) => {
-                let Some((grid, relation)) = common(&[first.copy(), labels.copy()]) else { return Ok(None) };
-                if !first.ids.f_equal(&labels.ids)? {
-                    return Ok(None);
-                }
-                Some(Labels { grid, relation, ..first })
-            }
-        };
     }
-    if found.is_none() && labels.iter().all(Option::is_some) {
+    if counted.is_empty() {
+        if labels.iter().any(Option::is_none) {
+            return Ok(None);
+        }
         let relation = labels.iter().flatten().any(|l| l.relation);
-        return Ok(Some(Labels { relation, ..placeless(shape, inputs[0].device)? }));
+        return Ok(Some(Labels { relation, ..Labels::nowhere(shape, inputs[0].device)? }));
     }
-    Ok(found)
-}
-
-/// The labels of entries that are sums over all sites.
-fn placeless(shape: &[i64], device: Device) -> Torch<Labels> {
-    Ok(Labels { grid: None, ids: Tensor::f_zeros(shape, (Kind::Double, device))?, relation: true })
+    let Some((counted, sites, relation)) = aligned(counted)? else { return Ok(None) };
+    for other in &counted[1..] {
+        if !other.ids.f_equal(&counted[0].ids)? {
+            return Ok(None);
+        }
+    }
+    Ok(counted.into_iter().next().map(|first| Labels { sites, relation, ..first }))
 }
 
 /// A sum over an axis.
@@ -258,18 +335,67 @@ fn stays(rows: &Step, columns: &Step) -> bool {
     [rows, columns].iter().all(|step| step.first == 0.0 && step.step == 1.0)
 }
 
-/// A window over the last two axes that keeps their samples where they are, and mixes the channels before them.
-fn in_place(input: &Known<'_>, shape: &[i64]) -> Torch<Option<Labels>> {
+/// A window over the axes from the third on that keeps their samples where they are, and mixes the channels before them.
+/// Along an axis of several taps the labels have to follow each other evenly, so that the centre of the taps is the middle
+/// one's place.
+fn in_place(input: &Known<'_>, kernel: &[i64], shape: &[i64]) -> Torch<Option<Labels>> {
     let Some(labels) = input.labels()? else { return Ok(None) };
     let from = labels.ids.size();
-    let same = from.len() == 4 && shape.len() == 4 && from[0] == shape[0] && from[2..] == shape[2..];
-    if !same || varies(&labels.ids, 1)? {
+    let same = from.len() == kernel.len() + 2 && from.len() == shape.len() && from[0] == shape[0];
+    if !same || from[2..] != shape[2..] || varies(&labels.ids, 1)? {
         return Ok(None);
+    }
+    for (axis, _) in kernel.iter().enumerate().filter(|(_, taps)| **taps > 1) {
+        if !is_even(&labels.ids, axis as i64 + 2)? {
+            return Ok(None);
+        }
     }
     Ok(Some(labels.with(labels.ids.f_narrow(1, 0, 1)?.f_expand(shape, false)?)))
 }
 
-/// A·B: an entry belongs to the site of its row of A or of its column of B; where both have one it relates the two.
+/// Whether each label along an axis differs from the one before it by the same number, everywhere, or none varies.
+fn is_even(ids: &Tensor, axis: i64) -> Torch<bool> {
+    if !varies(ids, axis)? {
+        return Ok(true);
+    }
+    let length = ids.size()[axis as usize];
+    let steps = ids.f_narrow(axis, 1, length - 1)?.f_sub(&ids.f_narrow(axis, 0, length - 1)?)?;
+    Ok(flag(&ids.f_gt(0.0)?.f_all()?)? && steps.f_min()?.f_equal(&steps.f_max()?)?)
+}
+
+/// Sums over so many entries in a row along the last axis.
+fn pooled(input: &Known<'_>, length: i64, shape: &[i64]) -> Torch<Option<Labels>> {
+    let Some(labels) = input.labels()? else { return Ok(None) };
+    let mut size = shape.to_vec();
+    let Some(kept) = size.last().map(|windows| windows * length) else { return Ok(None) };
+    size.push(length);
+    // Entries that fill no window are left out.
+    let ids = labels.ids.f_narrow(-1, 0, kept)?;
+    if !varies(&ids, ids.dim() as i64 - 1)? {
+        return Ok(Some(labels.with(ids.f_narrow(-1, 0, 1)?.f_expand(shape, false)?)));
+    }
+    let pieces = labels.with(ids.f_reshape(size)?);
+    let Some(found) = blocks_along(&pieces, &[-1])? else { return Ok(None) };
+    Ok(Some(found.with(found.ids.f_squeeze_dim(-1)?.f_expand(shape, false)?)))
+}
+
+/// Step j of what reads step by step lies at step j, the first output; others are states behind all steps.
+fn recurrent(input: &Known<'_>, is_first: bool, shape: &[i64]) -> Torch<Option<Labels>> {
+    let Some(labels) = input.labels()?.filter(|l| !l.relation) else { return Ok(None) };
+    if varies(&labels.ids, 2)? || !is_even(&labels.ids, 0)? {
+        return Ok(None);
+    }
+    let ids = labels.ids.f_narrow(2, 0, 1)?;
+    if is_first {
+        return Ok(Some(labels.with(ids.f_unsqueeze(1)?.f_expand(shape, false)?)));
+    }
+    let still = !varies(&labels.ids, 0)?;
+    let ids = ids.f_narrow(0, 0, 1)?;
+    Ok(if still { Some(labels.with(ids.f_expand(shape, false)?)) } else { None })
+}
+
+/// A·B: an entry belongs to the site of its row of A or of its column of B; where both have one it relates the two, if
+/// they are not the same.
 ///
 /// A side of which nothing is known may have sites that were lost: then the other's say nothing. Where both sides' sites
 /// are what is summed over, the sum has no place, or lies at the centre of the window that was summed over.
@@ -278,27 +404,33 @@ fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
     let (first, second) = (&inputs[0], &inputs[inputs.len() - 1]);
     let (a, b) = (first.labels()?, second.labels()?);
     let claim = |labels: Option<&Labels>, contracted: i64| -> Torch<Option<Labels>> {
-        let Some(labels) = labels.filter(|l| l.grid.is_some()) else { return Ok(None) };
+        let Some(labels) = labels.filter(|l| l.placed()) else { return Ok(None) };
         let axis = labels.ids.dim() as i64 + contracted;
         if axis < 0 || varies(&labels.ids, axis)? {
             return Ok(None);
         }
         let ids = labels.ids.f_narrow(contracted, 0, 1)?.f_expand(shape, false)?;
-        Ok(Some(Labels { grid: labels.grid, ids, relation: false }))
+        Ok(Some(Labels { ids, relation: false, ..*labels }))
     };
     // Whether the sum is over the sites that the labels number.
     let over = |labels: Option<&Labels>, contracted: i64| -> Torch<bool> {
-        let Some(labels) = labels.filter(|l| l.grid.is_some()) else { return Ok(false) };
+        let Some(labels) = labels.filter(|l| l.placed()) else { return Ok(false) };
         let axis = labels.ids.dim() as i64 + contracted;
         Ok(axis >= 0 && varies(&labels.ids, axis)?)
     };
-    let related = a.as_ref().is_some_and(|labels| labels.relation && labels.grid.is_some());
+    let related = a.as_ref().is_some_and(|labels| labels.relation && labels.placed());
     Ok(match (claim(a.as_ref(), -1)?, claim(b.as_ref(), -2)?) {
         (Some(rows), Some(columns)) => {
+            // Each site with itself.
+            let grids = rows.grid().zip(columns.grid());
+            let both = related || b.as_ref().is_some_and(|labels| labels.relation);
+            if !both && grids.is_some_and(|(a, b)| a.agrees_with(&b)) && rows.ids.f_equal(&columns.ids)? {
+                return Ok(Some(rows));
+            }
             // Rows that windows share, against each window's own columns, belong to no one place.
             for axis in 0..shape.len() as i64 - 2 {
                 if varies(&columns.ids, axis)? && !varies(&rows.ids, axis)? {
-                    return Ok(None);
+                    return Ok(Some(Labels { relation: true, ..columns }));
                 }
             }
             Some(Labels { relation: true, ..rows })
@@ -306,13 +438,13 @@ fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
         (Some(rows), None) => (related || b.is_some()).then_some(rows),
         (None, Some(columns)) => a.is_some().then_some(columns),
         (None, None) => match (over(a.as_ref(), -1)?, over(b.as_ref(), -2)?, &b) {
-            (true, true, Some(b)) if windowless(b, -2)? => Some(placeless(shape, first.device)?),
-            (_, true, Some(b)) => match blocks_along(b, &[-2])?.filter(|l| l.grid.is_some_and(|g| !g.is_point())) {
+            (true, true, Some(b)) if windowless(b, -2)? => Some(Labels::sums(shape, first.device)?),
+            (_, true, Some(b)) => match blocks_along(b, &[-2])?.filter(|l| l.grid().is_none_or(|g| !g.is_point())) {
                 Some(blocks) => Some(blocks.with(blocks.ids.f_narrow(-1, 0, 1)?.f_expand(shape, false)?)),
                 None => None,
             },
-            _ if a.is_some() && b.is_some() && a.as_ref().is_none_or(|l| l.grid.is_none()) => {
-                Some(placeless(shape, first.device)?)
+            _ if a.is_some() && b.is_some() && a.as_ref().is_none_or(|l| !l.placed()) => {
+                Some(Labels::sums(shape, first.device)?)
             }
             _ => None,
         },
@@ -332,7 +464,7 @@ fn contracted(inputs: &[Known<'_>], axes: &[Vec<Option<usize>>], shape: &[i64]) 
             summed |= varies(&labels.ids, axis as i64)?;
             ids = ids.f_narrow(axis as i64, 0, 1)?;
         }
-        if labels.grid.is_none() && !labels.relation {
+        if !labels.placed() && !labels.relation {
             continue;
         }
         // What is summed over one input's sites belongs to the other's, whose entries told how they relate.
@@ -356,9 +488,9 @@ fn contracted(inputs: &[Known<'_>], axes: &[Vec<Option<usize>>], shape: &[i64]) 
     let Some(second) = claims.pop() else {
         return Ok(Some(Labels { relation: first.relation && !resolved, ..first }));
     };
-    let Some((grid, relation)) = common(&[first.copy(), second.copy()]) else { return Ok(None) };
-    let same = first.ids.f_equal(&second.ids)?;
-    Ok(Some(Labels { grid, relation: relation || !same, ..first }))
+    let Some((both, sites, relation)) = aligned(vec![first, second])? else { return Ok(None) };
+    let same = both[0].ids.f_equal(&both[1].ids)?;
+    Ok(both.into_iter().next().map(|first| Labels { sites, relation: relation || !same, ..first }))
 }
 
 /// Whether labels vary along one axis alone, counted from the end.
@@ -384,18 +516,12 @@ fn reduced(input: &Known<'_>, axes: &[i64], keep: bool, shape: &[i64]) -> Torch<
         return Ok(Some(labels.with(labels.ids.f_amax(axes, keep)?)));
     }
     // All sites into one: nothing is left to move.
-    let all = match input.layout {
-        Layout::Map(map) => map.axes.iter().all(|a| axes.contains(a)),
-        _ => false,
-    };
-    let none = Tensor::f_zeros(shape, (Kind::Double, input.device))?;
+    let all = input.layout.sites().is_some_and(|map| map.axes.iter().all(|a| axes.contains(a)));
     if all {
-        return Ok(Some(Labels { grid: None, ids: none, relation: false }));
+        return Ok(Some(Labels::nowhere(shape, input.device)?));
     }
     // Windows into one each.
-    let Some(blocks) = blocks_along(&labels, axes)? else {
-        return Ok(if everywhere(&labels, axes)? { Some(placeless(shape, input.device)?) } else { None });
-    };
+    let Some(blocks) = blocks_along(&labels, axes)? else { return Ok(None) };
     let mut kept = labels.ids.size();
     axes.iter().for_each(|axis| kept[(rank + axis) as usize] = 1);
     let ids = blocks.ids.f_expand(kept, false)?.f_reshape(shape)?;

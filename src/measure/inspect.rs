@@ -13,10 +13,7 @@ pub fn inspect(network: &Network, model: &str) -> Inspection {
         .iter()
         .filter_map(|step| {
             let value = &network.values()[*step.outputs.iter().flatten().next()?];
-            let grid = match &value.layout {
-                Layout::Map(map) => Some(map.grid),
-                Layout::Still | Layout::Unknown => None,
-            };
+            let grid = value.layout.sites().map(|map| map.grid);
             Some(NodeInfo {
                 name: step.name.clone(),
                 op: step.op_type.clone(),

@@ -256,7 +256,7 @@ fn check(
         (_, Source::Convolution(_) | Source::Maximum(_)) => None,
         (Layout::Map(sites), _) => Some(sites),
         (Layout::Still, _) => return skipped(format!("its input {:?} has no rows and columns", info.shape)),
-        (Layout::Unknown, _) => {
+        (Layout::Unknown | Layout::Part(_), _) => {
             return skipped(format!("where its input {:?} has rows and columns is not certain", info.shape));
         }
     };

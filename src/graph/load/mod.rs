@@ -32,6 +32,7 @@ use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use super::onnx::{ElementType, Modules, OnnxError, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
+use super::parts;
 use super::plan;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
@@ -282,6 +283,7 @@ impl<'a> Loader<'a> {
         if matches!(found, Found::Steps) {
             self.steps = target::steps_before(self.steps, self.values.len(), output_id);
         }
+        parts::settle(&self.steps, &mut self.values, output_id);
         plan::set_lifetimes(&mut self.steps, self.values.len(), output_id);
         let target = match &self.options.target {
             // By the value's name, which stays when a node gives way to others.

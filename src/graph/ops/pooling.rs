@@ -89,7 +89,14 @@ impl PoolWindow {
 
     /// Where output samples lie.
     pub fn flow(&self) -> Flow {
-        if self.lifted { Flow::Lost } else { self.window.flow() }
+        let w = &self.window;
+        match self.lifted {
+            false => w.flow(),
+            true if w.kernel[1] == w.strides[1] && !self.needs_padding() && !self.is_dilated() => {
+                Flow::Pooled { length: w.kernel[1] }
+            }
+            true => Flow::Lost,
+        }
     }
 
     /// `[lanes, …]` as `[lanes·batch, channels, rows, columns]`, padded with `value`; and the leading sizes.

@@ -267,6 +267,9 @@ pub fn recurrent(b: &mut Builder<'_>) -> Build {
         }
     }
     let outputs = b.outputs().min(if lstm { 3 } else { 2 });
+    // Initial states that vary are read at every step.
+    let free = operands.iter().skip(1).all(|state| !matches!(state, Some(Operand::Varying(_))));
+    let flow = if free && !batch_first { Flow::Recurrent } else { Flow::Lost };
     let op = Recurrent { cell, directions, size, clip, batch_first, operands, outputs };
-    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow })
 }

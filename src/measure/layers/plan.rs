@@ -82,7 +82,7 @@ impl Plan {
             for &id in step.outputs.iter().flatten() {
                 // The output's action is given, whatever its layout.
                 let is_output = id == network.output_id();
-                let known = !matches!(values[id].layout, Layout::Unknown);
+                let known = !matches!(values[id].layout, Layout::Unknown | Layout::Part(_));
                 let still =
                     step.inputs.iter().all(|&i| matches!(values[i].layout, Layout::Still) && pending[i].is_empty());
                 let exact = before.is_empty() && (is_exact(network, step, id, options) || still && !options.saturates);
@@ -173,13 +173,13 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
     }
     let values = network.values();
     let axes = match &values[output].layout {
-        Layout::Unknown => return false,
+        Layout::Unknown | Layout::Part(_) => return false,
         Layout::Still => Vec::new(),
         Layout::Map(map) => {
             let same = step.inputs.iter().all(|&id| match &values[id].layout {
                 Layout::Map(input) => input.grid.agrees_with(&map.grid),
                 Layout::Still => true,
-                Layout::Unknown => false,
+                Layout::Unknown | Layout::Part(_) => false,
             });
             if !same {
                 return false;
