@@ -159,7 +159,7 @@ fn contrasts(network: &Network, images: &Tensor) -> Vec<Option<Tensor>> {
 
 /// A network, one of its exporters, and the fewest samples along rows and columns that are compared: of four samples
 /// two are at an edge, and what padding makes of each image is no part of the layout.
-const MOVED: [(&str, &str, usize); 9] = [
+const MOVED: [(&str, &str, usize); 15] = [
     ("resnet", "traced", 4),
     ("mobilenetv3", "dynamo", 4),
     ("vit", "traced", 4),
@@ -169,7 +169,17 @@ const MOVED: [(&str, &str, usize); 9] = [
     ("mobilevitv2", "dynamo", 4),
     ("mobilevit", "dynamo", 8),
     ("hiera", "traced", 4),
+    ("levit", "traced", 4),
+    ("crossvit", "traced", 4),
+    ("sequencer", "traced", 4),
+    ("nextvit", "traced", 4),
+    ("lambda", "traced", 8),
+    ("volo", "dynamo", 4),
 ];
+
+/// What noise in the place of weights leaves constant: a softmax over all sites of which one gets everything, the same one
+/// for every image.
+const SATURATED: [(&str, &str); 1] = [("lambda", "/stages/stages.3/stages.3.0/self_attn/Softmax_output_0")];
 
 #[test]
 fn maps_of_timm_networks_move_with_the_image() {
@@ -187,6 +197,9 @@ fn maps_of_timm_networks_move_with_the_image() {
             let moved = contrasts(&network, &x.roll(pixels, [-2, -1]));
             for (id, info) in network.values().iter().enumerate() {
                 let Layout::Map(map) = &info.layout else { continue };
+                if SATURATED.contains(&(name, info.name.as_str())) {
+                    continue;
+                }
                 let by = [2.0 * down / map.grid.rows.pitch, 2.0 * right / map.grid.columns.pitch];
                 let coarse = [map.grid.rows, map.grid.columns].iter().any(|axis| axis.samples < fewest);
                 if coarse || by.iter().any(|samples| samples.fract() != 0.0) {

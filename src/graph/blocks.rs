@@ -92,7 +92,8 @@ fn scattered(of: &Labels) -> Torch<Option<Labels>> {
     Ok(Some(Labels { sites: Sites::Scattered, ids, relation: false }))
 }
 
-/// The centres of blocks of `length` entries in a map of so many rows and columns, in samples.
+/// The centres of blocks of `length` entries in a map of so many columns, in samples: disjoint ones that are alike, and
+/// such as overlap, if they are the same window about each centre.
 fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Vec<[f64; 2]>> {
     let site = |id: f64| [((id as usize - 1) / columns) as f64, ((id as usize - 1) % columns) as f64];
     let blocks = || ids.chunks_exact(length);
@@ -100,13 +101,15 @@ fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Ve
     let fills = |sites: &BTreeSet<usize>| extents(sites, columns).iter().product::<usize>() == sites.len();
     let mut seen = HashSet::new();
     let mut block = None;
+    let mut overlap = false;
     for entries in blocks() {
         let sites: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
         let whole = entries.iter().all(|id| *id > 0.0);
         let mut alike = || *block.get_or_insert(sites.len()) == sites.len() && fills(&sites);
-        if whole && !alike() || !sites.iter().all(|s| seen.insert(*s)) {
+        if whole && !alike() {
             return None;
         }
+        sites.iter().for_each(|site| overlap |= !seen.insert(*site));
     }
     if seen.len() != rows * columns {
         return None;
@@ -116,7 +119,7 @@ fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Ve
         let mean = |axis: usize| sites.iter().map(|s| site(*s as f64)[axis]).sum::<f64>() / sites.len() as f64;
         [mean(0), mean(1)]
     };
-    // How far from the centre the site of each entry lies: alike in all blocks, where some lack sites.
+    // How far from the centre the site of each entry lies: alike in all blocks, where some lack sites or overlap.
     let whole = blocks().find(|entries| entries.iter().all(|id| *id > 0.0))?;
     let centre = middle(whole);
     let offsets: Vec<[f64; 2]> = whole.iter().map(|id| [0, 1].map(|axis| site(*id)[axis] - centre[axis])).collect();
@@ -126,8 +129,8 @@ fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Ve
         let first = found.next()?;
         found.all(|other| other == first).then_some(first)
     };
-    let all_whole = ids.iter().all(|id| *id > 0.0);
-    blocks().map(|entries| if all_whole { Some(middle(entries)) } else { from_offsets(entries) }).collect()
+    let free = !overlap && ids.iter().all(|id| *id > 0.0);
+    blocks().map(|entries| if free { Some(middle(entries)) } else { from_offsets(entries) }).collect()
 }
 
 /// The rows and columns that sites, numbered from 1 in a map of so many columns, reach over.

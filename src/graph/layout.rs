@@ -210,6 +210,16 @@ pub enum Flow {
         /// Entries.
         length: i64,
     },
+    /// `[batch, channels · taps, blocks]` are added up to an image, where blocks may overlap: block j, row by row, is centred
+    /// on the image's index `first + j·step`.
+    Folded {
+        /// Rows.
+        rows: Step,
+        /// Columns.
+        columns: Step,
+        /// Rows and columns of blocks.
+        blocks: [i64; 2],
+    },
     /// `[steps, batch, channels]` is read step by step, and step j of the first output, `[steps, directions, batch,
     /// channels]`, lies at step j: it tells of the steps before it and less of those further off, in the other direction of
     /// those behind it. Further outputs are the last states.

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
 use crate::memory;
-use crate::symmetry::Grid;
+use crate::symmetry::{Axis, Grid};
 
 use super::axis_map::filter_step;
 use super::blocks::{blocks, blocks_along};
@@ -161,6 +161,9 @@ fn followed(
         (_, Flow::Pooled { length }) => {
             shapes.iter().map(|shape| pooled(&inputs[0], *length, shape)).collect::<Torch<_>>()?
         }
+        (_, Flow::Folded { rows, columns, blocks }) => {
+            shapes.iter().map(|shape| folded(&inputs[0], [*rows, *columns], *blocks, shape)).collect::<Torch<_>>()?
+        }
         (_, Flow::Recurrent) => {
             shapes.iter().enumerate().map(|(at, shape)| recurrent(&inputs[0], at == 0, shape)).collect::<Torch<_>>()?
         }
@@ -291,7 +294,8 @@ fn aligned(labels: Vec<Labels>) -> Torch<Option<(Vec<Labels>, Sites, bool)>> {
 /// others are its channels.
 fn merged(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
     let labels = inputs.iter().map(Known::labels).collect::<Torch<Vec<Option<Labels>>>>()?;
-    let sites = |known: &Known<'_>| known.layout.sites().map_or(0, |map| map.grid.rows.samples * map.grid.columns.samples);
+    let sites =
+        |known: &Known<'_>| known.layout.sites().map_or(0, |map| map.grid.rows.samples * map.grid.columns.samples);
     let finest = inputs.iter().map(sites).max().unwrap_or(0);
     let mut counted = Vec::new();
     for (known, labels) in inputs.iter().zip(&labels) {
@@ -379,6 +383,22 @@ fn pooled(input: &Known<'_>, length: i64, shape: &[i64]) -> Torch<Option<Labels>
     Ok(Some(found.with(found.ids.f_squeeze_dim(-1)?.f_expand(shape, false)?)))
 }
 
+/// Blocks of a map, in its order, that are added up to an image: the image lies so that each block's centre is where the
+/// block was.
+fn folded(input: &Known<'_>, steps: [Step; 2], blocks: [i64; 2], shape: &[i64]) -> Torch<Option<Labels>> {
+    let (Layout::Map(map), [_, _, rows, columns]) = (input.layout, shape) else { return Ok(None) };
+    let counts = [map.grid.rows.samples as i64, map.grid.columns.samples as i64];
+    if map.axes != [-1] || map.places.is_some() || map.channels.is_some() || counts != blocks {
+        return Ok(None);
+    }
+    let finer = |axis: &Axis, step: Step, samples: i64| {
+        axis.resampled(-step.first / step.step, 1.0 / step.step, samples as usize)
+    };
+    let grid =
+        Grid { rows: finer(&map.grid.rows, steps[0], *rows), columns: finer(&map.grid.columns, steps[1], *columns) };
+    Labels::of(&Layout::planar(grid), shape, input.device)
+}
+
 /// Step j of what reads step by step lies at step j, the first output; others are states behind all steps.
 fn recurrent(input: &Known<'_>, is_first: bool, shape: &[i64]) -> Torch<Option<Labels>> {
     let Some(labels) = input.labels()?.filter(|l| !l.relation) else { return Ok(None) };
@@ -435,20 +455,35 @@ fn product(inputs: &[Known<'_>], shape: &[i64]) -> Torch<Option<Labels>> {
             }
             Some(Labels { relation: true, ..rows })
         }
-        (Some(rows), None) => (related || b.is_some()).then_some(rows),
+        (Some(rows), None) => {
+            // Weights for each window, the same for all its rows or one for each, lie where the window lies.
+            let windows = match (&a, &b) {
+                (Some(a), Some(b)) if !a.relation && !varies(&a.ids, a.ids.dim() as i64 - 2)? => centred(b, shape)?,
+                _ => None,
+            };
+            windows.or_else(|| (related || b.is_some()).then_some(rows))
+        }
         (None, Some(columns)) => a.is_some().then_some(columns),
         (None, None) => match (over(a.as_ref(), -1)?, over(b.as_ref(), -2)?, &b) {
             (true, true, Some(b)) if windowless(b, -2)? => Some(Labels::sums(shape, first.device)?),
-            (_, true, Some(b)) => match blocks_along(b, &[-2])?.filter(|l| l.grid().is_none_or(|g| !g.is_point())) {
-                Some(blocks) => Some(blocks.with(blocks.ids.f_narrow(-1, 0, 1)?.f_expand(shape, false)?)),
-                None => None,
-            },
+            (_, true, Some(b)) => centred(b, shape)?,
             _ if a.is_some() && b.is_some() && a.as_ref().is_none_or(|l| !l.placed()) => {
                 Some(Labels::sums(shape, first.device)?)
             }
             _ => None,
         },
     })
+}
+
+/// Sums over the rows of the second side of a product of the given shape, where they are windows.
+fn centred(b: &Labels, shape: &[i64]) -> Torch<Option<Labels>> {
+    if !b.placed() || !varies(&b.ids, b.ids.dim() as i64 - 2)? {
+        return Ok(None);
+    }
+    let Some(blocks) = blocks_along(b, &[-2])?.filter(|l| l.grid().is_none_or(|grid| !grid.is_point())) else {
+        return Ok(None);
+    };
+    Ok(Some(blocks.with(blocks.ids.f_narrow(-1, 0, 1)?.f_expand(shape, false)?)))
 }
 
 /// A sum of products: an entry belongs to the site of its part of an input, if it is not summed over. Where parts of

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
-use crate::graph::layout::Flow;
+use crate::graph::layout::{Flow, Step};
 use crate::graph::operator::{Linear, Operator, Torch};
 
 use super::convolution::{positive, read_window};
@@ -85,5 +85,12 @@ pub fn col2im(b: &mut Builder<'_>) -> Build {
     }
     let index = Tensor::f_from_slice(&index)?.f_to_kind(Kind::Int64)?.f_to_device(b.device())?;
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Linear(Box::new(Blocks { index, taps, image })), flow: Flow::Lost })
+    let flow = match count[..] {
+        [rows, columns] => {
+            let step = |a: usize| Step::window(block[a], window.strides[a], window.dilations[a], window.begin[a]);
+            Flow::Folded { rows: step(0), columns: step(1), blocks: [rows, columns] }
+        }
+        _ => Flow::Lost,
+    };
+    Ok(Built { operator: Operator::Linear(Box::new(Blocks { index, taps, image })), flow })
 }
