@@ -1,35 +1,66 @@
 //! Pointwise functions on samples: plain activations, smooth stand-ins, polynomials fitted to one.
 
-use tch::Tensor;
+use tch::{TchError, Tensor};
 
 use super::design::{Cost, Design, Resampling};
-use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, float};
+use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, float, text};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
 use super::{Guarantee, Kind, Padding};
-use crate::graph::operator::Torch;
+use crate::graph::operator::{Elementwise, Torch};
+use crate::graph::ops::Function;
 use crate::spectrum::activation::Activation;
+use crate::spectrum::activation::formula::{AttributeValue, Formula};
 
-/// σ(x) of a tensor.
+/// σ(x) of a tensor: by libtorch's own loop where there is one, else as its ONNX form says.
 ///
 /// # Errors
 /// When libtorch refuses.
 pub fn value(activation: &Activation, x: &Tensor) -> Torch<Tensor> {
     match activation {
-        Activation::Relu => x.f_relu(),
         Activation::LeakyRelu(slope) => x.f_where_self(&x.f_gt(0.0)?, &x.f_mul_scalar(*slope)?),
-        Activation::Relu6 => x.f_clamp(0.0, 6.0),
         Activation::Gelu => x.f_gelu("none"),
+        Activation::GeluTanh => x.f_gelu("tanh"),
         Activation::Silu => x.f_silu(),
-        Activation::Tanh => x.f_tanh(),
         // max(x, 0) + ln(1 + e^−|x|); libtorch's own is the identity above 20.
         Activation::Softplus => x.f_abs()?.f_neg()?.f_exp()?.f_log1p()?.f_add(&x.f_relu()?),
         Activation::Elu => x.f_elu(),
         Activation::HardSwish => x.f_hardswish(),
         Activation::Mish => x.f_mish(),
-        Activation::Sigmoid => x.f_sigmoid(),
-        Activation::Sin => x.f_sin(),
-        Activation::Abs => x.f_abs(),
         Activation::Polynomial(coefficients) => horner(coefficients, x),
+        other => match other.forms().first() {
+            Some(form) => evaluate(form, x),
+            None => Err(TchError::Torch(format!("there is no way to compute {other}"))),
+        },
+    }
+}
+
+/// A formula of a tensor, node by node.
+fn evaluate(form: &Formula, x: &Tensor) -> Torch<Tensor> {
+    let Formula::Node { operator, inputs, attributes } = form else { return Ok(x.shallow_clone()) };
+    let constant = |at: usize| match inputs.get(at) {
+        Some(Formula::Constant(number)) => Some(number.value()),
+        _ => None,
+    };
+    let unknown = || TchError::Torch(format!("there is no way to compute {operator} in an activation"));
+    let first = match inputs.first() {
+        Some(input @ (Formula::X | Formula::Node { .. })) => evaluate(input, x)?,
+        _ => return Err(unknown()),
+    };
+    match (*operator, constant(1), constant(2)) {
+        ("Clip", Some(low), Some(high)) => first.f_clamp(low, high),
+        ("Add", Some(c), _) => first.f_add_scalar(c),
+        ("Mul", Some(c), _) => first.f_mul_scalar(c),
+        ("Div", Some(c), _) => first.f_div_scalar(c),
+        ("Add" | "Mul" | "Div", None, _) => {
+            let second = evaluate(inputs.get(1).ok_or_else(unknown)?, x)?;
+            match *operator {
+                "Add" => first.f_add(&second),
+                "Mul" => first.f_mul(&second),
+                _ => first.f_div(&second),
+            }
+        }
+        (_, None, None) if attributes.is_empty() => Function::plain(operator).ok_or_else(unknown)?.value(&first),
+        _ => Err(unknown()),
     }
 }
 
@@ -62,63 +93,32 @@ fn horner(coefficients: &[f64], x: &Tensor) -> Torch<Tensor> {
 /// Appends σ to a chain of ONNX nodes.
 ///
 /// # Errors
-/// A function that ONNX has no operator for at this opset.
+/// A function that ONNX cannot say.
 pub(super) fn onnx_activation(chain: &mut Chain<'_>, activation: &Activation, design: &str) -> Result<(), NotOnnx> {
-    match activation {
-        Activation::Relu => chain.then("Relu", &[], Vec::new()),
-        Activation::LeakyRelu(slope) => chain.then("LeakyRelu", &[], vec![float("alpha", *slope as f32)]),
-        Activation::Relu6 => {
-            let (low, high) = (chain.constant("low", &[], &[0.0]), chain.constant("high", &[], &[6.0]));
-            chain.then("Clip", &[&low, &high], Vec::new())
-        }
-        Activation::Silu => {
-            let x = chain.at();
-            chain.then("Sigmoid", &[], Vec::new());
-            chain.then("Mul", &[&x], Vec::new())
-        }
-        Activation::Gelu => {
-            let x = chain.at();
-            let (scale, one) =
-                (chain.constant("scale", &[], &[std::f64::consts::FRAC_1_SQRT_2]), chain.constant("one", &[], &[1.0]));
-            let half = chain.constant("half", &[], &[0.5]);
-            chain.then("Mul", &[&scale], Vec::new());
-            chain.then("Erf", &[], Vec::new());
-            chain.then("Add", &[&one], Vec::new());
-            chain.then("Mul", &[&x], Vec::new());
-            chain.then("Mul", &[&half], Vec::new())
-        }
-        Activation::Tanh => chain.then("Tanh", &[], Vec::new()),
-        Activation::Softplus => chain.then("Softplus", &[], Vec::new()),
-        Activation::Elu => chain.then("Elu", &[], Vec::new()),
-        Activation::HardSwish => chain.then("HardSwish", &[], Vec::new()),
-        Activation::Sigmoid => chain.then("Sigmoid", &[], Vec::new()),
-        Activation::Sin => chain.then("Sin", &[], Vec::new()),
-        Activation::Abs => chain.then("Abs", &[], Vec::new()),
-        Activation::Mish => {
-            let x = chain.at();
-            chain.then("Softplus", &[], Vec::new());
-            chain.then("Tanh", &[], Vec::new());
-            chain.then("Mul", &[&x], Vec::new())
-        }
-        Activation::Polynomial(c) if c.len() >= 2 => {
-            let x = chain.at();
-            let highest = chain.constant("c", &[], &[c[c.len() - 1]]);
-            let mut sum = chain.then("Mul", &[&highest], Vec::new());
-            for (j, c) in c.iter().enumerate().rev().skip(1) {
-                let c = chain.constant("c", &[], &[*c]);
-                sum = chain.then("Add", &[&c], Vec::new());
-                if j > 0 {
-                    sum = chain.then("Mul", &[&x], Vec::new());
-                }
-            }
-            sum
-        }
-        Activation::Polynomial(_) => {
-            let reason = "a constant function needs the input's shape alone".to_owned();
-            return Err(NotOnnx { design: design.to_owned(), reason });
-        }
-    };
+    let forms = activation.forms();
+    let form = forms.first().ok_or_else(|| NotOnnx {
+        design: design.to_owned(),
+        reason: "a constant function needs the input's shape alone".to_owned(),
+    })?;
+    let x = chain.at();
+    write(chain, form, &x);
     Ok(())
+}
+
+/// Appends a formula of the value `x`; the name of what its last node writes.
+fn write(chain: &mut Chain<'_>, form: &Formula, x: &str) -> String {
+    match form {
+        Formula::X => x.to_owned(),
+        Formula::Constant(number) => chain.constant("c", &[], &[number.value()]),
+        Formula::Node { operator, inputs, attributes } => {
+            let inputs: Vec<String> = inputs.iter().map(|input| write(chain, input, x)).collect();
+            let attributes = attributes.iter().map(|attribute| match attribute.value {
+                AttributeValue::Number { number, .. } => float(attribute.name, number.value() as f32),
+                AttributeValue::Text { text: word, .. } => text(attribute.name, word),
+            });
+            chain.node(operator, &inputs.iter().map(String::as_str).collect::<Vec<_>>(), attributes.collect())
+        }
+    }
 }
 
 /// A pointwise function.

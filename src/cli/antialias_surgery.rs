@@ -15,7 +15,9 @@ use crate::antialias::surgery::advise::{AdviseOptions, advise};
 use crate::antialias::surgery::compare::{CompareOptions, Comparison};
 use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::{Advice, Cost, InsertionReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
-use crate::antialias::surgery::{Form, Insertion, InsertionOptions, Place, Replacement, SurgeryError, TargetModel};
+use crate::antialias::surgery::{
+    Form, Insertion, InsertionOptions, Place, Replacement, SurgeryError, TargetModel, functions,
+};
 use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
 use crate::graph::branches;
 use crate::graph::inline;
@@ -41,11 +43,18 @@ pub(super) struct SurgeryArgs {
     )]
     model: Option<PathBuf>,
     /// What is replaced by which design, such as stride=blurpool:5 or relu6=filtered:2x; may be repeated.
-    ///
-    /// Places are stride (every strided layer), conv, maxpool, averagepool (strided ones), activation (all), or one
-    /// function: relu, relu6, leaky_relu, silu, gelu, hardswish, sigmoid, tanh, elu, softplus, mish. A design that is put
-    /// around a function takes the one that it replaces.
-    #[arg(long, value_name = "WHAT=DESIGN", requires = "model", value_parser = read_replacement)]
+    #[arg(
+        long,
+        value_name = "WHAT=DESIGN",
+        requires = "model",
+        value_parser = read_replacement,
+        long_help = format!(
+            "What is replaced by which design, such as stride=blurpool:5 or relu6=filtered:2x; may be repeated.\n\n\
+             Places are stride (every strided layer), conv, maxpool, averagepool (strided ones), activation (all), or one \
+             function: {}. A design that is put around a function takes the one that it replaces.",
+            functions().join(", ")
+        )
+    )]
     replace: Vec<Replacement>,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
     #[arg(long, num_args = 1.., value_name = "PATH", requires = "model")]

@@ -4,9 +4,9 @@
 //! more, and each node passes its whole value through memory. A run that nobody watches puts such nodes together into one operator. Only values that
 //! nothing else reads may disappear; the layers of an attribution, and a run that is watched, see every node.
 
+mod activation;
 mod layer_norm;
 
-use std::f64::consts::FRAC_1_SQRT_2;
 use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
@@ -70,8 +70,7 @@ pub(super) fn together(
     let links = Links::new(steps, values, output, (kind, device));
     let mut taken = vec![false; steps.len()];
     let mut groups: Vec<Option<Group>> = steps.iter().map(|_| None).collect();
-    let rules =
-        [Links::attention, Links::gelu, Links::gated, Links::layer_norm, Links::linear, Links::activated_convolution];
+    let rules = [Links::attention, Links::activation, Links::layer_norm, Links::linear, Links::activated_convolution];
     for rule in rules {
         for at in 0..steps.len() {
             if taken[at] {
@@ -207,88 +206,9 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Whether two numbers are the same in the run's precision.
-    fn is(&self, a: f64, b: f64) -> bool {
-        let unit = if self.kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        (a - b).abs() <= 2.0 * unit * b.abs()
-    }
-
-    /// x·½·(1 + erf(x/√2)), in any order.
-    fn gelu(&self, erf: usize) -> Torch<Option<Group>> {
-        Ok(self.find_gelu(erf))
-    }
-
-    fn find_gelu(&self, erf: usize) -> Option<Group> {
-        if self.function(erf)? != Function::Erf {
-            return None;
-        }
-        let (scaling, x) = self.before(self.steps[erf].inputs[0])?;
-        let one = self.reader(erf)?;
-        if !self.is(self.factor(scaling)?, FRAC_1_SQRT_2) || single(self.addend(one)?)? != 1.0 {
-            return None;
-        }
-        let mut members = vec![scaling, erf, one];
-        // What is left are x and ½, in either order, or ½·x.
-        let mut at = self.reader(one)?;
-        let mut halved = false;
-        if self.factor(at) == Some(0.5) {
-            members.push(at);
-            halved = true;
-            at = self.reader(at)?;
-        }
-        let other = self.times(at, *self.steps[*members.last()?].outputs[0].as_ref()?)?;
-        members.push(at);
-        if other != x {
-            let (half, input) = self.before(other)?;
-            if halved || input != x || self.factor(half)? != 0.5 {
-                return None;
-            }
-            members.push(half);
-            halved = true;
-        }
-        if !halved {
-            let half = self.reader(at)?;
-            if self.factor(half)? != 0.5 {
-                return None;
-            }
-            members.push(half);
-        }
-        members.sort_unstable();
-        let operator = Operator::Elementwise(Box::new(Function::Gelu));
-        Some(Group { members, inputs: vec![x], name: "Gelu", operator })
-    }
-
-    /// x·σ(ax) with the logistic function, x·hard sigmoid, x·tanh(softplus).
-    fn gated(&self, gate: usize) -> Torch<Option<Group>> {
-        Ok(self.find_gated(gate))
-    }
-
-    fn find_gated(&self, gate: usize) -> Option<Group> {
-        const SIXTH: f64 = 1.0 / 6.0;
-        let argument = *self.steps[gate].inputs.first()?;
-        let product = self.reader(gate)?;
-        let x = self.times(product, self.output(gate)?)?;
-        let scaled = self.before(argument).filter(|(_, input)| *input == x);
-        let (mut members, function) = match (self.function(gate)?, scaled) {
-            (Function::Sigmoid, _) if argument == x => (vec![gate, product], Function::Swish(1.0)),
-            (Function::Sigmoid, Some((scaling, _))) => {
-                (vec![scaling, gate, product], Function::Swish(self.factor(scaling)?))
-            }
-            (Function::HardSigmoid(slope, 0.5), _) if argument == x && self.is(slope, SIXTH) => {
-                (vec![gate, product], Function::HardSwish)
-            }
-            (Function::Tanh, Some((inner, _))) if self.function(inner) == Some(Function::Softplus) => {
-                (vec![inner, gate, product], Function::Mish)
-            }
-            _ => return None,
-        };
-        members.sort_unstable();
-        let name = match function {
-            Function::HardSwish => "HardSwish",
-            Function::Mish => "Mish",
-            _ => "Swish",
-        };
-        Some(Group { members, inputs: vec![x], name, operator: Operator::Elementwise(Box::new(function)) })
+    /// How far apart two numbers may be, as a share of them, that are the same in the run's precision.
+    fn rounding(&self) -> f64 {
+        2.0 * if self.kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) }
     }
 
     /// (x·W + b)·g, with a transposition before g or without.

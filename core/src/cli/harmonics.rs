@@ -17,8 +17,7 @@ use crate::spectrum::image_spectrum::{ImageSignal, ImageSpectrumError, image_spe
 /// Show the harmonics that a nonlinearity makes of a cosine or a photo, and where sampling folds each one.
 #[derive(Debug, Args)]
 pub struct HarmonicsArgs {
-    /// relu, leaky_relu, relu6, gelu, silu, tanh, softplus, elu, hardswish, mish, sigmoid, sin, abs, poly:C0,C1,….
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = Activation::grammar())]
     activation: Activation,
     /// The cosine's frequency: cycles per unit length.
     #[arg(long, value_name = "K", default_value_t = 3, conflicts_with = "image")]

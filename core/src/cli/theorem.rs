@@ -50,9 +50,7 @@ pub struct FormulaArgs {
     /// The translation's direction and speed, to the right and down.
     #[arg(long, value_name = "VX,VY", value_parser = velocity, default_value = "1,0", allow_hyphen_values = true)]
     pub velocity: Velocity,
-    /// A nonlinearity before the filter: relu, leaky_relu, relu6, gelu, silu, tanh, softplus, elu, hardswish, mish,
-    /// sigmoid, sin, abs, poly:C0,C1,….
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = format!("A nonlinearity before the filter: {}", Activation::grammar()))]
     activation: Option<Activation>,
     /// Follow an activation's harmonics until doubling the oversampling changes `exact` by less than this share.
     #[arg(long, default_value_t = 1e-6, requires = "activation")]

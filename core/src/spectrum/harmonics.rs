@@ -6,9 +6,8 @@ use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::activation::Activation;
+use super::activation::{Activation, EntireDecay};
 use super::alias::alias;
-use super::bessel::bessel_j;
 use super::filter::{Filter, FilterError, Response};
 use super::{GridSize, Wave};
 
@@ -349,52 +348,9 @@ fn folded(coefficients: &[Complex64], frequency: usize, grid: usize) -> Vec<f64>
     bins.iter().take(grid / 2 + 1).map(|bin| bin.norm()).collect()
 }
 
-/// c_k in closed form, where there is one: ReLU, leaky ReLU, ReLU6 and |x| (integrals of truncated cosines), the sine
-/// (Bessel functions), polynomials (binomials). Elsewhere nothing.
+/// c_k in closed form, where there is one; see [`Activation::harmonic`].
 pub fn closed_form(activation: &Activation, amplitude: f64, k: usize) -> Option<f64> {
-    let a = amplitude;
-    let identity = if k == 1 { 0.5 * a } else { 0.0 };
-    match activation {
-        Activation::Relu => Some(truncated_cosine(a, 0.0, k)),
-        Activation::LeakyRelu(slope) => Some(slope * identity + (1.0 - slope) * truncated_cosine(a, 0.0, k)),
-        Activation::Relu6 => Some(truncated_cosine(a, 0.0, k) - truncated_cosine(a, 6.0, k)),
-        Activation::Abs => Some(2.0 * truncated_cosine(a, 0.0, k) - identity),
-        // sin(a cos θ) = 2 Σ_m (−1)^m J_{2m+1}(a) cos((2m + 1)θ).
-        Activation::Sin if k.is_multiple_of(2) => Some(0.0),
-        Activation::Sin => {
-            let sign = if k % 4 == 1 { 1.0 } else { -1.0 };
-            Some(sign * bessel_j(i32::try_from(k).ok()?, a))
-        }
-        // cos^d θ = 2^{−d} Σ_j C(d, j) e^{i(d − 2j)θ}.
-        Activation::Polynomial(coefficients) => Some(
-            coefficients
-                .iter()
-                .enumerate()
-                .filter(|(d, _)| *d >= k && (d - k).is_multiple_of(2))
-                .map(|(d, c)| c * (0.5 * a).powi(d as i32) * binomial(d, (d - k) / 2))
-                .sum(),
-        ),
-        _ => None,
-    }
-}
-
-/// c_k of max(a cos θ − b, 0), b ≥ 0: with θ₀ = arccos(b/a),
-/// (a/2π)(sin((k − 1)θ₀)/(k − 1) + sin((k + 1)θ₀)/(k + 1)) − (b/π) sin(kθ₀)/k, and its limits at k = 0 and 1.
-///
-/// For b = 0: a/π, a/2/2, and a(−1)^{k/2+1}/(π(k² − 1)) at even k.
-fn truncated_cosine(a: f64, b: f64, k: usize) -> f64 {
-    if a <= b {
-        return 0.0;
-    }
-    let edge = (b / a).acos();
-    // sin(mθ₀)/m, θ₀ at m = 0.
-    let arc = |m: f64| if m == 0.0 { edge } else { (m * edge).sin() / m };
-    let k = k as f64;
-    (0.5 * a * (arc(k - 1.0) + arc(k + 1.0)) - b * arc(k)) / PI
-}
-
-fn binomial(n: usize, k: usize) -> f64 {
-    (0..k).fold(1.0, |product, j| product * (n - j) as f64 / (j + 1) as f64)
+    activation.harmonic(amplitude, k)
 }
 
 /// The decay law of σ(a cos θ)'s harmonics, with its rate fitted to c_0, c_1, ….
@@ -407,7 +363,7 @@ pub fn decay(activation: &Activation, amplitude: f64, coefficients: &[f64]) -> D
     let magnitudes: Vec<f64> = coefficients.iter().map(|c| c.abs()).collect();
     let largest = magnitudes.iter().skip(1).copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let last_occupied = magnitudes.iter().rposition(|c| *c > 1e-12 * largest).unwrap_or(0);
-    if let Some(degree) = degree_on(activation, amplitude) {
+    if let Some(degree) = activation.degree_on(amplitude) {
         return Decay { law: Law::Polynomial, fitted: Some(last_occupied as f64), predicted: degree as f64 };
     }
     let inside = activation.kinks().into_iter().filter(|(x, _)| x.abs() < amplitude);
@@ -426,34 +382,14 @@ pub fn decay(activation: &Activation, amplitude: f64, coefficients: &[f64]) -> D
         let points = envelope.iter().map(|(k, c)| (*k, c.ln() - power * k.ln()));
         return Decay { law: Law::Exponential, fitted: slope(points).map(|slope| -slope), predicted };
     }
-    // The local rate −d ln c_k/dk is r·growth(k) + correction(k), with growth tending to ln k (Debye's expansions). The
-    // sine has J_k(a) ∝ (k² − a²)^{−1/4} e^{−∫acosh(k/a)}. GELU″ is (2 − x²)e^{−x²/2}/√2π, whose harmonics are those of
-    // e^{−x²/2}, I_m(z) with m = k/2 and z = a²/4, up to two places on, and integrating twice divides by (2k/a)².
-    let sine = *activation == Activation::Sin;
-    let (predicted, first) = if sine { (1.0, amplitude as usize + 2) } else { (0.5, 6) };
-    let local = |k: f64| {
-        if sine {
-            return ((k / amplitude).max(1.0).acosh(), 0.5 * k / (k * k - amplitude * amplitude));
-        }
-        let (m, z) = (0.5 * k - 2.0, 0.25 * amplitude * amplitude);
-        ((m / z).asinh(), 2.0 / k + 0.25 * m / (m * m + z * z))
-    };
+    let EntireDecay { rate, first, local } = activation.entire_decay(amplitude);
     let envelope = upper_envelope(&magnitudes, FLOOR * largest, first);
     let rates = envelope.windows(2).map(|pair| {
         let [(k0, c0), (k1, c1)] = [pair[0], pair[1]];
-        let (growth, correction) = local(0.5 * (k0 + k1));
+        let (growth, correction) = local(0.5 * (k0 + k1), amplitude);
         (growth, -(c1.ln() - c0.ln()) / (k1 - k0) - correction)
     });
-    Decay { law: Law::SuperExponential, fitted: slope(rates), predicted }
-}
-
-/// The degree of σ where it is one polynomial on all of [−a, a].
-fn degree_on(activation: &Activation, amplitude: f64) -> Option<usize> {
-    match activation {
-        // x(x + 3)/6 up to its kinks.
-        Activation::HardSwish if amplitude <= 3.0 => Some(2),
-        other => other.degree(),
-    }
+    Decay { law: Law::SuperExponential, fitted: slope(rates), predicted: rate }
 }
 
 /// The harmonics from `first` on that no later one exceeds, down to a floor: zeros and beats between two singularities

@@ -8,6 +8,7 @@ pub mod activation;
 pub mod alias;
 pub mod bessel;
 pub mod convolution;
+mod cosine;
 pub mod departures;
 pub mod differentiation;
 pub mod filter;

@@ -51,13 +51,6 @@ impl<'a> GraphIndex<'a> {
         &self.graph.node[at]
     }
 
-    /// The node that makes a value, of that operator.
-    pub fn made_by(&self, value: &str, operator: &str) -> Option<(usize, &'a NodeProto)> {
-        let at = *self.producer.get(value)?;
-        let node = self.node(at);
-        (node.op_type.as_deref() == Some(operator) && is_onnx(node)).then_some((at, node))
-    }
-
     pub fn is_output(&self, value: &str) -> bool {
         self.outputs.contains(value)
     }

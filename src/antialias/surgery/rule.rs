@@ -25,25 +25,19 @@ pub enum What {
     Function(Activation),
 }
 
-/// The names of [`What`], and the functions that are looked for in a graph.
-pub const PLACES: [&str; 16] = [
-    "stride",
-    "conv",
-    "maxpool",
-    "averagepool",
-    "activation",
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "silu",
-    "gelu",
-    "hardswish",
-    "sigmoid",
-    "tanh",
-    "elu",
-    "softplus",
-    "mish",
-];
+/// The names of [`What`] beside those of functions.
+const PLACES: [&str; 5] = ["stride", "conv", "maxpool", "averagepool", "activation"];
+
+/// The names of the functions that are looked for in a graph.
+pub fn functions() -> Vec<&'static str> {
+    let all = Activation::examples();
+    all.iter().filter(|function| !function.is_polynomial()).map(Activation::name).collect()
+}
+
+/// The names of all places.
+pub fn places() -> Vec<&'static str> {
+    PLACES.into_iter().chain(functions()).collect()
+}
 
 impl What {
     /// Whether it is a place where samples are left out.
@@ -88,8 +82,8 @@ impl FromStr for Replacement {
             "maxpool" => What::MaxPool,
             "averagepool" => What::AveragePool,
             "activation" => What::Activation,
-            name if PLACES.contains(&name) => What::Function(name.parse().map_err(|_| form())?),
-            _ => return Err(SurgeryError::Place(UnknownName::new("place", name, &PLACES))),
+            name if places().contains(&name) => What::Function(name.parse().map_err(|_| form())?),
+            _ => return Err(SurgeryError::Place(UnknownName::new("place", name, &places()))),
         };
         let replacement = Self { what, name: name.to_owned(), design: wanted.to_owned() };
         // The design is made once for nothing, so that a wrong name is said before a model is loaded.

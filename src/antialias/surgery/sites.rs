@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::SurgeryError;
-use super::functions::{Function, functions};
+use super::functions_in_file::{Function, functions};
 use super::graph_index::{GraphIndex, is_onnx, name_of};
 use super::rule::What;
 use crate::graph::onnx::OnnxFile;
@@ -12,6 +12,7 @@ use crate::graph::operator::Operator;
 use crate::graph::window::Window;
 use crate::graph::{Network, Step, ValueInfo};
 use crate::spectrum::activation::Activation;
+use crate::spectrum::activation::formula::Formula;
 
 /// A place where a design can go.
 #[derive(Clone, Debug)]
@@ -234,27 +235,8 @@ fn pointwise(
     node: &NodeProto,
     inside: &HashSet<&str>,
 ) -> Option<bool> {
-    const CURVED: [&str; 19] = [
-        "Relu",
-        "Clip",
-        "LeakyRelu",
-        "Sigmoid",
-        "HardSigmoid",
-        "HardSwish",
-        "Tanh",
-        "Elu",
-        "Selu",
-        "Celu",
-        "Gelu",
-        "Mish",
-        "Softplus",
-        "Softsign",
-        "Erf",
-        "Exp",
-        "Abs",
-        "Swish",
-        "PRelu",
-    ];
+    /// Beside the activations that are one node.
+    const CURVED: [&str; 8] = ["Clip", "HardSigmoid", "Selu", "Celu", "Softsign", "Erf", "Exp", "PRelu"];
     if !is_onnx(node) {
         return None;
     }
@@ -275,9 +257,17 @@ fn pointwise(
         "Add" | "Sub" => Some(false),
         "Mul" | "Div" => Some(varying > 1),
         "Min" | "Max" | "Pow" => Some(true),
-        _ if CURVED.contains(&operator) => Some(true),
+        _ if CURVED.contains(&operator) || is_activation(operator) => Some(true),
         _ => None,
     }
+}
+
+/// Whether an operator is one of the activations' own.
+fn is_activation(operator: &str) -> bool {
+    let forms = Activation::examples().into_iter().flat_map(|activation| activation.forms());
+    forms
+        .into_iter()
+        .any(|form| matches!(&form, Formula::Node { operator: own, .. } if form.nodes() == 1 && *own == operator))
 }
 
 /// Whether a constant of this shape is the same at every row and column.

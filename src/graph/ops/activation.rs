@@ -243,16 +243,45 @@ fn inside(y: &Tensor, low: f64, high: f64) -> Torch<Tensor> {
     y.f_gt(low)?.f_logical_and(&y.f_lt(high)?)
 }
 
+impl Function {
+    /// The function of an ONNX operator without attributes.
+    pub fn plain(operator: &str) -> Option<Self> {
+        Some(match operator {
+            "Relu" => Self::Relu,
+            "Sigmoid" => Self::Sigmoid,
+            "Tanh" => Self::Tanh,
+            "HardSwish" => Self::HardSwish,
+            "Mish" => Self::Mish,
+            "Softplus" => Self::Softplus,
+            "Softsign" => Self::Softsign,
+            "Erf" => Self::Erf,
+            "Exp" => Self::Exp,
+            "Log" => Self::Log,
+            "Sqrt" => Self::Sqrt,
+            "Reciprocal" => Self::Reciprocal,
+            "Abs" => Self::Abs,
+            "Sin" => Self::Sin,
+            "Cos" => Self::Cos,
+            "Tan" => Self::Tan,
+            "Asin" => Self::Asin,
+            "Acos" => Self::Acos,
+            "Atan" => Self::Atan,
+            "Sinh" => Self::Sinh,
+            "Cosh" => Self::Cosh,
+            "Asinh" => Self::Asinh,
+            "Acosh" => Self::Acosh,
+            "Atanh" => Self::Atanh,
+            _ => return None,
+        })
+    }
+}
+
 /// A pointwise node whose function needs only attributes.
 pub fn pointwise(b: &mut Builder<'_>) -> Build {
     let function = match b.operator {
-        "Relu" => Function::Relu,
         "LeakyRelu" => Function::LeakyRelu(b.float("alpha")?.unwrap_or(0.01)),
         "ThresholdedRelu" => Function::ThresholdedRelu(b.float("alpha")?.unwrap_or(1.0)),
-        "Sigmoid" => Function::Sigmoid,
-        "Tanh" => Function::Tanh,
         "HardSigmoid" => Function::HardSigmoid(b.float("alpha")?.unwrap_or(0.2), b.float("beta")?.unwrap_or(0.5)),
-        "HardSwish" => Function::HardSwish,
         "Elu" => Function::Elu(b.float("alpha")?.unwrap_or(1.0)),
         "Selu" => Function::Selu(
             b.float("alpha")?.unwrap_or(1.673_263_192_176_818_8),
@@ -264,30 +293,13 @@ pub fn pointwise(b: &mut Builder<'_>) -> Build {
             Some("tanh") => Function::GeluTanh,
             Some(other) => return Err(b.unsupported(format!("approximate = '{other}'"), "none and tanh are")),
         },
-        "Mish" => Function::Mish,
         "Swish" => Function::Swish(b.float("alpha")?.unwrap_or(1.0)),
-        "Softplus" => Function::Softplus,
-        "Softsign" => Function::Softsign,
-        "Erf" => Function::Erf,
-        "Exp" => Function::Exp,
-        "Log" => Function::Log,
-        "Sqrt" => Function::Sqrt,
-        "Reciprocal" => Function::Reciprocal,
-        "Abs" => Function::Abs,
-        "Sin" => Function::Sin,
-        "Cos" => Function::Cos,
-        "Tan" => Function::Tan,
-        "Asin" => Function::Asin,
-        "Acos" => Function::Acos,
-        "Atan" => Function::Atan,
-        "Sinh" => Function::Sinh,
-        "Cosh" => Function::Cosh,
-        "Asinh" => Function::Asinh,
-        "Acosh" => Function::Acosh,
-        "Atanh" => Function::Atanh,
         "Shrink" => Function::Shrink(b.float("lambd")?.unwrap_or(0.5), b.float("bias")?.unwrap_or(0.0)),
         "QuickGelu" => Function::Swish(b.float("alpha")?.unwrap_or(1.702)),
-        other => return Err(b.invalid(format!("{other} is not a pointwise function"))),
+        other => match Function::plain(other) {
+            Some(function) => function,
+            None => return Err(b.invalid(format!("{other} is not a pointwise function"))),
+        },
     };
     build(b, function)
 }
