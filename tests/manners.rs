@@ -3,7 +3,7 @@
 mod common;
 
 use aliascope::antialias::bench::Bench;
-use aliascope::antialias::{CATALOGUE, Context, Padding, design, list};
+use aliascope::antialias::{Context, Padding, catalogue, design, list};
 use aliascope::report::{antialias_list, antialias_table};
 use aliascope::spectrum::Velocity;
 use assert_cmd::Command;
@@ -60,7 +60,7 @@ fn designs_keep_to_eighty_columns() {
         }
     };
     let listed = list(&Context::default()).unwrap();
-    let text = antialias_list(&listed, CATALOGUE, 80);
+    let text = antialias_list(&listed, &catalogue(), 80);
     narrow(&text);
     // Wrapped, not cut.
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! Every design by name.
+//! Every design by name: one table, from which the list, the help and the reading of names follow.
 
 use super::adaa::Adaa;
 use super::average::average;
@@ -17,7 +17,7 @@ use super::resize::{Kernel, resize};
 use super::upsample::{IdealUp, Interpolation};
 use super::wavelet::{Wavelet, wavelet};
 use super::{Entry, Listed};
-use crate::spectrum::activation::Activation;
+use crate::spectrum::activation::{Activation, ActivationError};
 use crate::spectrum::filter::Nyquist;
 use crate::spectrum::name::UnknownName;
 
@@ -36,125 +36,305 @@ impl Default for Context {
     }
 }
 
-const fn entry(form: &'static str, examples: &'static [&'static str], note: &'static str) -> Entry {
-    Entry { form, examples, note }
+type Made = Result<Box<dyn Design>, DesignError>;
+
+/// A design, or a small family of them: how it is named, and how it is made of a name.
+struct Row {
+    /// How the name is written: its word, and then what may or must stand behind it; several words with commas between.
+    form: &'static str,
+    /// The names that `all` runs.
+    examples: &'static [&'static str],
+    /// What may be put in the name.
+    note: &'static str,
+    /// The design of a name with this word.
+    build: fn(&Name<'_>) -> Made,
 }
 
-/// Every design, with the names that `all` runs.
-pub const CATALOGUE: &[Entry] = &[
-    entry("stride", &["stride"], ""),
-    entry("max[:WINDOW]", &["max", "max:3"], "window 1 to 16; the stride where none is given"),
-    entry("average[:WINDOW]", &["average"], "window 1 to 16; the stride where none is given"),
-    entry(
-        "blurpool[:TAPS]",
-        &["blurpool:2", "blurpool:3", "blurpool:4", "blurpool:5", "blurpool:6", "blurpool:7"],
-        "1 to 7 taps, 4 by default",
-    ),
-    entry("max-blurpool[:TAPS]", &["max-blurpool:4"], "1 to 7 taps, 4 by default"),
-    entry("vasconcelos", &["vasconcelos"], ""),
-    entry(
-        "ideal[:zeroed|kept|split]",
-        &["ideal", "ideal:kept", "ideal:split"],
-        "what becomes of the coarse Nyquist harmonics",
-    ),
-    entry("asap", &["asap"], ""),
-    entry("kaiser[:TAPS]", &["kaiser", "kaiser:24"], "1 to 64 taps, 6 times the stride by default"),
-    entry("kaiser-radial[:TAPS]", &["kaiser-radial"], "1 to 64 taps, 6 times the stride by default"),
-    entry("lanczos[:LOBES]", &["lanczos:3"], "1 to 8 lobes, 3 by default"),
-    entry(
-        "wavelet:haar|db2|db3|db4|bior3.3",
-        &["wavelet:haar", "wavelet:db2", "wavelet:db3", "wavelet:db4", "wavelet:bior3.3"],
-        "made for stride 2",
-    ),
-    entry("bilinear", &["bilinear"], "antialiased resize"),
-    entry("bicubic", &["bicubic"], "antialiased resize"),
-    entry("aps[:TAPS]", &["aps", "aps:3"], "a binomial filter of 1 to 7 taps on what is kept"),
-    entry("lps", &["lps"], "seeded weights here, given ones in the library"),
-    entry("ddac", &["ddac"], "seeded weights here, given ones in the library"),
-    entry(
-        "ACTIVATION",
-        &["relu", "relu6", "leaky_relu", "gelu", "tanh"],
-        "relu, relu6, leaky_relu[:SLOPE], gelu, tanh, elu, hardswish, mish, sigmoid, sin, abs, poly:C0,C1,…",
-    ),
-    entry("softplus, silu", &["softplus", "silu"], "smooth stand-ins for relu"),
-    entry(
-        "filtered:ACTIVATION:2x|4x[:ideal]",
-        &["filtered:relu:2x", "filtered:relu:4x", "filtered:relu:2x:ideal", "filtered:relu:4x:ideal"],
-        "2x to 8x; filtered:2x is filtered:relu:2x",
-    ),
-    entry("afc", &["afc"], "quadratic with ideal filters"),
-    entry(
-        "polyfit:ACTIVATION:DEGREE",
-        &["polyfit:relu:2", "polyfit:relu:4", "polyfit:relu:6"],
-        "degree 1 to 12, over the input's range",
-    ),
-    entry("adaa:ACTIVATION", &["adaa:relu"], ""),
-    entry("layernorm[:afc]", &["layernorm", "layernorm:afc"], "per pixel, or AFC's"),
-    entry("batchnorm", &["batchnorm"], ""),
-    entry("instancenorm", &["instancenorm"], ""),
-    entry("groupnorm[:GROUPS]", &["groupnorm:2"], "2 groups by default"),
-    entry(
-        "upsample:nearest|bilinear|transposed|fir|ideal",
-        &["upsample:nearest", "upsample:bilinear", "upsample:transposed", "upsample:fir", "upsample:ideal"],
-        "by the stride",
-    ),
+/// Stands in a form for the name of any activation that has no row of its own.
+const ACTIVATION: &str = "ACTIVATION";
+
+/// Every design. What [`catalogue`] lists, what `all` runs, what [`design`] reads and what is suggested for a name that is
+/// not known, all come from here.
+const DESIGNS: &[Row] = &[
+    Row { form: "stride", examples: &["stride"], note: "", build: |name| name.plain(Fir::stride(name.stride)) },
+    Row {
+        form: "max[:WINDOW]",
+        examples: &["max", "max:3"],
+        note: "window 1 to 16; the stride where none is given",
+        build: |name| boxed(MaxPool::new(name.count("a window", name.stride, 16)?, 1, name.stride)),
+    },
+    Row {
+        form: "average[:WINDOW]",
+        examples: &["average"],
+        note: "window 1 to 16; the stride where none is given",
+        build: |name| boxed(average(name.count("a window", name.stride, 16)?, name.stride)),
+    },
+    Row {
+        form: "blurpool[:TAPS]",
+        examples: &["blurpool:2", "blurpool:3", "blurpool:4", "blurpool:5", "blurpool:6", "blurpool:7"],
+        note: "1 to 7 taps, 4 by default",
+        build: |name| boxed(blurpool(name.count("taps", 4, 7)?, name.stride)),
+    },
+    Row {
+        form: "max-blurpool[:TAPS]",
+        examples: &["max-blurpool:4"],
+        note: "1 to 7 taps, 4 by default",
+        build: |name| boxed(MaxPool::new(name.stride, name.count("taps", 4, 7)?, name.stride)),
+    },
+    Row {
+        form: "vasconcelos",
+        examples: &["vasconcelos"],
+        note: "",
+        build: |name| name.plain(vasconcelos(name.stride)),
+    },
+    Row {
+        form: "ideal[:zeroed|kept|split]",
+        examples: &["ideal", "ideal:kept", "ideal:split"],
+        note: "what becomes of the coarse Nyquist harmonics",
+        build: |name| {
+            let nyquist = match name.rest {
+                None | Some("zeroed") => Nyquist::Zeroed,
+                Some("kept") => Nyquist::Kept,
+                Some("split") => Nyquist::Split,
+                Some(_) => return name.refuse("'ideal:' takes zeroed, kept or split"),
+            };
+            boxed(Ideal::new(Band::Flat(nyquist), name.stride))
+        },
+    },
+    Row {
+        form: "asap",
+        examples: &["asap"],
+        note: "",
+        build: |name| name.plain(Ideal::new(Band::Hamming, name.stride)),
+    },
+    Row {
+        form: "kaiser[:TAPS]",
+        examples: &["kaiser", "kaiser:24"],
+        note: "1 to 64 taps, 6 times the stride by default",
+        build: |name| boxed(kaiser(name.count_if_given("taps", 64)?, name.stride)),
+    },
+    Row {
+        form: "kaiser-radial[:TAPS]",
+        examples: &["kaiser-radial"],
+        note: "1 to 64 taps, 6 times the stride by default",
+        build: |name| boxed(KaiserRadial::new(name.count_if_given("taps", 64)?, name.stride)?),
+    },
+    Row {
+        form: "lanczos[:LOBES]",
+        examples: &["lanczos:3"],
+        note: "1 to 8 lobes, 3 by default",
+        build: |name| boxed(lanczos(name.count("lobes", 3, 8)?, name.stride)),
+    },
+    Row {
+        form: "wavelet:haar|db2|db3|db4|bior3.3",
+        examples: &["wavelet:haar", "wavelet:db2", "wavelet:db3", "wavelet:db4", "wavelet:bior3.3"],
+        note: "made for stride 2",
+        build: |name| {
+            let Some(found) = Wavelet::ALL.into_iter().find(|wavelet| name.rest == Some(wavelet.name())) else {
+                return name.refuse("'wavelet:' takes haar, db2, db3, db4 or bior3.3");
+            };
+            if name.stride != 2 {
+                let remedy = "a wavelet halves: use --stride 2".to_owned();
+                return Err(DesignError::Stride { design: name.given.to_owned(), stride: name.stride, remedy });
+            }
+            boxed(wavelet(found, name.stride))
+        },
+    },
+    Row {
+        form: "bilinear",
+        examples: &["bilinear"],
+        note: "antialiased resize",
+        build: |name| name.plain(resize(Kernel::Bilinear, name.stride)),
+    },
+    Row {
+        form: "bicubic",
+        examples: &["bicubic"],
+        note: "antialiased resize",
+        build: |name| name.plain(resize(Kernel::Bicubic, name.stride)),
+    },
+    Row {
+        form: "aps[:TAPS]",
+        examples: &["aps", "aps:3"],
+        note: "a binomial filter of 1 to 7 taps on what is kept",
+        build: |name| boxed(Polyphase::aps(name.count("taps", 1, 7)?, name.stride)),
+    },
+    Row {
+        form: "lps",
+        examples: &["lps"],
+        note: "seeded weights here, given ones in the library",
+        build: |name| name.plain(Polyphase::lps(LearnedWeights::Seeded(1), name.stride)),
+    },
+    Row {
+        form: "ddac",
+        examples: &["ddac"],
+        note: "seeded weights here, given ones in the library",
+        build: |name| name.plain(Ddac::new(3, 1, name.stride, None)),
+    },
+    Row {
+        form: ACTIVATION,
+        examples: &["relu", "relu6", "leaky_relu", "gelu", "tanh"],
+        note: "",
+        build: |name| boxed(Pointwise::plain(name.activation(name.given)?)),
+    },
+    Row {
+        form: "softplus, silu",
+        examples: &["softplus", "silu"],
+        note: "smooth stand-ins for relu",
+        build: |name| boxed(Pointwise::smooth(name.activation(name.given)?)),
+    },
+    Row {
+        form: "filtered:ACTIVATION:2x|4x[:ideal]",
+        examples: &["filtered:relu:2x", "filtered:relu:4x", "filtered:relu:2x:ideal", "filtered:relu:4x:ideal"],
+        note: "2x to 8x; filtered:2x is filtered:relu:2x",
+        build: filtered,
+    },
+    Row {
+        form: "afc",
+        examples: &["afc"],
+        note: "quadratic with ideal filters",
+        build: |name| {
+            let (coefficients, scale) = Filtered::AFC;
+            name.plain(Filtered::afc(coefficients, scale))
+        },
+    },
+    Row {
+        form: "polyfit:ACTIVATION:DEGREE",
+        examples: &["polyfit:relu:2", "polyfit:relu:4", "polyfit:relu:6"],
+        note: "degree 1 to 12, over the input's range",
+        build: |name| {
+            let parts = name.rest.and_then(|rest| rest.rsplit_once(':'));
+            let degree = parts.and_then(|(_, degree)| degree.parse().ok()).filter(|d: &usize| (1..=12).contains(d));
+            let (Some((of, _)), Some(degree)) = (parts, degree) else {
+                return name.refuse("write polyfit:ACTIVATION:DEGREE with a degree from 1 to 12, as polyfit:relu:4");
+            };
+            boxed(Pointwise::fitted(&name.activation(of)?, degree, name.range))
+        },
+    },
+    Row {
+        form: "adaa:ACTIVATION",
+        examples: &["adaa:relu"],
+        note: "",
+        build: |name| boxed(Adaa::new(name.activation(name.rest.unwrap_or("relu"))?)?),
+    },
+    Row {
+        form: "layernorm[:afc]",
+        examples: &["layernorm", "layernorm:afc"],
+        note: "per pixel, or AFC's",
+        build: |name| match name.rest {
+            None => boxed(Norm::new(Statistics::Pixel)),
+            Some("afc") => boxed(Norm::new(Statistics::Afc)),
+            Some(_) => name.refuse("'layernorm:' takes afc"),
+        },
+    },
+    Row {
+        form: "batchnorm",
+        examples: &["batchnorm"],
+        note: "",
+        build: |name| name.plain(Norm::new(Statistics::Batch)),
+    },
+    Row {
+        form: "instancenorm",
+        examples: &["instancenorm"],
+        note: "",
+        build: |name| name.plain(Norm::new(Statistics::Instance)),
+    },
+    Row {
+        form: "groupnorm[:GROUPS]",
+        examples: &["groupnorm:2"],
+        note: "2 groups by default",
+        build: |name| boxed(Norm::new(Statistics::Group(name.count("groups", 2, 64)?))),
+    },
+    Row {
+        form: "upsample:nearest|bilinear|transposed|fir|ideal",
+        examples: &["upsample:nearest", "upsample:bilinear", "upsample:transposed", "upsample:fir", "upsample:ideal"],
+        note: "by the stride",
+        build: |name| match name.rest {
+            Some("nearest") => boxed(Interpolation::nearest(name.stride)),
+            Some("bilinear") => boxed(Interpolation::bilinear(name.stride)),
+            Some("transposed") => boxed(Interpolation::transposed(name.stride)),
+            Some("fir") => boxed(Interpolation::fir(name.stride)),
+            Some("ideal") => boxed(IdealUp::new(name.stride)),
+            _ => name.refuse("'upsample:' takes nearest, bilinear, transposed, fir or ideal"),
+        },
+    },
 ];
 
-/// The first words of names, for suggestions.
-const WORDS: [&str; 48] = [
-    "stride",
-    "max",
-    "average",
-    "blurpool",
-    "blurpool:3",
-    "blurpool:5",
-    "max-blurpool",
-    "vasconcelos",
-    "ideal",
-    "ideal:kept",
-    "ideal:split",
-    "asap",
-    "kaiser",
-    "kaiser-radial",
-    "lanczos",
-    "wavelet:haar",
-    "wavelet:db2",
-    "wavelet:db3",
-    "wavelet:db4",
-    "wavelet:bior3.3",
-    "bilinear",
-    "bicubic",
-    "aps",
-    "lps",
-    "ddac",
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "gelu",
-    "silu",
-    "tanh",
-    "softplus",
-    "elu",
-    "hardswish",
-    "mish",
-    "sigmoid",
-    "filtered:relu:2x",
-    "afc",
-    "polyfit:relu:4",
-    "adaa:relu",
-    "layernorm",
-    "layernorm:afc",
-    "batchnorm",
-    "instancenorm",
-    "groupnorm",
-    "upsample:nearest",
-    "upsample:bilinear",
-    "upsample:ideal",
-];
+impl Row {
+    /// The words that names of it begin with.
+    fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.form.split(", ").filter_map(|form| form.split(['[', ':']).next()).filter(|word| *word != ACTIVATION)
+    }
+}
+
+/// A name, taken apart, with what it is completed with.
+struct Name<'n> {
+    given: &'n str,
+    word: &'n str,
+    /// What stands behind the first colon.
+    rest: Option<&'n str>,
+    stride: usize,
+    range: [f64; 2],
+}
+
+impl Name<'_> {
+    fn error(&self, reason: impl Into<String>) -> DesignError {
+        DesignError::Arguments { given: self.given.chars().take(60).collect(), reason: reason.into() }
+    }
+
+    fn refuse(&self, reason: &str) -> Made {
+        Err(self.error(reason))
+    }
+
+    /// A design whose name takes no arguments.
+    fn plain(&self, design: impl Design + 'static) -> Made {
+        match self.rest {
+            None => boxed(design),
+            Some(_) => Err(self.error(format!("'{}' takes no arguments", self.word))),
+        }
+    }
+
+    /// A number from 1 to `most`; `usual` where none is given.
+    fn count(&self, what: &str, usual: usize, most: usize) -> Result<usize, DesignError> {
+        Ok(self.count_if_given(what, most)?.unwrap_or(usual))
+    }
+
+    fn count_if_given(&self, what: &str, most: usize) -> Result<Option<usize>, DesignError> {
+        let Some(text) = self.rest else { return Ok(None) };
+        let number = text.parse::<usize>().ok().filter(|n| (1..=most).contains(n));
+        let error = || self.error(format!("'{}:' takes {what} from 1 to {most}", self.word));
+        number.map(Some).ok_or_else(error)
+    }
+
+    fn activation(&self, text: &str) -> Result<Activation, DesignError> {
+        text.parse().map_err(|error: ActivationError| self.error(error.to_string()))
+    }
+}
+
+fn boxed(design: impl Design + 'static) -> Made {
+    Ok(Box::new(design))
+}
+
+/// How every design is named, in the list's order.
+pub fn catalogue() -> Vec<Entry> {
+    let note = |row: &Row| if row.form == ACTIVATION { Activation::grammar() } else { row.note.to_owned() };
+    DESIGNS.iter().map(|row| Entry { form: row.form, examples: row.examples, note: note(row) }).collect()
+}
 
 /// The names that `all` stands for, in the list's order.
 pub fn all_names() -> Vec<&'static str> {
-    CATALOGUE.iter().flat_map(|entry| entry.examples.iter().copied()).collect()
+    DESIGNS.iter().flat_map(|row| row.examples.iter().copied()).collect()
+}
+
+/// What is suggested in the place of a name that is not known.
+fn suggestions() -> Vec<&'static str> {
+    let mut words: Vec<&str> = Vec::new();
+    let all = DESIGNS.iter().flat_map(Row::words).chain(all_names()).chain(Activation::names());
+    for word in all {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
 }
 
 /// Splits `blurpool:3,poly:0,1,0.5,aps` at commas that begin a name, and replaces `all`.
@@ -179,144 +359,31 @@ pub fn split_names(list: &str) -> Vec<String> {
 /// # Errors
 /// An unknown name, with the nearest ones; arguments out of range; a stride that the design is not made for.
 pub fn design(name: &str, context: &Context) -> Result<Box<dyn Design>, DesignError> {
-    let s = context.stride;
-    let refuse = |reason: String| DesignError::Arguments { given: name.chars().take(60).collect(), reason };
-    if s == 0 || s > 64 {
+    let stride = context.stride;
+    if stride == 0 || stride > 64 {
         let remedy = "strides from 1 to 64 are supported".to_owned();
-        return Err(DesignError::Stride { design: name.chars().take(60).collect(), stride: s, remedy });
+        return Err(DesignError::Stride { design: name.chars().take(60).collect(), stride, remedy });
     }
     let (word, rest) = name.split_once(':').map_or((name, None), |(word, rest)| (word, Some(rest)));
-    let none = || match rest {
-        None => Ok(()),
-        Some(_) => Err(refuse(format!("'{word}' takes no arguments"))),
-    };
-    let count = |what: &str, usual: usize, most: usize| match rest {
-        None => Ok(usual),
-        Some(text) => text
-            .parse::<usize>()
-            .ok()
-            .filter(|n| (1..=most).contains(n))
-            .ok_or_else(|| refuse(format!("'{word}:' takes {what} from 1 to {most}"))),
-    };
-    let activation = |text: &str| text.parse::<Activation>().map_err(|error| refuse(error.to_string()));
-    Ok(match word {
-        "stride" => {
-            none()?;
-            Box::new(Fir::stride(s))
-        }
-        "max" => Box::new(MaxPool::new(count("a window", s, 16)?, 1, s)),
-        "average" => Box::new(average(count("a window", s, 16)?, s)),
-        "blurpool" => Box::new(blurpool(count("taps", 4, 7)?, s)),
-        "max-blurpool" => Box::new(MaxPool::new(s, count("taps", 4, 7)?, s)),
-        "vasconcelos" => {
-            none()?;
-            Box::new(vasconcelos(s))
-        }
-        "ideal" => {
-            let nyquist = match rest {
-                None | Some("zeroed") => Nyquist::Zeroed,
-                Some("kept") => Nyquist::Kept,
-                Some("split") => Nyquist::Split,
-                Some(_) => return Err(refuse("'ideal:' takes zeroed, kept or split".to_owned())),
-            };
-            Box::new(Ideal::new(Band::Flat(nyquist), s))
-        }
-        "asap" => {
-            none()?;
-            Box::new(Ideal::new(Band::Hamming, s))
-        }
-        "kaiser" => Box::new(kaiser(rest.map(|_| count("taps", 1, 64)).transpose()?, s)),
-        "kaiser-radial" => Box::new(KaiserRadial::new(rest.map(|_| count("taps", 1, 64)).transpose()?, s)?),
-        "lanczos" => Box::new(lanczos(count("lobes", 3, 8)?, s)),
-        "wavelet" => {
-            let found = Wavelet::ALL.into_iter().find(|wavelet| rest == Some(wavelet.name()));
-            let found = found.ok_or_else(|| refuse("'wavelet:' takes haar, db2, db3, db4 or bior3.3".to_owned()))?;
-            if s != 2 {
-                let remedy = "a wavelet halves: use --stride 2".to_owned();
-                return Err(DesignError::Stride { design: name.to_owned(), stride: s, remedy });
-            }
-            Box::new(wavelet(found, s))
-        }
-        "bilinear" => {
-            none()?;
-            Box::new(resize(Kernel::Bilinear, s))
-        }
-        "bicubic" => {
-            none()?;
-            Box::new(resize(Kernel::Bicubic, s))
-        }
-        "aps" => Box::new(Polyphase::aps(count("taps", 1, 7)?, s)),
-        "lps" => {
-            none()?;
-            Box::new(Polyphase::lps(LearnedWeights::Seeded(1), s))
-        }
-        "ddac" => {
-            none()?;
-            Box::new(Ddac::new(3, 1, s, None))
-        }
-        "filtered" => filtered(rest.unwrap_or(""), &refuse, &activation)?,
-        "afc" => {
-            none()?;
-            let (coefficients, scale) = Filtered::AFC;
-            Box::new(Filtered::afc(coefficients, scale))
-        }
-        "polyfit" => {
-            let parts = rest.and_then(|rest| rest.rsplit_once(':'));
-            let degree = parts.and_then(|(_, degree)| degree.parse().ok()).filter(|d: &usize| (1..=12).contains(d));
-            let (Some((of, _)), Some(degree)) = (parts, degree) else {
-                return Err(refuse(
-                    "write polyfit:ACTIVATION:DEGREE with a degree from 1 to 12, as polyfit:relu:4".to_owned(),
-                ));
-            };
-            Box::new(Pointwise::fitted(&activation(of)?, degree, context.range))
-        }
-        "adaa" => Box::new(Adaa::new(activation(rest.unwrap_or("relu"))?)?),
-        "layernorm" => Box::new(Norm::new(match rest {
-            None => Statistics::Pixel,
-            Some("afc") => Statistics::Afc,
-            Some(_) => return Err(refuse("'layernorm:' takes afc".to_owned())),
-        })),
-        "batchnorm" => {
-            none()?;
-            Box::new(Norm::new(Statistics::Batch))
-        }
-        "instancenorm" => {
-            none()?;
-            Box::new(Norm::new(Statistics::Instance))
-        }
-        "groupnorm" => Box::new(Norm::new(Statistics::Group(count("groups", 2, 64)?))),
-        "upsample" => match rest {
-            Some("nearest") => Box::new(Interpolation::nearest(s)),
-            Some("bilinear") => Box::new(Interpolation::bilinear(s)),
-            Some("transposed") => Box::new(Interpolation::transposed(s)),
-            Some("fir") => Box::new(Interpolation::fir(s)),
-            Some("ideal") => Box::new(IdealUp::new(s)),
-            _ => return Err(refuse("'upsample:' takes nearest, bilinear, transposed, fir or ideal".to_owned())),
-        },
-        "softplus" | "silu" => Box::new(Pointwise::smooth(activation(name)?)),
-        _ => match name.parse::<Activation>() {
-            Ok(activation) => Box::new(Pointwise::plain(activation)),
-            Err(crate::spectrum::activation::ActivationError::Unknown(_)) => {
-                return Err(UnknownName::new("design", name, &WORDS).into());
-            }
-            Err(error) => return Err(refuse(error.to_string())),
-        },
-    })
+    let parts = Name { given: name, word, rest, stride, range: context.range };
+    let own = DESIGNS.iter().find(|row| row.words().any(|own| own == word));
+    let plain = || DESIGNS.iter().find(|row| row.form == ACTIVATION && Activation::names().contains(&word));
+    match own.or_else(plain) {
+        Some(row) => (row.build)(&parts),
+        None => Err(UnknownName::new("design", name, &suggestions()).into()),
+    }
 }
 
 /// `relu:2x`, `relu:2x:ideal`, `2x`.
-fn filtered(
-    rest: &str,
-    refuse: &dyn Fn(String) -> DesignError,
-    activation: &dyn Fn(&str) -> Result<Activation, DesignError>,
-) -> Result<Box<dyn Design>, DesignError> {
+fn filtered(name: &Name<'_>) -> Made {
     let form = "write filtered:ACTIVATION:2x, 4x or up to 8x, and :ideal for ideal filters, as filtered:relu:2x";
+    let rest = name.rest.unwrap_or("");
     let (rest, ideal) = rest.strip_suffix(":ideal").map_or((rest, false), |rest| (rest, true));
     let (of, factor) = rest.rsplit_once(':').unwrap_or(("relu", rest));
     let factor = factor.strip_suffix('x').and_then(|n| n.parse::<usize>().ok()).filter(|n| (2..=8).contains(n));
-    let factor = factor.ok_or_else(|| refuse(form.to_owned()))?;
-    let activation = activation(of)?;
-    Ok(if ideal { Box::new(Filtered::ideal(activation, factor)) } else { Box::new(Filtered::fir(activation, factor)) })
+    let factor = factor.ok_or_else(|| name.error(form))?;
+    let activation = name.activation(of)?;
+    if ideal { boxed(Filtered::ideal(activation, factor)) } else { boxed(Filtered::fir(activation, factor)) }
 }
 
 /// Every name that `all` runs, with what is known of it.

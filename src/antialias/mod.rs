@@ -34,7 +34,7 @@ pub use aliascope_core::antialias::{Entry, Guarantee, Kind, Listed, Padding, rep
 pub use adaa::Adaa;
 pub use average::average;
 pub use blurpool::{blurpool, vasconcelos};
-pub use catalogue::{CATALOGUE, Context, all_names, design, list, split_names};
+pub use catalogue::{Context, all_names, catalogue, design, list, split_names};
 pub use ddac::Ddac;
 pub use design::{Cost, Design, DesignError, Resampling, apply, operator};
 pub use filtered::Filtered;

@@ -11,7 +11,7 @@ use super::network::{Console, NetworkArgs};
 use super::{Failure, Status};
 use crate::antialias::bench::{Bench, BenchError, middle};
 use crate::antialias::pictures::{curves, pictures};
-use crate::antialias::{CATALOGUE, Context, Design, DesignError, Padding, design, list, split_names};
+use crate::antialias::{Context, Design, DesignError, Padding, catalogue, design, list, split_names};
 use crate::figure::{AntialiasFigure, DownsampledFigure, Format, render};
 use crate::input::read_luma;
 use crate::report::{Sink, antialias_list, antialias_table, json_bytes, refuse_inputs};
@@ -152,7 +152,7 @@ fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
     match args.output.json_sink()? {
         Some(sink) => Ok(sink.write_bytes(&json_bytes(&listed)?)?),
         None if args.output.quiet => Ok(()),
-        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed, CATALOGUE, terminal_width()).as_bytes())?),
+        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed, &catalogue(), terminal_width()).as_bytes())?),
     }
 }
 

@@ -16,12 +16,12 @@ pub struct Listed {
 }
 
 /// How a design, or a small family of them, is named.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// How the name is written.
     pub form: &'static str,
     /// Names that `all` stands for.
     pub examples: &'static [&'static str],
     /// What may be put in the name.
-    pub note: &'static str,
+    pub note: String,
 }

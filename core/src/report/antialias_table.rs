@@ -151,10 +151,10 @@ fn write_list(text: &mut String, listed: &[Listed], catalogue: &[Entry], width: 
     let form = entries().map(|entry| entry.form.chars().count()).max().unwrap_or(0) + 4;
     for entry in entries() {
         if form <= width / 2 {
-            explained(text, &format!("  {}", entry.form), form, entry.note, width)?;
+            explained(text, &format!("  {}", entry.form), form, &entry.note, width)?;
         } else {
             writeln!(text, "  {}", entry.form)?;
-            explained(text, "", 6, entry.note, width)?;
+            explained(text, "", 6, &entry.note, width)?;
         }
     }
     writeln!(text)?;
