@@ -1,10 +1,11 @@
-"""Checks the documentation's Markdown: no line of prose is too long, and every relative link leads somewhere.
+"""Checks the documentation's Markdown: no line of prose is too long, and every link and path leads somewhere.
 
     python3 scripts/prose.py
     python3 scripts/prose.py FILE.md...     these files alone
 
 Tables, code blocks and lines that hold nothing but a link may be longer. A relative link must name a file that exists
-and, behind a #, a heading of it. Each fault is printed as FILE:LINE: what is wrong.
+and, after a #, a heading of it. A path in code quotes, such as `src/graph/mod.rs`, must exist as well. Each fault is
+printed as FILE:LINE: what is wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ PAGES = ("*.md", "docs/**/*.md", "fuzz/*.md")
 
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 LINK_ALONE = re.compile(r"\s*(?:[-*] )?(?:!?\[[^\]]*\]\([^)]*\)|\[[^\]]*\]: \S+|<\S+>)[.,;:]?\s*")
+PATH = re.compile(r"`((?:assets|benches|core|docs|examples|fuzz|scripts|src|tests)/[\w./*-]+)`")
 LIST_ITEM = re.compile(r" {0,3}(?:[-*]|\d+\.) ")
 
 
@@ -63,8 +65,11 @@ def faults(page: Path) -> Iterator[str]:
     for number, line in prose(text):
         if len(line) > LONGEST and not LINK_ALONE.fullmatch(line):
             yield f"{name}:{number}: {len(line)} characters of prose, where {LONGEST} are the most: wrap it"
-    # Links may stand in tables too, but not in code.
+    # Links and paths may stand in tables too.
     for number, line in enumerate(text.splitlines(), start=1):
+        for path in PATH.findall(line):
+            if not any(CHECKOUT.glob(path)):
+                yield f"{name}:{number}: there is no {path}"
         for target in LINK.findall(re.sub(r"`[^`]*`", "", line)):
             if re.match(r"[a-z]+:", target):
                 continue
