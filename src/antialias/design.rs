@@ -8,74 +8,15 @@ use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
 
 use crate::graph::forward_ad;
-use crate::graph::layout::{Flow, Step};
 use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
 use crate::graph::window::{fold_lanes, unfold_lanes};
 use crate::spectrum::{GridSize, Wave};
 
+pub use super::design_error::DesignError;
 use super::onnx_form::{NotOnnx, OnnxForm, OnnxSite};
 use super::prediction::{Prediction, PredictionError, PredictionInput, linear_prediction};
+pub use super::resampling::Resampling;
 use super::{Guarantee, Kind, Padding};
-
-/// How many samples come out, and where they lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Resampling {
-    /// As many, where they were; or moved by `first` input samples.
-    Same {
-        /// The input index of output sample 0.
-        first: f64,
-    },
-    /// Every `stride`-th: output j at the input's index `first` + j·`stride`.
-    Down {
-        /// The stride along rows and columns.
-        stride: usize,
-        /// The input index of output sample 0.
-        first: f64,
-    },
-    /// `factor` times as many: output i at the input's index `first` + i/`factor`.
-    Up {
-        /// How many output samples to an input sample.
-        factor: usize,
-        /// The input index of output sample 0.
-        first: f64,
-    },
-}
-
-impl Resampling {
-    /// Rows and columns of the output.
-    pub fn output(self, [rows, columns]: [usize; 2]) -> [usize; 2] {
-        match self {
-            Self::Same { .. } => [rows, columns],
-            Self::Down { stride, .. } => [rows.div_ceil(stride), columns.div_ceil(stride)],
-            Self::Up { factor, .. } => [rows * factor, columns * factor],
-        }
-    }
-
-    /// The input index of output sample 0.
-    pub fn first(self) -> f64 {
-        match self {
-            Self::Same { first } | Self::Down { first, .. } | Self::Up { first, .. } => first,
-        }
-    }
-
-    /// The input samples between two output samples.
-    pub fn step(self) -> f64 {
-        match self {
-            Self::Same { .. } => 1.0,
-            Self::Down { stride, .. } => stride as f64,
-            Self::Up { factor, .. } => 1.0 / factor as f64,
-        }
-    }
-
-    /// The same as the executor's layouts say it.
-    pub fn flow(self) -> Flow {
-        let step = Step { first: self.first(), step: self.step() };
-        match self {
-            Self::Same { first: 0.0 } => Flow::Pointwise,
-            _ => Flow::Resampled { rows: step, columns: step },
-        }
-    }
-}
 
 /// What one call costs, as the design's definition has it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,79 +25,6 @@ pub struct Cost {
     pub operations: f64,
     /// Numbers held at once beside the input: the output and what leads to it.
     pub numbers: f64,
-}
-
-/// Why a design cannot be applied.
-#[derive(Debug, thiserror::Error)]
-pub enum DesignError {
-    /// A name that is not known.
-    #[error(transparent)]
-    Unknown(#[from] crate::spectrum::name::UnknownName),
-    /// Arguments that make no sense.
-    #[error("cannot read the design '{given}': {reason}")]
-    Arguments {
-        /// What was given.
-        given: String,
-        /// What is wrong with it, and what to write.
-        reason: String,
-    },
-    /// A map on which the filter's padding is not defined.
-    #[error(
-        "the design '{design}' pads by {needs} samples by {padding}, and the map has {rows} rows and {columns} columns; \
-         use a filter of fewer taps, or a map of at least {least} × {least}",
-        padding = match padding { Padding::Circular => "wrapping around", Padding::Reflect => "reflection", Padding::Zero => "zeros" },
-        least = match padding { Padding::Reflect => needs + 1, _ => *needs },
-    )]
-    TooSmall {
-        /// The design.
-        design: String,
-        /// The padding's width.
-        needs: usize,
-        /// The kind of padding.
-        padding: Padding,
-        /// The map's rows.
-        rows: usize,
-        /// The map's columns.
-        columns: usize,
-    },
-    /// A stride that leaves samples over where a whole period is needed.
-    #[error(
-        "the design '{design}' with the stride {stride} needs sides that {stride} divides, and the map has {rows} rows \
-         and {columns} columns; crop or pad the map"
-    )]
-    Indivisible {
-        /// The design.
-        design: String,
-        /// Its stride.
-        stride: usize,
-        /// The map's rows.
-        rows: usize,
-        /// The map's columns.
-        columns: usize,
-    },
-    /// A stride that the design is not made for.
-    #[error("the design '{design}' does not support the stride {stride}; {remedy}")]
-    Stride {
-        /// The design.
-        design: String,
-        /// The stride.
-        stride: usize,
-        /// What it supports.
-        remedy: String,
-    },
-    /// Channels that the design cannot divide.
-    #[error("the design '{design}' needs {needs}, and the map has {channels} channels")]
-    Channels {
-        /// The design.
-        design: String,
-        /// What it needs of them.
-        needs: String,
-        /// The map's channels.
-        channels: usize,
-    },
-    /// libtorch refused.
-    #[error("{}", crate::graph::in_words(.0))]
-    Torch(#[from] TchError),
 }
 
 /// An anti-aliased layer: what it computes, how it carries tangents, and what is known of it beforehand.

@@ -5,7 +5,7 @@ use ndarray::{Array2, Array3, s};
 use tch::Tensor;
 
 use super::design::{Cost, Design, DesignError, Resampling};
-use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
+use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite};
 use super::plane::{Cache, Taps, check_padding, filter, matrices, spectral_matrix, tensor_of};
 use super::pointwise::{Pointwise, derivative, onnx_activation, value};
 use super::prediction::{Prediction, PredictionError, PredictionInput, oversampled_prediction};
@@ -296,9 +296,4 @@ impl Design for Filtered {
 fn plane(x: &Tensor) -> [i64; 2] {
     let size = x.size();
     [size[size.len() - 2], size[size.len() - 1]]
-}
-
-/// Attributes of a depthwise transposed convolution.
-pub(super) fn transposed_attributes(n: i64, s: i64, groups: i64) -> Vec<crate::graph::onnx::proto::AttributeProto> {
-    vec![ints("kernel_shape", &[n, n]), ints("strides", &[s, s]), ints("pads", &[0, 0, 0, 0]), int("group", groups)]
 }

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use tch::{Device, Tensor};
 
 use super::Padding;
-use super::design::DesignError;
+use super::design_error::DesignError;
 use crate::graph::operator::Torch;
 
 /// A separable filter: y_j = Σ_t w_t x_{s·j + t − anchor} along rows and along columns.

@@ -6,7 +6,7 @@ use ndarray::{Array3, ArrayView3};
 use num_complex::Complex64;
 use tch::{TchError, Tensor};
 
-use super::design::Resampling;
+use super::resampling::Resampling;
 use crate::spectrum::strided::{StridedError, strided_defect};
 use crate::spectrum::transform::TransformError;
 use crate::spectrum::{GridSize, HalfSpectrum, Velocity, Wave};

@@ -7,8 +7,7 @@ use num_complex::Complex64;
 use tch::Tensor;
 
 use super::design::{Cost, Design, DesignError, Resampling};
-use super::filtered::transposed_attributes;
-use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite};
+use super::onnx_form::{Chain, NotOnnx, OnnxForm, OnnxSite, int, ints};
 use super::plane::{Cache, Taps, check_padding, matrices, pad, spectral_matrix, tensor_of};
 use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
@@ -271,4 +270,9 @@ impl Design for IdealUp {
         chain.matrices(&self.matrix(site.shape[2], site.padding), &self.matrix(site.shape[3], site.padding));
         Ok(chain.finish())
     }
+}
+
+/// Attributes of a depthwise transposed convolution.
+pub(super) fn transposed_attributes(n: i64, s: i64, groups: i64) -> Vec<crate::graph::onnx::proto::AttributeProto> {
+    vec![ints("kernel_shape", &[n, n]), ints("strides", &[s, s]), ints("pads", &[0, 0, 0, 0]), int("group", groups)]
 }

@@ -2,8 +2,8 @@
 
 use tch::TchError;
 
+use super::guard;
 use super::onnx::OnnxError;
-use super::refusal::in_words;
 use crate::memory::Shortage;
 
 /// What to do where memory does not suffice.
@@ -135,4 +135,24 @@ pub enum GraphError {
 
 fn domain_note(domain: &str) -> String {
     if domain.is_empty() { String::new() } else { format!(", domain {domain}") }
+}
+
+/// What is said of an error outside of the network's nodes.
+pub fn in_words(error: &TchError) -> String {
+    tracing::debug!(%error, "libtorch refuses");
+    match guard::shortage(error) {
+        Some(shortage) => format!("{shortage}; {}", TAKE_LESS),
+        None if is_of_device(error) => "the device failed; check it, or take --device cpu".to_owned(),
+        None => "a computation failed, which is a defect of aliascope; please report it with the command that you ran"
+            .to_owned(),
+    }
+}
+
+/// Whether the machine lacks something: memory, or a device that works.
+pub fn is_of_machine(error: &TchError) -> bool {
+    guard::shortage(error).is_some() || is_of_device(error)
+}
+
+fn is_of_device(error: &TchError) -> bool {
+    error.to_string().contains("CUDA")
 }

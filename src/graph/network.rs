@@ -8,9 +8,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
-use super::load::{InputLayout, Integers, Target};
+use super::load::{InputLayout, Integers};
 use super::memory_order::MemoryOrder;
 use super::operator::Operator;
+use super::target::Target;
 
 /// One node, ready to run, or several that an unobserved run fuses.
 #[derive(Clone, Debug)]

@@ -9,13 +9,11 @@ use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
-use super::lanes::Curve;
+use super::curve::Curve;
+use super::function::Function;
 use super::memory_order::MemoryOrder;
-use super::ops::Function;
+pub use super::torch::Torch;
 use super::window::{Taps, Window};
-
-/// A result of libtorch.
-pub type Torch<T> = Result<T, TchError>;
 
 /// An operator, built for one node: its attributes, constants and shapes are resolved, nothing is left to interpret.
 #[derive(Debug)]

@@ -36,26 +36,6 @@ pub(super) fn of_node(node: &str, operator: &str, inputs: &[Given], error: &TchE
     }
 }
 
-/// What is said of an error outside of the network's nodes.
-pub fn in_words(error: &TchError) -> String {
-    tracing::debug!(%error, "libtorch refuses");
-    match guard::shortage(error) {
-        Some(shortage) => format!("{shortage}; {}", super::error::TAKE_LESS),
-        None if is_of_device(error) => "the device failed; check it, or take --device cpu".to_owned(),
-        None => "a computation failed, which is a defect of aliascope; please report it with the command that you ran"
-            .to_owned(),
-    }
-}
-
-/// Whether the machine lacks something: memory, or a device that works.
-pub fn is_of_machine(error: &TchError) -> bool {
-    guard::shortage(error).is_some() || is_of_device(error)
-}
-
-fn is_of_device(error: &TchError) -> bool {
-    error.to_string().contains("CUDA")
-}
-
 fn type_name(kind: Kind) -> String {
     match kind {
         Kind::Int => "int32".to_owned(),
@@ -66,6 +46,7 @@ fn type_name(kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{in_words, is_of_machine};
     use tch::{Device, Tensor};
 
     /// Words that no message has.

@@ -9,18 +9,18 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
-use crate::graph::{Bound, GraphError, Network, Sweep, Value, is_finite};
+use crate::graph::{Bound, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
-use super::action::{ActionError, Actions};
+use super::action::Actions;
 use super::lee_report::{Accuracy, GeneratorLee, Gram, LeeByImage, Timing};
 use super::output_action::{Chosen, Place, choose};
 use super::statistics::{effective_count, median};
 
+pub use super::lee_error::LeeError;
 pub use super::output::{ActionChoice, BoxFormat, Output};
 pub use super::output_action::OutputAction;
 
@@ -61,68 +61,6 @@ impl Default for LeeOptions {
             keep_vectors: false,
             pixel_scale: None,
         }
-    }
-}
-
-/// Why a network could not be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum LeeError {
-    /// The network failed.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// The action is not defined.
-    #[error(transparent)]
-    Action(#[from] ActionError),
-    /// The network's input is no image.
-    #[error("the network's input has the shape {0:?}; Lie derivatives need [batch, channels, rows, columns]")]
-    NotAnImage(Vec<i64>),
-    /// The output cannot be treated as asked.
-    #[error(
-        "--output {output} needs a class vector [1, classes], and the network's output has the shape {shape:?}; use identity"
-    )]
-    NotClasses {
-        /// What was asked for.
-        output: &'static str,
-        /// The output's shape.
-        shape: Vec<i64>,
-    },
-    /// The output is an image whose samples' positions are not known.
-    #[error(
-        "the network's output has the shape {0:?}, an image, but the positions of its samples in the input are not certain, \
-         so the action on it is not defined; say --action none, or measure a layer with rows and columns by --at"
-    )]
-    UnknownGrid(Vec<i64>),
-    /// The output does not have what the asked action takes.
-    #[error(
-        "--action {action} {problem}, and the network's output has the shape {shape:?}; --at measures another value"
-    )]
-    NoAction {
-        /// What was asked for.
-        action: &'static str,
-        /// The output's shape.
-        shape: Vec<i64>,
-        /// What it takes.
-        problem: &'static str,
-    },
-    /// NaN or infinity.
-    #[error("{what} of '{image}' holds NaN or infinity; {mend}")]
-    NotFinite {
-        /// Input or output.
-        what: &'static str,
-        /// The image.
-        image: String,
-        /// What to do.
-        mend: &'static str,
-    },
-    /// libtorch refused.
-    #[error("{}", crate::graph::in_words(.0))]
-    Torch(#[from] tch::TchError),
-}
-
-impl LeeError {
-    /// NaN or infinity in `what` of an image.
-    pub(super) fn not_finite(what: &'static str, image: &str, mend: &'static str) -> Self {
-        Self::NotFinite { what, image: image.to_owned(), mend }
     }
 }
 
@@ -607,66 +545,5 @@ pub(super) fn softmax_tangent(value: &Tensor, tangent: &Tensor) -> Torch<(Tensor
     match (y.into_iter().next(), dy.into_iter().next()) {
         (Some(y), Some(dy)) => Ok((y, dy)),
         _ => Err(tch::TchError::Torch("softmax has no output".into())),
-    }
-}
-
-/// What to measure behind the output, and what the group does to it, by its shape.
-pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
-    Ok((behind_output(network, asked)?, by_shape(network)?))
-}
-
-/// What to measure behind the output.
-pub(super) fn behind_output(network: &Network, asked: Option<Output>) -> Result<Output, LeeError> {
-    let shape = &network.output().shape;
-    let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
-    match asked {
-        Some(output @ (Output::Softmax | Output::Logits)) if !is_class_vector => {
-            Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() })
-        }
-        Some(output) => Ok(output),
-        None if is_class_vector && !network.is_inner() && may_be_scores(network) => Ok(Output::Softmax),
-        None => Ok(Output::Identity),
-    }
-}
-
-/// Whether nothing speaks against an output vector being class scores: a sigmoid, tanh or softmax at its end, or a name that
-/// says what else it is.
-fn may_be_scores(network: &Network) -> bool {
-    const OTHERS: [&str; 8] = ["landmark", "keypoint", "embedding", "feature", "box", "pose", "coord", "regress"];
-    let name = network.output().name.to_lowercase();
-    network.bound().is_none() && !OTHERS.iter().any(|other| name.contains(other))
-}
-
-/// What the group does to the output, by its shape: an image moves. Of an inner value all moves whose place is known.
-pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
-    let output = network.output();
-    let image_like = matches!(output.shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
-    match (&output.layout, output.layout.plane()) {
-        (_, Some(grid)) if image_like => Ok(OutputAction::Image(image_grid(network, &grid))),
-        (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
-        // The same pixels as channels first, in another order of axes.
-        (Layout::Map(map), _) if map.is_channels_last() => {
-            Ok(OutputAction::Tokens(SiteMap { grid: as_image(&map.grid), ..map.clone() }))
-        }
-        (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
-        _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
-        _ => Ok(OutputAction::None),
-    }
-}
-
-/// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the way to
-/// the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has it.
-pub(super) fn image_grid(network: &Network, tracked: &Grid) -> Grid {
-    if network.is_inner() { *tracked } else { as_image(tracked) }
-}
-
-/// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
-/// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
-fn as_image(tracked: &Grid) -> Grid {
-    let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
-    if covers(&tracked.rows) && covers(&tracked.columns) {
-        Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)
-    } else {
-        *tracked
     }
 }

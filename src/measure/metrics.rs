@@ -6,9 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::lee::{LeeError, Output, OutputAction, choose_output};
+use super::lee::{LeeError, Output, OutputAction};
 pub use super::metrics_report::Protocol;
 use super::metrics_report::{Metrics, Missing};
+use super::output_action::choose_output;
 use super::tally::{Sum, Tally};
 use super::transport::{rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole};
 use crate::graph::Network;

@@ -7,6 +7,7 @@ mod composite;
 pub mod inspect;
 pub mod layers;
 pub mod lee;
+mod lee_error;
 pub mod metrics;
 pub mod node_theorem;
 pub mod output_action;

@@ -18,7 +18,7 @@ use crate::graph::operator::Torch;
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
 
 use super::action::{ActionError, Actions};
-use super::lee::{LeeError, behind_output, by_shape, image_grid};
+use super::lee_error::LeeError;
 use super::output::{ActionChoice, BoxFormat, Output};
 
 /// What the group does to the output.
@@ -289,5 +289,66 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
             "The {what} ({shape}) is taken as a flow (x, y, in pixels){says}: vectors move with the image and turn with it, \
              saturate leaves them."
         ),
+    }
+}
+
+/// What to measure behind the output, and what the group does to it, by its shape.
+pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
+    Ok((behind_output(network, asked)?, by_shape(network)?))
+}
+
+/// What to measure behind the output.
+pub(super) fn behind_output(network: &Network, asked: Option<Output>) -> Result<Output, LeeError> {
+    let shape = &network.output().shape;
+    let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
+    match asked {
+        Some(output @ (Output::Softmax | Output::Logits)) if !is_class_vector => {
+            Err(LeeError::NotClasses { output: output.name(), shape: shape.clone() })
+        }
+        Some(output) => Ok(output),
+        None if is_class_vector && !network.is_inner() && may_be_scores(network) => Ok(Output::Softmax),
+        None => Ok(Output::Identity),
+    }
+}
+
+/// Whether nothing speaks against an output vector being class scores: a sigmoid, tanh or softmax at its end, or a name that
+/// says what else it is.
+fn may_be_scores(network: &Network) -> bool {
+    const OTHERS: [&str; 8] = ["landmark", "keypoint", "embedding", "feature", "box", "pose", "coord", "regress"];
+    let name = network.output().name.to_lowercase();
+    network.bound().is_none() && !OTHERS.iter().any(|other| name.contains(other))
+}
+
+/// What the group does to the output, by its shape: an image moves. Of an inner value all moves whose place is known.
+pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
+    let output = network.output();
+    let image_like = matches!(output.shape[..], [1, _, rows, columns] if rows > 1 && columns > 1);
+    match (&output.layout, output.layout.plane()) {
+        (_, Some(grid)) if image_like => Ok(OutputAction::Image(image_grid(network, &grid))),
+        (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
+        // The same pixels as channels first, in another order of axes.
+        (Layout::Map(map), _) if map.is_channels_last() => {
+            Ok(OutputAction::Tokens(SiteMap { grid: as_image(&map.grid), ..map.clone() }))
+        }
+        (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
+        _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
+        _ => Ok(OutputAction::None),
+    }
+}
+
+/// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the way to
+/// the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has it.
+pub(super) fn image_grid(network: &Network, tracked: &Grid) -> Grid {
+    if network.is_inner() { *tracked } else { as_image(tracked) }
+}
+
+/// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
+/// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
+fn as_image(tracked: &Grid) -> Grid {
+    let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
+    if covers(&tracked.rows) && covers(&tracked.columns) {
+        Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)
+    } else {
+        *tracked
     }
 }

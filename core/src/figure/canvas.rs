@@ -11,8 +11,8 @@ use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::style::{FontStyle, WHITE, register_font};
 
+use super::family::FAMILY;
 use super::scaled::Scaled;
-use super::style::FAMILY;
 
 /// Output pixels per unit of a figure in a PNG, so that text stays sharp on dense screens and slides.
 const PNG_SCALE: u32 = 2;

@@ -8,6 +8,7 @@ mod defect_maps;
 mod departures;
 mod dots;
 mod downsampled;
+mod family;
 mod field;
 mod filters;
 mod fold_map;

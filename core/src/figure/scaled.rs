@@ -1,6 +1,6 @@
 //! A drawing backend that draws everything larger by a whole factor, so that figures are laid out once.
 
-use super::style::FAMILY;
+use super::family::FAMILY;
 use plotters::style::text_anchor::VPos;
 use plotters::style::{FontDesc, FontFamily, TextStyle};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};

@@ -5,9 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle};
 
 use super::canvas::{Area, FigureError};
-
-/// The embedded face and, for SVG viewers, those of the same widths.
-pub const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+pub use super::family::FAMILY;
 
 /// Text, axes and outlines.
 pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);

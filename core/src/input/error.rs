@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::memory::Shortage;
 
+/// What is said of an image beyond all limits.
+pub(super) const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
+
 /// Why an image or tensor could not become input.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {

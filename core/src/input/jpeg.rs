@@ -5,7 +5,7 @@
 //! components have, that restart markers come in order, that every coefficient of every component was sent to its last
 //! bit, and that the end marker is there. The syntax is that of ITU-T T.81, to whose sections comments refer.
 
-use super::photo::TOO_LARGE;
+use super::error::TOO_LARGE;
 
 /// What keeps a file from being decoded, in words.
 pub(super) type Problem = String;

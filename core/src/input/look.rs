@@ -7,7 +7,8 @@ use std::path::Path;
 use image::ImageFormat;
 
 use super::error::InputError;
-use super::photo::{LARGEST, TOO_LARGE, ordinary, photo_format};
+use super::error::TOO_LARGE;
+use super::photo::{LARGEST, ordinary, photo_format};
 use super::png;
 
 /// What a file turns out to be.

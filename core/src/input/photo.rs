@@ -8,7 +8,7 @@ use image::imageops::{self, FilterType};
 use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel};
 use ndarray::{Array2, Array3};
 
-use super::error::InputError;
+use super::error::{InputError, TOO_LARGE};
 use super::jpeg::{self, is_jpeg};
 use super::kind::image_format;
 use super::note::PhotoNote;
@@ -112,8 +112,6 @@ where
 
 /// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
 pub(super) const LARGEST: u64 = 1_000_000_000;
-
-pub(super) const TOO_LARGE: &str = "the image is too large to decode; shrink it first";
 
 /// Reads a photo's luma as it is, uncropped, values from 0 to 1: `[rows, columns]`.
 ///

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::output::OutputError;
+use super::output_error::OutputError;
 
 /// What tells files of different names apart, or not: links have one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]

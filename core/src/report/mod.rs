@@ -19,6 +19,7 @@ mod node_theorem_rows;
 mod node_theorem_table;
 mod operator_table;
 mod output;
+mod output_error;
 mod rows;
 mod sample_size;
 mod spectrum_table;

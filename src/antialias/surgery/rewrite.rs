@@ -15,7 +15,7 @@ use crate::graph::onnx::OnnxFile;
 use crate::graph::onnx::proto::{
     DimensionValue, GraphProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TypeValue,
 };
-use crate::graph::{Built, Network, ops};
+use crate::graph::{Built, LoadOptions, Network, ops};
 
 /// The metadata key under which a saved model says what was put into it.
 pub const SURGERY_KEY: &str = "aliascope.surgery";
@@ -52,6 +52,23 @@ pub struct Swap {
 }
 
 impl TargetModel<'_> {
+    /// The network of a rewritten model, loaded as the target model was.
+    ///
+    /// # Errors
+    /// When it does not load.
+    pub fn load(&self, rewritten: &Rewritten) -> Result<Network, SurgeryError> {
+        let options = LoadOptions {
+            input_shape: Some(self.network.file_shape()),
+            layout: Some(self.network.input_layout()),
+            kind: self.network.kind(),
+            device: self.network.device(),
+            target: self.network.target().clone(),
+            // What is refused was refused when the network was loaded.
+            straight_through: true,
+        };
+        Ok(Network::from_file_with(&rewritten.file, &options, &rewritten.custom)?)
+    }
+
     /// The model with insertions in it.
     ///
     /// # Errors

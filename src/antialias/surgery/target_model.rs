@@ -4,13 +4,12 @@ use std::rc::Rc;
 
 use super::Place;
 use super::insertion::{Insertion, InsertionOptions};
-use super::rewrite::Rewritten;
 use super::rule::{Replacement, follows_activation};
 use super::sites::{FunctionSite, Site, SiteKind, find_sites};
 use super::{SurgeryError, What};
 use crate::antialias::{Context, DesignError, design};
+use crate::graph::Network;
 use crate::graph::onnx::OnnxFile;
-use crate::graph::{LoadOptions, Network};
 
 /// A network and its file, before anything is replaced.
 pub struct TargetModel<'a> {
@@ -203,23 +202,6 @@ impl<'a> TargetModel<'a> {
 
     fn refuse(&self, site: &Site, problem: &str) -> SurgeryError {
         SurgeryError::Layer { layer: site.name.clone(), operator: site.operator.clone(), problem: problem.to_owned() }
-    }
-
-    /// The network of a rewritten model, loaded as the target model was.
-    ///
-    /// # Errors
-    /// When it does not load.
-    pub fn load(&self, rewritten: &Rewritten) -> Result<Network, SurgeryError> {
-        let options = LoadOptions {
-            input_shape: Some(self.network.file_shape()),
-            layout: Some(self.network.input_layout()),
-            kind: self.network.kind(),
-            device: self.network.device(),
-            target: self.network.target().clone(),
-            // What is refused was refused when the network was loaded.
-            straight_through: true,
-        };
-        Ok(Network::from_file_with(&rewritten.file, &options, &rewritten.custom)?)
     }
 }
 

@@ -11,7 +11,7 @@ use super::memory_order::MemoryOrder;
 use super::operator::Torch;
 
 pub use attention::{Heads, WIDEST, attention};
-pub use pointwise::{Curve, through};
+pub use pointwise::through;
 
 unsafe extern "C" {
     fn aliascope_layer_norm_tangent_f32(norm: *const RawNorm);

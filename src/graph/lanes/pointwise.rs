@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use tch::{Kind, Tensor};
 
 use super::can_loop_over;
+use crate::graph::curve::Curve;
 use crate::graph::operator::Torch;
 
 unsafe extern "C" {
@@ -26,26 +27,6 @@ pub(super) struct RawPointwise {
     pub(super) high: f64,
     pub(super) factor: f64,
     pub(super) function: i32,
-}
-
-/// The functions that the loops know.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Curve {
-    /// min(max(x, low), high).
-    Clip {
-        /// The lower bound; may be −∞.
-        low: f64,
-        /// The upper bound; may be ∞. On it the derivative is 1.
-        high: f64,
-        /// Whether the derivative on the lower bound is 0; else it is 1.
-        open: bool,
-    },
-    /// x·Φ(x)
-    Gelu,
-    /// ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
-    GeluTanh,
-    /// x/(1 + e^{−factor·x})
-    Swish(f64),
 }
 
 /// The most channels whose offsets the loops add.

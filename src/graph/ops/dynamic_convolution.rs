@@ -7,7 +7,7 @@ use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Operator, Point, Torch};
 use crate::graph::window::Window;
 
-use super::convolution::{convolve, convolve_transposed};
+use super::convolve::{convolve, convolve_transposed};
 
 /// y = b + w ⋆ x, bilinear in image and weight.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod arithmetic;
 mod attention;
 mod col2im;
 mod convolution;
+mod convolve;
 mod creation;
 mod cumulative;
 mod dynamic_convolution;

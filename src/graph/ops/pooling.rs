@@ -9,7 +9,8 @@ use crate::graph::operator::{Differentiable, Linear, Operator, Pattern, Point, S
 use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
 
 use super::activation::is_integer;
-use super::convolution::{convolve, read_window, spatial_input};
+use super::convolution::{read_window, spatial_input};
+use super::convolve::convolve;
 use super::pad;
 
 /// A pooling window, with `ceil_mode` turned into padding at the end.

@@ -6,8 +6,6 @@ use crate::graph::{Network, Step, ops};
 use crate::measure::layers_report::LayerClass;
 use crate::symmetry::Grid;
 
-use super::plan::is_constant_over;
-
 /// A stride from which a convolution without overlap is taken to cut an image into patches.
 const PATCH: i64 = 4;
 
@@ -99,5 +97,13 @@ fn differs_by_site(network: &Network, step: &Step, op: &dyn Linear) -> bool {
     step.outputs.iter().flatten().any(|&id| match &network.values()[id].layout {
         Layout::Map(map) => !is_constant_over(op, &map.axes),
         Layout::Still | Layout::Part(_) | Layout::Unknown => false,
+    })
+}
+
+/// Whether an operator's constants are the same all along `axes`, counted from the end.
+pub(super) fn is_constant_over(op: &dyn Linear, axes: &[i64]) -> bool {
+    op.constants().iter().all(|c| {
+        let size = c.size();
+        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
     })
 }

@@ -6,7 +6,7 @@ use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step};
 
-use super::class::class_of;
+use super::class::{class_of, is_constant_over};
 use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::LayerClass;
 
@@ -199,14 +199,6 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
         (None, Flow::Pointwise | Flow::Mixed { .. } | Flow::Reduced { .. }) => constant_over_sites,
         _ => false,
     }
-}
-
-/// Whether an operator's constants are the same all along `axes`, counted from the end.
-pub(super) fn is_constant_over(op: &dyn Linear, axes: &[i64]) -> bool {
-    op.constants().iter().all(|c| {
-        let size = c.size();
-        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
-    })
 }
 
 fn is_pointwise_convolution(op: &dyn Linear, window: &crate::graph::window::Window) -> bool {
