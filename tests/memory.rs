@@ -18,6 +18,7 @@ const SPACE: u32 = 1_300_000;
 
 struct Run {
     status: Option<i32>,
+    stdout: String,
     stderr: String,
 }
 
@@ -26,7 +27,8 @@ fn run(arguments: &[&str]) -> Run {
     let mut command = Command::new("bash");
     command.args(["-c", &format!("ulimit -v {SPACE}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_aliascope")]);
     let output = command.args(arguments).env("OMP_WAIT_POLICY", "passive").output().unwrap();
-    Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Run { status: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// The one message of a command that memory does not suffice for.
@@ -161,6 +163,23 @@ fn whichever_step_of_a_node_finds_no_memory_the_node_is_named() {
         }
     }
     assert!(refused > 0);
+}
+
+#[test]
+fn where_the_entries_of_a_value_lie_is_not_asked_where_only_the_value_finds_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // Channels last, so that the entries are followed one by one, of 8 bytes each and more than once.
+    let layout = |pad: i64| {
+        let last = with(node("Transpose", &["x"], "last"), vec![attribute("perm", Value::Ints(vec![0, 2, 3, 1]))]);
+        let pads = ints("pads", &[8], &[0, pad, pad, 0, 0, pad, pad, 0]);
+        let model = huge(vec![last, node("Pad", &["last", "pads"], "huge")], vec![pads]);
+        let run = run(&["inspect", &write(folder.path(), "pad", &model), "--json", "-"]);
+        assert_eq!(run.status, Some(0), "{pad}: {}", run.stderr);
+        let nodes = serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap();
+        let huge = nodes["nodes"].as_array().unwrap().iter().find(|node| node["op"] == "Pad").unwrap().clone();
+        huge["layout"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([100, 2700].map(layout), ["8×8 in windows", "–"]);
 }
 
 /// A PNG whose header states so many columns and rows of grey; there is a little of its data.

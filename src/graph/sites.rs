@@ -98,6 +98,12 @@ pub fn outputs(
     if inputs.iter().all(|k| matches!(k.layout, Layout::Still)) {
         return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
     }
+    // All sites into one: nothing is left to move.
+    if let (Flow::Reduced { axes, .. }, [input, ..]) = (flow, inputs)
+        && input.layout.sites().is_some_and(|map| map.axes.iter().all(|axis| axes.contains(axis)))
+    {
+        return Ok(shapes.iter().map(|_| (Layout::Still, None)).collect());
+    }
     followed_if_room(operator, flow, inputs, shapes)
 }
 
@@ -110,6 +116,9 @@ fn plane_of(layout: &Layout) -> Option<Grid> {
 fn cuts(operator: &Operator, inputs: &[Known<'_>], shapes: &[Vec<i64>]) -> bool {
     let (Operator::Linear(op), [input]) = (operator, inputs) else { return false };
     let sites = |shape: &[i64]| shape.iter().rev().take(2).product::<i64>();
+    if input.shape.iter().product::<i64>() > MOST_LABELS {
+        return false;
+    }
     op.pattern().selects() && shapes.iter().any(|shape| sites(shape) < sites(input.shape))
 }
 
@@ -549,11 +558,6 @@ fn reduced(input: &Known<'_>, axes: &[i64], keep: bool, shape: &[i64]) -> Torch<
     }
     if !gone {
         return Ok(Some(labels.with(labels.ids.f_amax(axes, keep)?)));
-    }
-    // All sites into one: nothing is left to move.
-    let all = input.layout.sites().is_some_and(|map| map.axes.iter().all(|a| axes.contains(a)));
-    if all {
-        return Ok(Some(Labels::nowhere(shape, input.device)?));
     }
     // Windows into one each.
     let Some(blocks) = blocks_along(&labels, axes)? else { return Ok(None) };
