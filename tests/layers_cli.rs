@@ -118,6 +118,40 @@ fn images_together_or_one_by_one_give_the_same() {
 }
 
 #[test]
+fn rows_are_those_of_the_json_and_values_by_image_have_the_layers_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let run = |more: &[&str]| {
+        let mut command = layers();
+        command.arg(asset("photos/coffee.png")).args(["--no-split", "--csv"]).arg(path("rows.csv")).arg("--force");
+        let report = json(command.args(more));
+        let text = std::fs::read_to_string(path("rows.csv")).unwrap();
+        let rows: Vec<Vec<String>> = text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+        (report, rows)
+    };
+    let column = |rows: &[Vec<String>], name: &str| rows[0].iter().position(|heading| heading == name).unwrap();
+    let (report, rows) = run(&[]);
+    let found = report["layers"].as_array().unwrap();
+    assert_eq!(rows.len(), 1 + found.len());
+    for (row, layer) in rows[1..].iter().zip(found) {
+        assert_eq!(row[column(&rows, "name")], layer["name"].as_str().unwrap());
+        assert_eq!(row[column(&rows, "contribution")].parse::<f64>().unwrap(), number(layer, "contribution"));
+        assert_eq!(row[column(&rows, "aliasing")], "", "it was not asked for");
+    }
+    let (report, rows) = run(&["--per-image"]);
+    let found = report["layers"].as_array().unwrap();
+    assert_eq!(rows.len(), 1 + 2 * found.len());
+    let at = column(&rows, "contribution");
+    for (place, layer) in found.iter().enumerate() {
+        let values = [1 + place, 1 + found.len() + place].map(|row| rows[row][at].parse::<f64>().unwrap());
+        let mean = number(layer, "contribution");
+        // A sum of two over dim, or over dim each.
+        assert!((0.5 * (values[0] + values[1]) - mean).abs() <= 1e-12 * mean, "{layer}");
+        assert_eq!(layer["by_image"], serde_json::json!(values));
+    }
+}
+
+#[test]
 fn a_node_is_resolved_by_frequency() {
     let report = json(layers().args(["--spectrum", "/conv1/Conv", "--precision", "f64"]));
     let node = &report["spectrum"]["node"];

@@ -72,6 +72,7 @@ fn results_have_their_schema() {
         ".run.model.path" => "[model]",
         ".run.images.names[]" => "[photo]",
         ".run.threads" => "[number]",
+        ".generators.*.by_image.*[]" => "[number]",
         ".generators.*.lee" => "[number]",
         ".generators.*.mean_abs" => "[number]",
         ".generators.*.relative" => "[number]",

@@ -17,38 +17,77 @@ fn aliascope(args: &[&str]) -> Command {
     command
 }
 
-#[test]
-fn quiet_is_quiet_in_every_subcommand() {
+/// Every subcommand on something small, and whether its result has a figure.
+fn commands() -> Vec<(Vec<String>, bool)> {
     let (model, photo) = (asset("models/ppocr-v4-cls.onnx"), asset("photos/chelsea.png"));
-    let (model, photo) = (model.to_str().unwrap(), photo.to_str().unwrap());
+    let (model, photo) = (model.to_str().unwrap().to_owned(), photo.to_str().unwrap().to_owned());
     let network = |command: &[&'static str], more: &[&'static str]| {
         let mut args: Vec<String> = command.iter().map(|text| (*text).to_owned()).collect();
-        args.extend([model, "--input-shape", "1,3,48,192", "--images", photo].map(str::to_owned));
+        args.extend([&model, "--input-shape", "1,3,48,192", "--images", &photo].map(str::to_owned));
         args.extend(more.iter().map(|text| (*text).to_owned()));
         args
     };
     let own = |args: &[&str]| args.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
-    let commands = [
-        network(&["lee"], &[]),
-        network(&["layers"], &["--no-split"]),
-        network(&["metrics"], &["--draws", "1"]),
-        network(&["theorem", "--model"], &["--velocity", "1,0"]),
-        network(
-            &["antialias", "--model"],
-            &["--replace", "conv=blurpool:3", "--where", "Conv@0", "--no-layers", "--draws", "1", "--advise"],
+    vec![
+        (network(&["lee"], &[]), true),
+        (network(&["layers"], &["--no-split"]), true),
+        (network(&["metrics"], &["--draws", "1"]), false),
+        (network(&["theorem", "--model"], &["--velocity", "1,0"]), true),
+        (
+            network(
+                &["antialias", "--model"],
+                &["--replace", "conv=blurpool:3", "--where", "Conv@0", "--no-layers", "--draws", "1", "--advise"],
+            ),
+            true,
         ),
-        own(&["inspect", model, "--input-shape", "1,3,48,192"]),
-        own(&["theorem", "--random", "1", "--band", "5", "--grid", "7"]),
-        own(&["harmonics", "--activation", "relu"]),
-        own(&["antialias", "--design", "stride,blurpool:3", "--random", "3", "--samples", "16"]),
-        own(&["antialias", "--list"]),
-        own(&["ops"]),
-        own(&["doctor"]),
-    ];
-    for args in commands {
+        (own(&["inspect", &model, "--input-shape", "1,3,48,192"]), false),
+        (own(&["theorem", "--random", "1", "--band", "5", "--grid", "7"]), true),
+        (own(&["harmonics", "--activation", "relu"]), true),
+        (own(&["antialias", "--design", "stride,blurpool:3", "--random", "3", "--samples", "16"]), true),
+        (own(&["antialias", "--list"]), false),
+        (own(&["ops"]), false),
+        (own(&["doctor"]), false),
+    ]
+}
+
+#[test]
+fn quiet_is_quiet_in_every_subcommand() {
+    for (args, _) in commands() {
         let mut all: Vec<&str> = args.iter().map(String::as_str).collect();
         all.push("--quiet");
         aliascope(&all).assert().success().stdout("").stderr("");
+    }
+}
+
+/// JSON, CSV and Markdown of every result, and its figure where there is one; where there is none, that is said.
+#[test]
+fn every_result_is_a_table_json_csv_markdown_and_a_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, (args, drawn)) in commands().iter().enumerate() {
+        let file = |extension: &str| folder.path().join(format!("{at}.{extension}")).to_str().unwrap().to_owned();
+        let [json, csv, md, svg] = ["json", "csv", "md", "svg"].map(file);
+        let mut all: Vec<&str> = args.iter().map(String::as_str).collect();
+        let figureless = [&all[..], &["--plot", &svg]].concat();
+        all.extend(["--json", &json, "--csv", &csv, "--md", &md]);
+        if *drawn {
+            all.extend(["--plot", &svg]);
+        } else {
+            let refused = aliascope(&figureless).assert().code(2);
+            let told = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+            assert!(told.contains("--plot"), "{args:?}: {told}");
+        }
+        aliascope(&all).assert().success();
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_else(|_| panic!("{args:?} left no {path}"));
+        assert!(serde_json::from_str::<serde_json::Value>(&read(&json)).is_ok(), "{args:?}");
+        let (csv, md) = (read(&csv), read(&md));
+        let columns = csv.lines().next().unwrap().replace(',', " | ");
+        assert_eq!(md.lines().next().unwrap(), format!("| {columns} |"), "{args:?}");
+        // Heading and rule in the one, heading in the other; texts with line breaks are there in neither.
+        assert_eq!(md.lines().count(), csv.lines().count() + 1, "{args:?}");
+        assert!(csv.lines().count() > 1, "{args:?} has no rows");
+        if *drawn {
+            assert!(read(&svg).starts_with("<svg"), "{args:?}");
+        }
     }
 }
 

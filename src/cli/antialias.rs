@@ -12,12 +12,12 @@ use super::{Failure, Status};
 use crate::antialias::bench::{Bench, BenchError, middle};
 use crate::antialias::pictures::{curves, pictures};
 use crate::antialias::{Context, Design, DesignError, Padding, catalogue, design, list, split_names};
-use crate::figure::{AntialiasFigure, DownsampledFigure, Format, render};
+use crate::figure::Format;
 use crate::input::read_luma;
-use crate::report::{Sink, antialias_list, antialias_table, json_bytes, refuse_inputs};
+use crate::report::{BenchBeside, antialias_list, listed_rows, refuse_inputs};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
-use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown, terminal_width};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
 /// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (--model, --replace).
@@ -55,7 +55,7 @@ pub struct AntialiasArgs {
     measuring: MeasuringArgs,
     #[command(flatten)]
     network: NetworkArgs,
-    #[command(flatten, next_help_heading = "Results")]
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -98,6 +98,9 @@ const MAX_SIDE: usize = 2048;
 /// Of a photo, unless asked for more.
 const PHOTO_SIDE: usize = 256;
 
+/// Designs side by side, and what each makes of the field.
+const FIGURES: [FigureName; 2] = [("", None), ("downsampled", Some(Format::Png))];
+
 pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     if args.list {
         return run_list(args);
@@ -112,8 +115,7 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
         };
         return antialias_surgery::run(&args.surgery, &how);
     }
-    let outputs = Outputs::claim(&args.output)?;
-    let beside = args.output.beside("downsampled")?;
+    let outputs = Outputs::claim(&args.output, &FIGURES)?;
     refuse_inputs([&args.input.signal, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
     let bench = bench(args)?;
     let context = bench.context();
@@ -133,27 +135,18 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
         }
     })?;
     console.finish();
-    let curves = if outputs.draws() { curves(&designs, bench.stride) } else { Vec::new() };
-    let shown = shown(&report)?;
-    let mut more = Vec::new();
-    if let Some(file) = beside {
-        let pictures = pictures(&bench.field, &designs)?;
-        let figure = DownsampledFigure { input: &shown.input, stride: shown.stride, pictures: &pictures };
-        if !pictures.is_empty() {
-            more.push((file, render(&figure, Format::Png)?));
-        }
-    }
-    let table = || antialias_table(&shown, terminal_width());
-    Ok(outputs.write(&report, &AntialiasFigure { report: &shown, curves: &curves }, table, more)?)
+    let beside = match outputs.draws() {
+        true => BenchBeside { curves: curves(&designs, bench.stride), pictures: pictures(&bench.field, &designs)? },
+        false => BenchBeside::default(),
+    };
+    Ok(outputs.write(&report, &beside, false)?)
 }
 
 fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
     let listed = list(&Context::default())?;
-    match args.output.json_sink()? {
-        Some(sink) => Ok(sink.write_bytes(&json_bytes(&listed)?)?),
-        None if args.output.quiet => Ok(()),
-        None => Ok(Sink::Standard.write_bytes(antialias_list(&listed, &catalogue(), terminal_width()).as_bytes())?),
-    }
+    let outputs = Outputs::claim(&args.output, &[])?;
+    let table = |width| antialias_list(&listed, &catalogue(), width);
+    Ok(outputs.write_list(&listed, table, &listed_rows(&listed))?)
 }
 
 fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {

@@ -18,7 +18,7 @@ use crate::antialias::surgery::report::{Advice, Cost, InsertionReport, SURGERY_S
 use crate::antialias::surgery::{
     Form, Insertion, InsertionOptions, Place, Replacement, SurgeryError, TargetModel, functions,
 };
-use crate::figure::{AdviceFigure, Format, SurgeryFigure, render};
+use crate::figure::Format;
 use crate::graph::branches;
 use crate::graph::inline;
 use crate::graph::onnx::OnnxFile;
@@ -27,9 +27,8 @@ use crate::measure::layers::LayersOptions;
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::measure::run::{Precision, Run};
-use crate::report::{OutputFile, surgery_rows, surgery_table};
 use crate::symmetry::Combination;
-use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown, terminal_width};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 
 /// Designs in the place of a network's strides and activations.
 #[derive(Debug, Args)]
@@ -88,9 +87,6 @@ pub(super) struct SurgeryArgs {
     /// Save the new network as an ONNX file.
     #[arg(long, value_name = "NEW.onnx", requires = "model")]
     save: Option<PathBuf>,
-    /// Write one row per figure.
-    #[arg(long, value_name = "FILE", requires = "model")]
-    csv: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -130,27 +126,8 @@ pub(super) struct How<'a> {
     pub(super) output: &'a OutputArgs,
 }
 
-/// The claimed files.
-struct Claimed {
-    outputs: Outputs,
-    advice: Option<OutputFile>,
-    csv: Option<OutputFile>,
-    save: Option<OutputFile>,
-    per_image: bool,
-}
-
-impl Claimed {
-    fn new(args: &SurgeryArgs, output: &OutputArgs, per_image: bool) -> Result<Self, Failure> {
-        let file = |path: &PathBuf| OutputFile::claim(path, output.force);
-        Ok(Self {
-            outputs: Outputs::claim(output)?,
-            advice: if args.advise { output.beside("advice")? } else { None },
-            csv: args.csv.as_ref().map(file).transpose()?,
-            save: args.save.as_ref().map(file).transpose()?,
-            per_image,
-        })
-    }
-}
+/// The comparison, and where to begin.
+const FIGURES: [FigureName; 2] = [("", None), ("advice", Some(Format::Png))];
 
 /// The largest difference between a saved model and the measured one, over the largest output.
 const SAVED_TOLERANCE: f64 = 1e-4;
@@ -160,7 +137,9 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     if !(0.0..=1.0).contains(&args.keep) {
         return Err(Failure::new(Status::Usage, format!("--keep must be from 0 to 1, not {}", args.keep)));
     }
-    let claimed = Claimed::new(args, how.output, how.network.per_image)?;
+    let figures = if args.advise { &FIGURES[..] } else { &FIGURES[..1] };
+    let mut outputs = Outputs::claim(how.output, figures)?;
+    let save_to = outputs.another(args.save.as_ref())?;
     // Places inside functions are found where the functions are written out; what cannot be, the loader refuses.
     let file = Network::read(model)?;
     let file = inline::functions(&file).unwrap_or(file);
@@ -188,7 +167,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         InsertionOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
     let insertions = target.insertions(&options)?;
     // What cannot be saved is said before an hour's measurement.
-    if claimed.save.is_some() {
+    if save_to.is_some() {
         target.rewrite(&insertions.iter().collect::<Vec<_>>(), Form::Onnx)?;
     }
     let (chosen, advice) = if args.advise {
@@ -217,29 +196,15 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
         },
         ..report
     };
-    if chosen.is_empty() && (claimed.outputs.draws() || claimed.save.is_some()) {
+    if chosen.is_empty() && (outputs.draws() || save_to.is_some()) {
         console.note("nothing was chosen, so there is no figure to draw and no new model to save");
     }
-    write(claimed, &report, saved)?;
+    if let (Some(file), Some(bytes)) = (save_to, saved) {
+        outputs.fill(file, bytes);
+    }
+    outputs.write(&report, &(), how.network.per_image)?;
     check(&report)?;
     opened.finish()
-}
-
-fn write(claimed: Claimed, report: &SurgeryReport, saved: Option<Vec<u8>>) -> Result<(), Failure> {
-    // Without a choice both sides are the same network.
-    let claimed = match report.insertions.is_empty() {
-        true => Claimed { outputs: claimed.outputs.without_figure(), advice: None, save: None, ..claimed },
-        false => claimed,
-    };
-    let shown = &shown(report)?;
-    let mut more = Vec::new();
-    if let (Some(file), Some(advice)) = (claimed.advice, &shown.advice) {
-        more.push((file, render(&AdviceFigure { report: shown, advice }, Format::Png)?));
-    }
-    more.extend(claimed.csv.map(|file| (file, surgery_rows(report, claimed.per_image).csv())));
-    more.extend(claimed.save.zip(saved));
-    let table = || surgery_table(shown, terminal_width());
-    Ok(claimed.outputs.write(report, &SurgeryFigure { report: shown }, table, more)?)
 }
 
 /// The law that makes an attribution one, and the promise of a saved file.
@@ -404,15 +369,10 @@ fn measure(
         }
         _ => (None, None),
     };
-    let (output, action) = comparison.output();
     let (layers_lee, conservation_residual) = comparison.layers_lee();
     let report = SurgeryReport {
         schema_version: SURGERY_SCHEMA_VERSION,
-        run: Run {
-            lie: Some(how.measuring.lie()),
-            output: Some(opened.measured(output, action, comparison.why())),
-            ..opened.run(names)
-        },
+        run: Run { lie: Some(comparison.lie()), output: Some(comparison.measured()), ..opened.run(names) },
         saved: args.save.as_ref().filter(|_| saved.is_some()).map(|path| path.display().to_string()),
         saved_difference: difference,
         replace: args.replace.iter().map(ToString::to_string).collect(),

@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use aliascope_core::cli::outputs::terminal_width;
-
 use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
 use crate::measure::inspect::inspect;
-use crate::report::{Sink, inspect_table, json_bytes, refuse_inputs};
+use crate::report::refuse_inputs;
 
 use super::network::LayoutChoice;
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{deliver, shown};
+use aliascope_core::cli::outputs::{OutputArgs, Outputs};
 
 /// Show a network as it is understood: shapes, layouts, where samples lie, what can alias.
 #[derive(Debug, Args)]
@@ -26,20 +24,13 @@ pub struct InspectArgs {
     /// The order of the input's axes [default: what the first nodes or the shape say].
     #[arg(long, value_enum, value_name = "ORDER")]
     layout: Option<LayoutChoice>,
-    /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<PathBuf>,
-    /// Replace output files that exist.
-    #[arg(long)]
-    force: bool,
-    /// No table.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Runs the subcommand.
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
-    let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
+    let outputs = Outputs::claim(&args.output, &[])?;
     let options = LoadOptions {
         input_shape: args.input_shape.clone(),
         layout: args.layout.map(LayoutChoice::into),
@@ -56,12 +47,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     }
     let network = Network::from_file(&file, &options)?;
     let inspection = inspect(&network, &args.model.display().to_string());
-    let bytes = json.as_ref().map(|_| json_bytes(&inspection)).transpose()?;
-    let mut table = None;
-    if !args.quiet && !matches!(json, Some(Sink::Standard)) {
-        table = Some(inspect_table(&shown(&inspection)?, terminal_width()));
-    }
-    Ok(deliver(table, None, json.zip(bytes))?)
+    Ok(outputs.write(&inspection, &(), false)?)
 }
 
 /// An operator that a model uses and that is not supported, in a line.

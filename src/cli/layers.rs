@@ -9,23 +9,21 @@ use tch::Tensor;
 use crate::graph::Network;
 use crate::measure::grouping::{Estimator, Grouping};
 use crate::measure::layers::{self, LayerMeter, LayersOptions};
-use crate::measure::layers_report::{Attributions, LAYERS_SCHEMA_VERSION, LayerResults, LayersReport, NodeSpectrum};
+use crate::measure::layers_report::{LayerResults, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
-use crate::measure::run::{Lie, Run};
 use crate::measure::statistics::median;
-use crate::report::layers_table;
+use crate::report::LayersBeside;
 use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::batch::Batch;
-use super::layers_outputs::{LayersOutputArgs, LayersOutputs, Pictured};
+use super::layers_outputs::{LayersOutputArgs, LayersOutputs};
 use super::lee::picture;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs};
 use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::shown;
 
 /// Attribute the equivariance error of a network to its layers, exactly.
 #[derive(Debug, Args)]
@@ -72,9 +70,6 @@ pub struct LayersArgs {
     resume: ResumeArgs,
     #[command(flatten)]
     outputs: LayersOutputArgs,
-    /// No progress bar, no notes, no table.
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// How contributions are found, as it is asked for.
@@ -122,8 +117,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
     let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
     let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
-    let first_scheme = schemes.first().copied().unwrap_or(derivative);
-    let outputs = LayersOutputs::claim(&args.outputs, args.network.per_image, generators.len(), schemes.len())?;
+    let outputs = LayersOutputs::claim(&args.outputs, generators.len(), schemes.len())?;
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let spectrum = match &args.spectrum {
@@ -145,7 +139,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         }
     }
     let frames = opened.source.frames();
-    let console = Console::new(args.quiet, frames.len() * meters.len(), "attributions");
+    let console = Console::new(args.outputs.output.quiet, frames.len() * meters.len(), "attributions");
     opened.note_outputs(&console);
     let probes = probes(args.estimator, &meters, &console);
     let kept = Options::of(&opened, usize::from(args.batch.get()))
@@ -209,32 +203,19 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         Ok(())
     })?;
     console.finish();
-    let Some(first) = meters.first() else {
+    let estimator = probes.map_or(Estimator::Exact, Estimator::Probes);
+    let timings = [median(forwards), median(attributions)];
+    let report = layers::report(&meters, opened.run(names), estimator, timings, resolved);
+    let (Some(report), Some(first)) = (report, meters.first()) else {
         return Err(Failure::new(Status::Usage, "there is no generator to attribute; give --generator"));
     };
-    let report = LayersReport {
-        schema_version: LAYERS_SCHEMA_VERSION,
-        run: Run {
-            lie: Some(Lie { derivative: first_scheme, grid, ..args.measuring.lie() }),
-            output: Some(opened.measured(first.output(), first.output_action(), first.why())),
-            ..opened.run(names)
-        },
-        group: args.group,
-        estimator: probes.map_or(Estimator::Exact, Estimator::Probes),
-        forward_ms: median(forwards),
-        attribution_ms: median(attributions),
-        spectrum: resolved,
-        agreement: layers::agreements(&meters),
-        results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
+    let beside = LayersBeside {
+        top: args.top,
+        graphs: meters.iter().map(LayerMeter::graph).collect(),
+        maps: first.maps().to_vec(),
+        image,
     };
-    let mut table = None;
-    if !args.quiet && !outputs.stdout_is_json() {
-        let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-        table = Some(layers_table(&shown(&report)?, args.top, width.clamp(80, 140)));
-    }
-    let pictured =
-        Pictured { graphs: meters.iter().map(LayerMeter::graph).collect(), maps: first.maps().to_vec(), image };
-    outputs.write(&report, &pictured, table)?;
+    outputs.write(&report, beside, args.network.per_image)?;
     progress.finish();
     check(report.results.all(), args.network.is_double())?;
     opened.finish()

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
-use crate::figure::{Format, LeeFigure, TangentsFigure, render};
+use crate::figure::{Format, TangentsFigure};
 use crate::measure::lee::{LeeMeter, LeeOptions};
-use crate::measure::lee_report::{InputUnits, LEE_SCHEMA_VERSION, LeeReport};
-use crate::measure::run::Run;
+use crate::measure::lee_report::LeeReport;
 use crate::memory::{self, Allowance, size};
-use crate::report::{Number, OutputFile, Sink, Vectors, json_bytes, lee_rows, lee_table, vectors_bytes};
+use crate::report::{Number, Vectors, vectors_bytes};
 use crate::symmetry::{Combination, MEASURED};
 
 use super::labels::LabelArgs;
@@ -19,7 +18,7 @@ use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs, Opened};
 use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{deliver, shown};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, shown};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
@@ -47,62 +46,20 @@ pub struct LeeArgs {
     labels: LabelArgs,
     #[command(flatten)]
     resume: ResumeArgs,
-    /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<PathBuf>,
-    /// Write one row per generator.
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
     /// Write the Lie derivatives themselves: keys lie/NAME and value, [N, outputs…], in the run's precision.
     #[arg(long, value_name = "FILE.safetensors")]
     vectors: Option<PathBuf>,
-    /// Draw the result; beside it FILE-tangents.png shows the first image and its seven tangents.
-    #[arg(long, value_name = "FILE.svg|png")]
-    plot: Option<PathBuf>,
-    /// Replace output files that exist.
-    #[arg(long)]
-    force: bool,
-    /// No progress bar, no notes, no table.
-    #[arg(long)]
-    quiet: bool,
-    /// Say how the network is run: threads, images at once, nodes that are put together, order of memory.
-    #[arg(long, conflicts_with = "quiet")]
-    verbose: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
-/// The output files, claimed before anything is computed.
-struct Claimed {
-    json: Option<Sink>,
-    csv: Option<OutputFile>,
-    vectors: Option<OutputFile>,
-    plot: Option<(OutputFile, Format)>,
-    tangents: Option<OutputFile>,
-}
-
-impl Claimed {
-    fn new(args: &LeeArgs) -> Result<Self, Failure> {
-        let file = |path: &PathBuf| OutputFile::claim(path, args.force);
-        let plot = match &args.plot {
-            Some(path) => Some((file(path)?, Format::from_path(path)?)),
-            None => None,
-        };
-        let tangents = args.plot.as_ref().map(|path| {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            file(&path.with_file_name(format!("{stem}-tangents.png")))
-        });
-        Ok(Self {
-            json: args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?,
-            csv: args.csv.as_ref().map(file).transpose()?,
-            vectors: args.vectors.as_ref().map(file).transpose()?,
-            plot,
-            tangents: tangents.transpose()?,
-        })
-    }
-}
+/// The main figure, and the first image beside its seven tangents.
+const FIGURES: [FigureName; 2] = [("", None), ("tangents", Some(Format::Png))];
 
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
-    let claimed = Claimed::new(args)?;
+    let mut outputs = Outputs::claim(&args.output, &FIGURES)?;
+    let vectors = outputs.another(args.vectors.as_ref())?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
@@ -115,7 +72,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         output: args.measuring.output,
         action: args.measuring.action,
         combinations: args.generators.clone(),
-        keep_vectors: claimed.vectors.is_some(),
+        keep_vectors: vectors.is_some(),
         pixel_scale: opened.pixel_scale(),
     };
     let free = match allowed {
@@ -123,17 +80,17 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         None if network.device() == Device::Cpu => memory::available(),
         None => None,
     };
-    let kept = match claimed.vectors {
+    let kept = match vectors {
         Some(_) => network.kept_bytes(opened.source.frames().len() as u64),
         None => 0,
     };
     let needed = |images| network.measuring_bytes(images).saturating_add(kept);
     let (batch, lowered) = images_at_once(&args.model.display().to_string(), args.batch.get(), free, needed)?;
     let mut meter = LeeMeter::new(network, options)?;
-    let console = Console::new(args.quiet, opened.source.frames().len(), "images");
+    let console = Console::new(args.output.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
     lowered.iter().for_each(|note| console.note(note));
-    if args.verbose {
+    if args.output.verbose {
         let threads = tch::get_num_threads();
         let (run, why) = (network.describe_run(), &opened.memory);
         console.note(&format!("threads: {threads}; images at once: {batch}; {run} ({why})"));
@@ -163,26 +120,17 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     // As many repetitions as fit into about two seconds; none where not even one does.
     let repetitions = (1000.0 / meter.sweep_ms().max(1.0)).clamp(0.0, 5.0) as usize;
     let timing = meter.timing(&first, repetitions)?;
-    let gram = meter.gram();
-    let report = LeeReport {
-        schema_version: LEE_SCHEMA_VERSION,
-        run: Run {
-            lie: Some(args.measuring.lie()),
-            output: Some(opened.measured(meter.output(), meter.output_action(), meter.why())),
-            ..opened.run(names)
-        },
-        images_constant: meter.images_constant(),
-        images_flat: meter.images_flat(),
-        input_units: if opened.pixel_scale().is_some() { InputUnits::Photo } else { InputUnits::Input },
-        accuracy: meter.accuracy(&classes),
-        predicted: meter.predicted(),
-        generators: meter.results(),
-        symmetry_spectrum: spectrum(&gram)?,
-        gram,
-        timing,
-    };
+    let report = meter
+        .report(opened.run(names), &classes, timing)
+        .map_err(|error| Failure::new(Status::Machine, format!("LAPACK cannot decompose the Gram matrix: {error}")))?;
     notes(&report).iter().for_each(|note| console.note(note));
-    write(args, claimed, &report, &mut meter, &first)?;
+    if let (Some(file), Some((value, vectors))) = (vectors, meter.vectors()?) {
+        outputs.fill(file, vector_file(&report, &meter, &value, &vectors)?);
+    }
+    // Inputs of other channels are no pictures.
+    let drawn = outputs.draws() && matches!(first.size()[2], 1 | 3);
+    let tangents = if drawn { Some(tangents_figure(&shown(&report)?, &mut meter, &first)?) } else { None };
+    outputs.write(&report, &tangents, args.network.per_image)?;
     progress.finish();
     opened.finish()
 }
@@ -222,36 +170,6 @@ fn notes(report: &LeeReport) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// Prints the table and writes what was asked for.
-fn write(
-    args: &LeeArgs,
-    claimed: Claimed,
-    report: &LeeReport,
-    meter: &mut LeeMeter<'_>,
-    first: &Tensor,
-) -> Result<(), Failure> {
-    let shown = &shown(report)?;
-    let json = claimed.json.as_ref().map(|_| json_bytes(report)).transpose()?;
-    let mut files = Vec::new();
-    files.extend(claimed.csv.map(|file| (file, lee_rows(report, args.network.per_image).csv())));
-    if let (Some(file), Some((value, vectors))) = (claimed.vectors, meter.vectors()?) {
-        files.push((file, vector_file(report, meter, &value, &vectors)?));
-    }
-    if let Some((file, format)) = claimed.plot {
-        files.push((file, render(&LeeFigure(shown), format)?));
-    }
-    // Inputs of other channels are no pictures.
-    let drawable = matches!(first.size()[2], 1 | 3);
-    if let (Some(file), true) = (claimed.tangents, drawable) {
-        files.push((file, render(&tangents_figure(shown, meter, first)?, Format::Png)?));
-    }
-    let table = (!args.quiet && !matches!(claimed.json, Some(Sink::Standard))).then(|| {
-        let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-        lee_table(shown, width.clamp(60, 120))
-    });
-    Ok(deliver(table, files, claimed.json.zip(json))?)
 }
 
 /// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; a batch axis of
@@ -321,11 +239,4 @@ pub(super) fn picture(x: &Tensor) -> Result<ndarray::Array3<f32>, Failure> {
     let values = Vec::<f32>::try_from(&x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_reshape([-1])?)?;
     ndarray::Array3::from_shape_vec((c, h, w), values)
         .map_err(|error| Failure::new(Status::Defect, format!("a picture of the wrong size: {error}")))
-}
-
-fn spectrum(
-    gram: &crate::measure::lee_report::Gram,
-) -> Result<Vec<crate::measure::lee_report::SymmetryDirection>, Failure> {
-    crate::measure::symmetry_spectrum::symmetry_spectrum(gram)
-        .map_err(|error| Failure::new(Status::Machine, format!("LAPACK cannot decompose the Gram matrix: {error}")))
 }

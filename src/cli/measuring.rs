@@ -3,7 +3,6 @@
 use clap::Args;
 
 use crate::measure::output::{ActionChoice, Output};
-use crate::measure::run::Lie;
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{GridKind, Units};
 
@@ -29,11 +28,4 @@ pub(super) struct MeasuringArgs {
     /// input), boxes:xywh01 or boxes:xyxy01 (as shares of its sides), or flow (vectors in pixels).
     #[arg(long, value_name = "none|image|tokens|boxes:FORMAT|flow")]
     pub(super) action: Option<ActionChoice>,
-}
-
-impl MeasuringArgs {
-    /// How Lie derivatives are taken.
-    pub(super) fn lie(&self) -> Lie {
-        Lie { derivative: self.derivative, boundary: self.boundary, grid: self.grid, units: self.units }
-    }
 }

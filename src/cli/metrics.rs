@@ -5,23 +5,18 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use tch::{Device, Tensor};
 
-use crate::figure::{Format, LayerMetricsFigure, render};
 use crate::graph::Network;
 use crate::input::Frame;
 use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
-use crate::measure::lee::OutputAction;
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
-use crate::measure::metrics_report::{METRICS_SCHEMA_VERSION, MetricsReport};
 use crate::measure::output::Output;
-use crate::measure::run::Run;
 use crate::memory::{self, Allowance};
-use crate::report::{OutputFile, Sink, json_bytes, metrics_rows, metrics_table};
 
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
 use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{deliver, shown, terminal_width};
+use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
 /// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]
@@ -57,36 +52,15 @@ pub struct MetricsArgs {
     network: NetworkArgs,
     #[command(flatten)]
     resume: ResumeArgs,
-    /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<PathBuf>,
-    /// Write one row per measure; with --layers, one row per layer and measure.
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// Draw the layers' shares under each measure.
-    #[arg(long, value_name = "FILE.svg|png", requires = "layers")]
-    plot: Option<PathBuf>,
-    /// Replace output files that exist.
-    #[arg(long)]
-    force: bool,
-    /// No progress bar, no notes, no table.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    output_files: OutputArgs,
 }
 
 pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     if !(args.range > 0.0 && args.range.is_finite()) {
         return Err(Failure::new(Status::Usage, format!("--range must be above 0, not {}", args.range)));
     }
-    let json = args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?;
-    let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, args.force)).transpose()?;
-    let plot = match &args.plot {
-        Some(path) => {
-            let format = Format::from_path(path)?;
-            Some((OutputFile::claim(path, args.force)?, format))
-        }
-        None => None,
-    };
+    let outputs = Outputs::claim(&args.output_files, if args.layers { &ONE_FIGURE } else { &[] })?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
@@ -119,7 +93,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         )?),
         false => None,
     };
-    let console = Console::new(args.quiet, opened.source.frames().len(), "images");
+    let console = Console::new(args.output_files.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
     lowered.iter().for_each(|note| console.note(note));
     let mut names = Vec::new();
@@ -155,33 +129,8 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
         Ok(())
     })?;
     console.finish();
-    let (metrics, missing) = meter.results();
-    let report = MetricsReport {
-        schema_version: METRICS_SCHEMA_VERSION,
-        run: Run { output: Some(opened.measured(meter.output(), &OutputAction::None, "")), ..opened.run(names) },
-        draws: options.draws,
-        seed,
-        range: args.range,
-        protocol: options.protocol,
-        metrics,
-        protocols: Default::default(),
-        missing,
-        layers: layers.map(|layers| layers.results()),
-    };
-    let bytes = json_bytes(&report)?;
-    let shown = shown(&report)?;
-    let mut files = Vec::new();
-    if let (Some((file, format)), Some(layers)) = (plot, &shown.layers) {
-        let figure = LayerMetricsFigure { report: &shown, layers };
-        let drawn = render(&figure, format).map_err(|error| Failure::new(Status::NotFinite, error.to_string()))?;
-        files.push((file, drawn));
-    }
-    if let Some(file) = csv {
-        files.push((file, metrics_rows(&report, args.network.per_image).csv()));
-    }
-    let is_alone = args.quiet || matches!(json, Some(Sink::Standard));
-    let table = (!is_alone).then(|| metrics_table(&shown, terminal_width()));
-    deliver(table, files, json.map(|sink| (sink, bytes)))?;
+    let report = meter.report(opened.run(names), layers.map(|layers| layers.results()));
+    outputs.write(&report, &(), args.network.per_image)?;
     progress.finish();
     opened.finish()
 }

@@ -18,9 +18,7 @@ use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, MemoryOrder, 
 use crate::input::{
     Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source, StatedPreprocessing,
 };
-use crate::measure::lee::OutputAction;
-use crate::measure::output::{ChosenBy, Output};
-use crate::measure::run::{self, Images, Measured, MemoryFormat, Model, Origin, Precision, Quantised, Run, Skipped};
+use crate::measure::run::{self, Images, MemoryFormat, Model, Origin, Precision, Quantised, Run, Skipped};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -72,7 +70,7 @@ pub(super) struct NetworkArgs {
     /// The seed of what is random, such as probes and the transforms of `metrics`; most measurements are not.
     #[arg(long)]
     seed: Option<u64>,
-    /// In --csv the values image by image, instead of their means.
+    /// In --csv and --md the values image by image, instead of their means.
     #[arg(long)]
     pub(super) per_image: bool,
 }
@@ -326,17 +324,6 @@ impl Opened {
     pub(super) fn run(&self, names: Vec<String>) -> Run {
         let images = Images { names, skipped: self.skipped.borrow().clone(), ..self.run.images.clone() };
         Run { images, ..self.run.clone() }
-    }
-
-    /// What is measured: the output or inner value, what comes behind it, and how it moves.
-    pub(super) fn measured(&self, function: Output, action: &OutputAction, reason: &str) -> Measured {
-        let chosen_by = match self.network.target() {
-            Target::First => ChosenBy::FirstOutput,
-            Target::Output(_) => ChosenBy::OutputName,
-            Target::At(_) => ChosenBy::At,
-        };
-        let (name, action, reason) = (self.network.output().name.clone(), action.choice(), reason.to_owned());
-        Measured { name, chosen_by, function, action, reason }
     }
 
     /// What is known of the run before it.

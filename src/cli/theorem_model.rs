@@ -6,12 +6,10 @@ use clap::Args;
 
 use super::network::{Console, NetworkArgs};
 use super::{Failure, Status};
-use crate::figure::NodesFigure;
 use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
 use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
-use crate::report::{OutputFile, node_theorem_rows, node_theorem_table};
 use crate::spectrum::Velocity;
-use aliascope_core::cli::outputs::{OutputArgs, Outputs, shown};
+use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
 /// Options that go with `--model`.
 #[derive(Debug, Args)]
@@ -26,16 +24,12 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "F", default_value = "4", requires = "model", help_heading = "Networks",
         value_parser = clap::value_parser!(u8).range(2..=16))]
     oversample: u8,
-    /// Write one row per node.
-    #[arg(long, value_name = "FILE", requires = "model", help_heading = "Networks")]
-    csv: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Networks")]
     network: NetworkArgs,
 }
 
 pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &OutputArgs) -> Result<(), Failure> {
-    let outputs = Outputs::claim(output)?;
-    let csv = args.csv.as_ref().map(|path| OutputFile::claim(path, output.force)).transpose()?;
+    let outputs = Outputs::claim(output, &ONE_FIGURE)?;
     let opened = args.network.open(model, &args.images)?;
     let options = NodeTheoremOptions { velocity, oversample: usize::from(args.oversample), pattern: args.node.clone() };
     let frames = opened.source.frames();
@@ -64,11 +58,7 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
         skipped,
         map,
     };
-    let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-    let shown = shown(&report)?;
-    let table = || node_theorem_table(&shown, width.clamp(60, 160));
-    let csv = csv.map(|file| (file, node_theorem_rows(&report, args.network.per_image).csv()));
-    outputs.write(&report, &NodesFigure::of(&shown), table, csv.into_iter().collect())?;
+    outputs.write(&report, &(), args.network.per_image)?;
     opened.finish()
 }
 

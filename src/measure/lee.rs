@@ -3,22 +3,23 @@
 //! L = Df\[A x\] − A f(x) for the seven measured generators at once: their tangents share one primal. Everything else
 //! (rotation, scale, any combination) is linear in these seven vectors.
 
+mod report;
+
 use std::time::Instant;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
-use crate::graph::{Bound, Network, Sweep, Value, is_finite};
+use crate::graph::{Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
 
 use super::action::Actions;
-use super::lee_report::{Accuracy, GeneratorLee, Gram, LeeByImage, Timing};
+use super::lee_report::Timing;
 use super::output_action::{Chosen, Place, choose};
-use super::statistics::{effective_count, median};
+use super::statistics::median;
 
 pub use super::lee_error::LeeError;
 pub use super::output::{ActionChoice, BoxFormat, Output};
@@ -66,9 +67,6 @@ impl Default for LeeOptions {
 
 /// How many roundings of entries of its size a derivative may be off by.
 const ROUNDINGS: f64 = 64.0;
-
-/// Below this share of its scale an output hardly changes.
-const HARDLY: f64 = 1e-5;
 
 /// An image's Gram matrices, of L and of A x, and mean |L|.
 struct Sizes {
@@ -323,19 +321,6 @@ impl<'a> LeeMeter<'a> {
         Ok(usize::try_from(value.f_reshape([-1])?.f_argmax(-1, false)?.f_int64_value(&[])?).ok())
     }
 
-    /// The class with the largest score, image by image; nothing where the output is no vector of classes.
-    pub fn predicted(&self) -> Option<Vec<usize>> {
-        self.images.iter().map(|image| image.top).collect()
-    }
-
-    /// On how many images the class with the largest score is the one that `classes` has for them, image by image in the
-    /// order of measurement; nothing where it has none for any.
-    pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<Accuracy> {
-        let known = || self.images.iter().zip(classes).filter_map(|(image, class)| Some((image.top?, (*class)?)));
-        let (images, right) = (known().count(), known().filter(|(top, class)| top == class).count());
-        (images > 0).then(|| Accuracy { images, right, top1: right as f64 / images as f64 })
-    }
-
     fn not_finite(&self, what: &'static str, names: &[String], mend: &'static str) -> LeeError {
         LeeError::NotFinite { what, image: names.join("', '"), mend }
     }
@@ -395,32 +380,6 @@ impl<'a> LeeMeter<'a> {
         Ok([size, change.fold(0.0, f64::max)])
     }
 
-    /// On how many images the output hardly changes: under no generator by as much as a hundred thousandth of its scale for
-    /// t = 1, which moves the image by half its width; a hundred times what single precision rounds by.
-    ///
-    /// Moving with the image does not count as change of an output that is an image only where there is something in it to
-    /// move. The scale is 1 for an output that a sigmoid or tanh ends, that of one probability for a softmax, and else
-    /// the root mean square of the values of the image where it is largest.
-    pub fn images_constant(&self) -> usize {
-        let seen = self.images.iter().map(|image| image.change[0]).fold(0.0, f64::max);
-        let scale = match (self.output, self.network.bound()) {
-            (Output::Softmax, _) | (_, Some(Bound::Simplex)) => {
-                1.0 / self.network.output().shape.last().map_or(1.0, |&n| n.max(1) as f64)
-            }
-            (_, Some(Bound::One)) => 1.0,
-            (_, None) => seen,
-        };
-        self.images.iter().filter(|image| image.change[1] <= HARDLY * HARDLY * scale).count()
-    }
-
-    /// How many images change under no generator of the plane, as those of one colour.
-    pub fn images_flat(&self) -> usize {
-        let flat = |image: &&LeeImage| {
-            Generator::AFFINE.iter().all(|generator| image.input_gram[generator.index()][generator.index()] == 0.0)
-        };
-        self.images.iter().filter(flat).count()
-    }
-
     /// How many images have been measured.
     pub fn images(&self) -> usize {
         self.images.len()
@@ -444,51 +403,6 @@ impl<'a> LeeMeter<'a> {
     /// The names of the results' generators with their coefficients: the measured ones, then combinations.
     pub fn generators(&self) -> Vec<Combination> {
         MEASURED.iter().map(|g| Combination::single(*g)).chain(self.combinations.iter().cloned()).collect()
-    }
-
-    /// The LEE of every generator, image by image.
-    pub fn per_image(&self) -> IndexMap<String, Vec<f64>> {
-        let each =
-            |combination: &Combination| self.images.iter().map(|image| quadratic(combination, &image.gram)).collect();
-        self.generators().iter().map(|combination| (combination.name().to_owned(), each(combination))).collect()
-    }
-
-    /// The Gram matrix over the images so far.
-    pub fn gram(&self) -> Gram {
-        let mean = |of: &dyn Fn(usize) -> f64| (0..self.images()).map(of).sum::<f64>() / self.images().max(1) as f64;
-        let entry = |i: usize, j: usize| mean(&|n| self.images[n].gram[i][j]);
-        Gram {
-            order: MEASURED.iter().map(|g| g.name().to_owned()).collect(),
-            matrix: (0..7).map(|i| (0..7).map(|j| entry(i, j)).collect()).collect(),
-            input_energy: (0..7).map(|i| mean(&|n| self.images[n].input_gram[i][i])).collect(),
-        }
-    }
-
-    /// The result of every generator over the images so far.
-    pub fn results(&self) -> IndexMap<String, GeneratorLee> {
-        let n = self.images();
-        let result = |at: usize, combination: &Combination| {
-            let per_image: Vec<f64> = self.images.iter().map(|image| quadratic(combination, &image.gram)).collect();
-            let lee = per_image.iter().sum::<f64>() / n.max(1) as f64;
-            let energy = self.images.iter().map(|image| quadratic(combination, &image.input_gram)).sum::<f64>()
-                / n.max(1) as f64;
-            let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
-            let images_effective = effective_count(&per_image);
-            let by_image = LeeByImage {
-                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).collect(),
-                input_energy: self.images.iter().map(|image| quadratic(combination, &image.input_gram)).collect(),
-                lee: per_image,
-            };
-            GeneratorLee {
-                lee,
-                sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
-                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).sum::<f64>() / n.max(1) as f64,
-                relative: (energy > 0.0).then(|| lee / energy),
-                images_effective,
-                by_image,
-            }
-        };
-        self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()
     }
 
     /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn. Without
@@ -524,11 +438,6 @@ fn mean_products(rows: &Tensor) -> Torch<[[f64; 7]; 7]> {
         row.copy_from_slice(values);
     }
     Ok(out)
-}
-
-fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {
-    let a = combination.coefficients();
-    (0..7).map(|i| a[i] * (0..7).map(|j| a[j] * gram[i][j]).sum::<f64>()).sum()
 }
 
 fn milliseconds(run: impl FnOnce() -> Result<(), LeeError>) -> Result<f64, LeeError> {

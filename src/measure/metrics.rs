@@ -6,10 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::layer_metrics::LayerMetrics;
 use super::lee::{LeeError, Output, OutputAction};
 pub use super::metrics_report::Protocol;
-use super::metrics_report::{Metrics, Missing};
-use super::output_action::choose_output;
+use super::metrics_report::{METRICS_SCHEMA_VERSION, MetricProtocols, Metrics, MetricsReport, Missing};
+use super::output_action::{choose_output, measured};
+use super::run::Run;
 use super::tally::{Sum, Tally};
 use super::transport::{rotate, rotation_band, shift_lanczos, shift_mirrored, shift_whole};
 use crate::graph::Network;
@@ -354,6 +356,23 @@ impl<'a> MetricsMeter<'a> {
             tally.add(kept, count);
         }
         Ok(())
+    }
+
+    /// The result over the images so far: of the run that is described, with what was measured of layers.
+    pub fn report(&self, run: Run, layers: Option<LayerMetrics>) -> MetricsReport {
+        let (metrics, missing) = self.results();
+        MetricsReport {
+            schema_version: METRICS_SCHEMA_VERSION,
+            run: Run { output: Some(measured(self.network, self.output, &OutputAction::None, "")), ..run },
+            draws: self.options.draws,
+            seed: self.options.seed,
+            range: self.options.range,
+            protocol: self.options.protocol,
+            metrics,
+            protocols: MetricProtocols::default(),
+            missing,
+            layers,
+        }
     }
 
     /// The figures so far, and what is missing of them.

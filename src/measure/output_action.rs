@@ -12,14 +12,15 @@
 
 use tch::{Kind, Tensor};
 
-use crate::graph::Network;
+use crate::graph::{Network, Target};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
 
 use super::action::{ActionError, Actions};
 use super::lee_error::LeeError;
-use super::output::{ActionChoice, BoxFormat, Output};
+use super::output::{ActionChoice, BoxFormat, ChosenBy, Output};
+use super::run::Measured;
 
 /// What the group does to the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,17 @@ pub enum OutputAction {
     Boxes(BoxFormat, i64),
     /// What it does to vectors (x, y) in pixels, channel by channel, on this grid.
     Flow(Grid),
+}
+
+/// What is measured of a network: the output or inner value, what comes behind it, and how it moves.
+pub(super) fn measured(network: &Network, function: Output, action: &OutputAction, why: &str) -> Measured {
+    let chosen_by = match network.target() {
+        Target::First => ChosenBy::FirstOutput,
+        Target::Output(_) => ChosenBy::OutputName,
+        Target::At(_) => ChosenBy::At,
+    };
+    let (name, action, reason) = (network.output().name.clone(), action.choice(), why.to_owned());
+    Measured { name, chosen_by, function, action, reason }
 }
 
 /// Where samples lie, in which units.

@@ -6,27 +6,30 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Sink, json_bytes};
+use crate::report::{Rows, Sink, json_bytes};
 
+use super::outputs::{OutputArgs, Outputs};
 use super::{Failure, Status};
 
 /// Say which libraries, models and photos are here, and how to mend what is not.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// No table: the exit status alone, and one sentence where networks cannot be measured.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     /// What libraries are found, as JSON.
     #[arg(long, hide = true)]
     libraries: bool,
 }
 
 /// One line of the report.
+#[derive(Debug, Serialize)]
 struct Finding {
     ok: bool,
     needed: bool,
     what: &'static str,
     found: String,
+    /// What to do where it is not.
+    #[serde(rename = "hint")]
     mend: String,
 }
 
@@ -65,6 +68,7 @@ pub fn run(
         let found = libraries.as_ref().map_err(|problem| Failure::new(Status::Machine, problem.clone()))?;
         return Ok(Sink::Standard.write_bytes(&json_bytes(found)?)?);
     }
+    let outputs = Outputs::claim(&args.output, &[])?;
     let mut findings = vec![Finding::new("aliascope", Some(version.to_owned()), true, "")];
     findings.extend(of(libraries));
     findings.extend(assets(checkout));
@@ -80,9 +84,18 @@ pub fn run(
             let _ = writeln!(text, "      {:<10}  → {}", "", finding.mend);
         }
     }
-    if !args.quiet {
-        Sink::Standard.write_bytes(text.as_bytes())?;
+    let mut rows = Rows::new(["what", "ok", "needed", "found", "hint"]);
+    for finding in &findings {
+        let said = |yes: bool| if yes { "yes" } else { "no" };
+        rows.push([
+            finding.what.into(),
+            said(finding.ok).into(),
+            said(finding.needed).into(),
+            (&finding.found).into(),
+            (&finding.mend).into(),
+        ]);
     }
+    outputs.write_list(&findings, |_| text, &rows)?;
     match findings.iter().find(|finding| finding.needed && !finding.ok) {
         None => Ok(()),
         Some(finding) => Err(Failure::new(

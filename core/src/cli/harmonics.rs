@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::failure::{Failure, Status};
-use super::outputs::{OutputArgs, Outputs, shown};
-use crate::figure::{HarmonicsFigure, ImageSpectrumFigure};
+use super::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 use crate::input::read_luma;
-use crate::report::{harmonics_table, image_spectrum_table, refuse_inputs};
+use crate::report::refuse_inputs;
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::harmonics::{HarmonicsError, Signal, harmonics};
@@ -50,7 +49,7 @@ pub struct HarmonicsArgs {
 /// # Errors
 /// What the signal or the outputs make impossible.
 pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
-    let outputs = Outputs::claim(&args.output)?;
+    let outputs = Outputs::claim(&args.output, &ONE_FIGURE)?;
     if let Some(path) = &args.image {
         refuse_inputs([path.as_path()])?;
         let image = read_luma(path)?;
@@ -62,9 +61,7 @@ pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
             filter: args.filter.clone(),
         };
         let report = image_spectrum(image.view(), &signal)?;
-        let shown = shown(&report)?;
-        let figure = ImageSpectrumFigure { report: &shown };
-        return outputs.write(&report, &figure, || image_spectrum_table(&shown), Vec::new());
+        return outputs.write(&report, &(), false);
     }
     let report = harmonics(&Signal {
         activation: args.activation.clone(),
@@ -75,8 +72,7 @@ pub fn run(args: &HarmonicsArgs) -> Result<(), Failure> {
         filter: args.filter.clone(),
         oversample: args.oversample,
     })?;
-    let shown = shown(&report)?;
-    outputs.write(&report, &HarmonicsFigure { report: &shown }, || harmonics_table(&shown), Vec::new())
+    outputs.write(&report, &(), false)
 }
 
 impl From<HarmonicsError> for Failure {

@@ -1,104 +1,174 @@
 //! The output options that commands share, claimed before anything is computed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, Status};
-use crate::figure::{Figure, Format, render};
-use crate::report::{OutputFile, Sink, json_bytes};
+use crate::figure::Format;
+use crate::report::{Outcome, OutputFile, Rows, Sink, json_bytes};
 
-/// Columns for tables: the terminal's where there is one, and 80 at the least.
+/// Columns for tables: the terminal's where there is one, else 100.
 pub fn terminal_width() -> usize {
-    console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(80, 160)
+    console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns)).clamp(60, 160)
 }
 
-/// Where results go.
+/// Where results go: the same options in every subcommand.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
     /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", help_heading = "Results")]
     json: Option<PathBuf>,
-    /// Draw the result.
-    #[arg(long, value_name = "FILE.svg|png")]
+    /// Write the result's rows as comma-separated values.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    csv: Option<PathBuf>,
+    /// Write the same rows as a table in Markdown.
+    #[arg(long = "md", id = "markdown_rows", value_name = "FILE", help_heading = "Results")]
+    markdown: Option<PathBuf>,
+    /// Draw the result; what a result has of more figures lies beside it as FILE-NAME.
+    #[arg(long, value_name = "FILE.svg|png", help_heading = "Results")]
     plot: Option<PathBuf>,
     /// Replace output files that exist.
-    #[arg(long)]
+    #[arg(long, help_heading = "Results")]
     pub force: bool,
     /// No progress bar, no notes, no table.
-    #[arg(long)]
+    #[arg(long, help_heading = "Results")]
     pub quiet: bool,
+    /// Say how the result is computed, and how long it takes.
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    pub verbose: bool,
 }
 
-impl OutputArgs {
-    /// The place for JSON alone, for what is never drawn.
-    pub fn json_sink(&self) -> Result<Option<Sink>, Failure> {
-        Ok(self.json.as_ref().map(|path| Sink::claim(path, self.force)).transpose()?)
-    }
+/// A figure that a result may have: its name beside the plot's file, empty for the main one, and its own format where it has
+/// one.
+pub type FigureName = (&'static str, Option<Format>);
 
-    /// The file FILE-`what`.png beside the plot, where there is one.
-    pub fn beside(&self, what: &str) -> Result<Option<OutputFile>, Failure> {
-        let Some(path) = &self.plot else { return Ok(None) };
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(Some(OutputFile::claim(path.with_file_name(format!("{stem}-{what}.png")), self.force)?))
-    }
-}
+/// The main figure alone.
+pub const ONE_FIGURE: [FigureName; 1] = [("", None)];
 
 /// The claimed files.
 #[derive(Debug)]
 pub struct Outputs {
     json: Option<Sink>,
-    plot: Option<(OutputFile, Format)>,
+    csv: Option<OutputFile>,
+    markdown: Option<OutputFile>,
+    plots: Vec<(&'static str, OutputFile, Format)>,
+    /// Files of more than one kind of result: safetensors, pages, models.
+    more: Vec<(OutputFile, Vec<u8>)>,
+    force: bool,
     quiet: bool,
+    /// Where to say how long it took.
+    begun: Option<Instant>,
 }
 
 impl Outputs {
-    /// Claims what was asked for.
+    /// Claims what was asked for, with these figures.
     ///
     /// # Errors
-    /// Where a file is there already, or cannot be written, or names no format.
-    pub fn claim(args: &OutputArgs) -> Result<Self, Failure> {
-        let plot = match &args.plot {
-            Some(path) => {
-                let format = Format::from_path(path).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
-                Some((OutputFile::claim(path, args.force)?, format))
+    /// A file is there already, or cannot be written, or names no format; there is no figure to draw.
+    pub fn claim(args: &OutputArgs, figures: &[FigureName]) -> Result<Self, Failure> {
+        let file = |path: &PathBuf| OutputFile::claim(path, args.force);
+        let mut plots = Vec::new();
+        if let Some(path) = &args.plot {
+            if figures.is_empty() {
+                let message = "there is no figure of this result; leave --plot out, or write --json, --csv or --md";
+                return Err(Failure::new(Status::Usage, message));
             }
-            None => None,
-        };
-        Ok(Self { json: args.json_sink()?, plot, quiet: args.quiet })
+            let asked = Format::from_path(path)?;
+            for (name, own) in figures {
+                let format = own.unwrap_or(asked);
+                plots.push((*name, OutputFile::claim(beside(path, name, format, asked), args.force)?, format));
+            }
+        }
+        Ok(Self {
+            plots,
+            json: args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?,
+            csv: args.csv.as_ref().map(file).transpose()?,
+            markdown: args.markdown.as_ref().map(file).transpose()?,
+            more: Vec::new(),
+            force: args.force,
+            quiet: args.quiet,
+            begun: args.verbose.then(Instant::now),
+        })
+    }
+
+    /// Claims another file, for what the result is not told by.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub fn another(&self, path: Option<&PathBuf>) -> Result<Option<OutputFile>, Failure> {
+        Ok(path.map(|path| OutputFile::claim(path, self.force)).transpose()?)
+    }
+
+    /// What that file is to hold.
+    pub fn fill(&mut self, file: OutputFile, bytes: Vec<u8>) {
+        self.more.push((file, bytes));
     }
 
     /// Whether a figure was asked for.
     pub fn draws(&self) -> bool {
-        self.plot.is_some()
+        !self.plots.is_empty()
     }
 
-    /// No figure, whatever was asked for.
-    pub fn without_figure(self) -> Self {
-        Self { plot: None, ..self }
+    /// Renders all that was asked for, then prints the table unless JSON has standard output to itself, then writes the files.
+    /// A figure that the result does not have is left out.
+    ///
+    /// # Errors
+    /// A number is not finite; a figure cannot be drawn; a file cannot be written.
+    pub fn write<T: Outcome>(self, result: &T, beside: &T::Beside, per_image: bool) -> Result<(), Failure> {
+        let told = shown(result)?;
+        let json = self.json.as_ref().map(|_| json_bytes(result)).transpose()?;
+        let mut files = self.more;
+        if let Some(file) = self.csv {
+            files.push((file, result.rows(per_image).csv()));
+        }
+        if let Some(file) = self.markdown {
+            files.push((file, result.rows(per_image).markdown().into_bytes()));
+        }
+        let figures = told.figures(beside);
+        for (name, file, format) in self.plots {
+            if let Some(figure) = figures.iter().find(|figure| figure.name() == name) {
+                files.push((file, figure.render(format)?));
+            }
+        }
+        let is_alone = self.quiet || matches!(self.json, Some(Sink::Standard));
+        let table = (!is_alone).then(|| told.table(beside, terminal_width()));
+        if let Some(begun) = self.begun {
+            eprintln!("note: computed in {:.2} s", begun.elapsed().as_secs_f64());
+        }
+        deliver(table, files, self.json.zip(json))
     }
 
-    /// Writes what was asked for, and the table unless JSON has standard output to itself.
-    pub fn write(
+    /// As [`write`](Self::write) for what is text and rows alone.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_list(
         self,
-        report: &impl Serialize,
-        figure: &impl Figure,
-        table: impl FnOnce() -> String,
-        more: Vec<(OutputFile, Vec<u8>)>,
+        list: &impl Serialize,
+        table: impl FnOnce(usize) -> String,
+        rows: &Rows,
     ) -> Result<(), Failure> {
-        let broken = |error: &dyn std::error::Error| Failure::new(Status::NotFinite, error.to_string());
-        // All bytes first: a figure that cannot be drawn leaves no JSON behind.
-        let json = self.json.as_ref().map(|_| json_bytes(report)).transpose().map_err(|error| broken(&error))?;
-        let plot = match &self.plot {
-            Some((_, format)) => Some(render(figure, *format).map_err(|error| broken(&error))?),
-            None => None,
-        };
-        let table = (!self.quiet && !matches!(self.json, Some(Sink::Standard))).then(table);
-        let plot = self.plot.zip(plot).map(|((file, _), bytes)| (file, bytes));
-        deliver(table, more.into_iter().chain(plot), self.json.zip(json))
+        let json = self.json.as_ref().map(|_| json_bytes(list)).transpose()?;
+        let mut files = self.more;
+        files.extend(self.csv.map(|file| (file, rows.csv())));
+        files.extend(self.markdown.map(|file| (file, rows.markdown().into_bytes())));
+        let is_alone = self.quiet || matches!(self.json, Some(Sink::Standard));
+        deliver((!is_alone).then(|| table(terminal_width())), files, self.json.zip(json))
     }
+}
+
+/// The path of a figure beside the plot.
+fn beside(path: &Path, name: &str, format: Format, asked: Format) -> PathBuf {
+    if name.is_empty() && format == asked {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = if format == Format::Svg { "svg" } else { "png" };
+    path.with_file_name(format!("{stem}-{name}.{extension}"))
 }
 
 /// Prints the table, then writes the files, small ones first: each that can be written, whatever becomes of the others.
@@ -139,9 +209,24 @@ pub fn deliver(
 }
 
 /// A result as it is printed and drawn, with names that came from files made fit for that.
-pub fn shown<T: Serialize + DeserializeOwned>(report: &T) -> Result<T, Failure> {
-    crate::printable::shown(report).map_err(|error| match json_bytes(report) {
+///
+/// # Errors
+/// A number is not finite.
+pub fn shown<T: Outcome>(result: &T) -> Result<T, Failure> {
+    result.shown().map_err(|error| unprintable(result, &error))
+}
+
+/// The same of what is no result by itself.
+///
+/// # Errors
+/// As [`shown`].
+pub fn shown_part<T: Serialize + DeserializeOwned>(part: &T) -> Result<T, Failure> {
+    crate::printable::shown(part).map_err(|error| unprintable(part, &error))
+}
+
+fn unprintable(result: &impl Serialize, error: &serde_json::Error) -> Failure {
+    match json_bytes(result) {
         Err(not_finite) => not_finite.into(),
         Ok(_) => Failure::new(Status::Defect, format!("a result cannot be printed ({error}); please report this")),
-    })
+    }
 }

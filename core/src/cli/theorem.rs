@@ -9,10 +9,9 @@ use ndarray::Axis;
 use num_complex::Complex64;
 
 use super::failure::{Failure, Status};
-use super::outputs::{OutputArgs, Outputs, shown};
-use crate::figure::{DeparturesFigure, TheoremFigure};
+use super::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 use crate::input::read_luma;
-use crate::report::{departures_table, is_descriptor, refuse_inputs, theorem_table};
+use crate::report::{is_descriptor, refuse_inputs};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::departures::departures;
 use crate::spectrum::filter::Filter;
@@ -89,10 +88,10 @@ const STUDY_SERIES: usize = 12;
 /// # Errors
 /// What the field or the outputs make impossible.
 pub fn run(args: &FormulaArgs) -> Result<(), Failure> {
-    let outputs = Outputs::claim(&args.output)?;
+    let outputs = Outputs::claim(&args.output, &ONE_FIGURE)?;
     if args.input.departures {
         let study = departures(&STUDY_BANDS, &STUDY_GRIDS, STUDY_SERIES, args.velocity)?;
-        return outputs.write(&study, &DeparturesFigure { study: &study }, || departures_table(&study), Vec::new());
+        return outputs.write(&study, &(), false);
     }
     if !(args.tolerance > 0.0 && args.tolerance < 1.0) {
         return Err(Failure::new(
@@ -103,8 +102,7 @@ pub fn run(args: &FormulaArgs) -> Result<(), Failure> {
     refuse_inputs([&args.input.harmonics, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
     let mut report = report(args)?;
     report.input = describe(args);
-    let shown = shown(&report)?;
-    outputs.write(&report, &TheoremFigure { report: &shown }, || theorem_table(&shown), Vec::new())
+    outputs.write(&report, &(), false)
 }
 
 fn report(args: &FormulaArgs) -> Result<TheoremReport, Failure> {

@@ -34,6 +34,16 @@ pub trait Figure {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError>;
 }
 
+impl<F: Figure> Figure for &F {
+    fn size(&self) -> (u32, u32) {
+        (**self).size()
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        (**self).draw(root)
+    }
+}
+
 /// The file format of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -5,7 +5,7 @@ use crate::measure::node_theorem_report::NodeTheoremReport;
 
 /// One row per node; with `per_image` one per image and node.
 ///
-/// `worst_from` and `worst_to` are the harmonic that does most of the damage and the bin that it lands on, as `x y` in cycles.
+/// `worst_from` and `worst_to` are the harmonic that does most of the damage and the bin that it lands on, in cycles.
 pub fn node_theorem_rows(report: &NodeTheoremReport, per_image: bool) -> Rows {
     if per_image {
         return by_image(report);
@@ -29,14 +29,15 @@ pub fn node_theorem_rows(report: &NodeTheoremReport, per_image: bool) -> Rows {
         "damage_at_10",
         "damage_at_50",
         "damage_at_90",
-        "worst_from",
-        "worst_to",
+        "worst_from_x",
+        "worst_from_y",
+        "worst_to_x",
+        "worst_to_y",
         "worst_share",
     ]);
     for node in &report.nodes {
         let (truncation, worst) = (node.truncation, node.worst.first());
-        let wave = |[x, y]: [i64; 2]| format!("{x} {y}");
-        let cells: [Cell; 21] = [
+        let cells: [Cell; 23] = [
             (&node.name).into(),
             (&node.op).into(),
             (&node.kind).into(),
@@ -55,8 +56,10 @@ pub fn node_theorem_rows(report: &NodeTheoremReport, per_image: bool) -> Rows {
             node.damage_at[0].into(),
             node.damage_at[1].into(),
             node.damage_at[2].into(),
-            worst.map(|fold| wave(fold.from)).into(),
-            worst.map(|fold| wave(fold.to)).into(),
+            worst.map(|fold| fold.from[0]).into(),
+            worst.map(|fold| fold.from[1]).into(),
+            worst.map(|fold| fold.to[0]).into(),
+            worst.map(|fold| fold.to[1]).into(),
             worst.map(|fold| fold.share).into(),
         ];
         rows.push(cells);

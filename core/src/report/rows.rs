@@ -12,8 +12,8 @@ pub enum Cell {
     Text(String),
     /// A measured number.
     Number(f64),
-    /// A count.
-    Count(u64),
+    /// A count, or another whole number.
+    Count(i64),
     /// What this row does not have.
     Empty,
 }
@@ -44,7 +44,13 @@ impl From<f64> for Cell {
 
 impl From<usize> for Cell {
     fn from(count: usize) -> Self {
-        Self::Count(count as u64)
+        Self::Count(count as i64)
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Count(number)
     }
 }
 

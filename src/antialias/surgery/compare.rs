@@ -12,6 +12,7 @@ use crate::measure::lee::{LeeMeter, LeeOptions, Output, OutputAction};
 use crate::measure::lee_report::Accuracy;
 use crate::measure::metrics::{MetricsMeter, MetricsOptions};
 use crate::measure::metrics_report::Metrics;
+use crate::measure::run::{Lie, Measured};
 
 /// How to compare.
 #[derive(Clone, Debug)]
@@ -75,9 +76,14 @@ impl<'a> Comparison<'a> {
         (self.lee[0].output(), self.lee[0].output_action())
     }
 
-    /// Why both are as they are, in a sentence or two.
-    pub fn why(&self) -> &str {
-        self.lee[0].why()
+    /// How Lie derivatives are taken.
+    pub fn lie(&self) -> Lie {
+        self.lee[0].lie()
+    }
+
+    /// What is measured of the network before, and how it moves.
+    pub fn measured(&self) -> Measured {
+        self.lee[0].measured()
     }
 
     /// Measures one image, `[1, input shape…]`; `larger` is the same photo with more around it, for shifts of a window.

@@ -42,6 +42,7 @@ use crate::graph::layout::Layout;
 pub use crate::graph::module_of;
 pub use crate::measure::grouping::Grouping;
 pub use agreement::agreements;
+pub use results::report;
 
 use parts::Actor;
 use plan::{Plan, PlanOptions};

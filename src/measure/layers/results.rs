@@ -1,11 +1,53 @@
 //! What an attribution comes to over all images: means, their errors, and shares.
 
-use crate::measure::layers_report::{ClassSum, LayerClass, LayerReport, LayerResults, Part};
+use crate::measure::grouping::Estimator;
+use crate::measure::layers_report::{
+    Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport, NodeSpectrum,
+    Part,
+};
+use crate::measure::output_action::measured;
+use crate::measure::run::{Lie, Measured, Run};
 use crate::measure::statistics::{effective_count, jackknife, mean, standard_error};
 
-use super::LayerMeter;
+use super::{LayerMeter, agreements};
+
+/// The result of meters of one network over the images so far: of the run that is described. `timings` are those of a forward
+/// pass and of an attribution of one image, in milliseconds.
+///
+/// Nothing where there is no meter.
+pub fn report(
+    meters: &[LayerMeter<'_>],
+    run: Run,
+    estimator: Estimator,
+    [forward_ms, attribution_ms]: [f64; 2],
+    spectrum: Option<NodeSpectrum>,
+) -> Option<LayersReport> {
+    let first = meters.first()?;
+    Some(LayersReport {
+        schema_version: LAYERS_SCHEMA_VERSION,
+        run: Run { lie: Some(first.lie()), output: Some(first.measured()), ..run },
+        group: first.options.grouping,
+        estimator,
+        forward_ms,
+        attribution_ms,
+        spectrum,
+        agreement: agreements(meters),
+        results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
+    })
+}
 
 impl LayerMeter<'_> {
+    /// How Lie derivatives are taken.
+    pub fn lie(&self) -> Lie {
+        let options = &self.options;
+        Lie { derivative: options.scheme, boundary: options.boundary, grid: options.grid, units: options.units }
+    }
+
+    /// What is measured.
+    pub fn measured(&self) -> Measured {
+        measured(self.network, self.output, &self.output_action, &self.why)
+    }
+
     /// Σ over images of the square of what the actions on inner values would be at the output, had nothing cancelled.
     fn rounding_at_output(&self) -> f64 {
         self.sums.iter().map(|sums| sums.gauge.at_output(sums.contribution.iter().sum())).sum()
