@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
+use aliascope::symmetry::{Combination, Generator};
 use tch::{Kind, Tensor};
 
 const REPETITIONS: usize = 15;
@@ -23,8 +24,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("medians of {REPETITIONS} repetitions in turn, {} threads", tch::get_num_threads());
     println!(
-        "{:<28} {:>11} {:>11} {:>11} {:>16} {:>14} {:>14}",
-        "network", "forward ms", "batch-8 ms", "sweep ms", "batch-8/forward", "sweep/forward", "sweep/batch-8"
+        "{:<28} {:>11} {:>11} {:>11} {:>16} {:>14} {:>14} {:>14} {:>10}",
+        "network",
+        "forward ms",
+        "batch-8 ms",
+        "sweep ms",
+        "batch-8/forward",
+        "sweep/forward",
+        "sweep/batch-8",
+        "translate_x ms",
+        "of sweep"
     );
     for path in &models {
         let network = Network::load(path, &LoadOptions::default())?;
@@ -37,9 +46,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let sweep = timing.sweep_ms;
         let ratios = [batch / one, sweep / one, sweep / batch];
+        // One generator has one tangent, not seven.
+        let alone =
+            LeeOptions { generators: vec![Combination::single(Generator::TranslateX)], ..LeeOptions::default() };
+        let alone = LeeMeter::new(&network, alone)?.timing(&x, REPETITIONS)?.sweep_ms;
         println!(
-            "{name:<28} {one:>11.1} {batch:>11.1} {sweep:>11.1} {:>16.2} {:>14.2} {:>14.2}",
-            ratios[0], ratios[1], ratios[2]
+            "{name:<28} {one:>11.1} {batch:>11.1} {sweep:>11.1} {:>16.2} {:>14.2} {:>14.2} {alone:>14.1} {:>10.2}",
+            ratios[0],
+            ratios[1],
+            ratios[2],
+            alone / sweep
         );
     }
     println!("\nms per image in forwards of so many, and ms of a forward of eight in either order of memory");

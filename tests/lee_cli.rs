@@ -102,7 +102,7 @@ fn outputs_are_written_and_never_replaced_unasked() {
     let path = |name: &str| folder.path().join(name);
     let run = || {
         let mut command = lee(&lite0(), &chelsea());
-        command.args(["--generator", "rotate+0.5*saturate"]);
+        command.args(["--generator", "all,rotate+0.5*saturate"]);
         for (flag, name) in
             [("--json", "lee.json"), ("--csv", "lee.csv"), ("--vectors", "lee.safetensors"), ("--plot", "lee.svg")]
         {
@@ -428,6 +428,42 @@ fn the_order_of_memory_is_measured_once_where_that_pays() {
     assert!(run(64, &[]).contains("channels first in memory (measured earlier"));
     fs::write(&kept, "{").unwrap();
     assert!(run(64, &[]).contains("measured and kept in"));
+}
+
+/// One generator has one tangent, and the same error as among seven.
+#[test]
+fn generators_that_were_asked_for_are_swept_alone() {
+    let json = |generators: &[&str]| -> Value {
+        let mut command = lee(&lite0(), &chelsea());
+        for generator in generators {
+            command.args(["--generator", generator]);
+        }
+        let output = command.args(["--json", "-"]).assert().success();
+        serde_json::from_slice(&output.get_output().stdout).unwrap()
+    };
+    let all = json(&[]);
+    let swept = |report: &Value| -> Vec<String> {
+        report["gram"]["order"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((swept(&all).len(), all["symmetry_spectrum"].as_array().unwrap().len()), (7, 6));
+    for (asked, reported, carried) in [
+        (&["translate_x"][..], vec!["translate_x"], vec!["translate_x"]),
+        (&["rotate,translate_y"], vec!["rotate", "translate_y"], vec!["translate_y", "shear_x", "shear_y"]),
+        (&["scale", "2*scale"], vec!["scale", "2*scale"], vec!["stretch_x", "stretch_y"]),
+    ] {
+        let report = json(asked);
+        let names: Vec<&String> = report["generators"].as_object().unwrap().keys().collect();
+        let mut wanted = reported.clone();
+        wanted.sort_unstable();
+        assert_eq!(names, wanted, "{asked:?}");
+        assert_eq!(swept(&report), carried);
+        assert!(report["symmetry_spectrum"].as_array().unwrap().is_empty());
+        for key in ["lee", "relative", "mean_abs"] {
+            let of = |report: &Value| report["generators"][reported[0]][key].as_f64().unwrap();
+            // Rounding of single precision in batches of another size.
+            assert!((of(&report) / of(&all) - 1.0).abs() < 1e-4, "{asked:?} {key}");
+        }
+    }
 }
 
 #[test]

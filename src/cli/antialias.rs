@@ -20,7 +20,7 @@ use crate::spectrum::{FourierSeries, GridSize, Velocity};
 use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
-/// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (--model, --replace).
+/// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (MODEL, --replace).
 ///
 /// On a field: what the theorem predicts, what is measured, shift errors, costs. In a network: LEE, layers, consistency
 /// under shifts, outputs and cost before and after, without training again.

@@ -1,4 +1,4 @@
-//! `aliascope antialias --model`: designs in a pretrained network.
+//! `aliascope antialias MODEL`: designs in a pretrained network.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 use tch::{Kind, Tensor};
 
+use super::generators::GeneratorArgs;
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::network::{Console, NetworkArgs, Opened};
@@ -27,7 +28,7 @@ use crate::measure::layers::LayersOptions;
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::measure::run::{Precision, Run};
-use crate::symmetry::Combination;
+use crate::symmetry::{Combination, Generator};
 use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 
 /// Designs in the place of a network's strides and activations.
@@ -35,7 +36,7 @@ use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 pub(super) struct SurgeryArgs {
     /// A pretrained network, an ONNX file with one image input.
     #[arg(
-        long,
+        value_name = "MODEL",
         value_hint = ValueHint::FilePath,
         requires_all = ["replace", "images"],
         conflicts_with_all = ["design", "signal", "image", "random"]
@@ -73,9 +74,8 @@ pub(super) struct SurgeryArgs {
     /// The share of images whose top-1 class --advise must keep, such as 0.9; of other outputs, the share of their length.
     #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
     keep: f64,
-    /// The generator that --advise lowers and that layers' contributions are under.
-    #[arg(long, value_name = "NAME", requires = "model", default_value = "translate_x", allow_hyphen_values = true)]
-    generator: Combination,
+    #[command(flatten)]
+    generators: GeneratorArgs,
     /// Random shifts per image for consistency; 0 leaves it out.
     #[arg(long, value_name = "D", requires = "model", default_value = "4")]
     draws: u16,
@@ -107,6 +107,12 @@ impl SurgeryArgs {
     /// The model, where a network is to be rewritten.
     pub(super) fn model(&self) -> Option<&Path> {
         self.model.as_deref()
+    }
+
+    /// The generator that --advise lowers and that layers' contributions are under: the first that was given.
+    fn generator(&self) -> Combination {
+        let given = self.generators.measured().into_iter().next();
+        given.unwrap_or_else(|| Combination::single(Generator::TranslateX))
     }
 
     fn place(&self) -> Place {
@@ -228,8 +234,9 @@ fn check(report: &SurgeryReport) -> Result<(), Failure> {
     }
 }
 
-fn lee_options(how: &How<'_>) -> LeeOptions {
+fn lee_options(args: &SurgeryArgs, how: &How<'_>) -> LeeOptions {
     LeeOptions {
+        generators: args.generators.named(),
         scheme: how.measuring.derivative,
         boundary: how.measuring.boundary,
         grid: how.measuring.grid,
@@ -249,7 +256,7 @@ fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
         output: how.measuring.output,
         action: how.measuring.action,
         split: false,
-        ..LayersOptions::new(args.generator.clone())
+        ..LayersOptions::new(args.generator())
     }
 }
 
@@ -267,8 +274,8 @@ fn advice(
         Ok(())
     })?;
     let options = AdviseOptions {
-        generator: args.generator.clone(),
-        lee: lee_options(how),
+        generator: args.generator(),
+        lee: lee_options(args, how),
         layers: layers_options(args, how),
         budget: usize::from(args.budget.get()),
         keep: args.keep,
@@ -331,7 +338,7 @@ fn measure(
 ) -> Result<(SurgeryReport, Option<Vec<u8>>), Failure> {
     let seed = how.network.seed().unwrap_or(0);
     let options = CompareOptions {
-        lee: lee_options(how),
+        lee: lee_options(args, how),
         layers: (!args.no_layers).then(|| layers_options(args, how)),
         draws: usize::from(args.draws),
         seed,
@@ -381,7 +388,7 @@ fn measure(
         place: args.place(),
         insertions: chosen.iter().map(|insertion| insertion_report(&insertion.among(chosen))).collect(),
         generators: comparison.generators(),
-        layers_generator: args.generator.name().to_owned(),
+        layers_generator: args.generator().name().to_owned(),
         layers: comparison.layers(),
         layers_lee,
         conservation_residual,

@@ -3,14 +3,30 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Subcommands whose model is named without an option.
-const WITH_MODEL: [&str; 3] = ["lee", "layers", "metrics"];
+/// Subcommands that take a model, without an option, and images.
+const WITH_MODEL: [&str; 5] = ["lee", "layers", "metrics", "theorem", "antialias"];
 
 /// Arguments in the order in which they are understood: a model among the images is no image, so that
-/// `lee --images a.png b.png model.onnx` is `lee model.onnx --images a.png b.png`.
+/// `lee --images a.png b.png model.onnx` is `lee model.onnx --images a.png b.png`. So is `--model model.onnx`, as two
+/// subcommands had it.
 pub(super) fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     if !arguments.get(1).is_some_and(|command| WITH_MODEL.iter().any(|known| command == known)) {
+        return arguments;
+    }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--model") {
+        // Without a name behind it the option is left for the message that it is unknown.
+        if arguments.get(at + 1).is_some_and(|model| !is_option(model)) {
+            let model = arguments.remove(at + 1);
+            arguments.remove(at);
+            arguments.insert(2, model);
+            return arguments;
+        }
+    }
+    let joined = |argument: &OsString| argument.to_str()?.strip_prefix("--model=").map(OsString::from);
+    if let Some((at, model)) = arguments.iter().enumerate().find_map(|(at, argument)| Some((at, joined(argument)?))) {
+        arguments.remove(at);
+        arguments.insert(2, model);
         return arguments;
     }
     let mut among_images = false;
@@ -56,6 +72,11 @@ mod tests {
             assert!(ordered(line).starts_with(&format!("aliascope lee {model} --images a.png b.png")), "{line}");
         }
         assert_eq!(ordered("aliascope metrics --images=a.png m.pt"), "aliascope metrics m.pt --images=a.png");
+        assert_eq!(ordered("aliascope antialias --images a.png m.onnx"), "aliascope antialias m.onnx --images a.png");
+        for option in ["--model m.onnx", "--model=m.onnx"] {
+            let line = format!("aliascope theorem --images a.png {option} --quiet");
+            assert_eq!(ordered(&line), "aliascope theorem m.onnx --images a.png --quiet");
+        }
     }
 
     #[test]
@@ -63,7 +84,9 @@ mod tests {
         for line in [
             "aliascope lee m.onnx --images a.png",
             "aliascope lee --images a.png --json m.onnx",
-            "aliascope antialias --images a.png m.onnx",
+            "aliascope antialias m.onnx --images a.png",
+            "aliascope theorem --image a.png --grid 7",
+            "aliascope theorem --model",
             "aliascope",
         ] {
             assert_eq!(ordered(line), line);

@@ -18,6 +18,7 @@ use crate::spectrum::differentiation::Scheme;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::batch::Batch;
+use super::generators::GeneratorArgs;
 use super::layers_outputs::{LayersOutputArgs, LayersOutputs};
 use super::lee::picture;
 use super::measuring::MeasuringArgs;
@@ -34,9 +35,8 @@ pub struct LayersArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
-    /// A generator or combination such as translate_x or 'rotate+0.5*scale', or all; may be repeated.
-    #[arg(long = "generator", value_name = "NAME|all", default_value = "translate_x", allow_hyphen_values = true)]
-    generators: Vec<String>,
+    #[command(flatten)]
+    generators: GeneratorArgs,
     /// What a layer is.
     #[arg(long, default_value_t = Grouping::Module(None), value_name = "node|module[:DEPTH]|type")]
     group: Grouping,
@@ -112,7 +112,10 @@ const fn residual_limit(double: bool) -> f64 {
 
 /// Runs the subcommand.
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
-    let generators = combinations(&args.generators)?;
+    let generators = match args.generators.are_given() {
+        true => args.generators.measured(),
+        false => vec![Combination::single(Generator::TranslateX)],
+    };
     let authors = args.estimator == EstimatorChoice::Authors;
     let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
     let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
@@ -289,19 +292,6 @@ fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersO
         memory: args.memory.saturating_mul(1 << 20),
         ..LayersOptions::new(generator)
     }
-}
-
-fn combinations(names: &[String]) -> Result<Vec<Combination>, Failure> {
-    let mut found = Vec::new();
-    for name in names {
-        if name == "all" {
-            found.extend(MEASURED.iter().map(|g| Combination::single(*g)));
-        } else {
-            let usage = |error: crate::symmetry::CombinationError| Failure::new(Status::Usage, error.to_string());
-            found.push(name.parse().map_err(usage)?);
-        }
-    }
-    Ok(found)
 }
 
 /// The law that makes an attribution one: a run that breaks it says so and fails.

@@ -12,6 +12,7 @@ use crate::memory::{self, Allowance, size};
 use crate::report::{Number, Vectors, vectors_bytes};
 use crate::symmetry::{Combination, MEASURED};
 
+use super::generators::GeneratorArgs;
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
 use super::memory::images_at_once;
@@ -31,9 +32,8 @@ pub struct LeeArgs {
     images: Vec<PathBuf>,
     #[command(flatten)]
     measuring: MeasuringArgs,
-    /// A combination to report beside the ten named generators, such as 'rotate+0.5*saturate'; may be repeated.
-    #[arg(long = "generator", value_name = "COMBINATION", allow_hyphen_values = true)]
-    generators: Vec<Combination>,
+    #[command(flatten)]
+    generators: GeneratorArgs,
     /// Images per sweep; fewer where memory does not allow as many.
     #[arg(long, default_value = "1")]
     batch: std::num::NonZeroU16,
@@ -71,7 +71,7 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         units: args.measuring.units,
         output: args.measuring.output,
         action: args.measuring.action,
-        combinations: args.generators.clone(),
+        generators: args.generators.named(),
         keep_vectors: vectors.is_some(),
         pixel_scale: opened.pixel_scale(),
     };
@@ -94,7 +94,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
         let threads = tch::get_num_threads();
         let (run, why) = (network.describe_run(), &opened.memory);
         console.note(&format!("threads: {threads}; images at once: {batch}; {run} ({why})"));
-        let (values, all) = (network.live_bytes(u64::from(batch), 7), needed(u64::from(batch)));
+        let (values, all) =
+            (network.live_bytes(u64::from(batch), meter.swept().len() as u64), needed(u64::from(batch)));
         console.note(&format!("memory: about {} beside the model, of which {} are values", size(all), size(values)));
     }
     let labels = args.labels.read(&opened.source, meter.classes())?;
@@ -137,7 +138,8 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
 
 /// The options that results of an image depend on.
 fn checkpoint_options(args: &LeeArgs, opened: &Opened, batch: usize) -> Options {
-    let names: Vec<&str> = args.generators.iter().map(Combination::name).collect();
+    let generators = args.generators.named();
+    let names: Vec<&str> = generators.iter().map(Combination::name).collect();
     Options::of(opened, batch)
         .measuring(&args.measuring)
         .with("generators", names.join(", "))
@@ -190,14 +192,16 @@ fn vector_file_of<T: Number + tch::kind::Element>(
 where
     Vec<T>: for<'t> TryFrom<&'t Tensor, Error = tch::TchError>,
 {
-    let (flat, output_shape) = (vectors.f_reshape([7, -1])?, &report.run.model.output_shape);
+    let swept = meter.swept();
+    let (flat, output_shape) = (vectors.f_reshape([swept.len() as i64, -1])?, &report.run.model.output_shape);
     let mut shape = vec![report.run.images.count()];
     let batch = usize::from(output_shape.first() == Some(&1));
     shape.extend(output_shape.iter().skip(batch).map(|&n| n as usize));
     let mut named: Vec<Vectors<T>> = Vec::new();
     for combination in meter.generators() {
-        let coefficients = Tensor::f_from_slice(combination.coefficients())?.f_to_kind(T::KIND)?;
-        let mixed = coefficients.f_view([1, 7])?.f_matmul(&flat)?.f_reshape([-1])?;
+        let coefficients: Vec<f64> = swept.iter().map(|generator| combination.coefficient(*generator)).collect();
+        let coefficients = Tensor::f_from_slice(&coefficients)?.f_to_kind(T::KIND)?;
+        let mixed = coefficients.f_view([1, -1])?.f_matmul(&flat)?.f_reshape([-1])?;
         named.push((combination.name().to_owned(), shape.clone(), Vec::<T>::try_from(&mixed)?));
     }
     let value = Vec::<T>::try_from(&value.f_reshape([-1])?)?;

@@ -60,6 +60,10 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     if !(args.range > 0.0 && args.range.is_finite()) {
         return Err(Failure::new(Status::Usage, format!("--range must be above 0, not {}", args.range)));
     }
+    if args.output_files.draws() && !args.layers {
+        let message = "--plot draws the shares of layers under each metric; give --layers as well, or leave it out";
+        return Err(Failure::new(Status::Usage, message));
+    }
     let outputs = Outputs::claim(&args.output_files, if args.layers { &ONE_FIGURE } else { &[] })?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);

@@ -5,6 +5,7 @@ mod arguments;
 mod batch;
 mod doctor;
 mod failure;
+mod generators;
 mod inspect;
 mod labels;
 mod layers;

@@ -13,8 +13,8 @@ use super::theorem_model;
 pub struct TheoremArgs {
     #[command(flatten)]
     formula: FormulaArgs,
-    /// Every strided convolution, pooling and activation of an ONNX network, on its real feature maps.
-    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath, group = "InputArgs", requires = "images",
+    /// Every strided convolution, pooling and activation of this ONNX network, on its real feature maps (--images).
+    #[arg(value_name = "MODEL", value_hint = ValueHint::FilePath, group = "InputArgs", requires = "images",
         conflicts_with_all =
         ["grid", "samples", "stride", "prefilter", "activation", "band", "decay", "complex", "tolerance"])]
     model: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `aliascope theorem --model`: the theorem on the nodes of a network.
+//! `aliascope theorem MODEL`: the theorem on the nodes of a network.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheor
 use crate::spectrum::Velocity;
 use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
-/// Options that go with `--model`.
+/// Options that go with MODEL.
 #[derive(Debug, Args)]
 pub(super) struct NodeArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W].

@@ -92,22 +92,31 @@ impl Action {
     /// # Errors
     /// When `h` does not end in the grid's rows and columns.
     pub fn all(&self, h: &Tensor) -> Torch<Tensor> {
-        let (hx, hy) = self.derivatives(h)?;
-        self.terms([h, &hx, &hy])
+        self.each(&MEASURED, h)
     }
 
-    /// h and behind it A_i h for all of [`MEASURED`], in that order of memory: `[images, …, channels, rows, columns]`
-    /// becomes `[8·images, …, channels, rows, columns]`.
+    /// A_i h for these generators, stacked in front.
     ///
     /// # Errors
     /// As [`all`](Self::all).
-    pub fn stack(&self, h: &Tensor, order: MemoryOrder) -> Torch<Tensor> {
+    pub fn each(&self, generators: &[Generator], h: &Tensor) -> Torch<Tensor> {
+        let (hx, hy) = self.derivatives(h)?;
+        self.terms(generators, [h, &hx, &hy])
+    }
+
+    /// h and behind it A_i h for these generators, in that order of memory: `[images, …, channels, rows, columns]`
+    /// becomes `[(1 + generators)·images, …, channels, rows, columns]`.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn stack(&self, generators: &[Generator], h: &Tensor, order: MemoryOrder) -> Torch<Tensor> {
         let h = h.f_contiguous()?;
         let (hx, hy) = self.derivatives(&h)?;
         let fields = [&h, &hx, &hy];
-        match lanes::stack_of_terms(fields, [&self.x, &self.y], &MEASURED.map(term), order)? {
+        let terms: Vec<Term> = generators.iter().copied().map(term).collect();
+        match lanes::stack_of_terms(fields, [&self.x, &self.y], &terms, order)? {
             Some(stack) => Ok(stack),
-            None => Tensor::f_cat(&[&h, &self.terms(fields)?.f_flatten(0, 1)?], 0),
+            None => Tensor::f_cat(&[&h, &self.terms(generators, fields)?.f_flatten(0, 1)?], 0),
         }
     }
 
@@ -116,12 +125,12 @@ impl Action {
         Ok((h.f_matmul(&self.dx)?, self.dy.f_matmul(h)?))
     }
 
-    /// A_i h for all of [`MEASURED`], stacked in front, of h, ∂x h and ∂y h.
-    fn terms(&self, fields: [&Tensor; 3]) -> Torch<Tensor> {
-        let mut size = vec![MEASURED.len() as i64];
+    /// A_i h for these generators, stacked in front, of h, ∂x h and ∂y h.
+    fn terms(&self, generators: &[Generator], fields: [&Tensor; 3]) -> Torch<Tensor> {
+        let mut size = vec![generators.len() as i64];
         size.extend(fields[0].size());
         let all = Tensor::f_empty(size, (fields[0].kind(), fields[0].device()))?;
-        for (i, term) in MEASURED.into_iter().map(term).enumerate() {
+        for (i, term) in generators.iter().copied().map(term).enumerate() {
             let (field, mut out) = (fields[term.field], all.f_select(0, i as i64)?);
             match term.factor {
                 None => out.f_copy_(field)?,
@@ -227,8 +236,12 @@ mod tests {
             let h = Tensor::randn(size.as_slice(), (kind, Device::Cpu));
             let wanted = Tensor::cat(&[h.shallow_clone(), action.all(&h).unwrap().flatten(0, 1)], 0);
             for order in MemoryOrder::ALL {
-                let stack = action.stack(&h, order).unwrap();
+                let stack = action.stack(&MEASURED, &h, order).unwrap();
                 assert_eq!(stack.size(), wanted.size());
+                let some = action.stack(&[Generator::ShearY], &h, order).unwrap();
+                let lanes = |stack: &Tensor, at: i64| stack.narrow(0, at * size[0], size[0]);
+                let place = 1 + Generator::ShearY.index() as i64;
+                assert!(lanes(&some, 0).equal(&h) && lanes(&some, 1).equal(&lanes(&wanted, place)));
                 assert_eq!((&stack - &wanted).abs().max().double_value(&[]), 0.0, "{kind:?} {size:?} {order}");
                 let last = if order == MemoryOrder::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
                 assert!(last.is_contiguous());

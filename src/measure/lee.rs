@@ -14,7 +14,7 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Named, Units};
+use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Units};
 
 use super::action::Actions;
 use super::lee_report::Timing;
@@ -40,8 +40,9 @@ pub struct LeeOptions {
     pub output: Option<Output>,
     /// What the group does to the output; none to choose by its shape.
     pub action: Option<ActionChoice>,
-    /// Combinations beside the measured generators and rotate, hyperbolic, scale.
-    pub combinations: Vec<Combination>,
+    /// The generators and combinations to report, for which alone tangents are swept; none for the measured generators and
+    /// rotate, hyperbolic, scale.
+    pub generators: Vec<Combination>,
     /// Whether the Lie derivatives themselves are kept.
     pub keep_vectors: bool,
     /// Per channel of the input, what one unit of it is in pixel values of 0 to 1; none where that is not known, and then
@@ -58,7 +59,7 @@ impl Default for LeeOptions {
             units: Units::HalfWidth,
             output: None,
             action: None,
-            combinations: Vec::new(),
+            generators: Vec::new(),
             keep_vectors: false,
             pixel_scale: None,
         }
@@ -93,7 +94,7 @@ pub struct LeeImage {
     change: [f64; 2],
     /// The class with the largest score; none where the output is no vector of classes.
     top: Option<usize>,
-    /// Mean |L| per generator, then combination.
+    /// Mean |L| per generator that is reported.
     mean_abs: Vec<f64>,
     /// What the sweep took, in milliseconds per image.
     sweep_ms: f64,
@@ -134,7 +135,10 @@ pub struct LeeMeter<'a> {
     why: String,
     input_grid: Grid,
     actions: Actions,
-    combinations: Vec<Combination>,
+    /// What is reported.
+    generators: Vec<Combination>,
+    /// The measured generators that what is reported is made of, in their order.
+    swept: Vec<Generator>,
     images: Vec<LeeImage>,
     /// What one unit of the input's channels is in pixel values, `[channels, 1, 1]`.
     pixel_scale: Option<Tensor>,
@@ -150,15 +154,16 @@ impl<'a> LeeMeter<'a> {
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
         let Chosen { output, action: output_action, why } = choose(network, options.output, options.action)?;
-        // A combination that is asked for by a name that is there already is reported once.
-        let mut combinations: Vec<Combination> = Named::ALL.into_iter().map(Combination::named).collect();
-        for combination in &options.combinations {
-            let known = MEASURED.iter().any(|g| g.name() == combination.name())
-                || combinations.iter().any(|c| c.name() == combination.name());
-            if !known {
-                combinations.push(combination.clone());
+        let asked = if options.generators.is_empty() { Combination::all() } else { options.generators.clone() };
+        // What is asked for twice is reported once.
+        let mut generators: Vec<Combination> = Vec::new();
+        for combination in asked {
+            if !generators.iter().any(|known| known.name() == combination.name()) {
+                generators.push(combination);
             }
         }
+        let is_part = |generator: &Generator| generators.iter().any(|c| c.coefficient(*generator) != 0.0);
+        let swept = MEASURED.into_iter().filter(is_part).collect();
         let pixel_scale = match &options.pixel_scale {
             Some(scale) => Some(Tensor::f_from_slice(scale)?.f_view([-1, 1, 1])?.f_to_device(network.device())?),
             None => None,
@@ -171,7 +176,8 @@ impl<'a> LeeMeter<'a> {
             input_grid,
             pixel_scale,
             actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
-            combinations,
+            generators,
+            swept,
             options,
             images: Vec::new(),
         })
@@ -226,28 +232,32 @@ impl<'a> LeeMeter<'a> {
         let place = Place { grid: self.options.grid, units: self.options.units, input: self.input_grid };
         let lie = match (&self.output_action, along) {
             (OutputAction::None, _) => tangent.shallow_clone(),
-            (OutputAction::Image(grid), None) => tangent.f_sub(&self.actions.on(&place.of(grid))?.all(&value)?)?,
+            (OutputAction::Image(grid), None) => {
+                tangent.f_sub(&self.actions.on(&place.of(grid))?.each(&self.swept, &value)?)?
+            }
             (action, Some(along)) => tangent.f_sub(&action.along(along, &value, &mut self.actions, &place)?)?,
             (action, None) => {
-                let each = MEASURED
-                    .map(|generator| action.along(&Combination::single(generator), &value, &mut self.actions, &place));
-                tangent.f_sub(&Tensor::f_stack(&each.into_iter().collect::<Result<Vec<_>, _>>()?, 0)?)?
+                let each = self
+                    .swept
+                    .iter()
+                    .map(|generator| action.along(&Combination::single(*generator), &value, &mut self.actions, &place));
+                tangent.f_sub(&Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?)?
             }
         };
         Ok(Behind { value, tangent, lie })
     }
 
-    /// L for `x` of shape `[images, input shape…]`: `[7, images, output shape…]`.
+    /// L for `x` of shape `[images, input shape…]`, under the swept generators: `[7, images, output shape…]` where all are.
     pub fn lie_derivatives(&mut self, x: &Tensor) -> Result<Tensor, LeeError> {
         let input = self.input(&self.network.place(x)?)?;
         Ok(self.derivatives_of(&input, x.size()[0])?.lie)
     }
 
-    /// x and A_i x for all measured generators, as a sweep takes them.
+    /// x and A_i x for all swept generators, as a sweep takes them.
     fn input(&mut self, x: &Tensor) -> Result<Value, LeeError> {
         let grid = self.placed(&self.input_grid);
-        let stack = self.actions.on(&grid)?.stack(x, self.network.memory_order())?;
-        Ok(Value { stack, tangents: MEASURED.len() as i64 })
+        let stack = self.actions.on(&grid)?.stack(&self.swept, x, self.network.memory_order())?;
+        Ok(Value { stack, tangents: self.swept.len() as i64 })
     }
 
     fn derivatives_of(&mut self, input: &Value, images: i64) -> Result<Behind, LeeError> {
@@ -287,7 +297,7 @@ impl<'a> LeeMeter<'a> {
         let mut found = Vec::new();
         for image in 0..images {
             let (value, lie) = (value.f_narrow(0, image, 1)?, lie.f_narrow(1, image, 1)?);
-            let sizes = self.sizes(&dx.f_select(1, image)?, &lie.f_squeeze_dim(1)?)?;
+            let sizes = self.sizes(&x.f_get(image)?, &dx.f_select(1, image)?, &lie.f_squeeze_dim(1)?)?;
             let vectors = match self.options.keep_vectors {
                 true => Some([Entries::of(&value)?, Entries::of(&lie)?]),
                 false => None,
@@ -325,34 +335,46 @@ impl<'a> LeeMeter<'a> {
         LeeError::NotFinite { what, image: names.join("', '"), mend }
     }
 
-    /// Of one image's tangents `[7, …]` and Lie derivatives `[7, …]`, in double precision.
-    fn sizes(&self, dx: &Tensor, lie: &Tensor) -> Result<Sizes, LeeError> {
-        let rows = |t: &Tensor| t.f_reshape([7, -1])?.f_to_kind(Kind::Double);
-        let dx = match &self.pixel_scale {
-            Some(scale) => dx.f_to_kind(Kind::Double)?.f_mul(scale)?,
-            None => dx.shallow_clone(),
+    /// Of one image, its tangents and Lie derivatives, one in front of the other, in double precision.
+    fn sizes(&self, x: &Tensor, dx: &Tensor, lie: &Tensor) -> Result<Sizes, LeeError> {
+        let swept = self.swept.len() as i64;
+        let rows = |t: &Tensor| t.f_reshape([swept, -1])?.f_to_kind(Kind::Double);
+        let in_pixels = |t: &Tensor| match &self.pixel_scale {
+            Some(scale) => t.f_to_kind(Kind::Double)?.f_mul(scale),
+            None => Ok(t.shallow_clone()),
         };
-        let (dx, lie) = (rows(&dx)?, rows(lie)?);
-        let gram = mean_products(&lie)?;
-        let input_gram = self.without_rounding(mean_products(&dx)?);
-        let coefficients: Vec<f64> = MEASURED
-            .iter()
-            .map(|g| Combination::single(*g))
-            .chain(self.combinations.iter().cloned())
-            .flat_map(|c| *c.coefficients())
-            .collect();
-        let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, 7])?.f_to_device(lie.device())?;
+        let (dx, lie) = (rows(&in_pixels(dx)?)?, rows(lie)?);
+        let gram = self.placed_in_all(&mean_products(&lie)?);
+        let input_gram = self.placed_in_all(&mean_products(&dx)?);
+        // Saturation's tangent is the image itself.
+        let size = match input_gram[Generator::Saturate.index()][Generator::Saturate.index()] {
+            size if self.swept.contains(&Generator::Saturate) => size,
+            _ => in_pixels(x)?.f_to_kind(Kind::Double)?.f_square()?.f_mean(None::<Kind>)?.f_double_value(&[])?,
+        };
+        let input_gram = self.without_rounding(input_gram, size.sqrt());
+        let coefficients: Vec<f64> =
+            self.generators.iter().flat_map(|c| self.swept.iter().map(|g| c.coefficient(*g))).collect();
+        let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, swept])?.f_to_device(lie.device())?;
         let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
         Ok(Sizes { gram, input_gram, mean_abs: Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)? })
     }
 
-    /// The input's Gram matrix with zeros for generators under which the image changes by rounding alone, as one of one
-    /// colour does under those of the plane.
-    fn without_rounding(&self, mut gram: [[f64; 7]; 7]) -> [[f64; 7]; 7] {
+    /// Products of the swept generators in their places among all measured ones, zeros elsewhere.
+    fn placed_in_all(&self, products: &[Vec<f64>]) -> [[f64; 7]; 7] {
+        let mut all = [[0.0; 7]; 7];
+        for (i, row) in self.swept.iter().zip(products) {
+            for (j, product) in self.swept.iter().zip(row) {
+                all[i.index()][j.index()] = *product;
+            }
+        }
+        all
+    }
+
+    /// The input's Gram matrix with zeros for generators under which an image of this root mean square changes by rounding
+    /// alone, as one of one colour does under those of the plane.
+    fn without_rounding(&self, mut gram: [[f64; 7]; 7], size: f64) -> [[f64; 7]; 7] {
         let placed = self.placed(&self.input_grid);
         let epsilon = if self.network.kind() == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        // Saturation's tangent is the image itself.
-        let size = gram[Generator::Saturate.index()][Generator::Saturate.index()].sqrt();
         for generator in Generator::AFFINE {
             let i = generator.index();
             let rounding = ROUNDINGS * epsilon * size * placed.steepness(&Combination::single(generator));
@@ -364,15 +386,17 @@ impl<'a> LeeMeter<'a> {
         gram
     }
 
-    /// ‖f(x)‖²/dim and the largest ‖Df\[A_i x\]‖²/dim with t in half-widths, of one image's value and tangents `[7, …]`.
+    /// ‖f(x)‖²/dim and the largest ‖Df\[A_i x\]‖²/dim with t in half-widths, of one image's value and its tangents, one in front of the
+    /// other.
     fn change(&self, value: &Tensor, tangents: &Tensor) -> Result<[f64; 2], LeeError> {
         let mean = |t: &Tensor| t.f_square()?.f_mean_dim([-1].as_slice(), false, Kind::Double);
         let size = mean(&value.f_reshape([-1])?)?.f_double_value(&[])?;
-        let squares: Vec<f64> = Vec::try_from(&mean(&tangents.f_reshape([7, -1])?)?.f_to_device(tch::Device::Cpu)?)?;
+        let squares: Vec<f64> =
+            Vec::try_from(&mean(&tangents.f_reshape([self.swept.len() as i64, -1])?)?.f_to_device(tch::Device::Cpu)?)?;
         let placed = self.placed(&self.input_grid);
         let half_width =
             [placed.columns.pitch / self.input_grid.columns.pitch, placed.rows.pitch / self.input_grid.rows.pitch];
-        let change = MEASURED.iter().zip(squares).map(|(generator, square)| match generator {
+        let change = self.swept.iter().zip(squares).map(|(generator, square)| match generator {
             Generator::TranslateX => square * half_width[0].powi(2),
             Generator::TranslateY => square * half_width[1].powi(2),
             _ => square,
@@ -385,14 +409,15 @@ impl<'a> LeeMeter<'a> {
         self.images.len()
     }
 
-    /// The measured function's values, `[images, output shape…]`, and L, `[7, images, output shape…]`, of every image,
+    /// The measured function's values, `[images, output shape…]`, and L, `[swept generators, images, output shape…]`, of
+    /// every image,
     /// where they were kept; in the run's precision.
     pub fn vectors(&self) -> Torch<Option<(Tensor, Tensor)>> {
         let (mut values, mut vectors) = (Vec::new(), Vec::new());
         let shape = self.network.output().shape.as_slice();
         for [value, lie] in self.images.iter().filter_map(|image| image.vectors.as_ref()) {
             values.push(value.tensor(&[&[1], shape].concat())?);
-            vectors.push(lie.tensor(&[&[7, 1], shape].concat())?);
+            vectors.push(lie.tensor(&[&[self.swept.len() as i64, 1], shape].concat())?);
         }
         match values.is_empty() {
             true => Ok(None),
@@ -400,9 +425,14 @@ impl<'a> LeeMeter<'a> {
         }
     }
 
-    /// The names of the results' generators with their coefficients: the measured ones, then combinations.
-    pub fn generators(&self) -> Vec<Combination> {
-        MEASURED.iter().map(|g| Combination::single(*g)).chain(self.combinations.iter().cloned()).collect()
+    /// The generators and combinations that are reported.
+    pub fn generators(&self) -> &[Combination] {
+        &self.generators
+    }
+
+    /// The measured generators that those are made of: what a sweep carries a tangent for.
+    pub fn swept(&self) -> &[Generator] {
+        &self.swept
     }
 
     /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn. Without
@@ -429,15 +459,11 @@ impl<'a> LeeMeter<'a> {
     }
 }
 
-/// ⟨v_i, v_j⟩/dim of the rows of a `[7, dim]` tensor in double precision.
-fn mean_products(rows: &Tensor) -> Torch<[[f64; 7]; 7]> {
+/// ⟨v_i, v_j⟩/dim of the rows of a `[rows, dim]` tensor in double precision.
+fn mean_products(rows: &Tensor) -> Torch<Vec<Vec<f64>>> {
     let products = rows.f_matmul(&rows.f_transpose(0, 1)?)?.f_div_scalar(rows.size()[1] as f64)?;
     let flat: Vec<f64> = Vec::try_from(&products.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?)?;
-    let mut out = [[0.0; 7]; 7];
-    for (row, values) in out.iter_mut().zip(flat.chunks_exact(7)) {
-        row.copy_from_slice(values);
-    }
-    Ok(out)
+    Ok(flat.chunks_exact(rows.size()[0].max(1) as usize).map(<[f64]>::to_vec).collect())
 }
 
 fn milliseconds(run: impl FnOnce() -> Result<(), LeeError>) -> Result<f64, LeeError> {

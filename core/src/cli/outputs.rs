@@ -42,6 +42,13 @@ pub struct OutputArgs {
     pub verbose: bool,
 }
 
+impl OutputArgs {
+    /// Whether a figure is asked for.
+    pub fn draws(&self) -> bool {
+        self.plot.is_some()
+    }
+}
+
 /// A figure that a result may have: its name beside the plot's file, empty for the main one, and its own format where it has
 /// one.
 pub type FigureName = (&'static str, Option<Format>);

@@ -27,7 +27,7 @@ pub struct LeeReport {
     pub accuracy: Option<Accuracy>,
     /// The class with the largest score, image by image, counted from 0; null where the output is no vector of classes.
     pub predicted: Option<Vec<usize>>,
-    /// One entry per generator: the measured seven, then `rotate`, `hyperbolic`, `scale`, then any asked-for combination.
+    /// One entry per generator that was asked for: without a choice the measured seven, then `rotate`, `hyperbolic`, `scale`.
     pub generators: IndexMap<String, GeneratorLee>,
     /// The Gram matrix of the measured generators.
     pub gram: Gram,
@@ -89,7 +89,7 @@ pub struct LeeByImage {
     pub input_energy: Vec<f64>,
 }
 
-/// G_ij = E⟨L_i, L_j⟩/dim(output), so that its diagonal is `lee` and the LEE of Σ a_i A_i is aᵀ G a.
+/// Of the generators that were swept: G_ij = E⟨L_i, L_j⟩/dim(output), so that its diagonal is `lee` and the LEE of Σ a_i A_i is aᵀ G a.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gram {
     /// The generators' names in the order of rows and columns.

@@ -1,4 +1,4 @@
-//! What `aliascope theorem --model` returns: plain data, read by the reports and figures.
+//! What `aliascope theorem MODEL` returns: plain data, read by the reports and figures.
 
 use serde::{Deserialize, Serialize};
 

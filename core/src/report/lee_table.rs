@@ -139,7 +139,11 @@ fn assumptions(report: &LeeReport) -> [String; 2] {
 fn cost(report: &LeeReport) -> String {
     let timing = &report.timing;
     let times = |forward: f64| if forward > 0.0 { compact(timing.sweep_ms / forward) } else { "–".to_owned() };
-    let mut line = format!("One sweep (value and 7 tangents) took {} ms", compact(timing.sweep_ms));
+    let mut line = format!(
+        "One sweep (value and {}) took {} ms",
+        counted(report.gram.order.len(), "tangent"),
+        compact(timing.sweep_ms)
+    );
     if let Some(forward) = timing.forward_ms {
         line += &format!(", {} × one forward of {} ms", times(forward), compact(forward));
     }

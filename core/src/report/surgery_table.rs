@@ -1,4 +1,4 @@
-//! `aliascope antialias --model` as a table for a terminal.
+//! `aliascope antialias MODEL` as a table for a terminal.
 
 use std::fmt::{Result, Write};
 

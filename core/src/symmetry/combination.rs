@@ -72,6 +72,11 @@ impl Combination {
         Self { name: generator.name().to_owned(), coefficients }
     }
 
+    /// All that has a name: the measured generators, then rotate, hyperbolic, scale, which follow from them.
+    pub fn all() -> Vec<Self> {
+        MEASURED.into_iter().map(Self::single).chain(Named::ALL.into_iter().map(Self::named)).collect()
+    }
+
     /// As it was written, without blanks.
     pub fn name(&self) -> &str {
         &self.name

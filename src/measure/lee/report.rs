@@ -12,7 +12,7 @@ use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
 use crate::measure::statistics::effective_count;
 use crate::measure::symmetry_spectrum::symmetry_spectrum;
-use crate::symmetry::{Combination, Generator, MEASURED};
+use crate::symmetry::{Combination, Generator};
 
 use super::{LeeImage, LeeMeter};
 
@@ -26,6 +26,9 @@ impl LeeMeter<'_> {
     /// LAPACK cannot decompose the Gram matrix.
     pub fn report(&self, run: Run, classes: &[Option<usize>], timing: Timing) -> Result<LeeReport, LinalgError> {
         let gram = self.gram();
+        // Of a part of the plane's algebra there are no directions.
+        let whole = Generator::AFFINE.iter().all(|generator| self.swept.contains(generator));
+        let symmetry_spectrum = if whole { symmetry_spectrum(&gram)? } else { Vec::new() };
         Ok(LeeReport {
             schema_version: LEE_SCHEMA_VERSION,
             run: Run { lie: Some(self.lie()), output: Some(self.measured()), ..run },
@@ -35,7 +38,7 @@ impl LeeMeter<'_> {
             accuracy: self.accuracy(classes),
             predicted: self.predicted(),
             generators: self.results(),
-            symmetry_spectrum: symmetry_spectrum(&gram)?,
+            symmetry_spectrum,
             gram,
             timing,
         })
@@ -85,10 +88,10 @@ impl LeeMeter<'_> {
 
     /// How many images change under no generator of the plane, as those of one colour.
     pub fn images_flat(&self) -> usize {
-        let flat = |image: &&LeeImage| {
-            Generator::AFFINE.iter().all(|generator| image.input_gram[generator.index()][generator.index()] == 0.0)
-        };
-        self.images.iter().filter(flat).count()
+        let plane = || self.swept.iter().filter(|generator| Generator::AFFINE.contains(generator));
+        let flat =
+            |image: &&LeeImage| plane().all(|generator| image.input_gram[generator.index()][generator.index()] == 0.0);
+        if plane().next().is_none() { 0 } else { self.images.iter().filter(flat).count() }
     }
 
     /// The LEE of every generator, image by image.
@@ -101,11 +104,12 @@ impl LeeMeter<'_> {
     /// The Gram matrix over the images so far.
     pub fn gram(&self) -> Gram {
         let mean = |of: &dyn Fn(usize) -> f64| (0..self.images()).map(of).sum::<f64>() / self.images().max(1) as f64;
+        let places = || self.swept.iter().map(|generator| generator.index());
         let entry = |i: usize, j: usize| mean(&|n| self.images[n].gram[i][j]);
         Gram {
-            order: MEASURED.iter().map(|g| g.name().to_owned()).collect(),
-            matrix: (0..7).map(|i| (0..7).map(|j| entry(i, j)).collect()).collect(),
-            input_energy: (0..7).map(|i| mean(&|n| self.images[n].input_gram[i][i])).collect(),
+            order: self.swept.iter().map(|g| g.name().to_owned()).collect(),
+            matrix: places().map(|i| places().map(|j| entry(i, j)).collect()).collect(),
+            input_energy: places().map(|i| mean(&|n| self.images[n].input_gram[i][i])).collect(),
         }
     }
 
