@@ -92,7 +92,7 @@ fn what_cannot_be_done_is_refused() {
     let mut alone = Command::new(env!("CARGO_BIN_EXE_aliascope"));
     refuses(alone.args(["theorem", "--model"]).arg(&path), 2, "--images");
     let mut csv = Command::new(env!("CARGO_BIN_EXE_aliascope"));
-    refuses(csv.args(["theorem", "--random", "1", "--grid", "7", "--csv", "t.csv"]), 2, "--model");
+    refuses(csv.args(["theorem", "--random", "1", "--grid", "7", "--node", "x"]), 2, "MODEL");
     let tensor = folder.path().join("nan.safetensors");
     let bytes: Vec<u8> = std::iter::repeat_n(f32::NAN, 3 * 24 * 24).flat_map(f32::to_le_bytes).collect();
     let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![1, 3, 24, 24], &bytes).unwrap();

@@ -227,7 +227,7 @@ fn what_fits_on_a_full_disk_is_kept_whole_and_the_rest_is_named() {
     let path = folder.path();
     let outputs = "--csv lee.csv --json lee.json --plot lee.png --vectors lee.safetensors";
     let script =
-        format!("trap '' XFSZ; ulimit -f 16; exec '{}' {} {outputs}", env!("CARGO_BIN_EXE_aliascope"), LEE.join(" "));
+        format!("trap '' XFSZ; ulimit -f 48; exec '{}' {} {outputs}", env!("CARGO_BIN_EXE_aliascope"), LEE.join(" "));
     let mut command = Command::new("sh");
     command.args(["-c", &script]).current_dir(path).env("ALIASCOPE_CACHE", path.join("cache"));
     let (out, told) = ends(command, 6);
