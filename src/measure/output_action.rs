@@ -12,9 +12,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::graph::{Network, Target};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
+use crate::graph::{Network, Target};
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
 
 use super::action::{ActionError, Actions};

@@ -128,7 +128,7 @@ mod tests {
 
     fn rows() -> Rows {
         let mut rows = Rows::new(["name", "lee", "images"]);
-        rows.push([Cell::from("a,\"b\"|c"), Cell::from(0.1 + 0.2), Cell::from(3)]);
+        rows.push([Cell::from("a,\"b\"|c"), Cell::from(0.1 + 0.2), Cell::from(3_usize)]);
         rows.push([Cell::from("=1+1\u{1b}"), Cell::from(None::<f64>)]);
         rows
     }
