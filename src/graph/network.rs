@@ -61,8 +61,8 @@ pub struct ValueInfo {
     pub kind: Kind,
     /// Which axes are rows and columns and where they lie in the input plane, in half-widths, where that is certain.
     pub layout: Layout,
-    /// Whether its entries relate sites to each other, or channels over all sites, as the weights of an attention do: it has
-    /// no rows and columns, and no layout is missing.
+    /// Whether its entries relate sites to each other, or channels over all sites, as the weights of an attention do, or are
+    /// sums over sites that lie on no grid: it has no rows and columns, and no layout is missing.
     pub relates: bool,
 }
 

@@ -24,7 +24,7 @@ pub struct Inspection {
 
 impl Inspection {
     /// How many nodes have a layout with rows and columns, and how many should have one: all but those that are still or
-    /// relate sites to each other.
+    /// relate sites to each other, or are sums over sites that lie on no grid.
     pub fn placed(&self) -> [usize; 2] {
         let placed = self.nodes.iter().filter(|node| node.grid.is_some()).count();
         let lost = self.nodes.iter().filter(|node| node.layout == "–" && !node.relates).count();
@@ -47,7 +47,8 @@ pub struct NodeInfo {
     pub shape: Vec<i64>,
     /// Which axes are rows and columns, in words; a dash where that is not certain.
     pub layout: String,
-    /// Whether its entries relate sites to each other (weights of an attention), so that it has no rows and columns.
+    /// Whether its entries relate sites to each other (weights of an attention), or are sums over sites that lie on no grid
+    /// (over every second row), so that it has no rows and columns.
     #[serde(default)]
     pub relates: bool,
     /// Where the samples lie in the input plane, in half-widths; null without a layout.
