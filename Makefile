@@ -14,7 +14,7 @@ DEMO := results/demo
 .PHONY: help setup models conformance notice build demo test check-page check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
 
 help: ## Show this list
-	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would mend it"
+	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-15s", $$1, $$2; $$1 = $$2 = ""; print $$0 }'
 

@@ -277,7 +277,7 @@ def run_script(main: Callable[[], None]) -> None:
         print(f"\n{Path(sys.argv[0]).name}: stopped; run it again to go on where this stopped.", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: {error.strerror}: {error.filename}; mend that and run again.")
+        sys.exit(f"{Path(sys.argv[0]).name}: {error.strerror}: {error.filename}; fix that and run again.")
     seconds = time.monotonic() - started
     if seconds > 2:
         say(f"Done in {seconds:.0f} s.")

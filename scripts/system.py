@@ -94,7 +94,7 @@ def install_packages(packages: list[str], purpose: str = "the build") -> None:
     if retry.returncode != 0:
         print(update.stderr + retry.stderr, end="", file=sys.stderr)
         raise Failure(
-            f"apt-get could not install {names} (its own message is above): mend that, or install them yourself, then run again"
+            f"apt-get could not install {names} (its own message is above): fix that, or install them yourself, then run again"
         )
 
 

@@ -1,5 +1,5 @@
 //! **aliascope** measures how equivariant a vision network is, says which layer breaks the symmetry and why,
-//! and tests what would mend it.
+//! and tests what would fix it.
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!

@@ -119,9 +119,16 @@ fn harmonics_fall_as_predicted() {
         assert!((decay.fitted.unwrap() / rate - 1.0).abs() < 0.03, "{name} {decay:?}");
     }
     // Further poles, e^{−k·η₂}, bend the line where k is small.
-    for (name, amplitude) in
-        [("tanh", 2.0), ("tanh", 8.0), ("sigmoid", 4.0), ("silu", 5.0), ("softplus", 6.0), ("mish", 6.0)]
-    {
+    for (name, amplitude) in [
+        ("tanh", 2.0),
+        ("tanh", 8.0),
+        ("sigmoid", 4.0),
+        ("silu", 5.0),
+        ("softplus", 6.0),
+        ("mish", 6.0),
+        ("quick_gelu", 5.0),
+        ("gelu_tanh", 8.0),
+    ] {
         let decay = fitted(name, amplitude);
         assert_eq!(decay.law, Law::Exponential, "{name}");
         assert!((decay.fitted.unwrap() / decay.predicted - 1.0).abs() < 0.03, "{name} {decay:?}");

@@ -30,7 +30,7 @@ pub use aliascope_core::cli::Status;
 pub use failure::Failure;
 pub use run::main;
 
-/// How equivariant is a vision network, which layer breaks it, why, and what would mend it?
+/// How equivariant is a vision network, which layer breaks it, why, and what would fix it?
 #[derive(Debug, Parser)]
 #[command(name = "aliascope", bin_name = "aliascope", version, arg_required_else_help = true, after_help = aliascope_core::cli::failure::STATUS_HELP)]
 struct Cli {

@@ -355,13 +355,13 @@ impl<'a> Builder<'a> {
     }
 
     /// The error for a use of the operator that is not supported.
-    pub fn unsupported(&self, problem: impl Into<String>, mend: impl Into<String>) -> GraphError {
+    pub fn unsupported(&self, problem: impl Into<String>, hint: impl Into<String>) -> GraphError {
         GraphError::Unsupported {
             node: self.node.to_owned(),
             operator: self.operator.to_owned(),
             opset: self.opset,
             problem: problem.into(),
-            mend: mend.into(),
+            hint: hint.into(),
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum GraphError {
         nearest: String,
     },
     /// An attribute, or a use of an operator, that aliascope does not support.
-    #[error("node '{node}' ({operator}, opset {opset}): {problem} is not supported{}", if mend.is_empty() { String::new() } else { format!("; {mend}") })]
+    #[error("node '{node}' ({operator}, opset {opset}): {problem} is not supported{}", if hint.is_empty() { String::new() } else { format!("; {hint}") })]
     Unsupported {
         /// The node's name.
         node: String,
@@ -44,7 +44,7 @@ pub enum GraphError {
         /// What is not supported.
         problem: String,
         /// What is supported instead; may be empty.
-        mend: String,
+        hint: String,
     },
     /// A node contradicts itself or its inputs.
     #[error("node '{node}' ({operator}, inputs {shapes}): {problem}")]
@@ -105,7 +105,7 @@ pub enum GraphError {
     /// No path from the input to the measured value carries a derivative.
     #[error(
         "{path}: '{value}' is locally constant, since node {node} passes on no derivative, so that there is no \
-         Lie derivative to measure; {mend}"
+         Lie derivative to measure; {hint}"
     )]
     LocallyConstant {
         /// The model's path.
@@ -115,7 +115,7 @@ pub enum GraphError {
         /// The last node on the way that an input's change does not pass, with its operator: `'name' (ArgMax)`.
         node: String,
         /// What to measure instead.
-        mend: String,
+        hint: String,
     },
     /// NaN or infinity.
     #[error("{0}")]

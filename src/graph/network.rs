@@ -206,7 +206,7 @@ impl Network {
         }
         let step = stopped[self.output].map(|at| &self.steps[at]);
         let before = step.and_then(|step| step.inputs.iter().find(|&&id| moves[id]));
-        let mend = match before {
+        let hint = match before {
             Some(&0) | None => "no node before it makes a value that moves".to_owned(),
             Some(&id) => format!("measure the value before it with --at '{}'", self.values[id].name),
         };
@@ -214,7 +214,7 @@ impl Network {
             path: self.path.display().to_string(),
             value: self.output().name.clone(),
             node: step.map_or_else(String::new, |step| format!("'{}' ({})", step.name, step.op_type)),
-            mend,
+            hint,
         })
     }
 

@@ -288,8 +288,8 @@ impl<'a> LeeMeter<'a> {
         let input = self.input(&x)?;
         let Behind { value, tangent, lie } = self.derivatives_of(&input, images)?;
         if !is_finite(&lie)? {
-            let mend = "check the model's weights, or try --precision f64";
-            return Err(self.not_finite("the Lie derivative", names, mend));
+            let hint = "check the model's weights, or try --precision f64";
+            return Err(self.not_finite("the Lie derivative", names, hint));
         }
         let sweep_ms = start.elapsed().as_secs_f64() * 1e3 / images as f64;
         tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
@@ -331,8 +331,8 @@ impl<'a> LeeMeter<'a> {
         Ok(usize::try_from(value.f_reshape([-1])?.f_argmax(-1, false)?.f_int64_value(&[])?).ok())
     }
 
-    fn not_finite(&self, what: &'static str, names: &[String], mend: &'static str) -> LeeError {
-        LeeError::NotFinite { what, image: names.join("', '"), mend }
+    fn not_finite(&self, what: &'static str, names: &[String], hint: &'static str) -> LeeError {
+        LeeError::NotFinite { what, image: names.join("', '"), hint }
     }
 
     /// Of one image, its tangents and Lie derivatives, one in front of the other, in double precision.

@@ -44,14 +44,14 @@ pub enum LeeError {
         problem: &'static str,
     },
     /// NaN or infinity.
-    #[error("{what} of '{image}' holds NaN or infinity; {mend}")]
+    #[error("{what} of '{image}' holds NaN or infinity; {hint}")]
     NotFinite {
         /// Input or output.
         what: &'static str,
         /// The image.
         image: String,
         /// What to do.
-        mend: &'static str,
+        hint: &'static str,
     },
     /// libtorch refused.
     #[error("{}", crate::graph::in_words(.0))]
@@ -60,7 +60,7 @@ pub enum LeeError {
 
 impl LeeError {
     /// NaN or infinity in `what` of an image.
-    pub(super) fn not_finite(what: &'static str, image: &str, mend: &'static str) -> Self {
-        Self::NotFinite { what, image: image.to_owned(), mend }
+    pub(super) fn not_finite(what: &'static str, image: &str, hint: &'static str) -> Self {
+        Self::NotFinite { what, image: image.to_owned(), hint }
     }
 }

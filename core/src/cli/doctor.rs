@@ -1,4 +1,4 @@
-//! `aliascope doctor`: what is here, what is missing, how to mend it.
+//! `aliascope doctor`: what is here, what is missing, how to fix it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::report::{Rows, Sink, json_bytes};
 use super::outputs::{OutputArgs, Outputs};
 use super::{Failure, Status};
 
-/// Say which libraries, models and photos are here, and how to mend what is not.
+/// Say which libraries, models and photos are here, and how to fix what is not.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -29,14 +29,13 @@ struct Finding {
     what: &'static str,
     found: String,
     /// What to do where it is not.
-    #[serde(rename = "hint")]
-    mend: String,
+    hint: String,
 }
 
 impl Finding {
-    fn new(what: &'static str, found: Option<String>, needed: bool, mend: &str) -> Self {
+    fn new(what: &'static str, found: Option<String>, needed: bool, hint: &str) -> Self {
         let ok = found.is_some();
-        Self { ok, needed, what, found: found.unwrap_or_else(|| "not found".to_owned()), mend: mend.to_owned() }
+        Self { ok, needed, what, found: found.unwrap_or_else(|| "not found".to_owned()), hint: hint.to_owned() }
     }
 }
 
@@ -80,8 +79,8 @@ pub fn run(
             (false, false) => "-   ",
         };
         let _ = writeln!(text, "{mark}  {:<10}  {}", finding.what, finding.found);
-        if !finding.ok && !finding.mend.is_empty() {
-            let _ = writeln!(text, "      {:<10}  → {}", "", finding.mend);
+        if !finding.ok && !finding.hint.is_empty() {
+            let _ = writeln!(text, "      {:<10}  → {}", "", finding.hint);
         }
     }
     let mut rows = Rows::new(["what", "ok", "needed", "found", "hint"]);
@@ -92,7 +91,7 @@ pub fn run(
             said(finding.ok).into(),
             said(finding.needed).into(),
             (&finding.found).into(),
-            (&finding.mend).into(),
+            (&finding.hint).into(),
         ]);
     }
     outputs.write_list(&findings, |_| text, &rows)?;
@@ -100,7 +99,7 @@ pub fn run(
         None => Ok(()),
         Some(finding) => Err(Failure::new(
             Status::Check,
-            format!("networks cannot be measured: {} ({})", finding.what, finding.mend),
+            format!("networks cannot be measured: {} ({})", finding.what, finding.hint),
         )),
     }
 }
@@ -136,7 +135,7 @@ const MODELS: [&str; 6] = [
 ];
 
 fn assets(checkout: &Path) -> [Finding; 2] {
-    let mend = "run `make models` in the checkout; models and photos of your own serve as well";
+    let hint = "run `make models` in the checkout; models and photos of your own serve as well";
     let models = listed("models", &["onnx"], checkout).map(|found| {
         let missing: Vec<&str> = MODELS.into_iter().filter(|name| !found.contains(name)).collect();
         if missing.is_empty() {
@@ -145,8 +144,8 @@ fn assets(checkout: &Path) -> [Finding; 2] {
         format!("{found}; not there: {} (`make models` fetches them)", missing.join(", "))
     });
     [
-        Finding::new("models", models, false, mend),
-        Finding::new("photos", listed("photos", &["png", "jpg"], checkout), false, mend),
+        Finding::new("models", models, false, hint),
+        Finding::new("photos", listed("photos", &["png", "jpg"], checkout), false, hint),
     ]
 }
 

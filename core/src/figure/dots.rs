@@ -6,7 +6,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 
 use super::canvas::{Area, FigureError};
-use super::number::power_of_ten;
+use super::decades::Decades;
+use super::dot_labels::{Label, place_labels};
 use super::style::{self, FAINT_INK, GRID, INK};
 
 /// A dot.
@@ -37,189 +38,126 @@ const BOTTOM: i32 = 62;
 /// Height (width) of the strip of zeros.
 const STRIP: i32 = 30;
 
-/// Decades that hold values, from a power of ten to another.
-struct Decades {
-    first: f64,
-    last: f64,
+/// Where the axes lie, in pixels, and what they measure.
+struct Plot<'a> {
+    axes: &'a Axes<'a>,
+    left: i32,
+    right: i32,
+    bottom: i32,
+    /// Where the whole area's labels of x begin.
+    floor: i32,
+    xs: Decades,
+    ys: Decades,
+    has_zero_x: bool,
+    has_zero_y: bool,
 }
 
-impl Decades {
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let least = values.clone().fold(f64::INFINITY, f64::min);
-        let most = values.fold(0.0, f64::max);
-        if !(least.is_finite() && most > 0.0) {
-            return Self { first: -1.0, last: 1.0 };
+impl<'a> Plot<'a> {
+    fn new(axes: &'a Axes<'a>, dots: &[Dot], (width, height): (i32, i32)) -> Self {
+        let has_zero_y = dots.iter().any(|dot| dot.y <= axes.zero);
+        let has_zero_x = dots.iter().any(|dot| dot.x <= axes.zero_x);
+        let positive = |values: Vec<f64>, zero: f64| {
+            Decades::of(
+                values.into_iter().filter(|value| *value > zero && value.is_finite()).collect::<Vec<_>>().into_iter(),
+            )
+        };
+        let xs = positive(dots.iter().map(|dot| dot.x).collect(), axes.zero_x);
+        let ys = positive(dots.iter().map(|dot| dot.y).collect(), axes.zero);
+        let (xs, ys) = if axes.diagonal {
+            let (first, last) = (xs.first.min(ys.first), xs.last.max(ys.last));
+            (Decades { first, last }, Decades { first, last })
+        } else {
+            (xs, ys)
+        };
+        let floor = height - BOTTOM;
+        Self {
+            axes,
+            left: LEFT + if has_zero_x { STRIP } else { 0 },
+            right: width - RIGHT,
+            bottom: floor - if has_zero_y { STRIP } else { 0 },
+            floor,
+            xs,
+            ys,
+            has_zero_x,
+            has_zero_y,
         }
-        // A little air on both sides, in fractions of a decade.
-        let (low, high) = (least.log10(), most.log10());
-        let air = (0.06 * (high - low)).max(0.12);
-        Self { first: low - air, last: high + air }
     }
 
-    fn place(&self, value: f64) -> f64 {
-        (value.log10() - self.first) / (self.last - self.first)
+    /// Where a share of the axis of x lies.
+    fn along_x(&self, place: f64) -> i32 {
+        self.left + (place * f64::from(self.right - self.left)).round() as i32
     }
 
-    /// Powers of ten; between them 2 and 5 where there are few.
-    fn ticks(&self) -> Vec<(f64, String)> {
-        let span = self.last - self.first;
-        let every = ((span / 7.0).ceil() as i32).max(1);
-        let mut ticks = Vec::new();
-        for exponent in self.first.floor() as i32..=self.last.ceil() as i32 {
-            let factors: &[f64] = if span < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-            for factor in factors {
-                let value = factor * 10f64.powi(exponent);
-                let place = self.place(value);
-                if !(0.0..=1.0).contains(&place) || exponent.rem_euclid(every) != 0 {
-                    continue;
-                }
-                let label = if (-3..=4).contains(&exponent) {
-                    let text = format!("{value:.*}", (-exponent).max(0) as usize);
-                    text
-                } else if *factor == 1.0 {
-                    power_of_ten(exponent)
-                } else {
-                    format!("{factor:.0}·{}", power_of_ten(exponent))
-                };
-                ticks.push((place, label));
-            }
+    fn along_y(&self, place: f64) -> i32 {
+        self.bottom - (place * f64::from(self.bottom - TOP)).round() as i32
+    }
+
+    fn at(&self, dot: &Dot) -> (i32, i32) {
+        let x = if dot.x <= self.axes.zero_x { LEFT + STRIP / 2 } else { self.along_x(self.xs.place(dot.x)) };
+        let y = if dot.y <= self.axes.zero { self.bottom + STRIP / 2 } else { self.along_y(self.ys.place(dot.y)) };
+        (x, y)
+    }
+
+    /// A number of the axis of x.
+    fn label_x<DB: DrawingBackend>(&self, area: &Area<DB>, text: &str, x: i32) -> Result<(), FigureError> {
+        Ok(area.draw_text(text, &style::anchored(style::label(), HPos::Center, VPos::Top), (x, self.floor + 6))?)
+    }
+
+    fn label_y<DB: DrawingBackend>(&self, area: &Area<DB>, text: &str, y: i32) -> Result<(), FigureError> {
+        Ok(area.draw_text(text, &style::anchored(style::label(), HPos::Right, VPos::Center), (LEFT - 8, y))?)
+    }
+
+    fn draw_axes<DB: DrawingBackend>(&self, area: &Area<DB>) -> Result<(), FigureError> {
+        let Self { axes, left, right, bottom, floor, .. } = *self;
+        for (place, label) in self.xs.ticks() {
+            let x = self.along_x(place);
+            area.draw(&PathElement::new(vec![(x, TOP), (x, bottom)], GRID.stroke_width(1)))?;
+            self.label_x(area, &label, x)?;
         }
-        ticks
+        for (place, label) in self.ys.ticks() {
+            let y = self.along_y(place);
+            area.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
+            self.label_y(area, &label, y)?;
+        }
+        if self.has_zero_y {
+            area.draw(&Rectangle::new([(LEFT, bottom), (right, bottom + STRIP)], GRID.mix(0.45).filled()))?;
+            self.label_y(area, "0", bottom + STRIP / 2)?;
+        }
+        if self.has_zero_x {
+            area.draw(&Rectangle::new([(LEFT, TOP), (left, floor)], GRID.mix(0.45).filled()))?;
+            self.label_x(area, "0", LEFT + STRIP / 2)?;
+        }
+        area.draw(&Rectangle::new([(LEFT, TOP), (right, floor)], INK.stroke_width(1)))?;
+        if axes.diagonal {
+            area.draw(&PathElement::new(vec![(left, bottom), (right, TOP)], FAINT_INK.stroke_width(1)))?;
+        }
+        let below = (((left + right) / 2), floor + BOTTOM - 8);
+        area.draw_text(axes.x, &style::anchored(style::axis(), HPos::Center, VPos::Bottom), below)?;
+        let upright = style::anchored(style::axis(), HPos::Center, VPos::Top)
+            .transform(plotters::style::FontTransform::Rotate270);
+        Ok(area.draw_text(axes.y, &upright, (4, (TOP + bottom) / 2))?)
     }
 }
 
 pub(super) fn draw_dots<DB: DrawingBackend>(area: &Area<DB>, axes: &Axes<'_>, dots: &[Dot]) -> Result<(), FigureError> {
     let (width, height) = area.dim_in_pixel();
-    let (width, height) = (width as i32, height as i32);
     area.draw_text(axes.title, &style::panel(), (LEFT, 8))?;
-    let zero_y = dots.iter().any(|dot| dot.y <= axes.zero);
-    let zero_x = dots.iter().any(|dot| dot.x <= axes.zero_x);
-    let (left, top) = (LEFT + if zero_x { STRIP } else { 0 }, TOP);
-    let (right, bottom) = (width - RIGHT, height - BOTTOM - if zero_y { STRIP } else { 0 });
-    let positive = |value: f64, zero: f64| value > zero && value.is_finite();
-    let xs = Decades::of(
-        dots.iter().map(|dot| dot.x).filter(move |x| positive(*x, axes.zero_x)).collect::<Vec<_>>().into_iter(),
-    );
-    let ys = Decades::of(
-        dots.iter().map(|dot| dot.y).filter(move |y| positive(*y, axes.zero)).collect::<Vec<_>>().into_iter(),
-    );
-    let (xs, ys) = if axes.diagonal {
-        let first = xs.first.min(ys.first);
-        let last = xs.last.max(ys.last);
-        (Decades { first, last }, Decades { first, last })
-    } else {
-        (xs, ys)
-    };
-    let at_x = |x: f64| {
-        if x <= axes.zero_x { LEFT + STRIP / 2 } else { left + (xs.place(x) * f64::from(right - left)).round() as i32 }
-    };
-    let at_y = |y: f64| {
-        if y <= axes.zero {
-            bottom + STRIP / 2
-        } else {
-            bottom - (ys.place(y) * f64::from(bottom - top)).round() as i32
-        }
-    };
-
-    for (place, label) in xs.ticks() {
-        let x = left + (place * f64::from(right - left)).round() as i32;
-        area.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
-        area.draw_text(&label, &style::anchored(style::label(), HPos::Center, VPos::Top), (x, height - BOTTOM + 6))?;
+    let plot = Plot::new(axes, dots, (width as i32, height as i32));
+    plot.draw_axes(area)?;
+    let places: Vec<(i32, i32)> = dots.iter().map(|dot| plot.at(dot)).collect();
+    let names: Vec<&str> = dots.iter().map(|dot| dot.name.as_str()).collect();
+    let labels = place_labels(area, &names, &places, [LEFT + 2, TOP, plot.right - 2, plot.floor])?;
+    for Label { at, place, .. } in labels.iter().filter(|label| label.is_far) {
+        let (x, y) = places[*at];
+        let end = (x.clamp(place[0], place[2]), y.clamp(place[1], place[3]));
+        area.draw(&PathElement::new(vec![(x, y), end], FAINT_INK.mix(0.6).stroke_width(1)))?;
     }
-    for (place, label) in ys.ticks() {
-        let y = bottom - (place * f64::from(bottom - top)).round() as i32;
-        area.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
-        area.draw_text(&label, &style::anchored(style::label(), HPos::Right, VPos::Center), (LEFT - 8, y))?;
+    for (dot, place) in dots.iter().zip(&places) {
+        area.draw(&Circle::new(*place, 5, dot.color.filled()))?;
+        area.draw(&Circle::new(*place, 5, INK.stroke_width(1)))?;
     }
-    if zero_y {
-        area.draw(&Rectangle::new([(LEFT, bottom), (right, bottom + STRIP)], GRID.mix(0.45).filled()))?;
-        area.draw_text(
-            "0",
-            &style::anchored(style::label(), HPos::Right, VPos::Center),
-            (LEFT - 8, bottom + STRIP / 2),
-        )?;
-    }
-    if zero_x {
-        area.draw(&Rectangle::new([(LEFT, top), (left, height - BOTTOM)], GRID.mix(0.45).filled()))?;
-        area.draw_text(
-            "0",
-            &style::anchored(style::label(), HPos::Center, VPos::Top),
-            (LEFT + STRIP / 2, height - BOTTOM + 6),
-        )?;
-    }
-    area.draw(&Rectangle::new([(LEFT, top), (right, height - BOTTOM)], INK.stroke_width(1)))?;
-    if axes.diagonal {
-        area.draw(&PathElement::new(vec![(left, bottom), (right, top)], FAINT_INK.stroke_width(1)))?;
-    }
-    area.draw_text(
-        axes.x,
-        &style::anchored(style::axis(), HPos::Center, VPos::Bottom),
-        ((left + right) / 2, height - 8),
-    )?;
-    let upright =
-        style::anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
-    area.draw_text(axes.y, &upright, (4, (top + bottom) / 2))?;
-
-    let boxes: Vec<[i32; 4]> =
-        dots.iter().map(|dot| (at_x(dot.x), at_y(dot.y))).map(|(x, y)| [x - 5, y - 5, x + 5, y + 5]).collect();
-    let mut taken = boxes.clone();
-    let mut labels = Vec::new();
-    let mut order: Vec<usize> = (0..dots.len()).collect();
-    // From the right, so that names that grow to the right find room first.
-    order.sort_by_key(|at| std::cmp::Reverse(boxes[*at][0]));
-    for at in order {
-        let dot = &dots[at];
-        if dot.name.is_empty() {
-            continue;
-        }
-        let (w, h) = area.estimate_text_size(&dot.name, &style::note())?;
-        let (w, h) = (w as i32 + 4, h as i32);
-        let (x, y) = (at_x(dot.x), at_y(dot.y));
-        let mut best: Option<([i32; 4], i32)> = None;
-        for ring in 0..9 {
-            let d = 8 + 11 * ring;
-            let candidates = [
-                (x + d, y - h / 2),
-                (x - d - w, y - h / 2),
-                (x - w / 2, y - d - h),
-                (x - w / 2, y + d),
-                (x + d, y - d - h / 2),
-                (x + d, y + d - h / 2),
-                (x - d - w, y - d - h / 2),
-                (x - d - w, y + d - h / 2),
-            ];
-            for (a, b) in candidates {
-                let place = [a, b, a + w, b + h];
-                let inside = a >= LEFT + 2 && b >= top && a + w <= right - 2 && b + h <= height - BOTTOM;
-                let free =
-                    taken.iter().all(|t| t[2] <= place[0] || place[2] <= t[0] || t[3] <= place[1] || place[3] <= t[1]);
-                if inside && free && best.is_none() {
-                    best = Some((place, ring));
-                }
-            }
-            if best.is_some() {
-                break;
-            }
-        }
-        if let Some((place, ring)) = best {
-            taken.push(place);
-            labels.push((at, place, ring));
-        }
-    }
-    for (at, place, ring) in &labels {
-        if *ring > 0 {
-            let dot = &dots[*at];
-            let (x, y) = (at_x(dot.x), at_y(dot.y));
-            let end = (x.clamp(place[0], place[2]), y.clamp(place[1], place[3]));
-            area.draw(&PathElement::new(vec![(x, y), end], FAINT_INK.mix(0.6).stroke_width(1)))?;
-        }
-    }
-    for dot in dots {
-        area.draw(&Circle::new((at_x(dot.x), at_y(dot.y)), 5, dot.color.filled()))?;
-        area.draw(&Circle::new((at_x(dot.x), at_y(dot.y)), 5, INK.stroke_width(1)))?;
-    }
-    for (at, place, _) in labels {
-        area.draw_text(&dots[at].name, &style::note().color(&INK), (place[0] + 2, place[1]))?;
+    for Label { at, place, .. } in labels {
+        area.draw_text(names[at], &style::note().color(&INK), (place[0] + 2, place[1]))?;
     }
     Ok(())
 }

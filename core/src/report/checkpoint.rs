@@ -349,9 +349,9 @@ mod tests {
                 }
             }
             cut.finish(true).unwrap();
-            let mended = Checkpoint::open(&path, origin("pixel"), Duration::ZERO).unwrap();
+            let fixed = Checkpoint::open(&path, origin("pixel"), Duration::ZERO).unwrap();
             for name in ["a", "b"] {
-                let found: (String, f64) = mended.find("", &images(&[name])).unwrap();
+                let found: (String, f64) = fixed.find("", &images(&[name])).unwrap();
                 assert_eq!(found, (name.to_owned(), 0.1), "{length}");
             }
         }

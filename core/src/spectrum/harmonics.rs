@@ -6,9 +6,11 @@ use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::activation::{Activation, EntireDecay};
+use super::activation::Activation;
 use super::alias::alias;
+pub use super::decay::{Decay, Law, decay};
 use super::filter::{Filter, FilterError, Response};
+pub use super::quadrature::coefficients;
 use super::{GridSize, Wave};
 
 /// The version of [`HarmonicsReport`]'s JSON.
@@ -19,9 +21,6 @@ pub const MAX_SIGNAL: usize = 1 << 20;
 
 /// The most times a signal is oversampled.
 pub const MAX_OVERSAMPLE: usize = 1 << 12;
-
-/// Below this share of the largest harmonic, what quadrature returns is rounding.
-const FLOOR: f64 = 1e-14;
 
 /// Why there are no harmonics.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -94,31 +93,6 @@ pub struct Harmonic {
     pub phase: f64,
     /// Where the last grid sees it.
     pub folds_to: i64,
-}
-
-/// How |c_k| falls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Law {
-    /// No harmonics beyond the degree; the rate is the degree.
-    Polynomial,
-    /// |c_k| ∝ k^{−p}; the rate is p.
-    Algebraic,
-    /// |c_k| ∝ k^q e^{−ηk}; the rate is η.
-    Exponential,
-    /// ln |c_k| ≈ −r k ln k: faster than any exponential; the rate is r, 1/2 for GELU, 1 for the sine.
-    SuperExponential,
-}
-
-/// The law, its predicted rate, and the rate fitted to the harmonics.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Decay {
-    /// The law.
-    pub law: Law,
-    /// The rate fitted; null where too few harmonics stand above rounding.
-    pub fitted: Option<f64>,
-    /// The rate predicted.
-    pub predicted: f64,
 }
 
 /// The harmonics of one signal.
@@ -265,44 +239,6 @@ fn highest(frequency: usize, samples: usize) -> usize {
     (8 * samples / frequency).clamp(64, 512)
 }
 
-/// c_0 … c_`highest` of σ(a cos θ), c_k = (1/π)∫₀^π σ(a cos θ) cos kθ dθ; c_{−k} = c_k, all real.
-///
-/// Gauss–Legendre panels between the points where a cos θ meets a kink of σ, short enough for the fastest cosine:
-/// absolute error about 1e-15 times the largest |σ|.
-pub fn coefficients(activation: &Activation, amplitude: f64, highest: usize) -> Vec<f64> {
-    let mut breaks = vec![0.0, PI];
-    let kinks = activation.kinks();
-    breaks.extend(kinks.iter().map(|(x, _)| x / amplitude).filter(|w| w.abs() < 1.0).map(f64::acos));
-    breaks.sort_by(f64::total_cmp);
-    let (nodes, weights) = gauss_legendre();
-    // Poles of σ near the real line are 1/a away in θ, and the cosine turns k times: panels resolve both.
-    let per_unit = (highest as f64 / 6.0).max(4.0 * amplitude).clamp(8.0, 4000.0);
-    let mut sums = vec![0.0; highest + 1];
-    for pair in breaks.windows(2) {
-        let length = pair[1] - pair[0];
-        let panels = (length * per_unit).ceil().max(1.0) as usize;
-        let half = 0.5 * length / panels as f64;
-        for panel in 0..panels {
-            let centre = pair[0] + (2 * panel + 1) as f64 * half;
-            for (node, weight) in nodes.iter().zip(&weights) {
-                let theta = centre + half * node;
-                let value = activation.value(amplitude * theta.cos()) * weight * half / PI;
-                // cos kθ by its recurrence would lose digits with k; a rotation keeps them.
-                let turn = Complex64::cis(theta);
-                let mut wave = Complex64::ONE;
-                for (k, sum) in sums.iter_mut().enumerate() {
-                    if k % 64 == 0 {
-                        wave = Complex64::cis(k as f64 * theta);
-                    }
-                    *sum += value * wave.re;
-                    wave *= turn;
-                }
-            }
-        }
-    }
-    sums
-}
-
 /// c_0, c_1, … as a discrete transform of `points` samples sees them: each bin holds its aliases as well.
 fn sampled_coefficients(activation: &Activation, amplitude: f64, frequency: usize, points: usize) -> Vec<f64> {
     let values: Vec<f64> = (0..points)
@@ -351,94 +287,4 @@ fn folded(coefficients: &[Complex64], frequency: usize, grid: usize) -> Vec<f64>
 /// c_k in closed form, where there is one; see [`Activation::harmonic`].
 pub fn closed_form(activation: &Activation, amplitude: f64, k: usize) -> Option<f64> {
     activation.harmonic(amplitude, k)
-}
-
-/// The decay law of σ(a cos θ)'s harmonics, with its rate fitted to c_0, c_1, ….
-///
-/// - A kink of order p inside (−a, a): k^{−p−1}.
-/// - Otherwise the singularity z of σ nearest to the real line in the ellipse's measure: e^{−kη},
-///   η = |Im arccos(z/a)|, which is sinh η = Im z/a for z on the imaginary axis.
-/// - Entire functions: faster than exponential.
-pub fn decay(activation: &Activation, amplitude: f64, coefficients: &[f64]) -> Decay {
-    let magnitudes: Vec<f64> = coefficients.iter().map(|c| c.abs()).collect();
-    let largest = magnitudes.iter().skip(1).copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    let last_occupied = magnitudes.iter().rposition(|c| *c > 1e-12 * largest).unwrap_or(0);
-    if let Some(degree) = activation.degree_on(amplitude) {
-        return Decay { law: Law::Polynomial, fitted: Some(last_occupied as f64), predicted: degree as f64 };
-    }
-    let inside = activation.kinks().into_iter().filter(|(x, _)| x.abs() < amplitude);
-    if let Some(order) = inside.map(|(_, order)| order).min() {
-        let envelope = upper_envelope(&magnitudes, FLOOR * largest, 16);
-        let points = envelope.iter().map(|(k, c)| (k.ln(), c.ln()));
-        let fitted = slope(points).map(|slope| -slope);
-        return Decay { law: Law::Algebraic, fitted, predicted: f64::from(order) + 1.0 };
-    }
-    if let Some((singularity, power)) = activation.nearest_singularity() {
-        // |Im arccos w| = ln |w + √(w² − 1)|, on the branch outside the unit circle.
-        let w = singularity / amplitude;
-        let outside = (w + (w * w - 1.0).sqrt()).norm();
-        let predicted = outside.max(1.0 / outside).ln();
-        let envelope = upper_envelope(&magnitudes, FLOOR * largest, 6);
-        let points = envelope.iter().map(|(k, c)| (*k, c.ln() - power * k.ln()));
-        return Decay { law: Law::Exponential, fitted: slope(points).map(|slope| -slope), predicted };
-    }
-    let EntireDecay { rate, first, local } = activation.entire_decay(amplitude);
-    let envelope = upper_envelope(&magnitudes, FLOOR * largest, first);
-    let rates = envelope.windows(2).map(|pair| {
-        let [(k0, c0), (k1, c1)] = [pair[0], pair[1]];
-        let (growth, correction) = local(0.5 * (k0 + k1), amplitude);
-        (growth, -(c1.ln() - c0.ln()) / (k1 - k0) - correction)
-    });
-    Decay { law: Law::SuperExponential, fitted: slope(rates), predicted: rate }
-}
-
-/// The harmonics from `first` on that no later one exceeds, down to a floor: zeros and beats between two singularities
-/// fall out.
-fn upper_envelope(magnitudes: &[f64], floor: f64, first: usize) -> Vec<(f64, f64)> {
-    let mut envelope = Vec::new();
-    let mut largest = floor;
-    for (k, c) in magnitudes.iter().enumerate().skip(first).rev() {
-        if *c > largest {
-            largest = *c;
-            envelope.push((k as f64, *c));
-        }
-    }
-    envelope.reverse();
-    envelope
-}
-
-/// The slope of the least-squares line through points; nothing for fewer than three.
-fn slope(points: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let points: Vec<_> = points.collect();
-    let n = points.len() as f64;
-    if points.len() < 3 {
-        return None;
-    }
-    let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
-    let (mx, my) = (mean(|p| p.0), mean(|p| p.1));
-    let covariance: f64 = points.iter().map(|(x, y)| (x - mx) * (y - my)).sum();
-    let variance: f64 = points.iter().map(|(x, _)| (x - mx).powi(2)).sum();
-    (variance > 0.0).then(|| covariance / variance)
-}
-
-/// The 16 nodes and weights of Gauss and Legendre on [−1, 1], by Newton's iteration on P₁₆.
-fn gauss_legendre() -> (Vec<f64>, Vec<f64>) {
-    const POINTS: usize = 16;
-    (0..POINTS)
-        .map(|i| {
-            let mut x = (PI * (i as f64 + 0.75) / (POINTS as f64 + 0.5)).cos();
-            let mut derivative = 1.0;
-            // Quadratic convergence from Tricomi's estimate: six steps are more than enough.
-            for _ in 0..6 {
-                let (mut previous, mut current) = (1.0, x);
-                for n in 2..=POINTS {
-                    let n = n as f64;
-                    (previous, current) = (current, ((2.0 * n - 1.0) * x * current - (n - 1.0) * previous) / n);
-                }
-                derivative = POINTS as f64 * (x * current - previous) / (x * x - 1.0);
-                x -= current / derivative;
-            }
-            (x, 2.0 / ((1.0 - x * x) * derivative * derivative))
-        })
-        .unzip()
 }

@@ -72,18 +72,25 @@ pub fn advise(
     let all: Vec<&Insertion> = insertions.iter().collect();
     let rewritten = target.rewrite(&all, Form::Memory)?;
     let network = target.load(&rewritten)?;
-    let toggled = Toggled::new(target, &network, insertions, &rewritten)?;
-    let mut meter = LeeMeter::new(target.network(), options.lee.clone())?;
     let steps = options.budget.min(insertions.len());
     let total: usize = (0..steps).map(|step| insertions.len() - step).sum::<usize>() * images.len() + images.len();
     let mut done = 0;
-    let mut tick = |done: &mut usize| {
-        *done += 1;
-        progress(*done, total);
+    let mut tick = || {
+        done += 1;
+        progress(done, total);
     };
-
-    let contributions = contributions(target.network(), insertions, options, images, &mut || tick(&mut done))?;
-    let mut on = vec![false; insertions.len()];
+    let contributions = contributions(target.network(), insertions, options, images, &mut tick)?;
+    let mut search = Search {
+        network: target.network(),
+        insertions,
+        options,
+        images,
+        toggled: Toggled::new(target, &network, insertions, &rewritten)?,
+        meter: LeeMeter::new(target.network(), options.lee.clone())?,
+        on: vec![false; insertions.len()],
+        outputs: Vec::new(),
+        whole: None,
+    };
     let mut chosen = Vec::new();
     let mut advice = Advice {
         generator: options.generator.name().to_owned(),
@@ -94,115 +101,153 @@ pub fn advise(
         ended: None,
         forecast: Forecast::default(),
     };
-    let mut base = None;
-    let mut plain_outputs: Vec<Tensor> = Vec::new();
     for step in 0..steps {
         let begin = Instant::now();
-        let left: Vec<usize> = toggled.order().into_iter().filter(|insertion| !on[*insertion]).collect();
-        let mut tried: Vec<Tried> = left
-            .iter()
-            .map(|&insertion| Tried { insertion, lee: Vec::new(), cost: 0.0, changes: Changes::new(target.network()) })
-            .collect();
-        let mut current = Vec::new();
-        let mut cost = 0.0;
-        for (at, (name, x)) in images.iter().enumerate() {
-            let x = target.network().place(x)?;
-            let dx = meter.input_tangent(&x, &options.generator)?;
-            let mut run = toggled.start(&x, &dx)?;
-            let mut forks = Vec::new();
-            for trial in &mut tried {
-                toggled.reach(&mut run, &on, trial.insertion)?;
-                let fork = toggled.fork(&run);
-                on[trial.insertion] = true;
-                let outcome = outcome(&toggled, fork, &on, &mut meter, options);
-                on[trial.insertion] = false;
-                forks.push(outcome?);
-                tick(&mut done);
-            }
-            let plain = outcome(&toggled, run, &on, &mut meter, options)?;
-            if step == 0 {
-                plain_outputs.push(plain.output.shallow_clone());
-            }
-            for (trial, outcome) in tried.iter_mut().zip(forks) {
-                check(&outcome, &insertions[trial.insertion], name)?;
-                trial.lee.push(outcome.lee);
-                trial.cost = outcome.cost;
-                trial.changes.add(&plain_outputs[at], &outcome.output, name)?;
-            }
-            current.push(plain.lee);
-            cost = plain.cost;
-        }
-        let whole = *base.get_or_insert(cost);
+        let tried = search.try_all(&mut tick)?;
+        let mut trials = search.trials(&tried);
         if step == 0 {
-            advice.start = Mean::of(&current).mean;
-        }
-        let mut trials: Vec<(usize, Trial)> = tried
-            .iter()
-            .map(|tried| {
-                let gains: Vec<f64> = current.iter().zip(&tried.lee).map(|(before, after)| before - after).collect();
-                let gain = Mean::of(&gains);
-                let added = ((tried.cost - cost) / whole).max(LEAST_COST);
-                let trial = Trial {
-                    name: insertions[tried.insertion].site.name.clone(),
-                    design: insertions[tried.insertion].design.name(),
-                    lee: Mean::of(&tried.lee).mean,
-                    cost: tried.cost / whole,
-                    gain_per_cost: gain.mean / added,
-                    gain,
-                    top1_unchanged: tried.changes.kept(),
-                    kl: tried.changes.kl(),
-                    relative: tried.changes.relative(),
-                    pareto: false,
-                };
-                (tried.insertion, trial)
-            })
-            .collect();
-        if step == 0 {
-            let module = |name: &str| {
-                let step = target.network().steps().iter().find(|step| step.name == name);
-                step.map_or_else(String::new, |step| step.module.clone())
-            };
-            let mut places: Vec<(usize, ForecastPlace)> = trials
-                .iter()
-                .map(|(insertion, trial)| {
-                    let contribution = contributions[*insertion];
-                    (
-                        *insertion,
-                        ForecastPlace {
-                            name: trial.name.clone(),
-                            module: module(&trial.name),
-                            contribution,
-                            gain: trial.gain.mean,
-                        },
-                    )
-                })
-                .collect();
-            places.sort_by_key(|(insertion, _)| *insertion);
-            let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
-            let [forecast, gain]: [Vec<f64>; 2] =
-                [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
-            advice.forecast = Forecast { rank_correlation: spearman(&forecast, &gain), places };
+            advice.start = Mean::of(&tried.before).mean;
+            advice.forecast = forecast(target.network(), &trials, &contributions);
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
         let choice = best.map(|(insertion, trial)| (*insertion, trial.name.clone()));
         let tried: Vec<Trial> = trials.into_iter().map(|(_, trial)| trial).collect();
-        let (name, ends) = match choice {
+        let name = match choice {
             Some((insertion, name)) => {
-                on[insertion] = true;
+                search.on[insertion] = true;
                 chosen.push(insertion);
-                (name, None)
+                name
             }
-            None => (String::new(), Some(refusal(&tried, options.keep, images.len()))),
+            None => {
+                advice.ended = Some(refusal(&tried, options.keep, images.len()));
+                String::new()
+            }
         };
         advice.steps.push(AdviceStep { chosen: name, tried, seconds: begin.elapsed().as_secs_f64() });
-        if ends.is_some() {
-            advice.ended = ends;
+        if advice.ended.is_some() {
             break;
         }
     }
     mark_pareto(&mut advice);
     Ok((chosen, advice))
+}
+
+/// What a search knows from step to step.
+struct Search<'s> {
+    /// As it was.
+    network: &'s Network,
+    insertions: &'s [Insertion],
+    options: &'s AdviseOptions,
+    images: &'s [(String, Tensor)],
+    toggled: Toggled<'s>,
+    meter: LeeMeter<'s>,
+    /// Which designs were chosen.
+    on: Vec<bool>,
+    /// Per image: the output of the network as it was; from the first step on.
+    outputs: Vec<Tensor>,
+    /// The cost of the network as it was; from the first step on.
+    whole: Option<f64>,
+}
+
+/// What one step tried.
+struct Step {
+    /// LEE image by image before it.
+    before: Vec<f64>,
+    /// The cost before it.
+    cost: f64,
+    /// The cost of the network as it was.
+    whole: f64,
+    tried: Vec<Tried>,
+}
+
+impl Search<'_> {
+    /// Tries every place that is left, on all images.
+    fn try_all(&mut self, tick: &mut dyn FnMut()) -> Result<Step, SurgeryError> {
+        let left = self.toggled.order().into_iter().filter(|insertion| !self.on[*insertion]);
+        let mut tried: Vec<Tried> = left
+            .map(|insertion| Tried { insertion, lee: Vec::new(), cost: 0.0, changes: Changes::new(self.network) })
+            .collect();
+        let mut before = Vec::new();
+        let mut cost = 0.0;
+        for (at, (name, x)) in self.images.iter().enumerate() {
+            let x = self.network.place(x)?;
+            let dx = self.meter.input_tangent(&x, &self.options.generator)?;
+            let mut run = self.toggled.start(&x, &dx)?;
+            let mut forks = Vec::new();
+            for trial in &tried {
+                self.toggled.reach(&mut run, &self.on, trial.insertion)?;
+                let fork = self.toggled.fork(&run);
+                self.on[trial.insertion] = true;
+                let outcome = outcome(&self.toggled, fork, &self.on, &mut self.meter, self.options);
+                self.on[trial.insertion] = false;
+                forks.push(outcome?);
+                tick();
+            }
+            let plain = outcome(&self.toggled, run, &self.on, &mut self.meter, self.options)?;
+            if at == self.outputs.len() {
+                self.outputs.push(plain.output.shallow_clone());
+            }
+            for (trial, outcome) in tried.iter_mut().zip(forks) {
+                check(&outcome, &self.insertions[trial.insertion], name)?;
+                trial.lee.push(outcome.lee);
+                trial.cost = outcome.cost;
+                trial.changes.add(&self.outputs[at], &outcome.output, name)?;
+            }
+            before.push(plain.lee);
+            cost = plain.cost;
+        }
+        let whole = *self.whole.get_or_insert(cost);
+        Ok(Step { before, cost, whole, tried })
+    }
+
+    /// What each place of a step gains and costs, with its insertion.
+    fn trials(&self, step: &Step) -> Vec<(usize, Trial)> {
+        let trial = |tried: &Tried| {
+            let gains: Vec<f64> = step.before.iter().zip(&tried.lee).map(|(before, after)| before - after).collect();
+            let gain = Mean::of(&gains);
+            let added = ((tried.cost - step.cost) / step.whole).max(LEAST_COST);
+            let trial = Trial {
+                name: self.insertions[tried.insertion].site.name.clone(),
+                design: self.insertions[tried.insertion].design.name(),
+                lee: Mean::of(&tried.lee).mean,
+                cost: tried.cost / step.whole,
+                gain_per_cost: gain.mean / added,
+                gain,
+                top1_unchanged: tried.changes.kept(),
+                kl: tried.changes.kl(),
+                relative: tried.changes.relative(),
+                pareto: false,
+            };
+            (tried.insertion, trial)
+        };
+        step.tried.iter().map(trial).collect()
+    }
+}
+
+/// How well contributions forecast the gains of the first step.
+fn forecast(network: &Network, trials: &[(usize, Trial)], contributions: &[f64]) -> Forecast {
+    let module = |name: &str| {
+        let step = network.steps().iter().find(|step| step.name == name);
+        step.map_or_else(String::new, |step| step.module.clone())
+    };
+    let mut places: Vec<(usize, ForecastPlace)> = trials
+        .iter()
+        .map(|(insertion, trial)| {
+            let place = ForecastPlace {
+                name: trial.name.clone(),
+                module: module(&trial.name),
+                contribution: contributions[*insertion],
+                gain: trial.gain.mean,
+            };
+            (*insertion, place)
+        })
+        .collect();
+    places.sort_by_key(|(insertion, _)| *insertion);
+    let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
+    let [forecast, gain]: [Vec<f64>; 2] =
+        [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
+    Forecast { rank_correlation: spearman(&forecast, &gain), places }
 }
 
 /// Why none of the trials, best first, was chosen, and what to try.
@@ -257,7 +302,7 @@ fn check(outcome: &Outcome, insertion: &Insertion, image: &str) -> Result<(), Su
     Err(crate::measure::lee::LeeError::NotFinite {
         what: "the Lie derivative",
         image: format!("{image}' with '{}' at '{}", insertion.design.name(), insertion.site.name),
-        mend: "leave the place out with --where, or try --precision f64",
+        hint: "leave the place out with --where, or try --precision f64",
     }
     .into())
 }

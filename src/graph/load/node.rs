@@ -89,7 +89,7 @@ impl<'a> Loader<'a> {
                     "" | "ai.onnx" | ops::MICROSOFT => format!("the operator {operator}"),
                     _ => format!("the operator {domain}.{operator}"),
                 },
-                mend: reason.to_owned(),
+                hint: reason.to_owned(),
             },
             None => GraphError::Operator {
                 node: name.to_owned(),

@@ -70,8 +70,8 @@ pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
     match shape.len() {
         3..=5 => Ok(shape),
         n => {
-            let mend = "one to three spatial axes behind batch and channels are";
-            Err(b.unsupported(format!("an input of {n} axes"), mend))
+            let hint = "one to three spatial axes behind batch and channels are";
+            Err(b.unsupported(format!("an input of {n} axes"), hint))
         }
     }
 }
@@ -263,8 +263,8 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
         let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
         let target = wanted.as_ref().map(|w| w[axis]).or(same.then(|| shape[2 + axis] * window.strides[axis]));
         if b.opset < 11 && target.is_some_and(|target| (full - target).max(0) % 2 == 1) {
-            let mend = "convert the model to opset 11, which says on which side";
-            return Err(b.unsupported("an odd number of samples to cut off for auto_pad or output_shape", mend));
+            let hint = "convert the model to opset 11, which says on which side";
+            return Err(b.unsupported("an odd number of samples to cut off for auto_pad or output_shape", hint));
         }
         let begin = match (target, auto.as_str()) {
             // An output longer than the full one is filled up with zeros behind it.

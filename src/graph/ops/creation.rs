@@ -115,8 +115,8 @@ fn one_hot(b: &mut Builder<'_>) -> Result<Tensor, GraphError> {
     size.insert(place, depth);
     b.check_size(&size)?;
     if b.opset < 11 && indices.numel() > 0 && indices.f_min()?.f_int64_value(&[])? < 0 {
-        let mend = "the specification switches them off and ONNX Runtime counts them from the end; convert the model to opset 11";
-        return Err(b.unsupported("a negative index", mend));
+        let hint = "the specification switches them off and ONNX Runtime counts them from the end; convert the model to opset 11";
+        return Err(b.unsupported("a negative index", hint));
     }
     // Indices wrap once, and those outside −depth ‥ depth − 1 are off everywhere.
     let wrapped = indices.f_where_self(&indices.f_ge(0)?, &indices.f_add_scalar(depth)?)?.f_unsqueeze(place as i64)?;

@@ -42,9 +42,9 @@ fn activated(
         Some("HardSigmoid") => vec![parameter(0, "alpha")?, parameter(1, "beta")?],
         Some("Selu") => vec![parameter(0, "alpha")?, parameter(1, "gamma")?],
         Some(other) => {
-            let mend = "Relu, Tanh, Sigmoid, Softsign, Softplus, LeakyRelu, Elu, ThresholdedRelu, Clip, HardSigmoid and \
+            let hint = "Relu, Tanh, Sigmoid, Softsign, Softplus, LeakyRelu, Elu, ThresholdedRelu, Clip, HardSigmoid and \
                         Selu are";
-            return Err(b.unsupported(format!("activation = '{other}'"), mend));
+            return Err(b.unsupported(format!("activation = '{other}'"), hint));
         }
     };
     Ok(w.add(activation.unwrap_or(""), &[&x], attributes))

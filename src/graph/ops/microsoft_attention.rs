@@ -59,8 +59,8 @@ impl Heads {
                     mask.f_view([batch, 1, queries, keys])?.f_gt(0)?
                 }
                 _ => {
-                    let mend = "lengths, [batch, keys] and [batch, queries, keys] are";
-                    return Err(b.unsupported(format!("a mask of shape {size:?}"), mend));
+                    let hint = "lengths, [batch, keys] and [batch, queries, keys] are";
+                    return Err(b.unsupported(format!("a mask of shape {size:?}"), hint));
                 }
             };
             total = Some(kept.f_logical_not()?.f_to_kind(Kind::Double)?.f_mul_scalar(self.filter)?);

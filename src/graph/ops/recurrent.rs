@@ -163,8 +163,8 @@ fn activation(b: &Builder<'_>, name: &str) -> Result<Function, GraphError> {
         "softplus" => Function::Softplus,
         "hardsigmoid" => Function::HardSigmoid(0.2, 0.5),
         _ => {
-            let mend = "Relu, Tanh, Sigmoid, Softsign, Softplus and HardSigmoid are";
-            return Err(b.unsupported(format!("the activation '{name}'"), mend));
+            let hint = "Relu, Tanh, Sigmoid, Softsign, Softplus and HardSigmoid are";
+            return Err(b.unsupported(format!("the activation '{name}'"), hint));
         }
     })
 }

@@ -363,8 +363,8 @@ pub fn resize(b: &mut Builder<'_>) -> Build {
     let sizes = b.parameter_ints(sizes_at, "sizes")?.filter(|sizes| !sizes.is_empty());
     let policy = b.string("keep_aspect_ratio_policy")?.unwrap_or_else(|| "stretch".to_owned());
     if !matches!(policy.as_str(), "stretch" | "not_larger" | "not_smaller") {
-        let mend = "stretch, not_larger and not_smaller are";
-        return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), mend));
+        let hint = "stretch, not_larger and not_smaller are";
+        return Err(b.unsupported(format!("keep_aspect_ratio_policy = '{policy}'"), hint));
     }
     let inputs: Vec<i64> = axes.iter().map(|axis| shape[(axis + rank as i64) as usize]).collect();
     let outputs = output_sizes(b, &inputs, scales.as_deref(), sizes.as_deref(), &policy)?;

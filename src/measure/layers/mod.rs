@@ -382,10 +382,10 @@ impl<'a> LayerMeter<'a> {
     }
 
     fn check_lie(&self, lie: &Tensor, image: &str) -> Result<(), LayersError> {
-        let mend = "check the model's weights, or try --precision f64";
+        let hint = "check the model's weights, or try --precision f64";
         match is_finite(lie)? {
             true => Ok(()),
-            false => Err(LeeError::not_finite("the Lie derivative", image, mend).into()),
+            false => Err(LeeError::not_finite("the Lie derivative", image, hint).into()),
         }
     }
 

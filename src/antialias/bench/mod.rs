@@ -1,6 +1,9 @@
 //! Designs on one field: predicted, measured, shifted, timed.
 
-use std::time::Instant;
+mod lie;
+mod protocols;
+mod spot;
+mod timing;
 
 use indexmap::IndexMap;
 use ndarray::{Array2, Array3, Axis, s};
@@ -9,22 +12,16 @@ use tch::{Device, Kind as Element, TchError, Tensor};
 use super::catalogue::{Context, design};
 use super::design::{Cost, Design, DesignError, Resampling, apply};
 use super::prediction::{Prediction, PredictionError, PredictionInput};
-use super::report::{
-    ANTIALIAS_SCHEMA_VERSION, BenchReport, DesignResult, GeneratorResult, Protocols, ShiftSweep, Truncation,
-};
+use super::report::{ANTIALIAS_SCHEMA_VERSION, BenchReport, DesignResult, GeneratorResult, Truncation};
 use super::shift::{Crop, circular_error, cropped_error, fractional_shifts, integer_shifts};
 use super::{Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::measure::action::{Action, ActionError};
-use crate::measure::torus::translate;
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::spectrum::{HalfSpectrum, Velocity};
-use crate::symmetry::{Combination, Grid, GridKind, MEASURED, Named};
-
-/// Channels of the map that designs are timed on.
-const TIMED_CHANNELS: usize = 64;
-/// Its least side.
-const TIMED_SIDE: usize = 56;
+use crate::symmetry::{Grid, GridKind};
+use lie::Lie;
+use timing::TIMED_CHANNELS;
 
 /// What designs are measured on.
 #[derive(Clone, Debug)]
@@ -237,137 +234,6 @@ impl Bench {
         let ay = act(&moved)?.all(y)?;
         Ok(Lie { defects: dy.f_sub(&ay)?.f_reshape([7, -1])?, moved: ay.f_reshape([7, -1])? })
     }
-
-    /// The side of the map that designs are timed on: 56 samples as in the middle of a network, more where the stride does
-    /// not divide them twice.
-    fn timed_side(&self) -> usize {
-        let whole = if self.stride <= 8 { self.stride * self.stride } else { self.stride };
-        TIMED_SIDE.div_ceil(whole) * whole
-    }
-
-    /// The least time of a call in milliseconds on a map of [`TIMED_CHANNELS`] channels, and its ratio to the reference's, in
-    /// single precision.
-    fn time(&self, design: &dyn Design) -> Result<[f64; 2], BenchError> {
-        /// Rounds at the most, the least of them, and the seconds that they may take.
-        const ROUNDS: usize = 50;
-        const LEAST: usize = 5;
-        const SECONDS: f64 = 0.25;
-        let side = self.timed_side();
-        design.check([TIMED_CHANNELS, side, side], self.padding)?;
-        // Values as a network has them, the same in every run; their kind changes no time.
-        let values: Vec<f32> = (0..TIMED_CHANNELS * side * side)
-            .map(|i| (i as u32).wrapping_mul(2_654_435_761) as f32 / 2e9 - 1.0)
-            .collect();
-        let x = Tensor::f_from_slice(&values)?.f_view([1, TIMED_CHANNELS as i64, side as i64, side as i64])?;
-        let plain = reference(design.kind(), self.stride)?;
-        let run = |design: &dyn Design| -> Torch<f64> {
-            let start = Instant::now();
-            let _ = design.forward(&x, self.padding)?;
-            Ok(start.elapsed().as_secs_f64() * 1e3)
-        };
-        // The first runs touch memory and make plans.
-        let _ = run(&*plain)? + run(design)?;
-        let begin = Instant::now();
-        let (mut least, mut least_plain) = (f64::INFINITY, f64::INFINITY);
-        for round in 0..ROUNDS {
-            if round >= LEAST && begin.elapsed().as_secs_f64() > SECONDS {
-                break;
-            }
-            least_plain = least_plain.min(run(&*plain)?);
-            least = least.min(run(design)?);
-        }
-        // What else the machine does only adds to a time.
-        Ok([least, least / least_plain.max(1e-6)])
-    }
-
-    /// A spot of half a sample's standard deviation, moved to the right in steps of a twentieth sample, through every
-    /// downsampling.
-    fn sweep(&self, designs: &[Box<dyn Design>]) -> Result<Option<ShiftSweep>, BenchError> {
-        const STEPS: usize = 40;
-        const WIDTH: f64 = 0.5;
-        let n = self.field.nrows();
-        let spot: Vec<f64> = (0..n)
-            .map(|i| {
-                (0..=n / 2)
-                    .map(|k| {
-                        let weight = if k == 0 || 2 * k == n { 1.0 } else { 2.0 };
-                        let turns = std::f64::consts::TAU * k as f64 / n as f64;
-                        weight * (-0.5 * (turns * WIDTH).powi(2)).exp() * (turns * (i as f64 - (n / 2) as f64)).cos()
-                    })
-                    .sum::<f64>()
-                    / n as f64
-            })
-            .collect();
-        let field = Array3::from_shape_fn((1, n, n), |(_, j, i)| spot[j] * spot[i]);
-        let x = tensor(&field)?;
-        let shifts: Vec<f64> = (0..=STEPS).map(|i| 2.0 * i as f64 / STEPS as f64).collect();
-        let mut positions = IndexMap::new();
-        for design in designs.iter().filter(|design| design.kind() == Kind::Downsampling && design.channels() == 1) {
-            let mut found = Vec::new();
-            let mut first = None;
-            for shift in &shifts {
-                let moved = translate(&x, [*shift, 0.0])?;
-                let y = apply(design.as_ref(), &moved, Padding::Circular)?;
-                // APS moves its samples as well as their values.
-                let [_, origin] = design.origin(&moved, Padding::Circular)?;
-                let place = place_of(&y)? * self.stride as f64 + origin;
-                let start = *first.get_or_insert(place);
-                let period = n as f64;
-                found.push((place - start + 0.5 * period).rem_euclid(period) - 0.5 * period);
-            }
-            if found.iter().all(|place| place.is_finite()) {
-                positions.insert(design.name(), found);
-            }
-        }
-        Ok((!positions.is_empty()).then_some(ShiftSweep { shifts, positions }))
-    }
-
-    fn protocols(&self) -> Protocols {
-        let n = self.field.nrows();
-        let pads = match self.padding {
-            Padding::Circular => "circular padding",
-            Padding::Reflect => "reflect padding",
-            Padding::Zero => "zero padding",
-        };
-        let boundary = if self.padding == Padding::Circular { "periodic" } else { "reflect" };
-        let window = Crop::of(n, self.stride).map_or("nothing: the field is too small for a window".to_owned(), |crop| {
-            format!(
-                "the field moves around the torus, the layer sees a window of {0} x {0} samples and pads it by reflection; \
-                 the middle half of its output against that part of the torus's output, moved",
-                crop.side
-            )
-        });
-        let where_to = "the output is compared with the unshifted output moved by shift/stride, or by the whole number of \
-                        samples next to that; worst relative error in the L2 norm";
-        Protocols {
-            predicted:
-                "circular: the theorem's exact form of the filtered harmonics; nonlinear designs by oversampling"
-                    .to_owned(),
-            measured: format!(
-                "{pads}, spectral derivative ({boundary}); measured along the velocity in lengths of the torus, \
-                 generators with t in half-widths"
-            ),
-            integer_shift_error: format!(
-                "circular shifts by {} pairs of whole samples from 0 to {n}, layer with {pads}; {where_to}",
-                integer_shifts(n, self.stride).len()
-            ),
-            fractional_shift_error: format!(
-                "circular shifts of the trigonometric interpolant by {} fractions within a stride, layer with {pads}; \
-                 {where_to}",
-                fractional_shifts(self.stride).len()
-            ),
-            cropped: window,
-            energy:
-                "circular: shares of the filtered field's energy; the band of the coarser grid, without its Nyquist bin"
-                    .to_owned(),
-            cost: "memory from each design's definition: numbers held at once beside the input".to_owned(),
-            time: format!(
-                "one map of {TIMED_CHANNELS} channels of {0} x {0} samples, single precision: the least time of up to 50 \
-                 calls in turn with the plainest design, and the multiplications (or comparisons) of one",
-                self.timed_side()
-            ),
-        }
-    }
 }
 
 /// A design's defect under the field's translation.
@@ -390,51 +256,6 @@ fn reference(kind: Kind, stride: usize) -> Result<Box<dyn Design>, DesignError> 
         Kind::Upsampling => "upsample:nearest",
     };
     design(name, &Context { stride, ..Context::default() })
-}
-
-/// Lie derivatives of the seven measured generators, as rows.
-struct Lie {
-    defects: Tensor,
-    moved: Tensor,
-}
-
-impl Lie {
-    /// The mean square of (a combination of rows), in the rows' units.
-    fn mean_square(rows: &Tensor, coefficients: &[f64; 7]) -> Torch<f64> {
-        let mixed = Tensor::f_from_slice(coefficients)?.f_view([1, 7])?.f_matmul(rows)?;
-        mixed.f_square()?.f_mean(None::<Element>)?.f_double_value(&[])
-    }
-
-    /// Along a velocity in lengths of the torus: a length is two half-widths.
-    fn along(&self, velocity: Velocity) -> Torch<f64> {
-        Self::mean_square(&self.defects, &[2.0 * velocity.x, 2.0 * velocity.y, 0.0, 0.0, 0.0, 0.0, 0.0])
-    }
-
-    fn generators(&self) -> Torch<IndexMap<String, GeneratorResult>> {
-        let all =
-            MEASURED.iter().map(|g| Combination::single(*g)).chain(Named::ALL.into_iter().map(Combination::named));
-        all.map(|combination| {
-            let lee = Self::mean_square(&self.defects, combination.coefficients())?;
-            let moved = Self::mean_square(&self.moved, combination.coefficients())?;
-            let relative = (moved > 0.0).then(|| lee / moved);
-            Ok((combination.name().to_owned(), GeneratorResult { lee, relative }))
-        })
-        .collect()
-    }
-}
-
-/// Where the first harmonic of the field's square, along the rows, says that its energy lies, in its own samples.
-fn place_of(y: &Tensor) -> Torch<f64> {
-    let columns = y.f_square()?.f_sum_dim_intlist([0, 1, 2].as_slice(), false, None::<Element>)?;
-    let values: Vec<f64> = Vec::try_from(&columns)?;
-    let n = values.len() as f64;
-    let (mut re, mut im) = (0.0, 0.0);
-    for (i, value) in values.iter().enumerate() {
-        let angle = std::f64::consts::TAU * i as f64 / n;
-        re += value * angle.cos();
-        im += value * angle.sin();
-    }
-    Ok(im.atan2(re) / std::f64::consts::TAU * n)
 }
 
 /// `[channels, rows, columns]` as `[1, channels, rows, columns]`, double precision.
