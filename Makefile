@@ -40,7 +40,7 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@$(ALIASCOPE) lee models/efficientnet-lite0.onnx --images photos \
 		--json $(DEMO)/lee.json --csv $(DEMO)/lee.csv --plot $(DEMO)/lee.png --force
 	@$(ALIASCOPE) harmonics --activation relu --frequency 8 --samples 32 --plot $(DEMO)/harmonics.png --force
-	@$(ALIASCOPE) theorem --random 1 --band 9 --grid 7 --velocity 0.8,-0.6 --plot $(DEMO)/theorem.png --force
+	@$(ALIASCOPE) theorem --field random:9,seed=1 --grid 7 --velocity 0.8,-0.6 --plot $(DEMO)/theorem.png --force
 	@echo
 	@echo "The figures, and the table as JSON and CSV, are in $(DEMO):"
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'

@@ -161,6 +161,21 @@ fn a_node_is_resolved_by_frequency() {
     assert!(table.contains("lands on") && table.contains("add up to L"), "{table}");
 }
 
+/// What a table shows of a name is understood by the options that take one.
+#[test]
+fn names_of_tables_are_understood() {
+    let named = |arguments: &[&str]| json(layers().args(["--no-split"]).args(arguments));
+    let whole = named(&["--spectrum", "/conv1/Conv"]);
+    for shown in ["conv1", "…onv1/Conv"] {
+        assert_eq!(named(&["--spectrum", shown])["spectrum"]["node"], whole["spectrum"]["node"], "{shown}");
+    }
+    let at = |name: &str| named(&["--at", name])["run"]["output"]["name"].clone();
+    let table = named(&[]);
+    let act = table["layers"].as_array().unwrap().iter().find(|layer| layer["module"] == "act1").unwrap();
+    assert_eq!(at(act["name"].as_str().unwrap()), at("act1"));
+    assert_eq!(at("…conv1/Conv"), at("/conv1/Conv"));
+}
+
 #[test]
 fn wrong_requests_say_what_to_do() {
     let refuses = |arguments: &[&str], status: i32, words: &[&str]| {

@@ -33,6 +33,45 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
 
+/// Fields and filters have the same names in every subcommand; the old spellings mean the same.
+#[test]
+fn fields_and_filters_are_named_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let wave = folder.path().join("wave.json");
+    fs::write(&wave, "[[2, 1, 0.5, 0], [-2, -1, 0.5, 0]]").unwrap();
+    let wave = wave.display();
+    let without_run = |line: &str| {
+        let mut report = json(line);
+        for timed in ["time_ms", "time_ratio"] {
+            for design in report["designs"].as_array_mut().into_iter().flatten() {
+                design[timed] = Value::Null;
+            }
+        }
+        report
+    };
+    for (line, old) in [
+        (
+            "theorem --grid 7 --field random:9,seed=1 --filter binomial-3",
+            "theorem --grid 7 --random 1 --prefilter binomial-3",
+        ),
+        (&format!("theorem --grid 4 --field {wave}"), &format!("theorem --grid 4 --harmonics {wave}")),
+        (
+            &format!("antialias --design blurpool:3 --samples 16 --field {wave}"),
+            &format!("antialias --design binomial-3 --samples 16 --signal {wave}"),
+        ),
+        (
+            "antialias --design stride --samples 16 --field random:4,seed=2",
+            "antialias --design none --samples 16 --random 4 --seed 2",
+        ),
+    ] {
+        assert_eq!(without_run(line), without_run(old), "{line}");
+    }
+    let taps = json("antialias --design taps:0.25,0.5,0.25,blurpool:3 --samples 16 --field random:4");
+    assert_eq!(taps["designs"][0]["name"], "taps:0.25,0.5,0.25");
+    assert_eq!(taps["designs"][0]["measured"], taps["designs"][1]["measured"], "the same filter");
+    aliascope("theorem --grid 7 --field random").assert().code(2).stderr(predicates::str::contains("random:BAND"));
+}
+
 /// `exact` and `measured` to 1e-12, as the issue of rounding allows for defects as large as the slopes.
 fn assert_exact_is_measured(report: &Value) {
     assert!(number(&report["exact"]) > 0.0, "{report}");

@@ -1,5 +1,7 @@
 //! Every design by name: one table, from which the list, the help and the reading of names follow.
 
+use std::borrow::Cow;
+
 use super::adaa::Adaa;
 use super::average::average;
 use super::blurpool::{blurpool, vasconcelos};
@@ -12,13 +14,14 @@ use super::kaiser::{KaiserRadial, kaiser, lanczos};
 use super::max::MaxPool;
 use super::norm::{Norm, Statistics};
 use super::phase::{LearnedWeights, Polyphase};
+use super::plane::Taps;
 use super::pointwise::Pointwise;
 use super::resize::{Kernel, resize};
 use super::upsample::{IdealUp, Interpolation};
 use super::wavelet::{Wavelet, wavelet};
 use super::{Entry, Listed};
 use crate::spectrum::activation::{Activation, ActivationError};
-use crate::spectrum::filter::Nyquist;
+use crate::spectrum::filter::{Filter, Nyquist};
 use crate::spectrum::name::UnknownName;
 
 /// What a name is completed with.
@@ -118,6 +121,18 @@ const DESIGNS: &[Row] = &[
         examples: &["kaiser-radial"],
         note: "1 to 64 taps, 6 times the stride by default",
         build: |name| boxed(KaiserRadial::new(name.count_if_given("taps", 64)?, name.stride)?),
+    },
+    Row {
+        form: "taps:W0,W1,…",
+        examples: &[],
+        note: "these taps along rows and columns, as they are; all filters of `theorem --filter` are understood",
+        build: |name| match name.given.parse() {
+            Ok(Filter::Taps(taps)) if taps.len() <= 64 => {
+                boxed(Fir::new(name.given, "these taps before the stride", Taps::centred(taps), name.stride))
+            }
+            Ok(_) => name.refuse("'taps:' takes 1 to 64 numbers, as in taps:0.25,0.5,0.25"),
+            Err(error) => name.refuse(&error.to_string()),
+        },
     },
     Row {
         form: "lanczos[:LOBES]",
@@ -354,7 +369,20 @@ pub fn split_names(list: &str) -> Vec<String> {
     names
 }
 
-/// The design of this name.
+/// A filter's name among the designs, which are named by their papers.
+fn as_design(name: &str) -> Cow<'_, str> {
+    match name {
+        "none" => Cow::Borrowed("stride"),
+        "ideal-kept" => Cow::Borrowed("ideal:kept"),
+        "ideal-split" => Cow::Borrowed("ideal:split"),
+        _ => match name.strip_prefix("binomial-") {
+            Some(taps) => Cow::Owned(format!("blurpool:{taps}")),
+            None => Cow::Borrowed(name),
+        },
+    }
+}
+
+/// The design of this name, or of the filter of this name.
 ///
 /// # Errors
 /// An unknown name, with the nearest ones; arguments out of range; a stride that the design is not made for.
@@ -364,6 +392,8 @@ pub fn design(name: &str, context: &Context) -> Result<Box<dyn Design>, DesignEr
         let remedy = "strides from 1 to 64 are supported".to_owned();
         return Err(DesignError::Stride { design: name.chars().take(60).collect(), stride, remedy });
     }
+    let known = as_design(name);
+    let name = known.as_ref();
     let (word, rest) = name.split_once(':').map_or((name, None), |(word, rest)| (word, Some(rest)));
     let parts = Name { given: name, word, rest, stride, range: context.range };
     let own = DESIGNS.iter().find(|row| row.words().any(|own| own == word));

@@ -17,6 +17,7 @@ use crate::input::read_luma;
 use crate::report::{BenchBeside, antialias_list, listed_rows, refuse_inputs};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
+use aliascope_core::cli::field::Field;
 use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
@@ -27,7 +28,7 @@ use aliascope_core::cli::theorem::{read_harmonics, velocity};
 #[derive(Debug, Args)]
 pub struct AntialiasArgs {
     /// List every design, with its guarantee and source.
-    #[arg(long, conflicts_with_all = ["design", "signal", "image", "random", "plot", "model"])]
+    #[arg(long, conflicts_with_all = ["design", "field", "signal", "image", "random", "plot", "model"])]
     list: bool,
     /// Designs, such as stride,blurpool:5,ideal,aps, or all.
     #[arg(long, value_name = "NAME,…", required_unless_present_any = ["list", "model"])]
@@ -35,7 +36,7 @@ pub struct AntialiasArgs {
     #[command(flatten)]
     input: InputArgs,
     /// How fast a random field's coefficients fall off, as (1 + |n|)^-DECAY.
-    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0)]
+    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0, hide = true)]
     decay: f64,
     /// Samples along each side; of a photo the middle, 256 or what it has.
     #[arg(long, value_name = "N")]
@@ -62,14 +63,19 @@ pub struct AntialiasArgs {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct InputArgs {
-    /// Harmonics of a real field from a JSON file: [[n, m, re, im], …], n cycles to the right and m down.
-    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    /// The field, real: random:BAND, a random trigonometric polynomial, with ,seed=S or ,decay=D (coefficients fall off
+    /// as (1 + |n|)^-D) behind it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m down; or a
+    /// photo's luma (png, jpg), the middle of it.
+    #[arg(long, value_name = "random:BAND|FILE", value_hint = ValueHint::FilePath)]
+    field: Option<Field>,
+    /// Harmonics of a real field from a JSON file.
+    #[arg(long, alias = "harmonics", value_name = "FILE.json", value_hint = ValueHint::FilePath, hide = true)]
     signal: Option<PathBuf>,
     /// A photo's luma (png, jpg), the middle of it.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide = true)]
     image: Option<PathBuf>,
     /// A random real trigonometric polynomial of this band.
-    #[arg(long, value_name = "BAND")]
+    #[arg(long, value_name = "BAND", hide = true)]
     random: Option<u64>,
 }
 
@@ -116,8 +122,9 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
         return antialias_surgery::run(&args.surgery, &how);
     }
     let outputs = Outputs::claim(&args.output, &FIGURES)?;
-    refuse_inputs([&args.input.signal, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
-    let bench = bench(args)?;
+    let field = args.field()?;
+    refuse_inputs(field.path())?;
+    let bench = bench(args, &field)?;
     let context = bench.context();
     let names = args.design.iter().flat_map(|names| split_names(names));
     let mut designs: Vec<Box<dyn Design>> = Vec::new();
@@ -142,6 +149,26 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     Ok(outputs.write(&report, &beside, false)?)
 }
 
+impl AntialiasArgs {
+    /// The field, by its old names too.
+    fn field(&self) -> Result<Field, Failure> {
+        let input = &self.input;
+        match (&input.field, &input.signal, &input.image, input.random) {
+            (Some(field), ..) => Ok(field.clone()),
+            (_, Some(path), ..) => Ok(Field::Harmonics(path.clone())),
+            (.., Some(path), _) => Ok(Field::Image(path.clone())),
+            (.., Some(band)) => {
+                let seed = self.network.seed().unwrap_or(0);
+                Ok(Field::Random(RandomSeries { band, decay: self.decay, real: true, seed }))
+            }
+            _ => {
+                let message = "give a field: --field random:BAND, a FILE.json of harmonics, or a photo";
+                Err(Failure::new(Status::Usage, message))
+            }
+        }
+    }
+}
+
 fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
     let listed = list(&Context::default())?;
     let outputs = Outputs::claim(&args.output, &[])?;
@@ -149,7 +176,7 @@ fn run_list(args: &AntialiasArgs) -> Result<(), Failure> {
     Ok(outputs.write_list(&listed, table, &listed_rows(&listed))?)
 }
 
-fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
+fn bench(args: &AntialiasArgs, field: &Field) -> Result<Bench, Failure> {
     let usage = |message: String| Failure::new(Status::Usage, message);
     if !(1..=64).contains(&args.stride) {
         return Err(usage(format!(
@@ -161,9 +188,8 @@ fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
         return Err(usage(format!("--samples {samples} cannot be worked with; give 1 to {MAX_SIDE} samples a side")));
     }
     let padding = args.padding.map_or(Padding::Circular, PaddingChoice::padding);
-    let seed = args.network.seed().unwrap_or(0);
     let make = |field, input| Bench { field, input, stride: args.stride, velocity: args.velocity, padding };
-    if let Some(path) = &args.input.image {
+    if let Field::Image(path) = field {
         let image = read_luma(path)?;
         let field = middle(&image, args.samples.unwrap_or(PHOTO_SIDE), args.stride);
         if let Some(samples) = args.samples.filter(|samples| field.nrows() != *samples) {
@@ -181,17 +207,13 @@ fn bench(args: &AntialiasArgs) -> Result<Bench, Failure> {
         return Ok(make(field, input));
     }
     let samples = args.samples.ok_or_else(|| usage("--samples is missing: how many samples has a side?".to_owned()))?;
-    let (series, input) = match (&args.input.signal, args.input.random) {
-        (Some(path), _) => (read_harmonics(path)?, format!("harmonics of {}", path.display())),
-        (None, Some(band)) => {
-            let options = RandomSeries { band, decay: args.decay, real: true, seed };
-            let series = FourierSeries::random(options).map_err(|error| usage(format!("{error}; change --random")))?;
-            (series, format!("random real series of band {band}, seed {seed}, decay {}", args.decay))
+    let series = match field {
+        Field::Random(series) => {
+            FourierSeries::random(*series).map_err(|error| usage(format!("{error}; change the band")))?
         }
-        (None, None) => {
-            return Err(usage("give a field: --signal FILE.json, --image PATH or --random BAND".to_owned()));
-        }
+        Field::Harmonics(path) | Field::Image(path) => read_harmonics(path)?,
     };
+    let input = field.in_words();
     // Coefficients may come from a file of few digits.
     if !series.is_real(1e-9) {
         let message = "layers act on real fields, and these harmonics are not those of one: H(-n) must be conj H(n)";

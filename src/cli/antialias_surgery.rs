@@ -39,7 +39,7 @@ pub(super) struct SurgeryArgs {
         value_name = "MODEL",
         value_hint = ValueHint::FilePath,
         requires_all = ["replace", "images"],
-        conflicts_with_all = ["design", "signal", "image", "random"]
+        conflicts_with_all = ["design", "field", "signal", "image", "random"]
     )]
     model: Option<PathBuf>,
     /// What is replaced by which design, such as stride=blurpool:5 or relu6=filtered:2x; may be repeated.

@@ -158,11 +158,14 @@ pub fn node_theorems(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<NodeTheorems, NodeTheoremError> {
     // A whole name means that node alone, also where it is a part of others' names.
-    let exact = network.steps().iter().any(|step| Some(&step.name) == options.pattern.as_ref());
-    let wanted = |step: &Step| match &options.pattern {
-        Some(pattern) if exact => step.name == *pattern,
-        Some(pattern) => step.name.contains(pattern.as_str()),
-        None => true,
+    let pattern = options.pattern.as_deref();
+    let exact = network.steps().iter().any(|step| Some(step.name.as_str()) == pattern);
+    // Tables of layers name modules, and cut names at their front.
+    let wanted = |step: &Step| match (pattern, pattern.and_then(|pattern| pattern.strip_prefix('…'))) {
+        (Some(pattern), _) if exact => step.name == pattern,
+        (_, Some(end)) => step.name.ends_with(end) || step.module.ends_with(end),
+        (Some(pattern), None) => step.name.contains(pattern) || step.module == pattern,
+        (None, None) => true,
     };
     let mut candidates = Candidate::all(network);
     if let (Some(pattern), false) =

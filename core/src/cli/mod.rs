@@ -3,6 +3,7 @@
 
 pub mod doctor;
 pub mod failure;
+pub mod field;
 pub mod harmonics;
 pub mod outputs;
 pub mod process;

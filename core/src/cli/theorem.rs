@@ -9,6 +9,7 @@ use ndarray::Axis;
 use num_complex::Complex64;
 
 use super::failure::{Failure, Status};
+use super::field::Field;
 use super::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 use crate::input::read_luma;
 use crate::report::{is_descriptor, refuse_inputs};
@@ -25,13 +26,13 @@ pub struct FormulaArgs {
     #[command(flatten)]
     input: InputArgs,
     /// The largest |n| of a random series.
-    #[arg(long, value_name = "K", requires = "random", default_value_t = 9)]
+    #[arg(long, value_name = "K", requires = "random", default_value_t = 9, hide = true)]
     band: u64,
     /// How fast a random series' coefficients fall off, as (1 + |n|)^-DECAY.
-    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0)]
+    #[arg(long, value_name = "DECAY", requires = "random", default_value_t = 1.0, hide = true)]
     decay: f64,
     /// Let a random series be complex.
-    #[arg(long, requires = "random")]
+    #[arg(long, requires = "random", hide = true)]
     complex: bool,
     /// The grid that the field ends on: M, or COLUMNSxROWS.
     #[arg(long, value_name = "M", value_parser = grid_size)]
@@ -44,7 +45,7 @@ pub struct FormulaArgs {
     stride: Option<GridSize>,
     /// The filter before the last sampling: none, ideal, ideal-kept, ideal-split, binomial-1 to -7, kaiser,
     /// kaiser-radial, lanczos:LOBES, taps:W0,W1,….
-    #[arg(long, value_name = "NAME", default_value = "none")]
+    #[arg(long = "filter", alias = "prefilter", value_name = "NAME", default_value = "none")]
     prefilter: Filter,
     /// The translation's direction and speed, to the right and down.
     #[arg(long, value_name = "VX,VY", value_parser = velocity, default_value = "1,0", allow_hyphen_values = true)]
@@ -62,14 +63,19 @@ pub struct FormulaArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct InputArgs {
-    /// Harmonics from a JSON file: [[n, m, re, im], …], n cycles to the right and m down.
-    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    /// The field: random:BAND, a random trigonometric polynomial, with ,seed=S ,decay=D (coefficients fall off as
+    /// (1 + |n|)^-D) or ,complex behind it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m
+    /// down; or a photo's luma (png, jpg).
+    #[arg(long, value_name = "random:BAND|FILE", value_hint = ValueHint::FilePath)]
+    field: Option<Field>,
+    /// Harmonics from a JSON file.
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, hide = true)]
     harmonics: Option<PathBuf>,
-    /// A photo's luma (png, jpg).
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// A photo's luma.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide = true)]
     image: Option<PathBuf>,
     /// A random trigonometric polynomial with this seed.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", hide = true)]
     random: Option<u64>,
     /// How far the diagonal and the printed form depart from the exact one, over random series of many bands on many
     /// grids; move askew (--velocity 0.8,0.6), or the two forms are one.
@@ -82,6 +88,24 @@ struct InputArgs {
 const STUDY_BANDS: [u64; 6] = [3, 4, 5, 6, 8, 10];
 const STUDY_GRIDS: [usize; 7] = [5, 6, 7, 8, 9, 11, 12];
 const STUDY_SERIES: usize = 12;
+
+impl FormulaArgs {
+    /// The field, by its old names too.
+    fn field(&self) -> Field {
+        let input = &self.input;
+        match (&input.field, &input.harmonics, &input.image) {
+            (Some(field), ..) => field.clone(),
+            (_, Some(path), _) => Field::Harmonics(path.clone()),
+            (.., Some(path)) => Field::Image(path.clone()),
+            _ => Field::Random(RandomSeries {
+                band: self.band,
+                decay: self.decay,
+                real: !self.complex,
+                seed: input.random.unwrap_or_default(),
+            }),
+        }
+    }
+}
 
 /// Runs the subcommand.
 ///
@@ -99,14 +123,15 @@ pub fn run(args: &FormulaArgs) -> Result<(), Failure> {
             format!("--tolerance must lie between 0 and 1, not {}", args.tolerance),
         ));
     }
-    refuse_inputs([&args.input.harmonics, &args.input.image].into_iter().flatten().map(PathBuf::as_path))?;
-    let mut report = report(args)?;
-    report.input = describe(args);
+    let field = args.field();
+    refuse_inputs(field.path())?;
+    let mut report = report(args, &field)?;
+    report.input = field.in_words();
     outputs.write(&report, &(), false)
 }
 
-fn report(args: &FormulaArgs) -> Result<TheoremReport, Failure> {
-    if let Some(path) = &args.input.image {
+fn report(args: &FormulaArgs, field: &Field) -> Result<TheoremReport, Failure> {
+    if let Field::Image(path) = field {
         if let Some(samples) = args.samples {
             let message = format!("an image has its own samples; drop --samples {}x{}", samples.x, samples.y);
             return Err(Failure::new(Status::Usage, message));
@@ -132,15 +157,10 @@ fn report(args: &FormulaArgs) -> Result<TheoremReport, Failure> {
         }
         return Ok(check_series(&FourierSeries::from_samples(field.view()).map_err(TheoremError::from)?, &setup)?);
     }
-    let series = match (&args.input.harmonics, args.input.random) {
-        (Some(path), _) => read_harmonics(path)?,
-        (None, seed) => FourierSeries::random(RandomSeries {
-            band: args.band,
-            decay: args.decay,
-            real: !args.complex,
-            seed: seed.unwrap_or_default(),
-        })
-        .map_err(|error| Failure::new(Status::Usage, format!("{error}; change --band")))?,
+    let series = match field {
+        Field::Random(series) => FourierSeries::random(*series)
+            .map_err(|error| Failure::new(Status::Usage, format!("{error}; change the band")))?,
+        Field::Harmonics(path) | Field::Image(path) => read_harmonics(path)?,
     };
     let setup = setup(args, args.samples)?;
     let work = (series.len()).saturating_mul(setup.grid.x.max(setup.samples.map_or(0, |samples| samples.x)));
@@ -178,17 +198,6 @@ fn setup(args: &FormulaArgs, samples: Option<GridSize>) -> Result<Setup, Failure
         activation: args.activation.clone(),
         tolerance: args.tolerance,
     })
-}
-
-fn describe(args: &FormulaArgs) -> String {
-    let kind = if args.complex { "complex" } else { "real" };
-    match (&args.input.harmonics, &args.input.image, args.input.random) {
-        (Some(path), ..) => format!("harmonics of {}", path.display()),
-        (_, Some(path), _) => format!("luma of {}", path.display()),
-        (.., seed) => {
-            format!("random {kind} series, seed {}, band {}, decay {}", seed.unwrap_or_default(), args.band, args.decay)
-        }
-    }
 }
 
 /// Reads a file of harmonics, `[[n, m, re, im], …]`.

@@ -52,7 +52,16 @@ impl<'a> TargetModel<'a> {
     fn matches(&self, site: &Site, pattern: Option<&str>) -> bool {
         let Some(pattern) = pattern else { return true };
         let exact = self.sites.iter().any(|site| site.name == pattern);
-        if exact { site.name == pattern } else { site.name.contains(pattern) }
+        // Tables of layers name modules, and cut names at their front.
+        let end = pattern.strip_prefix('…');
+        let is_named = |name: &str| end.map_or_else(|| name.contains(pattern), |end| name.ends_with(end));
+        let in_module = || {
+            let nodes = self.network.steps().iter().filter(|step| site.nodes.contains(&step.name));
+            nodes
+                .map(|step| step.module.as_str())
+                .any(|module| module == pattern || end.is_some_and(|end| module.ends_with(end)))
+        };
+        if exact { site.name == pattern } else { is_named(&site.name) || in_module() }
     }
 
     /// The places that rules are about, with their designs, in graph order.

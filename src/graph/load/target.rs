@@ -54,7 +54,10 @@ pub(super) fn in_steps(
         let node = ids.first().map(|&id| (step.name.as_str(), id));
         node.into_iter().chain(ids.into_iter().map(|id| (values[id].name.as_str(), id)))
     });
-    match matching(pairs, given) {
+    // Tables of layers name modules: what a module gives is what its last node gives.
+    let module = steps.iter().rev().find(|step| !given.is_empty() && step.module == given);
+    let of_module = module.and_then(|step| step.outputs.iter().flatten().next().copied());
+    match matching(pairs, given).map(|found| found.or(of_module)) {
         Ok(Some(id)) => Ok(id),
         Ok(None) => {
             let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
@@ -71,11 +74,12 @@ fn names_of(node: &NodeProto) -> impl Iterator<Item = (&str, &str)> {
     own.zip(outputs().next()).into_iter().chain(outputs().map(|name| (name, name)))
 }
 
-/// What `given` names: a whole name, or else the end of one; all names with that end where they stand for different values.
+/// What `given` names: a whole name, or else the end of one, also as tables cut it (`…end`); all names with that end where they stand for different values.
 fn matching<'n, V: PartialEq + Copy>(
     pairs: impl Iterator<Item = (&'n str, V)>,
     given: &str,
 ) -> Result<Option<V>, Vec<&'n str>> {
+    let given = given.strip_prefix('…').unwrap_or(given);
     if given.is_empty() {
         return Ok(None);
     }
