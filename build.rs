@@ -1,5 +1,5 @@
 //! Links what tch leaves to its user: an rpath to libtorch, so that the binary runs from any folder without
-//! LD_LIBRARY_PATH, the C++ shims for forward-mode automatic differentiation and memory, and loops over lanes.
+//! LD_LIBRARY_PATH, the C++ shims for forward-mode automatic differentiation and memory, and the kernels.
 
 use std::env;
 
@@ -15,7 +15,7 @@ fn link_libtorch() {
         println!("cargo:rerun-if-changed=src/graph/{file}");
     }
     for file in ["attention.cpp", "loops.cpp", "pointwise.cpp", "vectors.h"] {
-        println!("cargo:rerun-if-changed=src/graph/lanes/{file}");
+        println!("cargo:rerun-if-changed=src/graph/kernels/{file}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo:rerun-if-env-changed=ALIASCOPE_SANITIZE");
@@ -44,15 +44,15 @@ fn link_libtorch() {
         .files(["src/graph/forward_ad.cpp", "src/graph/guard.cpp"])
         .compile("aliascope_libtorch");
 
-    let mut lanes = cc::Build::new();
-    lanes.cpp(true).pic(true).warnings(false).std("c++17");
-    lanes.files(["attention.cpp", "loops.cpp", "pointwise.cpp"].map(|file| format!("src/graph/lanes/{file}")));
+    let mut kernels = cc::Build::new();
+    kernels.cpp(true).pic(true).warnings(false).std("c++17");
+    kernels.files(["attention.cpp", "loops.cpp", "pointwise.cpp"].map(|file| format!("src/graph/kernels/{file}")));
     // Whatever the profile: these loops are the hot ones. Sums may be reordered, as libtorch's are.
-    lanes.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
+    kernels.opt_level(3).flag("-fno-math-errno").flag("-fno-trapping-math").flag("-ffp-contract=fast");
     if let Ok(checks) = env::var("ALIASCOPE_SANITIZE") {
         // The loops with checks of every access, for tests: see fuzz/README.md. Fully optimised they would compile for ten
         // minutes.
-        lanes.opt_level(1).flag(format!("-fsanitize={checks}")).flag("-fno-sanitize-recover=all").debug(true);
+        kernels.opt_level(1).flag(format!("-fsanitize={checks}")).flag("-fno-sanitize-recover=all").debug(true);
         for library in
             [("address", "-lasan"), ("undefined", "-lubsan")].iter().filter(|(check, _)| checks.contains(check))
         {
@@ -61,10 +61,10 @@ fn link_libtorch() {
     }
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         // libtorch's own threads: its libgomp is the one that is loaded.
-        lanes.flag("-fopenmp");
+        kernels.flag("-fopenmp");
         println!("cargo:rustc-link-lib=gomp");
     } else {
-        lanes.flag("-fopenmp-simd");
+        kernels.flag("-fopenmp-simd");
     }
-    lanes.compile("aliascope_lanes");
+    kernels.compile("aliascope_kernels");
 }

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench sweep` prints medians over repetitions that take turns, so that a drift of the machine's speed
 //! falls on all alike; `-- MODEL.onnx…` measures other networks. Behind them: what one image of several at once costs, which
-//! says whether lanes should be cut into smaller batches, and what a batch of eight costs in either order of memory.
+//! says whether the stack should be cut into smaller batches, and what a batch of eight costs in either order of memory.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in &models {
         let mut network = Network::load(path, &LoadOptions::default())?;
         let per_image = per_image(&network)?.map(|ms| format!("{ms:>7.2}"));
-        let [last, first] = network.time_memory_orders()?;
+        let [last, first] = network.time_memory_formats()?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         println!("{name:<28} {} {last:>15.1} {first:>15.1}", per_image.join(" "));
     }

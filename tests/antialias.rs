@@ -313,15 +313,15 @@ fn operators_of_the_executor_are_the_designs() {
         let y = reference.forward(&x, Padding::Reflect).unwrap();
         let dy = reference.tangent(&x, &dx.view([2, 3, 4, 16, 16]), Padding::Reflect).unwrap();
         let op = operator(std::rc::Rc::from(make(name, 2)), Padding::Reflect);
-        let lanes = x.view([3, 1, 4, 16, 16]);
-        let got = op.forward(&[&lanes]).unwrap();
+        let stack = x.view([3, 1, 4, 16, 16]);
+        let got = op.forward(&[&stack]).unwrap();
         assert_eq!(got[0].size()[..2], [3, 1]);
         assert!(relative(&got[0].squeeze_dim(1), &y) < 1e-14, "{name}");
-        let lanes_dx = dx.view([2, 3, 1, 4, 16, 16]);
+        let stack_dx = dx.view([2, 3, 1, 4, 16, 16]);
         let got = match &op {
             Operator::Linear(op) => op.apply(&[&dx.view([6, 1, 4, 16, 16])]).unwrap(),
             Operator::Differentiable(op) => {
-                op.tangent(&Point { x: &[&lanes], y: &got, dx: &[Some(lanes_dx)] }).unwrap()
+                op.tangent(&Point { x: &[&stack], y: &got, dx: &[Some(stack_dx)] }).unwrap()
             }
             other => panic!("{other:?}"),
         };

@@ -446,7 +446,7 @@ fn equivariant_networks_add_up_and_nothing_has_a_share_of_rounding() {
     }
 }
 
-/// x, with tangents that are not carried linearly: lane t by 1 + t/1000.
+/// x, with tangents that are not carried linearly: entry t of the stack by 1 + t/1000.
 #[derive(Debug)]
 struct Sabotaged;
 
@@ -459,8 +459,8 @@ impl Differentiable for Sabotaged {
         let moved = at.dx[0].as_ref().unwrap();
         let mut size = vec![1; moved.dim()];
         size[0] = moved.size()[0];
-        let lanes = Tensor::arange(size[0], (moved.kind(), moved.device())) * 1e-3 + 1.0;
-        Ok(vec![moved * lanes.reshape(size.as_slice())])
+        let factors = Tensor::arange(size[0], (moved.kind(), moved.device())) * 1e-3 + 1.0;
+        Ok(vec![moved * factors.reshape(size.as_slice())])
     }
 }
 

@@ -95,16 +95,16 @@ fn every_branch_takes_part() {
         // A value or tangent that is zero everywhere would be no test of what comes before it.
         let dx = recording.x.unsqueeze(0);
         let sweep = network.sweep_observed(&recording.x, &dx, &mut |id, value| {
-            for lane in 0..value.stack.size()[0] {
-                if value.stack.get(lane).abs().sum(Kind::Double).double_value(&[]) == 0.0 {
-                    dead.push((network.values()[id].name.clone(), lane));
+            for entry in 0..value.stack.size()[0] {
+                if value.stack.get(entry).abs().sum(Kind::Double).double_value(&[]) == 0.0 {
+                    dead.push((network.values()[id].name.clone(), entry));
                 }
             }
             Ok(())
         });
         sweep.unwrap();
         // XCiT's class token asks its first question before it has seen the image.
-        dead.retain(|(name, lane)| !(name.starts_with("/cls_attn_blocks.0/attn/") && *lane == 1));
+        dead.retain(|(name, entry)| !(name.starts_with("/cls_attn_blocks.0/attn/") && *entry == 1));
         assert!(dead.is_empty(), "{name}: {dead:?}");
     }
 }

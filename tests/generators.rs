@@ -198,15 +198,15 @@ fn lie_derivatives_of_a_network_are_linear_in_the_generator() {
         ("scale", &px * &by_x + &py * &by_y),
         ("2.5*translate_y-0.75*stretch_x+0.5*saturate", &by_y * 2.5 - &px * &by_x * 0.75 + &x * 0.5),
     ];
-    // All in one sweep; that lanes do not mix is another test's matter.
+    // All in one sweep; that tangents do not mix is another test's matter.
     let stacked = Tensor::stack(&tangents.iter().map(|(_, tangent)| tangent).collect::<Vec<_>>(), 0);
     let swept = network.sweep(&x, &stacked).unwrap().tangent;
-    for (lane, (name, _)) in tangents.iter().enumerate() {
+    for (at, (name, _)) in tangents.iter().enumerate() {
         let combination: aliascope::symmetry::Combination = name.parse().unwrap();
         let coefficients = Tensor::from_slice(&combination.coefficients()[..]).view([1, 7]);
         let expected = coefficients.matmul(&lie.reshape([7, -1]));
         // Rounding of some sixty layers in double precision.
-        let error = relative(&swept.get(lane as i64), &expected);
+        let error = relative(&swept.get(at as i64), &expected);
         assert!(error <= 1e-12, "{name}: {error:.1e}");
     }
 }

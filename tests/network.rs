@@ -2,7 +2,7 @@
 
 mod common;
 
-use aliascope::graph::{LoadOptions, MemoryOrder, Network, forward_ad};
+use aliascope::graph::{LoadOptions, MemoryFormat, Network, forward_ad};
 use common::{MODELS, asset, noise, recorded, relative};
 use tch::{Kind, Tensor};
 
@@ -80,7 +80,7 @@ fn tangents_are_limits_of_differences() {
 }
 
 #[test]
-fn tangents_are_linear_and_lanes_do_not_mix() {
+fn tangents_are_linear_and_entries_of_the_stack_do_not_mix() {
     let network = load("ppocr-v4-det", Kind::Double, &[1, 3, 64, 96]);
     let (x, dx) = point(&[1, 3, 64, 96]);
     let sum = dx.get(0) * 0.7 - dx.get(1) * 1.3;
@@ -105,14 +105,14 @@ fn the_order_of_memory_changes_rounding_alone() {
     let shape = [1, 3, 64, 96];
     for kind in [Kind::Float, Kind::Double] {
         let mut network = load("ppocr-v4-det", kind, &shape);
-        assert_eq!(network.has_memory_orders(), kind == Kind::Float);
+        assert_eq!(network.has_memory_formats(), kind == Kind::Float);
         let (x, dx) = point(&shape);
         let (x, dx) = (network.place(&x).unwrap(), network.place(&dx).unwrap());
         let mut run = |order| {
-            network.set_memory_order(order).unwrap();
+            network.set_memory_format(order).unwrap();
             network.sweep(&x, &dx).unwrap()
         };
-        let [last, first] = MemoryOrder::ALL.map(&mut run);
+        let [last, first] = MemoryFormat::ALL.map(&mut run);
         // Sums in another order; single precision moves kinks as well, and 1e-3 is what it is held to everywhere.
         let tolerance = if kind == Kind::Float { 1e-3 } else { 1e-10 };
         assert!(relative(&first.value, &last.value) <= tolerance);
@@ -123,9 +123,9 @@ fn the_order_of_memory_changes_rounding_alone() {
 #[test]
 fn both_orders_of_memory_are_timed() {
     let mut network = load("ppocr-v4-cls", Kind::Float, &[1, 3, 48, 192]);
-    let times = network.time_memory_orders().unwrap();
+    let times = network.time_memory_formats().unwrap();
     assert!(times.iter().all(|ms| ms.is_finite() && *ms > 0.0), "{times:?}");
-    assert_eq!(network.memory_order(), MemoryOrder::ChannelsLast);
+    assert_eq!(network.memory_format(), MemoryFormat::ChannelsLast);
     let other = load("ppocr-v4-cls", Kind::Float, &[1, 3, 48, 160]);
     assert_ne!(network.shape_hash(), other.shape_hash());
     assert_eq!(network.shape_hash(), load("ppocr-v4-cls", Kind::Double, &[1, 3, 48, 192]).shape_hash());

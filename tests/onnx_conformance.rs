@@ -89,7 +89,7 @@ impl NodeTest {
         if !imports.iter().any(|import| import.domain.as_deref().unwrap_or("").is_empty()) {
             imports.push(OperatorSetIdProto { domain: Some(String::new()), version: Some(17) });
         }
-        // A lane, and the batch of one in front of the pieces.
+        // The stack axis, and the batch of one in front of the pieces.
         (file, Some(Tensor::cat(&x, 0).reshape([1, 1, -1])))
     }
 }

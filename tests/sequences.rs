@@ -33,7 +33,7 @@ fn load(nodes: Vec<NodeProto>, opset: i64) -> Result<Network, String> {
     Network::from_file(&model(graph, opset), &options).map_err(|error| error.to_string())
 }
 
-/// An image of one lane, and what the nodes make of it.
+/// An image, and what the nodes make of it.
 fn run(nodes: Vec<NodeProto>, opset: i64) -> (Tensor, Tensor) {
     let network = load(nodes, opset).unwrap_or_else(|error| panic!("{error}"));
     let x = Tensor::arange(96, (Kind::Double, tch::Device::Cpu)).reshape([1, 1, 6, 4, 4]).sin();

@@ -9,7 +9,7 @@ use tch::{TchError, Tensor};
 
 use crate::graph::forward_ad;
 use crate::graph::operator::{Differentiable, Linear, Operator, Point, Torch};
-use crate::graph::window::{fold_lanes, unfold_lanes};
+use crate::graph::window::{fold_stack, unfold_stack};
 use crate::spectrum::{GridSize, Wave};
 
 pub use super::design_error::DesignError;
@@ -70,8 +70,8 @@ pub trait Design: fmt::Debug {
     /// When libtorch refuses.
     fn tangent(&self, x: &Tensor, dx: &Tensor, padding: Padding) -> Torch<Tensor> {
         if self.is_linear() {
-            let (folded, lead) = fold_lanes(dx)?;
-            return unfold_lanes(self.forward(&folded, padding)?, lead);
+            let (folded, lead) = fold_stack(dx)?;
+            return unfold_stack(self.forward(&folded, padding)?, lead);
         }
         let one = |dx: Tensor| {
             let (_, mut dy) = forward_ad::jvp(|x| Ok(vec![self.forward(x[0], padding)?]), &[x], &[Some(&dx)])?;
@@ -152,7 +152,7 @@ pub fn apply(design: &dyn Design, x: &Tensor, padding: Padding) -> Result<Tensor
     Ok(design.forward(x, padding)?)
 }
 
-/// The design as an operator of the executor, for values `[lanes, batch, channels, rows, columns]`. Check the map's size
+/// The design as an operator of the executor, for values `[stack, batch, channels, rows, columns]`. Check the map's size
 /// with [`Design::check`] first; [`Resampling::flow`] tells where the output's samples lie.
 pub fn operator(design: Rc<dyn Design>, padding: Padding) -> Operator {
     let is_linear = design.is_linear();
@@ -168,8 +168,8 @@ struct Layer {
 
 impl Layer {
     fn run(&self, x: &Tensor) -> Torch<Tensor> {
-        let (folded, lead) = fold_lanes(x)?;
-        unfold_lanes(self.design.forward(&folded, self.padding)?.f_contiguous()?, lead)
+        let (folded, lead) = fold_stack(x)?;
+        unfold_stack(self.design.forward(&folded, self.padding)?.f_contiguous()?, lead)
     }
 }
 
@@ -185,7 +185,7 @@ impl Differentiable for Layer {
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
-        let (x, lead) = fold_lanes(at.x[0])?;
+        let (x, lead) = fold_stack(at.x[0])?;
         let dy = at.sum(|_, dx| {
             let size = dx.size();
             let folded = dx.f_flatten(1, 2)?;

@@ -12,7 +12,7 @@ use super::prediction::{Prediction, PredictionError, PredictionInput, oversample
 use super::upsample::{edge, onnx_transposed, transposed};
 use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
-use crate::graph::window::{fold_lanes, unfold_lanes};
+use crate::graph::window::{fold_stack, unfold_stack};
 use crate::spectrum::activation::Activation;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, HalfSpectrum};
@@ -228,18 +228,18 @@ impl Design for Filtered {
     /// ↓(σ′(↑x)·↑ẋ): filters are linear.
     fn tangent(&self, x: &Tensor, dx: &Tensor, padding: Padding) -> Torch<Tensor> {
         let fine = self.up(x, padding)?;
-        let (folded, lead) = fold_lanes(dx)?;
+        let (folded, lead) = fold_stack(dx)?;
         let rises = self.up(&folded, padding)?;
         let Some(slope) = derivative(&self.activation, &fine)? else {
             // The function's own tangent by forward mode, between the same filters.
-            let rises = unfold_lanes(rises, lead)?;
+            let rises = unfold_stack(rises, lead)?;
             let rises = Pointwise::plain(self.activation.clone()).tangent(&fine, &rises, padding)?;
-            let (folded, lead) = fold_lanes(&rises)?;
-            return unfold_lanes(self.down(&folded, plane(x), padding)?, lead);
+            let (folded, lead) = fold_stack(&rises)?;
+            return unfold_stack(self.down(&folded, plane(x), padding)?, lead);
         };
-        let rises = unfold_lanes(rises, lead)?.f_mul(&slope)?;
-        let (folded, lead) = fold_lanes(&rises)?;
-        unfold_lanes(self.down(&folded, plane(x), padding)?, lead)
+        let rises = unfold_stack(rises, lead)?.f_mul(&slope)?;
+        let (folded, lead) = fold_stack(&rises)?;
+        unfold_stack(self.down(&folded, plane(x), padding)?, lead)
     }
 
     /// For ideal filters: σ of the field, folded on the finer grid, of which the band is kept.

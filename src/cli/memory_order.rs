@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{MemoryOrder, Network};
+use crate::graph::{MemoryFormat, Network};
 use crate::report::OutputFile;
 
 use super::Failure;
@@ -37,11 +37,11 @@ struct Measured {
 }
 
 impl Measured {
-    fn faster(self) -> MemoryOrder {
+    fn faster(self) -> MemoryFormat {
         if self.channels_first_ms < FASTER * self.channels_last_ms {
-            MemoryOrder::ChannelsFirst
+            MemoryFormat::ChannelsFirst
         } else {
-            MemoryOrder::ChannelsLast
+            MemoryFormat::ChannelsLast
         }
     }
 
@@ -53,12 +53,12 @@ impl Measured {
 /// Puts the network into the order of memory that was chosen; gives the reason in words.
 pub(super) fn settle(network: &mut Network, choice: Choice, images: usize) -> Result<String, Failure> {
     let order = match choice {
-        Choice::ChannelsLast => MemoryOrder::ChannelsLast,
-        Choice::ChannelsFirst => MemoryOrder::ChannelsFirst,
-        Choice::Auto if !network.has_memory_orders() => return Ok("there is no order to choose".to_owned()),
+        Choice::ChannelsLast => MemoryFormat::ChannelsLast,
+        Choice::ChannelsFirst => MemoryFormat::ChannelsFirst,
+        Choice::Auto if !network.has_memory_formats() => return Ok("there is no order to choose".to_owned()),
         Choice::Auto => return measured(network, images),
     };
-    network.set_memory_order(order)?;
+    network.set_memory_format(order)?;
     Ok("as --memory-order says".to_owned())
 }
 
@@ -72,7 +72,7 @@ fn measured(network: &mut Network, images: usize) -> Result<String, Failure> {
     let (times, when) = match kept.get(&key).copied().filter(|times| times.is_sane()) {
         Some(times) => (times, "measured earlier"),
         None => {
-            let [channels_last_ms, channels_first_ms] = network.time_memory_orders()?;
+            let [channels_last_ms, channels_first_ms] = network.time_memory_formats()?;
             let times = Measured { channels_last_ms, channels_first_ms };
             kept.insert(key, times);
             (
@@ -81,7 +81,7 @@ fn measured(network: &mut Network, images: usize) -> Result<String, Failure> {
             )
         }
     };
-    network.set_memory_order(times.faster())?;
+    network.set_memory_format(times.faster())?;
     let place = store.map(|path| format!(" in {}", path.display())).unwrap_or_default();
     Ok(format!(
         "{when}{place}: a batch of eight takes {:.0} ms with channels last, {:.0} ms with channels first",
@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn noise_does_not_choose_another_order() {
         let times = |last, first| Measured { channels_last_ms: last, channels_first_ms: first };
-        assert_eq!(times(100.0, 99.0).faster(), MemoryOrder::ChannelsLast);
-        assert_eq!(times(100.0, 90.0).faster(), MemoryOrder::ChannelsFirst);
-        assert_eq!(times(100.0, 200.0).faster(), MemoryOrder::ChannelsLast);
+        assert_eq!(times(100.0, 99.0).faster(), MemoryFormat::ChannelsLast);
+        assert_eq!(times(100.0, 90.0).faster(), MemoryFormat::ChannelsFirst);
+        assert_eq!(times(100.0, 200.0).faster(), MemoryFormat::ChannelsLast);
         assert!(!times(0.0, 1.0).is_sane() && !times(1.0, f64::NAN).is_sane());
     }
 }

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::{GraphError, InputLayout, Integers, LoadOptions, MemoryOrder, Network, Target};
+use crate::graph::{self, GraphError, InputLayout, Integers, LoadOptions, Network, Target};
 use crate::input::{
     Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source, StatedPreprocessing,
 };
@@ -230,9 +230,9 @@ impl NetworkArgs {
             quantised: self.quantised,
             device: self.device,
             threads: usize::try_from(tch::get_num_threads()).unwrap_or(0),
-            memory_format: match network.memory_order() {
-                MemoryOrder::ChannelsLast => MemoryFormat::ChannelsLast,
-                MemoryOrder::ChannelsFirst => MemoryFormat::ChannelsFirst,
+            memory_format: match network.memory_format() {
+                graph::MemoryFormat::ChannelsLast => MemoryFormat::ChannelsLast,
+                graph::MemoryFormat::ChannelsFirst => MemoryFormat::ChannelsFirst,
             },
             ..Run::default()
         };

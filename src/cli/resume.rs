@@ -212,7 +212,7 @@ impl Options {
             .with("precision", run.arithmetic())
             .with("device", run.device)
             .with("threads", tch::get_num_threads())
-            .with("memory-order", opened.network.memory_order())
+            .with("memory-order", opened.network.memory_format())
             .with("batch", batch)
     }
 

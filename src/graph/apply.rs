@@ -3,12 +3,12 @@
 use tch::{Kind, Tensor};
 
 use super::forward_ad;
-use super::lanes;
+use super::kernels;
 use super::operator::{Differentiable, Elementwise, Forward, Linear, Operator, Point, Torch};
 use super::value::Value;
 
-/// The outputs of an operator for all lanes at once. `may_overwrite` says whether the first input's memory may be used;
-/// where that saves a copy, the outputs have room for `room` tangents at least.
+/// The outputs of an operator for values and tangents at once. `may_overwrite` says whether the first input's memory
+/// may be used; where that saves a copy, the outputs have room for `room` tangents at least.
 pub(super) fn apply(
     operator: &Operator,
     may_overwrite: bool,
@@ -70,8 +70,8 @@ fn linear(op: &dyn Linear, inputs: &[&Value], images: i64, tangents: i64) -> Tor
 /// σ(x + c) and σ'(x + c)·ẋ, written into `output`, which may be the input and may have more tangents.
 fn elementwise(op: &dyn Elementwise, input: &Value, output: &Value, images: i64, offset: Option<&Tensor>) -> Torch<()> {
     let tangents = input.tangents;
-    if let Some(curve) = op.curve()
-        && lanes::through(curve, [&output.stack, &input.stack], [images, tangents], offset, |x| op.value(x))?
+    if let Some(activation) = op.fused_activation()
+        && kernels::apply_jvp(activation, [&output.stack, &input.stack], [images, tangents], offset, |x| op.value(x))?
     {
         return Ok(());
     }
@@ -99,7 +99,7 @@ fn elementwise(op: &dyn Elementwise, input: &Value, output: &Value, images: i64,
 fn differentiable(op: &dyn Differentiable, inputs: &[&Value], images: i64, tangents: i64) -> Torch<Vec<Value>> {
     let (x, dx) = (primals(inputs, images)?, moving(inputs, images, tangents)?);
     let x: Vec<&Tensor> = x.iter().collect();
-    if let Some(stacks) = op.stacked(&x, &dx)? {
+    if let Some(stacks) = op.value_and_jvp(&x, &dx)? {
         return Ok(stacks.into_iter().map(|stack| Value { stack, tangents }).collect());
     }
     let y = op.forward(&x)?;

@@ -52,7 +52,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// The operand's tensor at a call, viewed with `wanted` axes behind the lanes.
+    /// The operand's tensor at a call, viewed with `wanted` axes behind the stack axis.
     pub fn at(&self, x: &[&Tensor], rank: usize, wanted: usize) -> Torch<Tensor> {
         match self {
             Self::Varying(i) => with_rank(x[*i], rank, wanted),
@@ -61,7 +61,7 @@ impl Operand {
     }
 
     /// The operand's tensor at a call, with the batched tangents' axis in front of its own: a constant is the same in all.
-    pub fn in_lanes(&self, x: &[&Tensor]) -> Torch<Tensor> {
+    pub fn in_stack(&self, x: &[&Tensor]) -> Torch<Tensor> {
         match self {
             Self::Varying(i) => Ok(x[*i].shallow_clone()),
             Self::Constant(tensor) => {

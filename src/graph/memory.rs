@@ -14,7 +14,7 @@ impl Network {
     ///
     /// It follows an unobserved run, and counts every value as moving and none as overwritten.
     pub fn live_bytes(&self, images: u64, tangents: u64) -> u64 {
-        let lanes = images.saturating_mul(1 + tangents);
+        let entries = images.saturating_mul(1 + tangents);
         let mut held = bytes(self.input());
         let mut most = held;
         for step in &self.fused {
@@ -28,7 +28,7 @@ impl Network {
                 most = most.max(held.saturating_add(made));
             }
         }
-        most.saturating_mul(lanes)
+        most.saturating_mul(entries)
     }
 
     /// Bytes that measuring `images` images at once takes, about: the sweep with its working memory, the tangents before
@@ -70,7 +70,7 @@ impl Network {
     }
 }
 
-/// Bytes of one lane of a value.
+/// Bytes of a value for one entry of the stack.
 fn bytes(value: &ValueInfo) -> u64 {
     let entries = value.shape.iter().fold(1u64, |product, &n| product.saturating_mul(n.max(0) as u64));
     entries.saturating_mul(value.kind.elt_size_in_bytes() as u64)

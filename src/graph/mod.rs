@@ -1,7 +1,8 @@
 //! A network as a graph of operations.
 //!
 //! [`onnx`] reads and writes files in pure Rust. [`Network`] is a loaded model: its
-//! operators carry tangents beside values, in *lanes* ([`operator`]), and its values know where their samples lie.
+//! operators carry tangents beside values, as *batched tangents* ([`operator`]), and its values know where their
+//! samples lie.
 
 pub use aliascope_core::onnx;
 
@@ -11,26 +12,26 @@ mod blocks;
 pub(crate) mod branches;
 mod builder;
 pub(crate) mod caught;
-mod curve;
 pub mod custom;
 mod error;
+mod format_choice;
 pub mod forward_ad;
 mod function;
+mod fused_activation;
+mod fusion;
 pub(crate) mod guard;
 pub(crate) mod inline;
 mod kept;
+pub(crate) mod kernels;
 mod labels;
-pub(crate) mod lanes;
 pub mod layout;
 mod load;
 pub mod memory;
-mod memory_order;
+mod memory_format;
 mod network;
 pub mod operator;
 pub mod ops;
-mod order_choice;
 mod parts;
-mod plan;
 mod refusal;
 mod run;
 mod sites;
@@ -45,7 +46,7 @@ pub use aliascope_core::onnx::module_of;
 pub use builder::Built;
 pub use error::{GraphError, in_words, is_of_machine};
 pub use load::{InputLayout, Integers, LoadOptions, MissingOperator, evaluate, missing_operators};
-pub use memory_order::MemoryOrder;
+pub use memory_format::MemoryFormat;
 pub(crate) use network::wires;
 pub use network::{Bound, Network, Step, ValueInfo};
 

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
 use super::load::{InputLayout, Integers};
-use super::memory_order::MemoryOrder;
+use super::memory_format::MemoryFormat;
 use super::operator::Operator;
 use super::target::Target;
 
@@ -21,7 +21,7 @@ pub struct Step {
     /// The path of the module that it came from, as its name or what is written beside it tells; empty where neither does,
     /// and of fused nodes.
     pub module: String,
-    /// The ONNX operator; of fused nodes, what they are together.
+    /// The ONNX operator; of fused nodes, what they are as one.
     pub op_type: String,
     /// The operator, with constants and shapes resolved. A run of fused nodes shares those of nodes that stay.
     pub operator: Rc<Operator>,
@@ -94,7 +94,7 @@ pub struct Network {
     pub(super) other_outputs: Vec<String>,
     pub(super) kind: Kind,
     pub(super) device: Device,
-    pub(super) order: MemoryOrder,
+    pub(super) format: MemoryFormat,
 }
 
 impl Network {
@@ -247,7 +247,7 @@ impl Network {
         }
     }
 
-    /// How an unobserved run goes about it, in words: which nodes are fused, and the order of memory.
+    /// How an unobserved run goes about it, in words: which nodes are fused, and the memory format.
     pub fn describe_run(&self) -> String {
         let mut fused: BTreeMap<&str, usize> = BTreeMap::new();
         for step in self.fused.iter().filter(|step| step.nodes > 1) {
@@ -255,7 +255,7 @@ impl Network {
         }
         let parts: Vec<String> = fused.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
         let made = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-        format!("{} nodes run as {} operators{made}, {} in memory", self.steps.len(), self.fused.len(), self.order)
+        format!("{} nodes run as {} operators{made}, {} in memory", self.steps.len(), self.fused.len(), self.format)
     }
 
     /// A value of the model's metadata.

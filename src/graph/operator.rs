@@ -1,24 +1,24 @@
 //! What an operator is: its value, and how it carries tangents.
 //!
-//! **Lanes.** Every value of a running graph is one tensor with a leading axis of *lanes*: first one lane per image
-//! (the primals), then one per image and tangent. Behind that axis stands the shape that ONNX gives the value, batch
-//! axis included, so operators mean what the specification says, also where a network folds its batch axis into
-//! windows or heads. Operators address axes from the end and so need not know how many axes lead.
+//! **Batched tangents.** Every value of a running graph is one tensor with a leading axis, the *stack axis*: first one
+//! entry per image (the primals), then one per image and tangent. Behind that axis stands the shape that ONNX gives the
+//! value, batch axis included, so operators mean what the specification says, also where a network folds its batch axis
+//! into windows or heads. Operators address axes from the end and so need not know how many axes lead.
 
 use std::fmt::Debug;
 
 use tch::{TchError, Tensor};
 
-use super::curve::Curve;
 use super::function::Function;
-use super::memory_order::MemoryOrder;
+use super::fused_activation::FusedActivation;
+use super::memory_format::MemoryFormat;
 pub use super::torch::Torch;
 use super::window::{Taps, Window};
 
 /// An operator, built for one node: its attributes, constants and shapes are resolved, nothing is left to interpret.
 #[derive(Debug)]
 pub enum Operator {
-    /// y = Λx + c: the tangent is Λẋ, so all lanes go through one call.
+    /// y = Λx + c: the tangent is Λẋ, so values and tangents go through one call.
     Linear(Box<dyn Linear>),
     /// y = σ(x) entry by entry: the tangent is σ'(x)·ẋ.
     Elementwise(Box<dyn Elementwise>),
@@ -78,7 +78,7 @@ impl Operator {
         }
     }
 
-    /// The values for lanes of primals alone.
+    /// The values for primals alone.
     pub fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         match self {
             Self::Linear(op) => op.value(x),
@@ -100,10 +100,10 @@ impl Operator {
 
 /// y = Λx + c.
 pub trait Linear: Debug {
-    /// Λx for any number of lanes; the inputs are the node's varying inputs in order.
+    /// Λx for a stack of any length; the inputs are the node's varying inputs in order.
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
 
-    /// Λx + c for lanes of primals alone.
+    /// Λx + c for primals alone.
     fn value(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let mut y = self.apply(x)?;
         if let (Some(offset), Some(first)) = (self.offset(), y.first_mut()) {
@@ -118,7 +118,7 @@ pub trait Linear: Debug {
         Ok(false)
     }
 
-    /// c, to be added to the first output's primal lanes; needs [`is_fresh`](Self::is_fresh).
+    /// c, to be added to the first output's primals; needs [`is_fresh`](Self::is_fresh).
     fn offset(&self) -> Option<&Tensor> {
         None
     }
@@ -138,8 +138,8 @@ pub trait Linear: Debug {
         Pattern::Any
     }
 
-    /// Puts weights that images are convolved with into the order of memory that images will have.
-    fn arrange(&mut self, _order: MemoryOrder) -> Torch<()> {
+    /// Puts weights that images are convolved with into the memory format that images will have.
+    fn arrange(&mut self, _format: MemoryFormat) -> Torch<()> {
         Ok(())
     }
 }
@@ -151,7 +151,7 @@ pub enum Pattern<'a> {
     Any,
     /// Every entry of Λx is an entry of x, or zero: the map only moves entries.
     Selection,
-    /// A selection that puts the axes behind the lanes into this order.
+    /// A selection that puts the axes behind the stack axis into this order.
     Transposition(&'a [i64]),
     /// A product with a constant matrix along an axis: y_j = Σ_i M_ji x_i.
     Matrix {
@@ -196,7 +196,7 @@ pub trait Elementwise: Debug {
     }
 
     /// The function, where it is one of those that values and tangents can pass at once.
-    fn curve(&self) -> Option<Curve> {
+    fn fused_activation(&self) -> Option<FusedActivation> {
         None
     }
 
@@ -218,7 +218,7 @@ pub struct Activated {
 }
 
 impl Activated {
-    /// The values for lanes of primals alone.
+    /// The values for primals alone.
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let mut y = self.linear.value(x)?;
         for y in &mut y {
@@ -232,15 +232,15 @@ impl Activated {
 
 /// An operator with a forward and a tangent of its own.
 pub trait Differentiable: Debug {
-    /// The outputs; lanes lead. Outputs own their memory.
+    /// The outputs; the stack axis leads. Outputs own their memory.
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
 
     /// The outputs' tangents.
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>>;
 
     /// Outputs and tangents at once, each output one stack, for operators that can write into it: none where values and
-    /// tangents are computed apart and put together. `x` and `dx` are those of [`Point`].
-    fn stacked(&self, _x: &[&Tensor], _dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    /// tangents are computed apart and joined. `x` and `dx` are those of [`Point`].
+    fn value_and_jvp(&self, _x: &[&Tensor], _dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         Ok(None)
     }
 
@@ -266,7 +266,7 @@ pub enum AttentionPart {
 
 /// A stack to be filled, as values and as tangents.
 pub struct Stack {
-    /// `[lanes, shape…]`.
+    /// `[stack, shape…]`.
     pub whole: Tensor,
     /// Its values: `[images, shape…]`, a view.
     pub y: Tensor,
@@ -275,21 +275,21 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Room for values of the size `[images, shape…]` and their tangents, in the order of memory of `like` where it has
-    /// that size and each lane in one piece.
+    /// Room for values of the size `[images, shape…]` and their tangents, in the memory format of `like` where it has
+    /// that size and each entry of the stack in one piece.
     ///
     /// # Errors
     /// When libtorch cannot allocate it.
     pub fn new(size: &[i64], tangents: i64, like: &Tensor) -> Torch<Self> {
         let images = size[0];
-        let mut lanes = size.to_vec();
-        lanes[0] = images * (1 + tangents);
+        let mut whole_size = size.to_vec();
+        whole_size[0] = images * (1 + tangents);
         let options = (like.kind(), like.device());
         let strides = like.stride();
         let whole = if like.size() == size && strides[0] == size[1..].iter().product::<i64>() && like.numel() > 0 {
-            Tensor::f_empty_strided(lanes.as_slice(), strides.as_slice(), options)?
+            Tensor::f_empty_strided(whole_size.as_slice(), strides.as_slice(), options)?
         } else {
-            Tensor::f_empty(lanes.as_slice(), options)?
+            Tensor::f_empty(whole_size.as_slice(), options)?
         };
         let y = whole.f_narrow(0, 0, images)?;
         let dy = whole.f_narrow(0, images, images * tangents)?.f_view([&[tangents], size].concat().as_slice())?;
@@ -326,12 +326,12 @@ impl Point<'_> {
 
 /// An operator with a forward only.
 pub trait Forward: Debug {
-    /// The outputs; lanes lead.
+    /// The outputs; the stack axis leads.
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
 }
 
-/// A tensor whose own shape has `rank` axes behind the lanes, viewed with `wanted` axes: ones are put in front of the
-/// shape, behind the lanes, as broadcasting would put them.
+/// A tensor whose own shape has `rank` axes behind the stack axis, viewed with `wanted` axes: ones are put in front of the
+/// shape, behind the stack axis, as broadcasting would put them.
 pub fn with_rank(x: &Tensor, rank: usize, wanted: usize) -> Torch<Tensor> {
     if rank >= wanted {
         return Ok(x.shallow_clone());

@@ -1,11 +1,11 @@
-//! Running a network: values and tangents side by side, in lanes.
+//! Running a network: values and their batched tangents, side by side.
 
 use tch::{TchError, Tensor};
 
 use super::apply::apply;
 use super::caught::caught;
 use super::error::GraphError;
-use super::memory_order::MemoryOrder;
+use super::memory_format::MemoryFormat;
 use super::network::{Network, Step};
 use super::operator::Torch;
 use super::refusal;
@@ -27,7 +27,7 @@ impl Network {
     /// # Errors
     /// When an operator fails, which the message names.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, GraphError> {
-        self.values_alone(x, Watch::Nothing)
+        self.values_alone(x, Observer::Nothing)
     }
 
     /// As [`forward`](Self::forward), node by node; `observe` sees every value, by its place in
@@ -40,7 +40,7 @@ impl Network {
         x: &Tensor,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Tensor, GraphError> {
-        self.values_alone(x, Watch::Values(observe))
+        self.values_alone(x, Observer::Values(observe))
     }
 
     /// f(x) and Df\[ẋ\] for `x` of shape `[images, input shape…]` and `dx` of shape `[tangents, images, input shape…]`.
@@ -48,7 +48,7 @@ impl Network {
     /// # Errors
     /// When an operator fails, which the message names.
     pub fn sweep(&self, x: &Tensor, dx: &Tensor) -> Result<Sweep, GraphError> {
-        self.sweep_by(x, dx, Watch::Nothing)
+        self.sweep_by(x, dx, Observer::Nothing)
     }
 
     /// As [`sweep`](Self::sweep), node by node; `observe` sees every value, by its place in [`values`](Self::values),
@@ -62,7 +62,7 @@ impl Network {
         dx: &Tensor,
         observe: &mut dyn FnMut(usize, &Value) -> Result<(), GraphError>,
     ) -> Result<Sweep, GraphError> {
-        self.sweep_by(x, dx, Watch::Values(observe))
+        self.sweep_by(x, dx, Observer::Values(observe))
     }
 
     /// A forward, or where tangents are given a sweep, as `forward` and `sweep` run it; `done` is called behind
@@ -72,34 +72,34 @@ impl Network {
     /// As `sweep`.
     pub fn profile(&self, x: &Tensor, dx: Option<&Tensor>, done: &mut dyn FnMut(&str)) -> Result<(), GraphError> {
         match dx {
-            Some(dx) => self.sweep_by(x, dx, Watch::Steps(done)).map(drop),
-            None => self.values_alone(x, Watch::Steps(done)).map(drop),
+            Some(dx) => self.sweep_by(x, dx, Observer::Steps(done)).map(drop),
+            None => self.values_alone(x, Observer::Steps(done)).map(drop),
         }
     }
 
     /// As [`sweep`](Self::sweep), of values and tangents that are one stack already, `[images·(1 + tangents), input
-    /// shape…]`, best in the network's [`memory_order`](Self::memory_order): another is copied.
+    /// shape…]`, best in the network's [`memory_format`](Self::memory_format): another is copied.
     ///
     /// # Errors
     /// As `sweep`.
     pub fn sweep_stack(&self, input: &Value, images: i64) -> Result<Sweep, GraphError> {
         let input = Value { stack: self.prepared(&input.stack)?, tangents: input.tangents };
-        self.swept(input, images, Watch::Nothing)
+        self.swept(input, images, Observer::Nothing)
     }
 
-    fn values_alone(&self, x: &Tensor, watch: Watch<'_>) -> Result<Tensor, GraphError> {
+    fn values_alone(&self, x: &Tensor, observer: Observer<'_>) -> Result<Tensor, GraphError> {
         let value = Value { stack: self.prepared(x)?, tangents: 0 };
-        Ok(self.run(value, x.size()[0], watch)?.stack)
+        Ok(self.run(value, x.size()[0], observer)?.stack)
     }
 
-    fn sweep_by(&self, x: &Tensor, dx: &Tensor, watch: Watch<'_>) -> Result<Sweep, GraphError> {
+    fn sweep_by(&self, x: &Tensor, dx: &Tensor, observer: Observer<'_>) -> Result<Sweep, GraphError> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
-        self.swept(Value { stack: self.joined(x, dx)?, tangents }, images, watch)
+        self.swept(Value { stack: self.joined(x, dx)?, tangents }, images, observer)
     }
 
-    fn swept(&self, input: Value, images: i64, watch: Watch<'_>) -> Result<Sweep, GraphError> {
+    fn swept(&self, input: Value, images: i64, observer: Observer<'_>) -> Result<Sweep, GraphError> {
         let tangents = input.tangents;
-        let output = self.run(input, images, watch)?;
+        let output = self.run(input, images, observer)?;
         let value = output.primal(images)?;
         let tangent = match output.tangent(images)? {
             Some(tangent) => tangent,
@@ -112,11 +112,11 @@ impl Network {
         Ok(Sweep { value, tangent })
     }
 
-    fn run(&self, input: Value, images: i64, mut watch: Watch<'_>) -> Result<Value, GraphError> {
+    fn run(&self, input: Value, images: i64, mut observer: Observer<'_>) -> Result<Value, GraphError> {
         tch::no_grad(|| {
-            let observed = matches!(watch, Watch::Values(_));
-            watch.value(0, &input)?;
-            let mut run = Run { network: self, images, watch };
+            let observed = matches!(observer, Observer::Values(_));
+            observer.value(0, &input)?;
+            let mut run = Run { network: self, images, observer };
             if observed { self.walk(input, &mut run) } else { self.walk_fused(input, &mut run) }
         })
     }
@@ -143,7 +143,7 @@ impl Network {
     fn joined(&self, x: &Tensor, dx: &Tensor) -> Torch<Tensor> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
         let behind = |x: &Tensor| x.f_permute([0, 1, 3, 4, 2]);
-        if x.dim() != 5 || self.order != MemoryOrder::ChannelsLast {
+        if x.dim() != 5 || self.format != MemoryFormat::ChannelsLast {
             return self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?);
         }
         let mut size = behind(x)?.size();
@@ -154,12 +154,13 @@ impl Network {
         stack.f_permute([0, 1, 4, 2, 3])
     }
 
-    /// The stack in the network's order of memory.
+    /// The stack in the network's memory format.
     pub(crate) fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
-        if stack.dim() == 5 { self.order.arranged(stack) } else { Ok(stack.shallow_clone()) }
+        if stack.dim() == 5 { self.format.arranged(stack) } else { Ok(stack.shallow_clone()) }
     }
 
-    /// One step, for all lanes at once. Where that saves a copy, the outputs have room for `room` tangents at least.
+    /// One step, for values and tangents at once. Where that saves a copy, the outputs have room for `room` tangents at
+    /// least.
     ///
     /// # Errors
     /// When libtorch refuses; the message names the node.
@@ -201,8 +202,8 @@ impl Network {
     }
 }
 
-/// Who is told of a run while it goes on.
-enum Watch<'a> {
+/// Who observes a run.
+enum Observer<'a> {
     Nothing,
     /// Sees every value, by its place; 0 is the input.
     Values(&'a mut dyn FnMut(usize, &Value) -> Result<(), GraphError>),
@@ -210,7 +211,7 @@ enum Watch<'a> {
     Steps(&'a mut dyn FnMut(&str)),
 }
 
-impl Watch<'_> {
+impl Observer<'_> {
     fn value(&mut self, id: usize, value: &Value) -> Result<(), GraphError> {
         match self {
             Self::Values(observe) => observe(id, value),
@@ -223,7 +224,7 @@ impl Watch<'_> {
 struct Run<'n, 'w> {
     network: &'n Network,
     images: i64,
-    watch: Watch<'w>,
+    observer: Observer<'w>,
 }
 
 impl Visitor for Run<'_, '_> {
@@ -235,12 +236,12 @@ impl Visitor for Run<'_, '_> {
     }
 
     fn made(&mut self, _step: &Step, id: usize, value: Value) -> Result<Value, GraphError> {
-        self.watch.value(id, &value)?;
+        self.observer.value(id, &value)?;
         Ok(value)
     }
 
     fn done(&mut self, step: &Step) {
-        if let Watch::Steps(done) = &mut self.watch {
+        if let Observer::Steps(done) = &mut self.observer {
             done(&step.op_type);
         }
     }

@@ -7,7 +7,7 @@ use super::operator::Torch;
 /// A value while the network runs.
 #[derive(Debug)]
 pub struct Value {
-    /// `[lanes, shape…]`: first the images, then tangent by tangent the images' tangents.
+    /// `[stack, shape…]`: first the images, then tangent by tangent the images' tangents.
     pub stack: Tensor,
     /// How many tangents each image has; tangents that other values have beyond these are zero here.
     pub tangents: i64,
@@ -33,15 +33,15 @@ impl Value {
         Ok(Some(rest.f_view(size.as_slice())?))
     }
 
-    /// Tangents `from`, and `count` of them in all, as lanes `[count·images, shape…]`: a view.
+    /// Tangents `from`, and `count` of them in all, as a stack `[count·images, shape…]`: a view.
     ///
     /// # Errors
     /// When there are not so many.
-    pub fn lanes(&self, images: i64, from: i64, count: i64) -> Torch<Tensor> {
+    pub fn tangents_from(&self, images: i64, from: i64, count: i64) -> Torch<Tensor> {
         self.stack.f_narrow(0, images * (1 + from), images * count)
     }
 
-    /// The stack with lanes for `tangents` tangents: zeros where there were none.
+    /// The stack with room for `tangents` tangents: zeros where there were none.
     ///
     /// # Errors
     /// When libtorch cannot allocate it.
@@ -55,14 +55,14 @@ impl Value {
         Ok(wide)
     }
 
-    /// A stack like this one for `tangents` tangents: lanes that this one has are not filled, others are zero.
+    /// A stack like this one for `tangents` tangents: entries that this one has are not filled, others are zero.
     pub(super) fn room(&self, images: i64, tangents: i64) -> Torch<Tensor> {
         let (mut size, strides) = (self.stack.size(), self.stack.stride());
-        let (had, lane) = (size[0], size[1..].iter().product::<i64>());
+        let (had, entry) = (size[0], size[1..].iter().product::<i64>());
         size[0] = images * (1 + tangents);
         let options = (self.stack.kind(), self.stack.device());
-        // Lanes in the order of memory that they have, channels last or not, where each lane lies in one piece.
-        let wide = if strides[0] == lane && self.stack.numel() > 0 {
+        // In the memory format that it has, channels last or not, where each entry of the stack lies in one piece.
+        let wide = if strides[0] == entry && self.stack.numel() > 0 {
             Tensor::f_empty_strided(size.as_slice(), strides.as_slice(), options)?
         } else {
             Tensor::f_empty(size.as_slice(), options)?

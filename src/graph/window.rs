@@ -63,16 +63,16 @@ pub struct Taps<'a> {
 }
 
 impl Taps<'_> {
-    /// The convolution on the torus, without bias: `x` of shape `[lanes, batch, channels, rows, columns]` wraps around,
+    /// The convolution on the torus, without bias: `x` of shape `[stack, batch, channels, rows, columns]` wraps around,
     /// and output j along an axis has its window at s·j − p, for j < N/s.
     ///
     /// # Errors
     /// When libtorch refuses; when a stride does not divide its axis the last windows overlap the first.
     pub fn circular(&self, x: &Tensor) -> Torch<Tensor> {
-        let (x, lead) = fold_lanes(&self.window.wrapped(x)?)?;
+        let (x, lead) = fold_stack(&self.window.wrapped(x)?)?;
         let w = self.window;
         let y = x.f_conv2d(self.weight, None::<&Tensor>, &w.strides, [0, 0], &w.dilations, self.groups)?;
-        unfold_lanes(y, lead)
+        unfold_stack(y, lead)
     }
 }
 
@@ -101,14 +101,14 @@ impl Window {
     }
 }
 
-/// [lanes, batch, channels, …] as [lanes·batch, channels, …], and the two leading sizes.
-pub fn fold_lanes(x: &Tensor) -> Torch<(Tensor, [i64; 2])> {
+/// [stack, batch, channels, …] as [stack·batch, channels, …], and the two leading sizes.
+pub fn fold_stack(x: &Tensor) -> Torch<(Tensor, [i64; 2])> {
     let size = x.size();
     Ok((x.f_flatten(0, 1)?, [size[0], size[1]]))
 }
 
-/// The inverse of [`fold_lanes`].
-pub fn unfold_lanes(y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
+/// The inverse of [`fold_stack`].
+pub fn unfold_stack(y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
     let mut size = lead.to_vec();
     size.extend(&y.size()[1..]);
     y.f_view(size.as_slice())

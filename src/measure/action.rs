@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::graph::MemoryOrder;
-use crate::graph::lanes::{self, Along, Term};
+use crate::graph::MemoryFormat;
+use crate::graph::kernels::{self, Along, Term};
 use crate::graph::operator::Torch;
 use crate::spectrum::differentiation::{Boundary, DifferentiationError, Scheme, differentiation_matrix};
 use crate::symmetry::{Axis, Combination, Generator, Grid, MEASURED};
@@ -109,12 +109,12 @@ impl Action {
     ///
     /// # Errors
     /// As [`all`](Self::all).
-    pub fn stack(&self, generators: &[Generator], h: &Tensor, order: MemoryOrder) -> Torch<Tensor> {
+    pub fn stack(&self, generators: &[Generator], h: &Tensor, order: MemoryFormat) -> Torch<Tensor> {
         let h = h.f_contiguous()?;
         let (hx, hy) = self.derivatives(&h)?;
         let fields = [&h, &hx, &hy];
         let terms: Vec<Term> = generators.iter().copied().map(term).collect();
-        match lanes::stack_of_terms(fields, [&self.x, &self.y], &terms, order)? {
+        match kernels::stack_of_terms(fields, [&self.x, &self.y], &terms, order)? {
             Some(stack) => Ok(stack),
             None => Tensor::f_cat(&[&h, &self.terms(generators, fields)?.f_flatten(0, 1)?], 0),
         }
@@ -235,7 +235,7 @@ mod tests {
             let action = Action::new(&grid, Scheme::Spectral, Boundary::Reflect, kind, Device::Cpu).unwrap();
             let h = Tensor::randn(size.as_slice(), (kind, Device::Cpu));
             let wanted = Tensor::cat(&[h.shallow_clone(), action.all(&h).unwrap().flatten(0, 1)], 0);
-            for order in MemoryOrder::ALL {
+            for order in MemoryFormat::ALL {
                 let stack = action.stack(&MEASURED, &h, order).unwrap();
                 assert_eq!(stack.size(), wanted.size());
                 let some = action.stack(&[Generator::ShearY], &h, order).unwrap();
@@ -243,7 +243,7 @@ mod tests {
                 let place = 1 + Generator::ShearY.index() as i64;
                 assert!(lanes(&some, 0).equal(&h) && lanes(&some, 1).equal(&lanes(&wanted, place)));
                 assert_eq!((&stack - &wanted).abs().max().double_value(&[]), 0.0, "{kind:?} {size:?} {order}");
-                let last = if order == MemoryOrder::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
+                let last = if order == MemoryFormat::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
                 assert!(last.is_contiguous());
             }
         }

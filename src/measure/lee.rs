@@ -256,7 +256,7 @@ impl<'a> LeeMeter<'a> {
     /// x and A_i x for all swept generators, as a sweep takes them.
     fn input(&mut self, x: &Tensor) -> Result<Value, LeeError> {
         let grid = self.placed(&self.input_grid);
-        let stack = self.actions.on(&grid)?.stack(&self.swept, x, self.network.memory_order())?;
+        let stack = self.actions.on(&grid)?.stack(&self.swept, x, self.network.memory_format())?;
         Ok(Value { stack, tangents: self.swept.len() as i64 })
     }
 
@@ -293,7 +293,7 @@ impl<'a> LeeMeter<'a> {
         }
         let sweep_ms = start.elapsed().as_secs_f64() * 1e3 / images as f64;
         tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
-        let dx = input.lanes(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
+        let dx = input.tangents_from(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
         let mut found = Vec::new();
         for image in 0..images {
             let (value, lie) = (value.f_narrow(0, image, 1)?, lie.f_narrow(1, image, 1)?);

@@ -11,8 +11,8 @@ use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
 use crate::measure::statistics::median;
 
-/// Multiplications of one node, given the shapes of its first input and output without lanes: of convolutions and matrix
-/// products what their sums take, of anything else one per entry.
+/// Multiplications of one node, given the shapes of its first input and output without the stack axis: of convolutions
+/// and matrix products what their sums take, of anything else one per entry.
 pub(super) fn step_cost(step: &Step, input: &[i64], output: &[i64]) -> f64 {
     let entries = |shape: &[i64]| shape.iter().product::<i64>() as f64;
     if let Operator::Linear(op) = &*step.operator {

@@ -1,7 +1,7 @@
 //! From a file to a [`Network`]: constants folded, shapes known, operators built.
 //!
 //! Nodes are visited once, in order. A node whose inputs are all constant is evaluated and becomes a constant; every
-//! other is built into an operator and run on a zero image of one lane, which tells its outputs' shapes. So
+//! other is built into an operator and run on a zero image, which tells its outputs' shapes. So
 //! arithmetic on shapes needs no inference of its own.
 
 mod entry;
@@ -23,17 +23,17 @@ use crate::symmetry::{Grid, GridKind};
 use super::builder::Slot;
 use super::custom::CustomOperators;
 use super::error::GraphError;
+use super::fusion;
 use super::guard;
 use super::inline;
 use super::labels::Labels;
 use super::layout::{Layout, plane};
-use super::memory_order::MemoryOrder;
+use super::memory_format::MemoryFormat;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use super::onnx::{ElementType, Modules, OnnxError, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
 use super::ops;
 use super::parts;
-use super::plan;
 use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
 pub use missing::{MissingOperator, missing_operators};
@@ -158,7 +158,7 @@ struct Loader<'a> {
     readers: HashMap<String, usize>,
     steps: Vec<Step>,
     values: Vec<ValueInfo>,
-    /// The zero image's values, one lane each, while something still reads them.
+    /// The zero image's values, while something still reads them.
     trace: Vec<Option<Tensor>>,
     /// Sites of the values' entries, where a layout does not say as much, while something still reads them.
     labels: Vec<Option<Labels>>,
@@ -284,7 +284,7 @@ impl<'a> Loader<'a> {
             self.steps = target::steps_before(self.steps, self.values.len(), output_id);
         }
         parts::settle(&self.steps, &mut self.values, output_id);
-        plan::set_lifetimes(&mut self.steps, self.values.len(), output_id);
+        fusion::set_lifetimes(&mut self.steps, self.values.len(), output_id);
         let target = match &self.options.target {
             // By the value's name, which stays when a node gives way to others.
             Target::At(_) => Target::At(self.values[output_id].name.clone()),
@@ -297,7 +297,7 @@ impl<'a> Loader<'a> {
             _ => Vec::new(),
         };
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
-        let order = MemoryOrder::of(self.options.kind);
+        let format = MemoryFormat::of(self.options.kind);
         let mut network = Network {
             path: self.file.path.clone(),
             files: self.file.files(),
@@ -313,9 +313,9 @@ impl<'a> Loader<'a> {
             other_outputs,
             kind: self.options.kind,
             device: self.options.device,
-            order,
+            format,
         };
-        network.set_memory_order(order)?;
+        network.set_memory_format(format)?;
         Ok(network)
     }
 
@@ -373,11 +373,11 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn define(&mut self, name: String, lane: Tensor, shape: Vec<i64>, (layout, labels): (Layout, Option<Labels>)) {
+    fn define(&mut self, name: String, stack: Tensor, shape: Vec<i64>, (layout, labels): (Layout, Option<Labels>)) {
         let id = self.values.len();
         let relates = labels.as_ref().is_some_and(Labels::relate);
-        self.values.push(ValueInfo { name: name.clone(), shape, kind: lane.kind(), layout, relates });
-        self.trace.push(Some(lane));
+        self.values.push(ValueInfo { name: name.clone(), shape, kind: stack.kind(), layout, relates });
+        self.trace.push(Some(stack));
         self.labels.push(labels);
         self.known.insert(name, Known::Varying(id));
     }

@@ -194,15 +194,15 @@ impl<'a> Loader<'a> {
         attributes.finish(opset)?;
 
         if folding {
-            let lanes = varying
+            let stacks = varying
                 .iter()
                 .map(|&i| match &slots[i] {
                     Some(Slot::Constant(tensor)) => Ok(tensor.f_unsqueeze(0)?),
                     _ => Err(wrong(self.file, "a folded node reads a varying value")),
                 })
                 .collect::<Result<Vec<_>, GraphError>>()?;
-            let lanes: Vec<&Tensor> = lanes.iter().collect();
-            let outputs = built.operator.forward(&lanes)?;
+            let stacks: Vec<&Tensor> = stacks.iter().collect();
+            let outputs = built.operator.forward(&stacks)?;
             // What is quantised has the zero point's type, what is moved the value's.
             let alike = if operator == "QuantizeLinear" { 2 } else { 0 };
             if (ops::moves_entries(operator) || operator == "QuantizeLinear")
@@ -225,13 +225,13 @@ impl<'a> Loader<'a> {
             })
             .collect::<Result<Vec<_>, GraphError>>()?;
         let outputs = {
-            let lanes = inputs
+            let stacks = inputs
                 .iter()
                 .map(|&id| self.trace[id].as_ref().ok_or_else(|| wrong(self.file, "a value was freed too early")))
                 .collect::<Result<Vec<_>, GraphError>>()?;
-            built.operator.forward(&lanes)?
+            built.operator.forward(&stacks)?
         };
-        let shapes: Vec<Vec<i64>> = outputs.iter().map(|lane| lane.size()[1..].to_vec()).collect();
+        let shapes: Vec<Vec<i64>> = outputs.iter().map(|stack| stack.size()[1..].to_vec()).collect();
         let known: Vec<KnownSites<'_>> = inputs
             .iter()
             .map(|&id| {
@@ -242,11 +242,11 @@ impl<'a> Loader<'a> {
         let flow = sites::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
         let found = sites::outputs(&built.operator, &flow, &known, &shapes)?;
         let mut ids = Vec::with_capacity(node.output.len());
-        for (((output, lane), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
+        for (((output, stack), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
             let read = !output.is_empty() && self.readers.contains_key(output);
             ids.push(read.then_some(self.values.len()));
             if read {
-                self.define(output.clone(), lane, shape, sites);
+                self.define(output.clone(), stack, shape, sites);
             }
         }
         self.steps.push(Step {

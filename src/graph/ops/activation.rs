@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
-use crate::graph::curve::Curve;
 pub use crate::graph::function::Function;
+use crate::graph::fused_activation::FusedActivation;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Elementwise, Operator, Torch};
 
@@ -138,13 +138,13 @@ impl Elementwise for Function {
         Ok(true)
     }
 
-    fn curve(&self) -> Option<Curve> {
+    fn fused_activation(&self) -> Option<FusedActivation> {
         match *self {
-            Self::Relu => Some(Curve::Clip { low: 0.0, high: f64::INFINITY, open: true }),
-            Self::Clip(low, high) => Some(Curve::Clip { low, high, open: false }),
-            Self::Gelu => Some(Curve::Gelu),
-            Self::GeluTanh => Some(Curve::GeluTanh),
-            Self::Swish(factor) => Some(Curve::Swish(factor)),
+            Self::Relu => Some(FusedActivation::Clip { low: 0.0, high: f64::INFINITY, open: true }),
+            Self::Clip(low, high) => Some(FusedActivation::Clip { low, high, open: false }),
+            Self::Gelu => Some(FusedActivation::Gelu),
+            Self::GeluTanh => Some(FusedActivation::GeluTanh),
+            Self::Swish(factor) => Some(FusedActivation::Swish(factor)),
             _ => None,
         }
     }

@@ -40,7 +40,7 @@ impl Operands {
         Ok(Self { operands, ranks, rank })
     }
 
-    /// Operand `i` at primal lanes.
+    /// Operand `i` at primals.
     fn at(&self, i: usize, x: &[&Tensor]) -> Torch<Tensor> {
         self.operands[i].at(x, self.ranks[i], self.rank)
     }
@@ -229,12 +229,12 @@ impl Differentiable for Product {
         Ok(vec![spread(&added(left, right)?, &at.y[0])?])
     }
 
-    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    fn value_and_jvp(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let (a, b) = (self.0.at(0, x)?, self.0.at(1, x)?);
         let (da, db) = (self.0.tangent(0, dx)?, self.0.tangent(1, dx)?);
         let Some(tangents) = da.as_ref().or(db.as_ref()).map(|moved| moved.size()[0]) else { return Ok(None) };
         let Some(size) = broadcast_shape(&[a.size(), b.size()]) else { return Ok(None) };
-        // A constant operand has no lanes, and integers no tangents.
+        // A constant operand has no stack axis, and integers no tangents.
         if a.dim() != size.len() || a.kind() != b.kind() {
             return Ok(None);
         }

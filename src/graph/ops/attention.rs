@@ -32,9 +32,9 @@ struct Attention {
 }
 
 impl Attention {
-    /// An operand with lanes in front of its own axes.
+    /// An operand with the stack axis in front of its own axes.
     fn operand(&self, i: usize, x: &[&Tensor]) -> Torch<Option<Tensor>> {
-        self.operands[i].as_ref().map(|operand| operand.in_lanes(x)).transpose()
+        self.operands[i].as_ref().map(|operand| operand.in_stack(x)).transpose()
     }
 
     fn required(&self, i: usize, x: &[&Tensor]) -> Torch<Tensor> {
@@ -185,7 +185,7 @@ impl Linear for Rotation {
         let size = x[0].size();
         let flat = self.rank == 3;
         let lead = leading(x[0], self.rank);
-        // [lanes, batch, heads, sequence, size]
+        // [stack, batch, heads, sequence, size]
         let y = if flat {
             let mut split = size[..lead + 2].to_vec();
             split.extend([self.heads, -1]);

@@ -20,17 +20,17 @@ struct Blocks {
 
 impl Linear for Blocks {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        // [lanes, batch, channels·taps, blocks] as [lanes, batch, channels, taps·blocks]
+        // [stack, batch, channels·taps, blocks] as [stack, batch, channels, taps·blocks]
         let size = x[0].size();
-        let [lanes, batch, rows, blocks] = size[..] else {
+        let [stack, batch, rows, blocks] = size[..] else {
             return Err(tch::TchError::Torch("Col2Im's input has not three axes".into()));
         };
         let channels = rows / self.taps;
-        let flat = x[0].f_reshape([lanes, batch, channels, self.taps * blocks])?;
+        let flat = x[0].f_reshape([stack, batch, channels, self.taps * blocks])?;
         let places: i64 = self.image.iter().product();
-        let zeros = Tensor::f_zeros([lanes, batch, channels, places + 1], (flat.kind(), flat.device()))?;
+        let zeros = Tensor::f_zeros([stack, batch, channels, places + 1], (flat.kind(), flat.device()))?;
         let y = zeros.f_index_add(-1, &self.index, &flat)?.f_narrow(-1, 0, places)?;
-        Ok(vec![y.f_reshape([&[lanes, batch, channels], self.image.as_slice()].concat())?])
+        Ok(vec![y.f_reshape([&[stack, batch, channels], self.image.as_slice()].concat())?])
     }
 
     fn is_fresh(&self) -> bool {

@@ -5,9 +5,9 @@ use tch::Tensor;
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
-use crate::graph::memory_order::MemoryOrder;
+use crate::graph::memory_format::MemoryFormat;
 use crate::graph::operator::{Activated, Linear, Operator, Pattern, Torch};
-use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
+use crate::graph::window::{Taps, Window, fold_stack, unfold_stack};
 
 use super::convolve::{convolve, convolve_transposed};
 use super::{Function, dynamic_convolution};
@@ -86,9 +86,9 @@ struct Convolution {
 
 impl Convolution {
     fn convolved(&self, x: &Tensor, bias: Option<&Tensor>) -> Torch<Vec<Tensor>> {
-        let (x, lead) = fold_lanes(x)?;
+        let (x, lead) = fold_stack(x)?;
         let y = convolve(&self.window, &x, &self.weight, bias, self.groups)?;
-        Ok(vec![unfold_lanes(y, lead)?])
+        Ok(vec![unfold_stack(y, lead)?])
     }
 }
 
@@ -110,10 +110,10 @@ impl Linear for Convolution {
         true
     }
 
-    fn arrange(&mut self, order: MemoryOrder) -> Torch<()> {
+    fn arrange(&mut self, format: MemoryFormat) -> Torch<()> {
         // So that libtorch does not do it at every call.
         if self.weight.dim() == 4 {
-            self.weight = order.arranged(&self.weight)?;
+            self.weight = format.arranged(&self.weight)?;
         }
         Ok(())
     }
@@ -214,9 +214,9 @@ struct TransposedConvolution {
 
 impl Linear for TransposedConvolution {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let (x, lead) = fold_lanes(x[0])?;
+        let (x, lead) = fold_stack(x[0])?;
         let y = convolve_transposed(&self.window, &self.crop, &x, &self.weight, self.groups)?;
-        Ok(vec![unfold_lanes(y, lead)?])
+        Ok(vec![unfold_stack(y, lead)?])
     }
 
     fn offset(&self) -> Option<&Tensor> {

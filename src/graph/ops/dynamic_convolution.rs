@@ -1,4 +1,4 @@
-//! Conv and ConvTranspose whose weight depends on the network's input: every lane has a weight of its own.
+//! Conv and ConvTranspose whose weight depends on the network's input: every entry of the stack has a weight of its own.
 
 use tch::{TchError, Tensor};
 
@@ -21,47 +21,47 @@ struct DynamicConvolution {
     groups: i64,
 }
 
-/// An operand as `[stack, lanes, own shape…]` with a stack of one; constants are the same in every lane.
+/// An operand as `[copies, stack, own shape…]`, of one copy; constants are the same all along the stack.
 fn operand(operand: &Operand, x: &[&Tensor]) -> Torch<Tensor> {
     match operand {
         Operand::Varying(place) => x[*place].f_unsqueeze(0),
         Operand::Constant(constant) => {
-            let lanes = x.first().map_or(1, |x| x.size()[0]);
-            let size = [&[1, lanes], constant.size().as_slice()].concat();
+            let stack = x.first().map_or(1, |x| x.size()[0]);
+            let size = [&[1, stack], constant.size().as_slice()].concat();
             constant.f_expand(size, false)
         }
     }
 }
 
 impl DynamicConvolution {
-    /// w ⋆ x for `[stack, lanes, batch, channels, …]` and a weight `[stack, lanes, own shape…]`, of which one has a stack
-    /// of one; `[stack, lanes, batch, channels, …]`.
+    /// w ⋆ x for `[copies, stack, batch, channels, …]` and a weight `[copies, stack, own shape…]`, of which one has one
+    /// copy; `[copies, stack, batch, channels, …]`.
     ///
-    /// One grouped convolution: lanes are groups, a stack of images is a larger batch, and a stack of weights makes
-    /// more channels of each group.
+    /// One grouped convolution: entries of the stack are groups, copies of the image are a larger batch, and copies of the
+    /// weight make more channels of each group.
     fn product(&self, x: &Tensor, weight: &Tensor) -> Torch<Tensor> {
-        let ([images, lanes, batch, channels], own) = leading(x)?;
+        let ([images, stack, batch, channels], own) = leading(x)?;
         let ([weights, _, outer, inner], taps) = leading(weight)?;
         let g = self.groups;
-        let x = x.f_transpose(1, 2)?.f_reshape([&[images * batch, lanes * channels], own.as_slice()].concat())?;
+        let x = x.f_transpose(1, 2)?.f_reshape([&[images * batch, stack * channels], own.as_slice()].concat())?;
         // Outputs of a group.
         let outputs = if self.crop.is_some() { inner } else { outer / g };
         let weight = if self.crop.is_some() {
-            // [lanes, inputs, stack, outputs of a group, …]
-            weight.f_movedim_int(0, 2)?.f_reshape([&[lanes * outer, weights * inner], taps.as_slice()].concat())?
+            // [stack, inputs, copies, outputs of a group, …]
+            weight.f_movedim_int(0, 2)?.f_reshape([&[stack * outer, weights * inner], taps.as_slice()].concat())?
         } else {
-            // [lanes, groups, stack, outputs of a group, inputs of a group, …]
-            let split = weight.f_reshape([&[weights, lanes, g, outputs, inner], taps.as_slice()].concat())?;
-            split.f_movedim_int(0, 2)?.f_reshape([&[lanes * weights * outer, inner], taps.as_slice()].concat())?
+            // [stack, groups, copies, outputs of a group, inputs of a group, …]
+            let split = weight.f_reshape([&[weights, stack, g, outputs, inner], taps.as_slice()].concat())?;
+            split.f_movedim_int(0, 2)?.f_reshape([&[stack * weights * outer, inner], taps.as_slice()].concat())?
         };
         let y = match &self.crop {
-            None => convolve(&self.window, &x, &weight, None, lanes * g)?,
-            Some(crop) => convolve_transposed(&self.window, crop, &x, &weight, lanes * g)?,
+            None => convolve(&self.window, &x, &weight, None, stack * g)?,
+            Some(crop) => convolve_transposed(&self.window, crop, &x, &weight, stack * g)?,
         };
         let out = y.size()[2..].to_vec();
-        let y = y.f_reshape([&[images, batch, lanes, g, weights, outputs], out.as_slice()].concat())?;
+        let y = y.f_reshape([&[images, batch, stack, g, weights, outputs], out.as_slice()].concat())?;
         let order: Vec<i64> = [0, 4, 2, 1, 3, 5].into_iter().chain(6..6 + out.len() as i64).collect();
-        y.f_permute(order)?.f_reshape([&[images * weights, lanes, batch, g * outputs], out.as_slice()].concat())
+        y.f_permute(order)?.f_reshape([&[images * weights, stack, batch, g * outputs], out.as_slice()].concat())
     }
 
     /// A bias `[…, channels]` as it broadcasts over batch and spatial axes.

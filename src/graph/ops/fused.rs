@@ -2,12 +2,12 @@
 
 use tch::{TchError, Tensor};
 
-use crate::graph::lanes::{self, Heads};
+use crate::graph::kernels::{self, Heads};
 use crate::graph::operator::{Differentiable, Operator, Point, Stack, Torch};
 
 /// softmax(s·QKᵀ + c)·V for stacks of matrices: Q `[…, n, d]`, Kᵀ `[…, d, m]`, V `[…, m, e]`.
 ///
-/// Node by node every stage would pass through memory for all lanes. Here each tangent goes through all stages by
+/// Node by node every stage would pass through memory for the whole stack. Here each tangent goes through all stages by
 /// itself, and what lies between them stays in the cache:
 /// dS = s·(dQ·Kᵀ + Q·dKᵀ), dP = P∘(dS − Σ P∘dS), dY = dP·V + P·dV.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ fn groups(x: &Tensor) -> Torch<Tensor> {
 }
 
 /// As [`groups`], for matrices that come as a view of their transposes: copied, if they have to be, as they lie.
-fn turned_groups(x: &Tensor) -> Torch<Tensor> {
+fn transposed_groups(x: &Tensor) -> Torch<Tensor> {
     groups(&x.f_transpose(-1, -2)?)?.f_transpose(-1, -2)
 }
 
@@ -49,7 +49,7 @@ impl HeadAttention {
         Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, false, self.scale, false)
     }
 
-    /// The size of the output for operands with lanes.
+    /// The size of the output for operands with the stack axis in front.
     fn size(x: &[&Tensor]) -> Torch<Vec<i64>> {
         let (mut size, value) = (x[0].size(), x[2].size());
         match (size.last_mut(), value.last()) {
@@ -66,18 +66,18 @@ impl Differentiable for HeadAttention {
         let (q, k, v) = (x[0], x[1].f_transpose(-1, -2)?, x[2]);
         let y = match &self.offset {
             Some(offset) if !is_the_same_for_all(offset) => {
-                // A mask has no lanes, so that lanes come one after the other.
+                // A mask has no stack axis, so that entries of the stack come one after the other.
                 let mut wanted = size[1..].to_vec();
                 let columns = v.size()[v.dim() - 2];
                 wanted.pop();
                 wanted.push(columns);
                 let mask = batches(&offset.f_expand(wanted, false)?)?;
-                let lane = |i: i64| {
+                let one = |i: i64| {
                     let of = |t: &Tensor| batches(&t.f_select(0, i)?);
                     self.attend(&of(q)?, &of(&k)?, &of(v)?, Some(mask.shallow_clone()))?.f_transpose(1, 2)
                 };
-                let lanes = (0..size[0]).map(lane).collect::<Torch<Vec<_>>>()?;
-                Tensor::f_cat(&lanes, 0)?.f_transpose(1, 2)?
+                let all = (0..size[0]).map(one).collect::<Torch<Vec<_>>>()?;
+                Tensor::f_cat(&all, 0)?.f_transpose(1, 2)?
             }
             offset => {
                 let mask = match offset {
@@ -92,13 +92,13 @@ impl Differentiable for HeadAttention {
                 self.attend(&batches(q)?, &batches(&k)?, &batches(v)?, mask)?
             }
         };
-        // Lanes apart again; heads keep their place in memory.
+        // The stack axis apart again; heads keep their place in memory.
         let y = if size.len() > 4 { y.f_unflatten(0, &size[..size.len() - 3])? } else { y };
         Ok(vec![y])
     }
 
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
-        let stack = self.stacked(at.x, at.dx)?.and_then(|stacks| stacks.into_iter().next());
+        let stack = self.value_and_jvp(at.x, at.dx)?.and_then(|stacks| stacks.into_iter().next());
         let stack = stack.ok_or_else(|| TchError::Torch("attention has one output".to_owned()))?;
         let images = at.x[0].size()[0];
         let rest = stack.f_narrow(0, images, stack.size()[0] - images)?;
@@ -108,19 +108,19 @@ impl Differentiable for HeadAttention {
         Ok(vec![rest.f_reshape(size)?])
     }
 
-    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    fn value_and_jvp(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let [dq, dk, dv] = dx else { return Ok(None) };
         let Some(tangents) = dx.iter().flatten().map(|dx| dx.size()[0]).next() else { return Ok(None) };
         let kind = x[0].kind();
         // Heads lie beside features, as the transpose behind an attention wants them.
         let size = Self::size(x)?;
-        let mut turned = size.clone();
-        let rank = turned.len();
-        turned.swap(rank - 2, rank - 3);
-        let like = Tensor::f_empty(turned.as_slice(), (kind, x[0].device()))?.f_transpose(-2, -3)?;
+        let mut transposed = size.clone();
+        let rank = transposed.len();
+        transposed.swap(rank - 2, rank - 3);
+        let like = Tensor::f_empty(transposed.as_slice(), (kind, x[0].device()))?.f_transpose(-2, -3)?;
         let Stack { whole, mut y, dy } = Stack::new(&size, tangents, &like)?;
-        let turned = |t: &Tensor| t.f_transpose(-1, -2);
-        let (key, dkey) = (turned(x[1])?, dk.as_ref().map(turned).transpose()?);
+        let transposed = |t: &Tensor| t.f_transpose(-1, -2);
+        let (key, dkey) = (transposed(x[1])?, dk.as_ref().map(transposed).transpose()?);
         let heads = Heads {
             q: (x[0], dq.as_ref()),
             k: (&key, dkey.as_ref()),
@@ -128,11 +128,11 @@ impl Differentiable for HeadAttention {
             scale: self.scale,
             offset: self.offset.as_ref(),
         };
-        if lanes::attention(&y, &dy, &heads, lanes::WIDEST)? {
+        if kernels::attention(&y, &dy, &heads, kernels::WIDEST)? {
             return Ok(Some(vec![whole]));
         }
 
-        let (k, v) = (turned_groups(x[1])?, groups(x[2])?);
+        let (k, v) = (transposed_groups(x[1])?, groups(x[2])?);
         let q = groups(x[0])?.f_mul_scalar(self.scale)?;
         let p = q.f_bmm(&k)?;
         if let Some(offset) = &self.offset {
@@ -149,7 +149,7 @@ impl Differentiable for HeadAttention {
         let one = |of: &Option<Tensor>, t: i64| of.as_ref().map(|of| of.f_select(0, t)).transpose();
         for t in 0..tangents {
             let dq = one(dq, t)?.map(|dq| groups(&dq)).transpose()?;
-            let dk = one(dk, t)?.map(|dk| turned_groups(&dk)).transpose()?;
+            let dk = one(dk, t)?.map(|dk| transposed_groups(&dk)).transpose()?;
             let dv = one(dv, t)?.map(|dv| groups(&dv)).transpose()?;
             let moved = match (&dq, &dk) {
                 (None, None) => false,
@@ -227,7 +227,7 @@ mod tests {
         ] {
             let offset = offset.map(|size| random(&size));
             let op = HeadAttention { scale: 0.3, offset: offset.as_ref().map(Tensor::shallow_clone) };
-            let lead = |lanes: &[i64]| [lanes, own.as_slice()].concat();
+            let lead = |stack: &[i64]| [stack, own.as_slice()].concat();
             for images in [1, 2] {
                 let x = operands(&lead(&[images]), sizes);
                 let refs: Vec<&Tensor> = x.iter().collect();
@@ -239,7 +239,7 @@ mod tests {
                         .zip(moving)
                         .map(|(dx, moves)| moves.then_some(dx))
                         .collect();
-                    let stack = op.stacked(&refs, &dx).unwrap().unwrap().remove(0);
+                    let stack = op.value_and_jvp(&refs, &dx).unwrap().unwrap().remove(0);
                     assert!(distance(&stack.narrow(0, 0, images), &y) < 1e-13);
                     for t in 0..2 {
                         let h = 1e-5;
@@ -268,7 +268,7 @@ mod tests {
         let dq = random(&[3, 1, 2, 7, 4]);
         let run = |k: &Tensor, offset: Option<&Tensor>| {
             let heads = Heads { q: (&x[0], Some(&dq)), k: (k, None), v: (&x[2], None), scale: 1.0, offset };
-            lanes::attention(&y, &dy, &heads, lanes::WIDEST).unwrap()
+            kernels::attention(&y, &dy, &heads, kernels::WIDEST).unwrap()
         };
         assert!(run(&key, None));
         assert!(run(&key, Some(&random(&[9]))));
@@ -297,9 +297,9 @@ mod tests {
                 let (values, tangents) = (p.matmul(&v), dp.matmul(&v) + p.matmul(&dv));
                 let heads =
                     Heads { q: (&q, Some(&dq)), k: (&k, Some(&dk)), v: (&v, Some(&dv)), scale: 0.7, offset: Some(&c) };
-                for bytes in [16, 32, lanes::WIDEST] {
+                for bytes in [16, 32, kernels::WIDEST] {
                     let (y, dy) = (values.full_like(f64::NAN), tangents.full_like(f64::NAN));
-                    assert!(lanes::attention(&y, &dy, &heads, bytes).unwrap());
+                    assert!(kernels::attention(&y, &dy, &heads, bytes).unwrap());
                     for (ours, wanted) in [(&y, &values), (&dy, &tangents)] {
                         let error = distance(ours, wanted);
                         assert!(error < limit, "{kind:?}, {bytes} bytes, {n} by {m}: {error:.1e}");
@@ -321,8 +321,8 @@ mod tests {
             }
             let (y, dy) = (q.full_like(7.0), dq.full_like(7.0));
             let heads = Heads { q: (&q, Some(&dq)), k: (&k, None), v: (&v, None), scale: 1.0, offset: Some(&c) };
-            for bytes in [16, 32, lanes::WIDEST] {
-                assert!(lanes::attention(&y, &dy, &heads, bytes).unwrap());
+            for bytes in [16, 32, kernels::WIDEST] {
+                assert!(kernels::attention(&y, &dy, &heads, bytes).unwrap());
                 let wanted = plainly(&[&q, &k.transpose(-1, -2), &v], 1.0, Some(&c));
                 assert!(distance(&y.narrow(1, 0, 2), &wanted.narrow(1, 0, 2)) < 1e-6);
                 assert!(bool::try_from(wanted.narrow(1, 2, 2).isnan().all()).unwrap());

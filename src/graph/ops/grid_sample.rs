@@ -10,7 +10,7 @@ use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Forward, Linear, Operator, Torch};
-use crate::graph::window::{fold_lanes, unfold_lanes};
+use crate::graph::window::{fold_stack, unfold_stack};
 
 use super::NEWEST_OPSET;
 
@@ -155,11 +155,11 @@ struct FixedGrid {
 
 impl Linear for FixedGrid {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let lanes = x[0].size()[0];
-        let (x, lead) = fold_lanes(x[0])?;
-        let grid = self.grid.f_unsqueeze(0)?.f_expand([lanes, -1, -1, -1, -1], false)?.f_flatten(0, 1)?;
+        let stack = x[0].size()[0];
+        let (x, lead) = fold_stack(x[0])?;
+        let grid = self.grid.f_unsqueeze(0)?.f_expand([stack, -1, -1, -1, -1], false)?.f_flatten(0, 1)?;
         let Sampling { mode, outside, align_corners } = self.sampling;
-        Ok(vec![unfold_lanes(x.f_grid_sampler(&grid, mode as i64, outside as i64, align_corners)?, lead)?])
+        Ok(vec![unfold_stack(x.f_grid_sampler(&grid, mode as i64, outside as i64, align_corners)?, lead)?])
     }
 
     fn is_fresh(&self) -> bool {
@@ -177,16 +177,16 @@ struct MovingGrid {
 
 impl Forward for MovingGrid {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let lanes = x[0].size()[0];
-        let laned = |operand: &Operand| match operand {
+        let stack = x[0].size()[0];
+        let stacked = |operand: &Operand| match operand {
             Operand::Varying(i) => x[*i].f_flatten(0, 1),
             Operand::Constant(constant) => {
-                constant.f_unsqueeze(0)?.f_expand([lanes, -1, -1, -1, -1], false)?.f_flatten(0, 1)
+                constant.f_unsqueeze(0)?.f_expand([stack, -1, -1, -1, -1], false)?.f_flatten(0, 1)
             }
         };
-        let (image, grid) = (laned(&self.image)?, laned(&self.grid)?);
+        let (image, grid) = (stacked(&self.image)?, stacked(&self.grid)?);
         let y = self.sampling.by_taps(&image, &grid)?;
-        Ok(vec![unfold_lanes(y, [lanes, image.size()[0] / lanes])?])
+        Ok(vec![unfold_stack(y, [stack, image.size()[0] / stack])?])
     }
 }
 

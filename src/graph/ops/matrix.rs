@@ -16,7 +16,7 @@ fn built(operator: Operator, flow: Flow) -> Build {
 #[derive(Clone, Copy, Debug)]
 struct Sides {
     ranks: [usize; 2],
-    /// The axes behind the lanes of the product: those of the larger operand, two at least.
+    /// The axes behind the stack axis of the product: those of the larger operand, two at least.
     wanted: usize,
     transposed: [bool; 2],
     /// Whether the first axis of a stack stands where the rows belong.
@@ -200,15 +200,15 @@ struct Affine {
     weight: Tensor,
     /// The bias as it broadcasts against the output.
     offset: Tensor,
-    /// The order of the axes behind the lanes; none where they stay.
-    turn: Option<Vec<i64>>,
+    /// The order of the axes behind the stack axis; none where they stay.
+    axes: Option<Vec<i64>>,
 }
 
 impl Affine {
-    fn turned(&self, y: Tensor) -> Torch<Tensor> {
-        let Some(turn) = &self.turn else { return Ok(y) };
-        let lead = (y.dim() - turn.len()) as i64;
-        let order: Vec<i64> = (0..lead).chain(turn.iter().map(|a| a + lead)).collect();
+    fn transposed_output(&self, y: Tensor) -> Torch<Tensor> {
+        let Some(axes) = &self.axes else { return Ok(y) };
+        let lead = (y.dim() - axes.len()) as i64;
+        let order: Vec<i64> = (0..lead).chain(axes.iter().map(|a| a + lead)).collect();
         y.f_permute(order)
     }
 }
@@ -216,7 +216,7 @@ impl Affine {
 impl Linear for Affine {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         // The bias is added in place behind it: one call for both is slower, as it first writes the bias everywhere.
-        Ok(vec![self.turned(x[0].f_matmul(&self.weight)?)?])
+        Ok(vec![self.transposed_output(x[0].f_matmul(&self.weight)?)?])
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -229,20 +229,20 @@ impl Linear for Affine {
 }
 
 /// The operator x·W + c along the last axis, for W of shape `[inputs, outputs]` and c of shape `[outputs]`; then, with
-/// `turn`, the axes behind the lanes in that order.
+/// `axes`, the axes behind the stack axis in that order.
 ///
 /// # Errors
 /// When sizes do not fit.
-pub fn affine(weight: &Tensor, bias: &Tensor, turn: Option<Vec<i64>>) -> Torch<Operator> {
-    let offset = match &turn {
-        Some(turn) => {
-            let last = turn.len() as i64 - 1;
-            let shape: Vec<i64> = turn.iter().map(|&a| if a == last { bias.size()[0] } else { 1 }).collect();
+pub fn affine(weight: &Tensor, bias: &Tensor, axes: Option<Vec<i64>>) -> Torch<Operator> {
+    let offset = match &axes {
+        Some(axes) => {
+            let last = axes.len() as i64 - 1;
+            let shape: Vec<i64> = axes.iter().map(|&a| if a == last { bias.size()[0] } else { 1 }).collect();
             bias.f_view(shape.as_slice())?
         }
         None => bias.shallow_clone(),
     };
-    Ok(Operator::Linear(Box::new(Affine { weight: weight.shallow_clone(), offset, turn })))
+    Ok(Operator::Linear(Box::new(Affine { weight: weight.shallow_clone(), offset, axes })))
 }
 
 /// α·A'·B' + β·C where more than A varies.
@@ -315,24 +315,24 @@ struct Contraction {
     operands: Vec<Operand>,
     terms: Vec<String>,
     output: String,
-    /// A letter for lanes, and one for tangents.
+    /// A letter for the stack axis, and one for tangents.
     letters: [char; 2],
 }
 
 impl Contraction {
     /// The sum with operand `moved` replaced by its tangents; with none replaced, the value.
     fn sum(&self, x: &[&Tensor], moved: Option<(usize, &Tensor)>) -> Torch<Tensor> {
-        let [lane, tangent] = self.letters;
+        let [stack, tangent] = self.letters;
         let mut terms = Vec::with_capacity(self.terms.len());
         let mut tensors = Vec::with_capacity(self.terms.len());
         for (i, (operand, term)) in self.operands.iter().zip(&self.terms).enumerate() {
             match (operand, moved) {
                 (Operand::Varying(_), Some((place, dx))) if place == i => {
-                    terms.push(format!("{tangent}{lane}{term}"));
+                    terms.push(format!("{tangent}{stack}{term}"));
                     tensors.push(dx.shallow_clone());
                 }
                 (Operand::Varying(place), _) => {
-                    terms.push(format!("{lane}{term}"));
+                    terms.push(format!("{stack}{term}"));
                     tensors.push(x[*place].shallow_clone());
                 }
                 (Operand::Constant(constant), _) => {
@@ -341,7 +341,7 @@ impl Contraction {
                 }
             }
         }
-        let lead = if moved.is_some() { format!("{tangent}{lane}") } else { lane.to_string() };
+        let lead = if moved.is_some() { format!("{tangent}{stack}") } else { stack.to_string() };
         let equation = format!("{}->{lead}{}", terms.join(","), self.output);
         Tensor::f_einsum(&equation, &tensors, None::<&[i64]>)
     }
@@ -376,7 +376,7 @@ impl Differentiable for Contraction {
     }
 }
 
-/// Einsum: the lanes become one more letter of every varying operand.
+/// Einsum: the stack axis becomes one more letter of every varying operand.
 pub fn einsum(b: &mut Builder<'_>) -> Build {
     let written = b.string("equation")?.ok_or_else(|| b.invalid("it has no equation"))?;
     let equation: String = written.chars().filter(|c| !c.is_whitespace()).collect();
@@ -385,7 +385,7 @@ pub fn einsum(b: &mut Builder<'_>) -> Build {
         None => (equation.clone(), implicit_output(&equation)),
     };
     let free: Vec<char> = ('A'..='Z').filter(|letter| !equation.contains(*letter)).take(2).collect();
-    let &[lane, tangent] = &free[..] else {
+    let &[stack, tangent] = &free[..] else {
         return Err(b.unsupported(format!("an equation of so many letters as '{written}'"), String::new()));
     };
     let terms: Vec<String> = inputs.split(',').map(str::to_owned).collect();
@@ -397,7 +397,7 @@ pub fn einsum(b: &mut Builder<'_>) -> Build {
     let operands = (0..terms.len()).map(|i| b.operand(i)).collect::<Result<Vec<_>, _>>()?;
     let flow = contraction_flow(&terms, &output, &shapes, &operands);
     let moving = operands.iter().filter(|operand| matches!(operand, Operand::Varying(_))).count();
-    let op = Contraction { operands, terms, output, letters: [lane, tangent] };
+    let op = Contraction { operands, terms, output, letters: [stack, tangent] };
     let operator = if moving == 1 { Operator::Linear(Box::new(op)) } else { Operator::Differentiable(Box::new(op)) };
     built(operator, flow)
 }

@@ -4,7 +4,7 @@
 use tch::{Kind, Tensor};
 
 use crate::graph::builder::{Build, Builder, Built};
-use crate::graph::lanes;
+use crate::graph::kernels;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Stack, Torch};
 
@@ -85,7 +85,7 @@ struct OwnStatistics {
 impl Forward for OwnStatistics {
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let rank = self.rank as i64;
-        // All axes but the lanes and the channels.
+        // All axes but those of the stack and the channels.
         let axes: Vec<i64> = (-rank..0).filter(|&axis| axis != 1 - rank).collect();
         let mean_of = |x: &Tensor, keep: bool| x.f_mean_dim(axes.as_slice(), keep, None::<Kind>);
         let centred = x[0].f_sub(&mean_of(x[0], true)?)?;
@@ -198,16 +198,16 @@ impl Differentiable for Standardize {
         Ok(if self.statistics { vec![y, self.mean(x[0])?, inverse] } else { vec![y] })
     }
 
-    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    fn value_and_jvp(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let (Some(axes), [Some(dx)]) = (self.native_axes(x[0]), dx) else { return Ok(None) };
         let n = axes.iter().product();
-        if lanes::can_loop_over(x[0]) && n > 0 {
+        if kernels::can_loop_over(x[0]) && n > 0 {
             let (scale, bias) = (self.scale.as_ref(), self.bias.as_ref());
             let (value, mean, inverse) = x[0].f_native_layer_norm(axes.as_slice(), scale, bias, self.epsilon)?;
             let Stack { whole, mut y, dy } = Stack::new(&x[0].size(), dx.size()[0], &value)?;
             y.f_copy_(&value)?;
             let scale = scale.map(Tensor::f_contiguous).transpose()?;
-            lanes::layer_norm_tangent(&dy, dx, x[0], (&mean, &inverse), scale.as_ref(), n)?;
+            kernels::layer_norm_tangent(&dy, dx, x[0], (&mean, &inverse), scale.as_ref(), n)?;
             return Ok(Some(vec![whole]));
         }
         let none = None::<&Tensor>;

@@ -6,7 +6,7 @@ use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Linear, Operator, Pattern, Point, Stack, Torch};
-use crate::graph::window::{Taps, Window, fold_lanes, unfold_lanes};
+use crate::graph::window::{Taps, Window, fold_stack, unfold_stack};
 
 use super::activation::is_integer;
 use super::convolution::{read_window, spatial_input};
@@ -100,16 +100,16 @@ impl PoolWindow {
         }
     }
 
-    /// `[lanes, …]` as `[lanes·batch, channels, rows, columns]`, padded with `value`; and the leading sizes.
+    /// `[stack, …]` as `[stack·batch, channels, rows, columns]`, padded with `value`; and the leading sizes.
     pub fn folded(&self, x: &Tensor, value: f64) -> Torch<(Tensor, [i64; 2])> {
-        let (x, lead) = fold_lanes(x)?;
+        let (x, lead) = fold_stack(x)?;
         let x = if self.lifted { x.f_unsqueeze(-2)? } else { x };
         Ok((if self.needs_padding() { pad::constant(&x, &self.window.begin, &self.end, value)? } else { x }, lead))
     }
 
     /// The inverse of [`folded`](Self::folded) for an output.
     pub fn unfolded(&self, y: Tensor, lead: [i64; 2]) -> Torch<Tensor> {
-        unfold_lanes(if self.lifted { y.f_squeeze_dim(-2)? } else { y }, lead)
+        unfold_stack(if self.lifted { y.f_squeeze_dim(-2)? } else { y }, lead)
     }
 
     /// The sums under each window of `x`, `[any, channels, rows, columns]`, padded already.
@@ -280,7 +280,7 @@ impl Differentiable for MaxPool {
         Ok(outputs)
     }
 
-    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    fn value_and_jvp(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let [Some(dx)] = dx else { return Ok(None) };
         let strides = x[0].stride();
         let channels_last = strides.len() == 5 && strides[2] == 1 && x[0].size()[2] > 1 && dx.stride()[3] == 1;
@@ -289,13 +289,13 @@ impl Differentiable for MaxPool {
         }
         // Everything stays in channels-last memory: a tangent is picked where the maximum was, channels side by side.
         let w = &self.pool.window;
-        let (flat, lead) = fold_lanes(x[0])?;
+        let (flat, lead) = fold_stack(x[0])?;
         let (value, index) = flat.f_max_pool2d_with_indices(&w.kernel, &w.strides, &w.begin, &w.dilations, false)?;
-        let value = unfold_lanes(value, lead)?;
+        let value = unfold_stack(value, lead)?;
         let tangents = dx.size()[0];
         let Stack { whole, mut y, dy } = Stack::new(&value.size(), tangents, &value)?;
         y.f_copy_(&value)?;
-        // [tangents, lanes·batch, rows·columns, channels]
+        // [tangents, stack·batch, rows·columns, channels]
         let channels_behind =
             |t: &Tensor| -> Torch<Tensor> { t.f_flatten(1, 2)?.f_permute([0, 1, 3, 4, 2])?.f_flatten(2, 3) };
         let index = index.f_permute([0, 2, 3, 1])?.f_flatten(1, 2)?.f_unsqueeze(0)?;

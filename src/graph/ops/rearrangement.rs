@@ -12,7 +12,8 @@ fn linear(op: impl Linear + 'static) -> Build {
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Lost })
 }
 
-/// Every output entry along an axis is the input entry that the index says, which may differ from lane entry to entry.
+/// Every output entry along an axis is the input entry that the index says, which may differ from entry to entry of the
+/// other axes.
 #[derive(Debug)]
 struct Picked {
     axis: i64,
@@ -161,7 +162,7 @@ struct AffinePlaces {
 
 impl Linear for AffinePlaces {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        // [lanes, batch, coordinates, axes + 1] to [lanes, batch, places, coordinates]
+        // [stack, batch, coordinates, axes + 1] to [stack, batch, places, coordinates]
         let y = self.places.f_matmul(&x[0].f_transpose(-1, -2)?)?;
         let lead = &y.size()[..2];
         Ok(vec![y.f_reshape([lead, self.shape.as_slice()].concat())?])

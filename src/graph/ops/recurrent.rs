@@ -59,9 +59,9 @@ struct Recurrent {
 }
 
 impl Recurrent {
-    /// An operand with lanes in front.
+    /// An operand with the stack axis in front.
     fn operand(&self, i: usize, x: &[&Tensor]) -> Torch<Option<Tensor>> {
-        self.operands[i].as_ref().map(|operand| operand.in_lanes(x)).transpose()
+        self.operands[i].as_ref().map(|operand| operand.in_stack(x)).transpose()
     }
 
     /// σ of its clipped argument.
@@ -72,7 +72,7 @@ impl Recurrent {
         }
     }
 
-    /// Hidden states of all steps, `[lanes, batch, hidden]` each, and the cell's last state.
+    /// Hidden states of all steps, `[stack, batch, hidden]` each, and the cell's last state.
     fn run(&self, d: &Direction, steps: &[Tensor], mut h: Tensor, mut c: Tensor) -> Torch<(Vec<Tensor>, Tensor)> {
         let gate = |x: &Tensor, i: i64| x.f_narrow(-1, i * self.size, self.size);
         let [of_input, of_hidden] = &d.biases;
@@ -142,10 +142,10 @@ impl Forward for Recurrent {
             let end = if direction.backwards { all.first() } else { all.last() };
             last.push(end.ok_or_else(missing)?.shallow_clone());
             cells.push(c);
-            // [lanes, sequence, batch, hidden]
+            // [stack, sequence, batch, hidden]
             sequences.push(Tensor::f_stack(&all, 1)?);
         }
-        // [lanes, sequence, directions, batch, hidden], or [lanes, batch, sequence, directions, hidden]
+        // [stack, sequence, directions, batch, hidden], or [stack, batch, sequence, directions, hidden]
         let y = Tensor::f_stack(&sequences, 2)?;
         let y = if self.batch_first { y.f_permute([0, 3, 1, 2, 4])?.f_contiguous()? } else { y };
         let mut outputs = vec![y, Tensor::f_stack(&last, axis)?, Tensor::f_stack(&cells, axis)?];

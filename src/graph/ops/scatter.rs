@@ -44,21 +44,21 @@ struct Scatter {
 }
 
 impl Scatter {
-    fn operand(&self, which: &Operand, x: &[&Tensor], lanes: i64, keep_constants: bool) -> Torch<Tensor> {
+    fn operand(&self, which: &Operand, x: &[&Tensor], stack: i64, keep_constants: bool) -> Torch<Tensor> {
         match which {
-            Operand::Varying(i) => x[*i].f_reshape([lanes, -1, self.entries]),
+            Operand::Varying(i) => x[*i].f_reshape([stack, -1, self.entries]),
             Operand::Constant(constant) => {
                 let constant = if keep_constants { constant.shallow_clone() } else { constant.f_zeros_like()? };
                 // In the kind of what varies, which is another where sites are followed.
-                constant.f_to_kind(x[0].kind())?.f_reshape([1, -1, self.entries])?.f_expand([lanes, -1, -1], false)
+                constant.f_to_kind(x[0].kind())?.f_reshape([1, -1, self.entries])?.f_expand([stack, -1, -1], false)
             }
         }
     }
 
     fn scattered(&self, x: &[&Tensor], keep_constants: bool) -> Torch<Tensor> {
-        let lanes = x[0].size()[0];
-        let mut table = self.operand(&self.data, x, lanes, keep_constants)?;
-        let updates = self.operand(&self.updates, x, lanes, keep_constants)?;
+        let stack = x[0].size()[0];
+        let mut table = self.operand(&self.data, x, stack, keep_constants)?;
+        let updates = self.operand(&self.updates, x, stack, keep_constants)?;
         for (which, places) in &self.rounds {
             let next = updates.f_index_select(1, which)?;
             table = match self.reduction {
@@ -79,7 +79,7 @@ impl Scatter {
         if self.rounds.is_empty() {
             table = table.copy();
         }
-        table.f_reshape([&[lanes], self.shape.as_slice()].concat())
+        table.f_reshape([&[stack], self.shape.as_slice()].concat())
     }
 }
 
@@ -249,9 +249,9 @@ struct TakeRows {
 
 impl Linear for TakeRows {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        let lanes = x[0].size()[0];
-        let table = x[0].f_reshape([lanes, self.rows, self.entries])?;
-        Ok(vec![table.f_index_select(1, &self.places)?.f_reshape([&[lanes], self.shape.as_slice()].concat())?])
+        let stack = x[0].size()[0];
+        let table = x[0].f_reshape([stack, self.rows, self.entries])?;
+        Ok(vec![table.f_index_select(1, &self.places)?.f_reshape([&[stack], self.shape.as_slice()].concat())?])
     }
 
     fn pattern(&self) -> Pattern<'_> {

@@ -52,7 +52,7 @@ impl Differentiable for Softmax {
         Ok(vec![dy])
     }
 
-    fn stacked(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
+    fn value_and_jvp(&self, x: &[&Tensor], dx: &[Option<Tensor>]) -> Torch<Option<Vec<Tensor>>> {
         let [Some(dx)] = dx else { return Ok(None) };
         if self.logarithm || self.flattened.is_some_and(|axes| axes > 1) {
             return Ok(None);

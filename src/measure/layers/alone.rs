@@ -251,7 +251,7 @@ impl<'a> LayerShifts<'a> {
             for (at, actor) in actors.iter_mut().enumerate() {
                 let pushed = match output.tangents {
                     0 => y.f_zeros_like()?,
-                    _ => output.lanes(1, at as i64, 1)?,
+                    _ => output.tangents_from(1, at as i64, 1)?,
                 };
                 let defect = pushed.f_sub(&actor.on(self.layout(id), y)?)?;
                 sum[0] += 0.5 * defect.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
@@ -324,8 +324,8 @@ impl<'a> LayerShifts<'a> {
                 let Some(by) = samples(map, *shift) else { continue };
                 let (wanted, mask) = moved(&sites, by)?;
                 // What does not depend on the moved input is the same for all draws.
-                let lane = if output.stack.size()[0] == 1 { 0 } else { at as i64 };
-                let seen = map.gather(&output.stack.f_narrow(0, lane, 1)?)?;
+                let entry = if output.stack.size()[0] == 1 { 0 } else { at as i64 };
+                let seen = map.gather(&output.stack.f_narrow(0, entry, 1)?)?;
                 let mask = mask.f_to_kind(Kind::Double)?;
                 let error = seen.f_sub(&wanted)?.f_to_kind(Kind::Double)?.f_square()?.f_mul(&mask)?;
                 let planes = seen.numel() as f64 / mask.numel().max(1) as f64;

@@ -136,7 +136,7 @@ impl From<tch::TchError> for LayersError {
     }
 }
 
-/// The parts that defects are split into, in the order of their lanes.
+/// The parts that defects are split into, in the order of their tangents.
 const PARTS: [&str; 3] = ["aliasing", "boundary", "discretisation"];
 
 /// Attributes one network's error under one generator, image by image.
@@ -150,7 +150,7 @@ pub struct LayerMeter<'a> {
     plan: Plan,
     /// Entries of the output.
     dim: usize,
-    /// Lanes per layer: its defect, or the parts that add up to it.
+    /// Tangents per layer: its defect, or the parts that add up to it.
     parts: usize,
     sums: Vec<LayerSums>,
     classes: BTreeMap<LayerClass, ClassSums>,
@@ -511,17 +511,17 @@ impl<'a> LayerMeter<'a> {
         self.totals.len()
     }
 
-    /// About how many forwards an exact attribution of one image takes: the lanes that every node carries, weighted by
-    /// the size of its output.
+    /// About how many forward passes an exact attribution of one image takes: the entries of the stack that every node
+    /// carries, weighted by the size of its output.
     pub fn exact_cost(&self) -> f64 {
-        let (mut cost, mut whole, mut lanes) = (0.0, 0.0, 3.0);
+        let (mut cost, mut whole, mut entries) = (0.0, 0.0, 3.0);
         for step in self.network.steps() {
             for &id in step.outputs.iter().flatten() {
                 if matches!(self.plan.roles[id], plan::Role::Source(_)) {
-                    lanes += self.parts as f64;
+                    entries += self.parts as f64;
                 }
                 let size = self.network.values()[id].shape.iter().product::<i64>() as f64;
-                cost += lanes * size;
+                cost += entries * size;
                 whole += size;
             }
         }

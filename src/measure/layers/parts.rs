@@ -136,11 +136,11 @@ impl<'a> Windowed<'a> {
     /// The defect on the torus, at the places that the node's own output of shape `shape` has: none where the output's
     /// samples do not close on the torus.
     ///
-    /// `torus` is the action under the periodic spectral derivative, `lane` the place of its tangent in `x`.
+    /// `torus` is the action under the periodic spectral derivative, `at` the place of its tangent in `x`.
     pub fn torus_defect(
         &self,
         torus: &mut Actor,
-        (x, images, lane): (&Value, i64, i64),
+        (x, images, at): (&Value, i64, i64),
         (input, padded): (&Layout, Option<Padded>),
         shape: &[i64],
     ) -> Result<Option<Tensor>, ActionError> {
@@ -163,7 +163,7 @@ impl<'a> Windowed<'a> {
         if !closes {
             return Ok(None);
         }
-        let (h, moved) = (inner(x.primal(images)?)?, inner(x.lanes(images, lane, 1)?)?);
+        let (h, moved) = (inner(x.primal(images)?)?, inner(x.tangents_from(images, at, 1)?)?);
         let (y, dy) = match self {
             Self::Convolution(taps) => {
                 let taps = Taps { window: &window, ..*taps };

@@ -140,7 +140,7 @@ pub(super) struct Defects {
     pub cancelling: f64,
 }
 
-/// All generators' defects by one sweep: per generator a lane for the action and one for the whole tangent.
+/// All generators' defects by one sweep: per generator a tangent for the action and one for the whole.
 fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<Vec<Defects>, LayersError> {
     let images = x.size()[0];
     let layout = &network.input().layout;
@@ -166,7 +166,8 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
     let output = network.walk(input, &mut push)?;
     let mut found = push.found;
     for (at, (meter, found)) in meters.iter().zip(&mut found).enumerate() {
-        let pair = Value { stack: output.widened(images, tangents)?, tangents }.lanes(images, 2 * at as i64, 2)?;
+        let pair =
+            Value { stack: output.widened(images, tangents)?, tangents }.tangents_from(images, 2 * at as i64, 2)?;
         let (action, whole) = (pair.f_narrow(0, 0, images)?, pair.f_narrow(0, images, images)?);
         let lie = whole.f_sub(&action)?;
         let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
@@ -212,14 +213,14 @@ impl Visitor for Push<'_, '_> {
         for (at, ((meter, actor), found)) in self.meters.iter().zip(&mut self.actors).zip(&mut self.found).enumerate() {
             let Role::Source(layer) = meter.plan.roles[id] else { continue };
             let action = meter.own_action(id, actor, &y)?;
-            let mut lane = value.lanes(images, 2 * at as i64, 1)?;
-            let defect = unbounded.zeroed(&lane.f_sub(&action)?)?;
+            let mut pushed = value.tangents_from(images, 2 * at as i64, 1)?;
+            let defect = unbounded.zeroed(&pushed.f_sub(&action)?)?;
             let gauge = Gauge::at(&defect, &action, &y, actor.steepness(&meter.own_layout(id)))?;
             found.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
             found.at[id] = Some(defect);
-            lane.f_copy_(&unbounded.action(&lane, &action)?)?;
+            pushed.f_copy_(&unbounded.action(&pushed, &action)?)?;
             if meter.plan.layers[layer].closes == id {
-                let error = unbounded.zeroed(&value.lanes(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?)?;
+                let error = unbounded.zeroed(&value.tangents_from(images, 2 * at as i64 + 1, 1)?.f_sub(&action)?)?;
                 found.local[layer] = [mean_square(&error)?, mean_square(&action)?];
             }
         }

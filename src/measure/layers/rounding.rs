@@ -31,7 +31,7 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// Of one node: its defect, its own action and its value, each with lanes for the images in front.
+    /// Of one node: its defect, its own action and its value, each with an axis of images in front.
     pub fn at(defect: &Tensor, action: &Tensor, value: &Tensor, steepness: f64) -> Torch<Self> {
         let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
         let action = square(action)? + square(value)? * steepness * steepness;

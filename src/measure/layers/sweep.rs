@@ -35,7 +35,7 @@ pub(super) struct Outcome {
     pub maps: Vec<DefectMap>,
 }
 
-/// The lanes that every sweep has, by their place among the tangents.
+/// The tangents that every sweep has, by their places.
 #[derive(Clone, Copy)]
 struct Fixed {
     /// The action under the periodic spectral derivative, where defects are split.
@@ -94,10 +94,10 @@ pub(super) fn attribute(
     for at in 0..sweeps {
         let range = at * together..((at + 1) * together).min(layers);
         let mut sweep = Sweep::new(meter, images, range, at == 0, found);
-        let (whole, lanes) = sweep.run(x, &mut |done| progress(at * steps + done, sweeps * steps))?;
+        let (whole, made) = sweep.run(x, &mut |done| progress(at * steps + done, sweeps * steps))?;
         found = sweep.outcome;
         lie = lie.or(whole);
-        pushed.push(lanes);
+        pushed.push(made);
     }
     let lie = lie.ok_or_else(|| tch::TchError::Torch("the first sweep has no tangent".into()))?;
     let pushed = Tensor::f_cat(&pushed, 0)?;
@@ -110,23 +110,23 @@ pub(super) fn attribute(
 /// How many layers' defects fit into the memory limit beside what every sweep holds.
 fn layers_at_once(meter: &LayerMeter<'_>, images: i64) -> Result<usize, LayersError> {
     // Beside a step's input and output stacks a copy of one of them may exist.
-    let lane = 2 * peak_lane(meter.network) * images as u64;
-    let fixed = 1 + fixed_lanes(meter, true).count as u64;
+    let entry = 2 * peak_entry(meter.network) * images as u64;
+    let fixed = 1 + fixed_tangents(meter, true).count as u64;
     let parts = meter.parts as u64;
-    let fits = (meter.options.memory / lane.max(1)).saturating_sub(fixed) / parts;
+    let fits = (meter.options.memory / entry.max(1)).saturating_sub(fixed) / parts;
     if fits == 0 {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         return Err(LayersError::Memory {
             given: meter.options.memory >> 20,
-            needed: mib(lane * (fixed + parts)),
+            needed: mib(entry * (fixed + parts)),
             images,
         });
     }
     Ok(usize::try_from(fits).unwrap_or(usize::MAX))
 }
 
-/// The most bytes that all live values take, per lane.
-fn peak_lane(network: &Network) -> u64 {
+/// The most bytes that all live values take, for one entry of the stack.
+fn peak_entry(network: &Network) -> u64 {
     let size = |id: usize| network.values()[id].shape.iter().product::<i64>().unsigned_abs() * 8;
     let scale = if network.kind() == Kind::Double { 1 } else { 2 };
     let mut live = size(0);
@@ -139,7 +139,7 @@ fn peak_lane(network: &Network) -> u64 {
     peak / scale
 }
 
-fn fixed_lanes(meter: &LayerMeter<'_>, first: bool) -> Fixed {
+fn fixed_tangents(meter: &LayerMeter<'_>, first: bool) -> Fixed {
     let mut count = 1;
     let mut next = |wanted: bool| {
         wanted.then(|| {
@@ -161,7 +161,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
             main: meter.actor(),
             torus: meter.actor_under((Scheme::Spectral, Boundary::Periodic)),
             spectral: meter.actor_under((Scheme::Spectral, meter.options.boundary)),
-            fixed: fixed_lanes(meter, first),
+            fixed: fixed_tangents(meter, first),
             layers,
             outcome,
         }
@@ -177,15 +177,15 @@ impl<'m, 'n> Sweep<'m, 'n> {
 
     /// The tangents that a step's outputs have once their own defects have joined.
     fn room(&self, step: &Step) -> i64 {
-        let lanes = |id: &usize| match self.meter.plan.roles[*id] {
-            Role::Source(layer) if self.layers.contains(&layer) => self.lane(layer) + self.meter.parts as i64,
+        let tangents = |id: &usize| match self.meter.plan.roles[*id] {
+            Role::Source(layer) if self.layers.contains(&layer) => self.first_tangent(layer) + self.meter.parts as i64,
             _ => 0,
         };
-        step.outputs.iter().flatten().map(lanes).max().unwrap_or(0)
+        step.outputs.iter().flatten().map(tangents).max().unwrap_or(0)
     }
 
-    /// The first lane of a layer of this sweep.
-    fn lane(&self, layer: usize) -> i64 {
+    /// The first tangent of a layer of this sweep.
+    fn first_tangent(&self, layer: usize) -> i64 {
         self.fixed.count + ((layer - self.layers.start) * self.meter.parts) as i64
     }
 
@@ -209,7 +209,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
     /// The defect on the torus of a node with a window: none where it has no window, or it is not asked for; inside,
     /// none where the window does not close on the torus.
     fn torus_defect(&mut self, step: &Step, inputs: &[&Value]) -> Result<Option<Option<Tensor>>, LayersError> {
-        let (Some(lane), Some(windowed)) = (self.fixed.torus, Windowed::of(step)) else { return Ok(None) };
+        let (Some(at), Some(windowed)) = (self.fixed.torus, Windowed::of(step)) else { return Ok(None) };
         let network = self.meter.network;
         let Some(&Some(id)) = step.outputs.first() else { return Ok(None) };
         let (Role::Source(layer), Some(input)) = (self.meter.plan.roles[id], inputs.first()) else { return Ok(None) };
@@ -218,10 +218,10 @@ impl<'m, 'n> Sweep<'m, 'n> {
         }
         let layout = (&network.values()[step.inputs[0]].layout, self.meter.plan.padded[step.inputs[0]]);
         let shape = &network.values()[id].shape;
-        Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, lane), layout, shape)?))
+        Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, at), layout, shape)?))
     }
 
-    /// Puts the value's own actions in place of the pushed ones, and the difference into the layer's lanes.
+    /// Puts the value's own actions in place of the pushed ones, and the difference into the layer's tangents.
     fn at_source(
         &mut self,
         step: &Step,
@@ -233,16 +233,16 @@ impl<'m, 'n> Sweep<'m, 'n> {
         let meter = self.meter;
         let images = self.images;
         let (y, unbounded) = bounded(meter, id, &value, images)?;
-        let mut lanes = Vec::new();
-        let defect = |actor: &mut Actor, lane: i64, lanes: &mut Vec<(i64, Tensor)>| -> Result<Tensor, LayersError> {
-            let pushed = value.lanes(images, lane, 1)?;
+        let mut own = Vec::new();
+        let defect = |actor: &mut Actor, at: i64, own: &mut Vec<(i64, Tensor)>| -> Result<Tensor, LayersError> {
+            let pushed = value.tangents_from(images, at, 1)?;
             let action = meter.own_action(id, actor, &y)?;
             let defect = unbounded.zeroed(&pushed.f_sub(&action)?)?;
-            lanes.push((lane, unbounded.action(&pushed, &action)?));
+            own.push((at, unbounded.action(&pushed, &action)?));
             Ok(defect)
         };
-        let whole = defect(&mut self.main, ACTION, &mut lanes)?;
-        if let Some((_, action)) = lanes.first().filter(|_| self.layers.contains(&layer)) {
+        let whole = defect(&mut self.main, ACTION, &mut own)?;
+        if let Some((_, action)) = own.first().filter(|_| self.layers.contains(&layer)) {
             let steepness = self.main.steepness(&meter.own_layout(id));
             let gauge = Gauge::at(&whole, &unbounded.zeroed(action)?, &y, steepness)?;
             self.outcome.gauges[layer].join(&gauge, meter.plan.layers[layer].closes == id);
@@ -256,20 +256,20 @@ impl<'m, 'n> Sweep<'m, 'n> {
             self.outcome.maps.extend(defect_map(&whole, &layout, layer, step)?.map(|map| (id, map)));
         }
         let mut parts = Vec::new();
-        if let Some(lane) = self.fixed.torus {
+        if let Some(at) = self.fixed.torus {
             let on_torus = match torus {
                 Some(known) => {
-                    let _ = defect(&mut self.torus, lane, &mut lanes)?;
+                    let _ = defect(&mut self.torus, at, &mut own)?;
                     known.as_ref().map(|defect| unbounded.zeroed(defect)).transpose()?
                 }
-                None => Some(defect(&mut self.torus, lane, &mut lanes)?),
+                None => Some(defect(&mut self.torus, at, &mut own)?),
             };
             if on_torus.is_none() {
                 self.outcome.unsplit[layer] = true;
             }
             let aliasing = on_torus.map_or_else(|| whole.f_zeros_like(), Ok)?;
             let spectral = match self.fixed.spectral {
-                Some(lane) => defect(&mut self.spectral, lane, &mut lanes)?,
+                Some(at) => defect(&mut self.spectral, at, &mut own)?,
                 None => whole.shallow_clone(),
             };
             parts.push(aliasing.shallow_clone());
@@ -282,20 +282,20 @@ impl<'m, 'n> Sweep<'m, 'n> {
         }
         debug_assert!(parts.len() == self.meter.parts && parts.len() <= PARTS.len());
 
-        let first = if self.layers.contains(&layer) { Some(self.lane(layer)) } else { None };
+        let first = if self.layers.contains(&layer) { Some(self.first_tangent(layer)) } else { None };
         let wanted = first.map_or(0, |first| first + parts.len() as i64);
         let value = owned(value, images, wanted, step.operator.is_fresh())?;
-        for (lane, action) in lanes {
-            value.lanes(images, lane, 1)?.f_copy_(&action)?;
+        for (at, action) in own {
+            value.tangents_from(images, at, 1)?.f_copy_(&action)?;
         }
         if let Some(first) = first {
             for (i, part) in parts.iter().enumerate() {
-                let _ = value.lanes(images, first + i as i64, 1)?.f_add_(part)?;
+                let _ = value.tangents_from(images, first + i as i64, 1)?.f_add_(part)?;
             }
         }
         if let (Some(whole), true) = (self.fixed.whole, self.meter.plan.layers[layer].closes == id) {
-            let action = unbounded.zeroed(&value.lanes(images, ACTION, 1)?)?;
-            let error = unbounded.zeroed(&value.lanes(images, whole, 1)?.f_sub(&action)?)?;
+            let action = unbounded.zeroed(&value.tangents_from(images, ACTION, 1)?)?;
+            let error = unbounded.zeroed(&value.tangents_from(images, whole, 1)?.f_sub(&action)?)?;
             let dim = (error.numel() as f64 / images as f64).max(1.0);
             let square =
                 |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])? / dim) };
@@ -308,7 +308,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
     fn output(&mut self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
         let wanted = self.fixed.count + (self.layers.len() * self.meter.parts) as i64;
         let output = owned(output, self.images, wanted, true)?;
-        let (value, tangents) = (output.primal(self.images)?, output.lanes(self.images, 0, wanted)?);
+        let (value, tangents) = (output.primal(self.images)?, output.tangents_from(self.images, 0, wanted)?);
         let mut size = vec![wanted, self.images];
         size.extend(&value.size()[1..]);
         let tangents = tangents.f_reshape(size)?;
@@ -390,7 +390,7 @@ fn defect_map(defect: &Tensor, layout: &Layout, layer: usize, step: &Step) -> To
     Ok(Some(DefectMap { layer, node: step.name.clone(), grid: map.grid, squares }))
 }
 
-/// The value with lanes for `wanted` tangents at least, in memory that may be written to.
+/// The value with room for `wanted` tangents at least, in memory that may be written to.
 fn owned(value: Value, images: i64, wanted: i64, fresh: bool) -> Torch<Value> {
     if value.tangents < wanted {
         return Ok(Value { stack: value.widened(images, wanted)?, tangents: wanted });

@@ -74,11 +74,11 @@ struct Moved {
 // Row r of one group: its fields with their inner axis last, and the columns' positions as often.
 template <typename T>
 inline __attribute__((always_inline)) void move_row(const Moved<T>& m, int64_t g, int64_t r, const T* const* fields, const T* x) {
-  const int64_t n = m.columns * m.inner, lane = m.groups * m.rows * n;
+  const int64_t n = m.columns * m.inner, whole = m.groups * m.rows * n;
   T* out = m.out + (g * m.rows + r) * n;
   std::memcpy(out, fields[0], sizeof(T) * n);
   for (int64_t t = 0; t < m.terms; ++t) {
-    out += lane;
+    out += whole;
     const T *field = fields[m.field[t]], y = m.y[r];
     if (m.factor[t] == 0) {
       std::memcpy(out, field, sizeof(T) * n);

@@ -1,4 +1,4 @@
-//! Loops over lanes for which libtorch has no operator of one pass; the files in C++ have them.
+//! Kernels: loops over stacks for which libtorch has no operator of one pass; the files in C++ have them.
 
 mod attention;
 mod pointwise;
@@ -7,11 +7,11 @@ use std::ffi::c_void;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::memory_order::MemoryOrder;
+use super::memory_format::MemoryFormat;
 use super::operator::Torch;
 
 pub use attention::{Heads, WIDEST, attention};
-pub use pointwise::through;
+pub use pointwise::apply_jvp;
 
 unsafe extern "C" {
     fn aliascope_layer_norm_tangent_f32(norm: *const RawNorm);
@@ -74,7 +74,7 @@ pub enum Along {
 }
 
 /// A map, `fields[0]`, and behind it the terms: from `[images, …, channels, rows, columns]` to
-/// `[images·(1 + terms), …, channels, rows, columns]`, in that order of memory. `x` and `y` are the positions of columns
+/// `[images·(1 + terms), …, channels, rows, columns]`, in that memory format. `x` and `y` are the positions of columns
 /// and rows. None where memory does not lie as the loop needs it.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub fn stack_of_terms(
     fields: [&Tensor; 3],
     [x, y]: [&Tensor; 2],
     terms: &[Term],
-    order: MemoryOrder,
+    format: MemoryFormat,
 ) -> Torch<Option<Tensor>> {
     let size = fields[0].size();
     let &[images, .., channels, rows, columns] = size.as_slice() else { return Ok(None) };
@@ -96,11 +96,11 @@ pub fn stack_of_terms(
     if !fits {
         return Ok(None);
     }
-    let inner = if order == MemoryOrder::ChannelsLast { channels } else { 1 };
+    let inner = if format == MemoryFormat::ChannelsLast { channels } else { 1 };
     let groups = fields[0].numel() as i64 / (inner * rows * columns);
     let mut out = size.clone();
     out[0] = images * (1 + terms.len() as i64);
-    if order == MemoryOrder::ChannelsLast {
+    if format == MemoryFormat::ChannelsLast {
         let last = out.len() - 3;
         out[last..].rotate_left(1);
     }
@@ -132,7 +132,7 @@ pub fn stack_of_terms(
     if unsafe { run(&raw const raw) } != 0 {
         return Err(TchError::Torch("no memory for the tangents of the input".to_owned()));
     }
-    Ok(Some(if order == MemoryOrder::ChannelsLast { out.f_movedim_int(-1, -3)? } else { out }))
+    Ok(Some(if format == MemoryFormat::ChannelsLast { out.f_movedim_int(-1, -3)? } else { out }))
 }
 
 /// The tangents of layer norm over the last `n` entries, with x̂ = (x − mean)·inverse:

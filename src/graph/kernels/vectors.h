@@ -1,4 +1,4 @@
-// What the loops over lanes share.
+// What the kernels share.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use tch::{Kind, Tensor};
 
 use super::can_loop_over;
-use crate::graph::curve::Curve;
+use crate::graph::fused_activation::FusedActivation;
 use crate::graph::operator::Torch;
 
 unsafe extern "C" {
@@ -32,7 +32,7 @@ pub(super) struct RawPointwise {
 /// The most channels whose offsets the loops add.
 const MOST_CHANNELS: i64 = 2048;
 
-/// Whether the lanes of a stack lie one behind the other, each in one piece.
+/// Whether the entries of a stack lie one behind the other, each in one piece.
 fn is_dense(stack: &Tensor) -> bool {
     let (size, strides) = (stack.size(), stack.stride());
     let mut axes: Vec<(i64, i64)> = strides.iter().copied().zip(size.iter().copied()).skip(1).collect();
@@ -48,7 +48,7 @@ fn is_dense(stack: &Tensor) -> bool {
     size[0] == 1 || strides[0] == entries
 }
 
-/// Whether `offset` has one entry for each of the channels of a stack `[lanes, …, channels, rows, columns]`, which lie
+/// Whether `offset` has one entry for each of the channels of a stack `[stack, …, channels, rows, columns]`, which lie
 /// side by side.
 fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
     let (size, strides) = (stack.size(), stack.stride());
@@ -63,7 +63,7 @@ fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
 }
 
 /// Values and tangents of a stack, `[images·(1 + tangents), …]`, through a function, into a stack of the same order of
-/// memory that has as many lanes at least and may be the same. False where memory does not lie as the loops need it, and
+/// memory that has as many entries at least and may be the same. False where memory does not lie as the loops need it, and
 /// then nothing is touched.
 ///
 /// `value` computes the function, of the values alone; clips have no use for it. What the values lack yet, `offset`, is
@@ -71,20 +71,20 @@ fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
 ///
 /// # Errors
 /// When `value` fails.
-pub fn through(
-    curve: Curve,
+pub fn apply_jvp(
+    activation: FusedActivation,
     [out, stack]: [&Tensor; 2],
     [images, tangents]: [i64; 2],
     offset: Option<&Tensor>,
     value: impl FnOnce(&Tensor) -> Torch<Tensor>,
 ) -> Torch<bool> {
-    let (size, lanes, kind) = (stack.size(), images * (1 + tangents), stack.kind());
-    let clips = matches!(curve, Curve::Clip { .. });
+    let (size, length, kind) = (stack.size(), images * (1 + tangents), stack.kind());
+    let clips = matches!(activation, FusedActivation::Clip { .. });
     let fits = can_loop_over(stack)
         && can_loop_over(out)
         && out.kind() == kind
-        && size[0] == lanes
-        && out.size()[0] >= lanes
+        && size[0] == length
+        && out.size()[0] >= length
         && out.size()[1..] == size[1..]
         && out.stride() == stack.stride()
         && is_dense(stack)
@@ -102,11 +102,11 @@ pub fn through(
         }
         Some(y)
     };
-    let (function, low, high, factor) = match curve {
-        Curve::Clip { low, high, open } => (i32::from(open), low, high, 0.0),
-        Curve::Gelu => (2, 0.0, 0.0, 0.0),
-        Curve::GeluTanh => (3, 0.0, 0.0, 0.0),
-        Curve::Swish(factor) => (4, 0.0, 0.0, factor),
+    let (function, low, high, factor) = match activation {
+        FusedActivation::Clip { low, high, open } => (i32::from(open), low, high, 0.0),
+        FusedActivation::Gelu => (2, 0.0, 0.0, 0.0),
+        FusedActivation::GeluTanh => (3, 0.0, 0.0, 0.0),
+        FusedActivation::Swish(factor) => (4, 0.0, 0.0, factor),
     };
     let pointer = |t: Option<&Tensor>| t.map_or(std::ptr::null(), |t| t.data_ptr().cast_const());
     let raw = RawPointwise {
@@ -142,9 +142,9 @@ mod tests {
         ((a - b).abs() / (b.abs() + 1.0)).max().double_value(&[])
     }
 
-    /// Values of both signs, those about 0, and large ones, in lanes of `channels` channels that lie side by side.
-    fn stack(kind: Kind, lanes: i64, channels: i64) -> Tensor {
-        let x = Tensor::randn([lanes, 1, 5, 7, channels], (Kind::Double, Device::Cpu)) * 4.0;
+    /// Values of both signs, those about 0, and large ones, in a stack of `channels` channels that lie side by side.
+    fn stack(kind: Kind, length: i64, channels: i64) -> Tensor {
+        let x = Tensor::randn([length, 1, 5, 7, channels], (Kind::Double, Device::Cpu)) * 4.0;
         let special = [0.0, -0.0, 1e-30, -1e-30, 1e-17, 6.0, -6.0, 30.0, -30.0, 300.0, -300.0, 1e10, -1e10];
         let place = x.get(0).flatten(0, -1).narrow(0, 3, special.len() as i64);
         place.shallow_clone().copy_(&Tensor::from_slice(&special));
@@ -168,10 +168,12 @@ mod tests {
                     let slope = function.derivative(&value, &y).unwrap();
                     let dx = exact.narrow(0, images, images * tangents).unflatten(0, [tangents, images]);
                     let dy = (dx * &slope).flatten(0, 1);
-                    let curve = function.curve().unwrap();
+                    let activation = function.fused_activation().unwrap();
                     // Into other memory, and onto itself.
                     for out in [x.empty_like(), x.shallow_clone()] {
-                        assert!(through(curve, [&out, &x], [images, tangents], None, |x| function.value(x)).unwrap());
+                        assert!(
+                            apply_jvp(activation, [&out, &x], [images, tangents], None, |x| function.value(x)).unwrap()
+                        );
                         for (ours, wanted) in
                             [(out.narrow(0, 0, images), &y), (out.narrow(0, images, images * tangents), &dy)]
                         {
@@ -190,10 +192,12 @@ mod tests {
         for channels in [1, 3, 64, 700, MOST_CHANNELS] {
             let x = stack(Kind::Float, 8, channels);
             let offset = Tensor::randn([channels, 1, 1], (Kind::Float, Device::Cpu));
-            let curve = Curve::Clip { low: 0.0, high: 6.0, open: true };
+            let activation = FusedActivation::Clip { low: 0.0, high: 6.0, open: true };
             let run = |offset: &Tensor| {
                 let out = x.empty_like();
-                through(curve, [&out, &x], [1, 7], Some(offset), |x| Ok(x.shallow_clone())).unwrap().then_some(out)
+                apply_jvp(activation, [&out, &x], [1, 7], Some(offset), |x| Ok(x.shallow_clone()))
+                    .unwrap()
+                    .then_some(out)
             };
             let moved = x.narrow(0, 0, 1) + &offset;
             let mask = moved.gt(0.0).logical_and(&moved.le(6.0));
@@ -210,14 +214,14 @@ mod tests {
         assert!(!is_of_channels(&Tensor::zeros([0, 1, 1], (Kind::Float, Device::Cpu)), &none));
         let wide = stack(Kind::Float, 8, MOST_CHANNELS + 1);
         let offset = Tensor::zeros([MOST_CHANNELS + 1, 1, 1], (Kind::Float, Device::Cpu));
-        let clip = Curve::Clip { low: 0.0, high: 6.0, open: false };
-        let refused = |curve, x: &Tensor, offset: &Tensor| {
-            !through(curve, [x, x], [1, 7], Some(offset), |x| Ok(x.shallow_clone())).unwrap()
+        let clip = FusedActivation::Clip { low: 0.0, high: 6.0, open: false };
+        let refused = |activation, x: &Tensor, offset: &Tensor| {
+            !apply_jvp(activation, [x, x], [1, 7], Some(offset), |x| Ok(x.shallow_clone())).unwrap()
         };
         assert!(refused(clip, &wide, &offset));
         let x = stack(Kind::Float, 8, 4);
         let offset = Tensor::zeros([4, 1, 1], (Kind::Float, Device::Cpu));
         assert!(refused(clip, &x.contiguous(), &offset));
-        assert!(refused(Curve::Gelu, &x, &offset));
+        assert!(refused(FusedActivation::Gelu, &x, &offset));
     }
 }

@@ -1,4 +1,4 @@
-//! The order of memory in which stacks of images and the weights of convolutions lie.
+//! The memory format in which stacks of images and the weights of convolutions lie.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use tch::{Kind, Tensor};
 
 use super::torch::Torch;
 
-/// How `[lanes, images, channels, rows, columns]` lie in memory.
+/// How `[stack, images, channels, rows, columns]` lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum MemoryOrder {
+pub enum MemoryFormat {
     /// All channels of a pixel side by side.
     ChannelsLast,
     /// All pixels of a channel side by side.
     ChannelsFirst,
 }
 
-impl MemoryOrder {
+impl MemoryFormat {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::ChannelsLast, Self::ChannelsFirst];
 
@@ -27,7 +27,7 @@ impl MemoryOrder {
         if kind == Kind::Float { Self::ChannelsLast } else { Self::ChannelsFirst }
     }
 
-    /// `[…, channels, rows, columns]` in this order, copied where it is in another.
+    /// `[…, channels, rows, columns]` in this format, copied where it is in another.
     ///
     /// # Errors
     /// When memory is short.
@@ -39,7 +39,7 @@ impl MemoryOrder {
     }
 }
 
-impl fmt::Display for MemoryOrder {
+impl fmt::Display for MemoryFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::ChannelsLast => "channels last",

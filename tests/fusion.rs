@@ -1,23 +1,23 @@
-//! Nodes that a run puts together compute what they compute one by one.
+//! Nodes that a run fuses compute what they compute one by one.
 
 mod common;
 
 use std::path::Path;
 
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
-use aliascope::graph::{LoadOptions, MemoryOrder, Network};
+use aliascope::graph::{LoadOptions, MemoryFormat, Network};
 use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use common::{noise, relative};
 use tch::{Kind, Tensor};
 
-/// The operators of an unwatched run in order, and the largest relative difference from the run node by node: of value
+/// The operators of an unobserved run in order, and the largest relative difference from the run node by node: of value
 /// and tangents of a sweep, and of a forward of several images.
 fn compare(network: &Network) -> (Vec<String>, f64) {
     let shape = &network.input().shape;
     let entries: i64 = shape.iter().product();
     let random = |lead: &[i64]| {
-        let lanes: i64 = lead.iter().product();
-        let values = Tensor::from_slice(&noise((lanes * entries) as u32)).to_kind(network.kind());
+        let count: i64 = lead.iter().product();
+        let values = Tensor::from_slice(&noise((count * entries) as u32)).to_kind(network.kind());
         values.reshape([lead, shape.as_slice()].concat()) * 2.0
     };
     let (x, dx) = (random(&[2]), random(&[3, 2]).flip([-1]));
@@ -74,11 +74,11 @@ fn turned(input: &str, output: &str) -> NodeProto {
     NodeProto { attribute: vec![perm], ..node("Transpose", &[input], &[output]) }
 }
 
-fn assert_together(nodes: Vec<NodeProto>, expected: &[&str]) {
-    assert_together_at(20, nodes, expected);
+fn assert_fused(nodes: Vec<NodeProto>, expected: &[&str]) {
+    assert_fused_at(20, nodes, expected);
 }
 
-fn assert_together_at(opset: i64, nodes: Vec<NodeProto>, expected: &[&str]) {
+fn assert_fused_at(opset: i64, nodes: Vec<NodeProto>, expected: &[&str]) {
     let (operators, difference) = compare(&load(opset, nodes));
     assert_eq!(operators, expected);
     assert!(difference <= 1e-13, "{expected:?}: {difference:.1e}");
@@ -94,10 +94,10 @@ fn gelu_is_found_in_every_order() {
         ]
     };
     let with = |rest: Vec<NodeProto>| [front(), rest].concat();
-    assert_together(with(vec![node("Mul", &["x", "sum"], &["p"]), node("Mul", &["p", "half"], &["y"])]), &["Gelu"]);
-    assert_together(with(vec![node("Mul", &["sum", "x"], &["p"]), node("Div", &["p", "two"], &["y"])]), &["Gelu"]);
-    assert_together(with(vec![node("Mul", &["half", "x"], &["h"]), node("Mul", &["h", "sum"], &["y"])]), &["Gelu"]);
-    assert_together(with(vec![node("Mul", &["sum", "half"], &["h"]), node("Mul", &["h", "x"], &["y"])]), &["Gelu"]);
+    assert_fused(with(vec![node("Mul", &["x", "sum"], &["p"]), node("Mul", &["p", "half"], &["y"])]), &["Gelu"]);
+    assert_fused(with(vec![node("Mul", &["sum", "x"], &["p"]), node("Div", &["p", "two"], &["y"])]), &["Gelu"]);
+    assert_fused(with(vec![node("Mul", &["half", "x"], &["h"]), node("Mul", &["h", "sum"], &["y"])]), &["Gelu"]);
+    assert_fused(with(vec![node("Mul", &["sum", "half"], &["h"]), node("Mul", &["h", "x"], &["y"])]), &["Gelu"]);
     let multiplied = vec![
         node("Mul", &["isqrt2", "x"], &["scaled"]),
         node("Erf", &["scaled"], &["erf"]),
@@ -105,7 +105,7 @@ fn gelu_is_found_in_every_order() {
         node("Mul", &["x", "sum"], &["p"]),
         node("Mul", &["p", "half"], &["y"]),
     ];
-    assert_together(multiplied, &["Gelu"]);
+    assert_fused(multiplied, &["Gelu"]);
 }
 
 #[test]
@@ -120,47 +120,47 @@ fn what_is_almost_gelu_stays_apart() {
         ]
     };
     let apart = ["Div", "Erf", "Add", "Mul", "Mul"];
-    assert_together(five("sqrt2", "one", "gain"), &apart);
-    assert_together(five("sqrt2", "two", "half"), &apart);
+    assert_fused(five("sqrt2", "one", "gain"), &apart);
+    assert_fused(five("sqrt2", "two", "half"), &apart);
     // A constant of single precision is not the root of two in a run of double precision.
-    assert_together(five("sqrt2_single", "one", "half"), &apart);
+    assert_fused(five("sqrt2_single", "one", "half"), &apart);
     // A value in the middle is read elsewhere too.
     let mut read = five("sqrt2", "one", "half");
     read[4].output[0] = "gelu".to_owned();
     read.push(node("Add", &["gelu", "erf"], &["y"]));
-    assert_together(read, &["Div", "Erf", "Add", "Mul", "Mul", "Add"]);
+    assert_fused(read, &["Div", "Erf", "Add", "Mul", "Mul", "Add"]);
     // The product is with another value than the one that erf saw.
     let mut other = five("sqrt2", "one", "half");
     other.insert(0, node("Sin", &["x"], &["s"]));
     other[4].input[0] = "s".to_owned();
-    assert_together(other, &["Sin", "Div", "Erf", "Add", "Mul", "Mul"]);
+    assert_fused(other, &["Sin", "Div", "Erf", "Add", "Mul", "Mul"]);
 }
 
 #[test]
 fn gated_activations_are_found() {
-    assert_together(vec![node("Sigmoid", &["x"], &["s"]), node("Mul", &["x", "s"], &["y"])], &["Swish"]);
+    assert_fused(vec![node("Sigmoid", &["x"], &["s"]), node("Mul", &["x", "s"], &["y"])], &["Swish"]);
     let quick = vec![
         node("Mul", &["x", "gain"], &["scaled"]),
         node("Sigmoid", &["scaled"], &["s"]),
         node("Mul", &["s", "x"], &["y"]),
     ];
-    assert_together(quick, &["Swish"]);
+    assert_fused(quick, &["Swish"]);
     let mish = vec![
         node("Softplus", &["x"], &["softplus"]),
         node("Tanh", &["softplus"], &["t"]),
         node("Mul", &["x", "t"], &["y"]),
     ];
-    assert_together(mish, &["Mish"]);
+    assert_fused(mish, &["Mish"]);
     let hard = |alpha: f32| {
         let attributes = vec![attribute("alpha", Value::Float(alpha)), attribute("beta", Value::Float(0.5))];
         let gate = NodeProto { attribute: attributes, ..node("HardSigmoid", &["x"], &["s"]) };
         vec![gate, node("Mul", &["x", "s"], &["y"])]
     };
-    assert_together(hard(1.0 / 6.0), &["HardSwish"]);
-    assert_together(hard(0.2), &["HardSigmoid", "Mul"]);
+    assert_fused(hard(1.0 / 6.0), &["HardSwish"]);
+    assert_fused(hard(0.2), &["HardSigmoid", "Mul"]);
     // A gate of another value.
     let other = vec![node("Sin", &["x"], &["z"]), node("Sigmoid", &["z"], &["s"]), node("Mul", &["x", "s"], &["y"])];
-    assert_together(other, &["Sin", "Sigmoid", "Mul"]);
+    assert_fused(other, &["Sin", "Sigmoid", "Mul"]);
 }
 
 #[test]
@@ -183,13 +183,13 @@ fn layer_norms_that_are_written_out_are_one_operator() {
     let power = || node("Pow", &["c", "two"], &["q"]);
     let with = |square: NodeProto, rest: Vec<NodeProto>| [front(square), rest].concat();
     let one = ["LayerNormalization"];
-    assert_together_at(17, with(power(), vec![node("Div", &["c", "s"], &["y"])]), &one);
+    assert_fused_at(17, with(power(), vec![node("Div", &["c", "s"], &["y"])]), &one);
     let scaled = vec![
         node("Div", &["c", "s"], &["d"]),
         node("Mul", &["d", "features"], &["g"]),
         node("Add", &["shifts", "g"], &["y"]),
     ];
-    assert_together_at(17, with(squared(), scaled), &one);
+    assert_fused_at(17, with(squared(), scaled), &one);
     // As TensorFlow has it: the scale belongs to the deviation's inverse.
     let inverse = vec![
         node("Reciprocal", &["s"], &["r"]),
@@ -197,12 +197,12 @@ fn layer_norms_that_are_written_out_are_one_operator() {
         node("Mul", &["g", "c"], &["d"]),
         node("Add", &["d", "shifts"], &["y"]),
     ];
-    assert_together_at(17, with(squared(), inverse), &one);
+    assert_fused_at(17, with(squared(), inverse), &one);
     let unscaled = vec![node("Reciprocal", &["s"], &["r"]), node("Mul", &["c", "r"], &["y"])];
-    assert_together_at(17, with(power(), unscaled), &one);
+    assert_fused_at(17, with(power(), unscaled), &one);
     // A scale of rows is none of features.
     let rows = vec![node("Div", &["c", "s"], &["d"]), node("Mul", &["d", "rows"], &["y"])];
-    assert_together_at(17, with(power(), rows), &["LayerNormalization", "Mul"]);
+    assert_fused_at(17, with(power(), rows), &["LayerNormalization", "Mul"]);
 }
 
 #[test]
@@ -224,31 +224,31 @@ fn what_is_almost_a_layer_norm_stays_apart() {
     };
     let apart = ["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Div"];
     let divided = || node("Div", &["c", "s"], &["y"]);
-    assert_together_at(17, seven([-2, -1], "c", divided()), &apart);
-    assert_together_at(17, seven([-1, -2], "c", divided()), &apart);
+    assert_fused_at(17, seven([-2, -1], "c", divided()), &apart);
+    assert_fused_at(17, seven([-1, -2], "c", divided()), &apart);
     // Not a square, and the wrong way round.
-    assert_together_at(17, seven([-1, -1], "x", divided()), &apart);
-    assert_together_at(17, seven([-1, -1], "c", node("Div", &["s", "c"], &["y"])), &apart);
+    assert_fused_at(17, seven([-1, -1], "x", divided()), &apart);
+    assert_fused_at(17, seven([-1, -1], "c", node("Div", &["s", "c"], &["y"])), &apart);
     // Another reader of the deviation.
     let mut read = seven([-1, -1], "c", node("Div", &["c", "s"], &["d"]));
     read.push(node("Add", &["d", "s"], &["y"]));
-    assert_together_at(17, read, &["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Div", "Add"]);
+    assert_fused_at(17, read, &["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Div", "Add"]);
 }
 
 #[test]
 fn a_product_with_its_bias_is_one_operator() {
-    assert_together(vec![node("MatMul", &["x", "w"], &["p"]), node("Add", &["b", "p"], &["y"])], &["Linear"]);
+    assert_fused(vec![node("MatMul", &["x", "w"], &["p"]), node("Add", &["b", "p"], &["y"])], &["Linear"]);
     let scaled = vec![node("MatMul", &["x", "w"], &["p"]), node("Add", &["p", "one"], &["y"])];
-    assert_together(scaled, &["MatMul", "Add"]);
+    assert_fused(scaled, &["MatMul", "Add"]);
     let with = |rest: Vec<NodeProto>| {
         [vec![node("MatMul", &["x", "w"], &["p"]), node("Add", &["p", "b"], &["s"])], rest].concat()
     };
     // A gain for each feature goes into the weight, also behind a transposition.
-    assert_together(with(vec![node("Mul", &["s", "gains"], &["y"])]), &["Linear"]);
-    assert_together(with(vec![turned("s", "t"), node("Mul", &["t", "column"], &["y"])]), &["Linear"]);
+    assert_fused(with(vec![node("Mul", &["s", "gains"], &["y"])]), &["Linear"]);
+    assert_fused(with(vec![turned("s", "t"), node("Mul", &["t", "column"], &["y"])]), &["Linear"]);
     // One for each row does not.
-    assert_together(with(vec![node("Mul", &["s", "rows"], &["y"])]), &["Linear", "Mul"]);
-    assert_together(with(vec![turned("s", "t"), node("Mul", &["t", "rows"], &["y"])]), &["Linear", "Transpose", "Mul"]);
+    assert_fused(with(vec![node("Mul", &["s", "rows"], &["y"])]), &["Linear", "Mul"]);
+    assert_fused(with(vec![turned("s", "t"), node("Mul", &["t", "rows"], &["y"])]), &["Linear", "Transpose", "Mul"]);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn attention_is_one_operator() {
         node("Softmax", &["s"], &["p"]),
         node("MatMul", &["p", "v"], &["y"]),
     ];
-    assert_together(with(plain.clone()), &expected);
+    assert_fused(with(plain.clone()), &expected);
     let scaled_query = vec![
         node("Mul", &["x", "scale"], &["q"]),
         node("MatMul", &["q", "kt"], &["s"]),
@@ -270,7 +270,7 @@ fn attention_is_one_operator() {
         node("Softmax", &["z"], &["p"]),
         node("MatMul", &["p", "v"], &["y"]),
     ];
-    assert_together(with(scaled_query), &expected);
+    assert_fused(with(scaled_query), &expected);
     let windows = vec![
         node("MatMul", &["x", "kt"], &["s"]),
         node("Div", &["s", "two"], &["halved"]),
@@ -281,15 +281,15 @@ fn attention_is_one_operator() {
         node("Softmax", &["z"], &["p"]),
         node("MatMul", &["p", "v"], &["y"]),
     ];
-    assert_together(with(windows), &expected);
+    assert_fused(with(windows), &expected);
     // Weights that something else reads, and a softmax over another axis, stay as they are.
     let mut read = with(plain.clone());
     read.last_mut().unwrap().output[0] = "o".to_owned();
     read.push(node("MatMul", &["p", "o"], &["y"]));
-    assert_together(read, &["Sin", "Transpose", "Cos", "MatMul", "Softmax", "MatMul", "MatMul"]);
+    assert_fused(read, &["Sin", "Transpose", "Cos", "MatMul", "Softmax", "MatMul", "MatMul"]);
     let mut other = with(plain);
     other[4].attribute.push(attribute("axis", Value::Int(1)));
-    assert_together(other, &["Sin", "Transpose", "Cos", "MatMul", "Softmax", "MatMul"]);
+    assert_fused(other, &["Sin", "Transpose", "Cos", "MatMul", "Softmax", "MatMul"]);
 }
 
 #[test]
@@ -341,8 +341,8 @@ fn a_convolution_with_the_clip_behind_it_is_one_operator() {
     for (nodes, fused) in cases {
         let mut network = load(20, nodes.clone());
         let apart: Vec<&str> = nodes.iter().map(|node| node.op_type.as_deref().unwrap()).collect();
-        for order in MemoryOrder::ALL {
-            network.set_memory_order(order).unwrap();
+        for order in MemoryFormat::ALL {
+            network.set_memory_format(order).unwrap();
             let (operators, difference) = compare(&network);
             assert_eq!(operators, *if fused.is_empty() { &apart } else { &fused });
             // The same sums in the same order.

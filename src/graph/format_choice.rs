@@ -1,4 +1,4 @@
-//! In which order of memory a network runs.
+//! In which memory format a network runs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
@@ -7,60 +7,60 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
-use super::memory_order::MemoryOrder;
+use super::fusion;
+use super::memory_format::MemoryFormat;
 use super::network::Network;
 use super::operator::Operator;
-use super::plan;
 use super::torch::Torch;
 
-/// No more than so many forwards in each order, and no new ones after so long.
+/// No more than so many forward passes in each format, and no new ones after so long.
 const MOST_ROUNDS: usize = 5;
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
 
 impl Network {
-    /// The order of memory of its runs.
-    pub fn memory_order(&self) -> MemoryOrder {
-        self.order
+    /// The memory format of its runs.
+    pub fn memory_format(&self) -> MemoryFormat {
+        self.format
     }
 
-    /// Whether there is an order to choose: there are convolutions of images, in single precision.
-    pub fn has_memory_orders(&self) -> bool {
+    /// Whether there is a format to choose: there are convolutions of images, in single precision.
+    pub fn has_memory_formats(&self) -> bool {
         let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.pattern().taps().is_some());
         self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&*step.operator))
     }
 
-    /// Puts the weights of convolutions, and from now on stacks of images, into this order. Results are the same up to the
+    /// Puts the weights of convolutions, and from now on stacks of images, into this format. Results are the same up to the
     /// order in which libtorch adds, that is, up to rounding.
     ///
     /// # Errors
     /// When memory is short.
-    pub fn set_memory_order(&mut self, order: MemoryOrder) -> Torch<()> {
+    pub fn set_memory_format(&mut self, format: MemoryFormat) -> Torch<()> {
         // Fused nodes share weights with those that they are made of, and are made anew.
         self.fused = Vec::new();
         for step in &mut self.steps {
             if let Some(Operator::Linear(op)) = Rc::get_mut(&mut step.operator) {
-                op.arrange(order)?;
+                op.arrange(format)?;
             }
         }
-        self.order = order;
-        self.fused = plan::together(&self.steps, &self.values, self.output, (self.kind, self.device))?;
+        self.format = format;
+        self.fused = fusion::fuse(&self.steps, &self.values, self.output, (self.kind, self.device))?;
         Ok(())
     }
 
-    /// Milliseconds of a forward of eight images in each order of [`MemoryOrder::ALL`]: the least of up to five in turn,
-    /// after one that is not counted. The network's own order stays what it was.
+    /// Milliseconds of a forward of eight images in each format of [`MemoryFormat::ALL`]: the least of up to five in turn,
+    /// after one that is not counted. The network's own format stays what it was.
     ///
     /// # Errors
     /// When an operator fails, which the message names.
-    pub fn time_memory_orders(&mut self) -> Result<[f64; 2], GraphError> {
+    pub fn time_memory_formats(&mut self) -> Result<[f64; 2], GraphError> {
         let size = [&[8, 1], &self.input().shape[1..]].concat();
         let x = Tensor::f_full(size, 0.5, (self.kind, self.device))?;
-        let own = self.order;
+        let own = self.format;
         let mut least = [f64::INFINITY; 2];
         let start = Instant::now();
         for round in 0..=MOST_ROUNDS {
-            for (order, least) in MemoryOrder::ALL.into_iter().zip(&mut least) {
-                self.set_memory_order(order)?;
+            for (format, least) in MemoryFormat::ALL.into_iter().zip(&mut least) {
+                self.set_memory_format(format)?;
                 let before = Instant::now();
                 // What is asked of a device is done when its result has arrived.
                 let _ = self.forward(&x)?.f_to_device(Device::Cpu)?;
@@ -73,7 +73,7 @@ impl Network {
                 break;
             }
         }
-        self.set_memory_order(own)?;
+        self.set_memory_format(own)?;
         Ok(least)
     }
 

@@ -1,8 +1,8 @@
-//! What a run does, in order: the graph's nodes, some of them together.
+//! Fusion: nodes that become one operator in an unobserved run.
 //!
 //! Exporters write GELU as five nodes, a linear layer as two, a layer norm as seven to nine and an attention as four or
-//! more, and each node passes its whole value through memory. A run that nobody watches puts such nodes together into one operator. Only values that
-//! nothing else reads may disappear; the layers of an attribution, and a run that is watched, see every node.
+//! more, and each node passes its whole value through memory. An unobserved run fuses such nodes into one operator. Only
+//! values that nothing else reads may disappear; the layers of an attribution, and a run that is observed, see every node.
 
 mod activation;
 mod layer_norm;
@@ -21,7 +21,7 @@ struct Group {
     /// Their places, in order; the last makes the output.
     members: Vec<usize>,
     inputs: Vec<usize>,
-    /// What they are together, in ONNX's words where it has one.
+    /// What they are as one, in ONNX's words where it has one.
     name: &'static str,
     operator: Operator,
 }
@@ -61,7 +61,7 @@ struct Links<'a> {
 ///
 /// # Errors
 /// When libtorch cannot compute a constant.
-pub(super) fn together(
+pub(super) fn fuse(
     steps: &[Step],
     values: &[ValueInfo],
     output: usize,
@@ -214,24 +214,24 @@ impl<'a> Links<'a> {
     /// (x·W + b)·g, with a transposition before g or without.
     fn linear(&self, product: usize) -> Torch<Option<Group>> {
         let Some((mut members, x, mut weight, mut bias)) = self.find_linear(product) else { return Ok(None) };
-        let mut turn = None;
+        let mut order = None;
         let next = members.last().and_then(|&sum| self.reader(sum));
         if let Some(next) = next {
-            let (turned, scaling) = match (self.permutation(next), self.reader(next)) {
+            let (transposed, scaling) = match (self.permutation(next), self.reader(next)) {
                 (Some(axes), Some(scaling)) => (Some((next, axes)), scaling),
                 (Some(_), None) => (None, self.steps.len()),
                 (None, _) => (None, next),
             };
-            let axes = turned.map(|(_, axes)| axes.to_vec());
+            let axes = transposed.map(|(_, axes)| axes.to_vec());
             if let Some(gain) = self.gain(scaling, axes.as_deref(), bias.size()[0])? {
                 weight = weight.f_mul(&gain)?;
                 bias = bias.f_mul(&gain)?;
-                members.extend(turned.map(|(at, _)| at));
+                members.extend(transposed.map(|(at, _)| at));
                 members.push(scaling);
-                turn = axes;
+                order = axes;
             }
         }
-        let operator = affine(&weight, &bias, turn)?;
+        let operator = affine(&weight, &bias, order)?;
         Ok(Some(Group { members, inputs: vec![x], name: "Linear", operator }))
     }
 
@@ -274,14 +274,14 @@ impl<'a> Links<'a> {
     }
 
     /// One factor for each of `count` features, where the step multiplies by such: features lie on the last axis, before
-    /// the axes were put in the order `turn`.
-    fn gain(&self, at: usize, turn: Option<&[i64]>, count: i64) -> Torch<Option<Tensor>> {
+    /// the axes were put in the order `order`.
+    fn gain(&self, at: usize, order: Option<&[i64]>, count: i64) -> Torch<Option<Tensor>> {
         let Some(step) = self.steps.get(at).filter(|step| step.op_type == "Mul") else { return Ok(None) };
         let (Operator::Linear(op), &[input]) = (&*step.operator, &step.inputs[..]) else { return Ok(None) };
         let (None, &[factor]) = (op.offset(), &op.constants()[..]) else { return Ok(None) };
         let rank = self.values[input].shape.len();
-        let place = match turn {
-            Some(turn) => turn.iter().position(|&a| a == rank as i64 - 1),
+        let place = match order {
+            Some(order) => order.iter().position(|&a| a == rank as i64 - 1),
             None => rank.checked_sub(1),
         };
         let size = factor.size();

@@ -2,7 +2,7 @@
 
 /// The functions that the loops know.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Curve {
+pub enum FusedActivation {
     /// min(max(x, low), high).
     Clip {
         /// The lower bound; may be −∞.
