@@ -15,11 +15,22 @@ use super::operator::Torch;
 /// Blocks may lack sites where a map was padded to a whole number of them. They lie where they would with all sites.
 pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
     let (Some(_), false) = (of.grid(), of.relation) else { return Ok(None) };
-    let of = of.of_part()?.unwrap_or_else(|| of.copy());
-    match rectangles(&of)? {
-        Some(found) => Ok(Some(found)),
-        None => scattered(&of),
+    let of = of.condensed()?;
+    let mut size = of.ids.size();
+    let Some(last) = size.len().checked_sub(1) else { return Ok(None) };
+    // Axes along which the same sets come again.
+    let again: Vec<usize> = (0..last).filter(|&axis| size[axis] > 1 && of.ids.stride()[axis] == 0).collect();
+    let mut one = of.ids.shallow_clone();
+    for &axis in &again {
+        one = one.f_narrow(axis as i64, 0, 1)?;
     }
+    let of = of.with(one);
+    let of = of.of_part()?.unwrap_or(of);
+    // Several sums over one block have no place apart from each other: a dense layer over the block may mix its rows.
+    let found = if again.is_empty() { rectangles(&of)? } else { None };
+    let Some(found) = found.map_or_else(|| scattered(&of), |found| Ok(Some(found)))? else { return Ok(None) };
+    size[last] = 1;
+    Ok(Some(found.with(found.ids.f_expand(size, false)?)))
 }
 
 /// The grid of the centres of disjoint rectangles of sites on the last axis.
