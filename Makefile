@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test check-page check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
+.PHONY: help setup models conformance notice build demo test check-page check-crate check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -51,6 +51,9 @@ test: notice models conformance ## Run all tests
 check-page: notice models ## Open a page of results in headless Chromium (installed where missing) and use it
 	@$(PYTHON) scripts/setup.py --browser
 	@cargo test --locked --test layer_outputs -- --ignored in_a_browser
+
+check-crate: notice models ## Build a crate of its own that depends on this one, as the guide has it, and run it
+	@$(PYTHON) scripts/check_crate.py
 
 check-export: ## Export a small network with both of PyTorch's exporters and compare (installs PyTorch, 4 GB)
 	@$(PYTHON) scripts/check_export.py

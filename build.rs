@@ -25,6 +25,8 @@ fn link_libtorch() {
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
     println!("cargo:rustc-env=ALIASCOPE_LIBTORCH={}", lib.display());
+    // DEP_ALIASCOPE_LIBTORCH, for those who depend on this crate: arguments of the linker do not reach them.
+    println!("cargo:libtorch={}", lib.display());
     // Before the OpenBLAS that ndarray-linalg brings: libtorch's own matrix products have the same names, and the library
     // that is named first would serve both, with threads of its own beside libtorch's.
     println!("cargo:rustc-link-search=native={}", lib.display());

@@ -9,6 +9,7 @@ use crate::figure::FigureError;
 use crate::graph::onnx::OnnxError;
 use crate::graph::{GraphError, in_words, is_of_machine};
 use crate::input::InputError;
+use crate::measure::MeasureError;
 use crate::measure::action::ActionError;
 use crate::measure::layers::LayersError;
 use crate::measure::lee::LeeError;
@@ -104,6 +105,22 @@ impl From<LayersError> for Failure {
         match error {
             LayersError::Lee(error) => error.into(),
             LayersError::Memory { .. } => Self::new(Status::Usage, message),
+        }
+    }
+}
+
+impl From<MeasureError> for Failure {
+    fn from(error: MeasureError) -> Self {
+        let message = error.to_string();
+        match error {
+            MeasureError::Input(error) => error.into(),
+            MeasureError::Lee(error) => error.into(),
+            MeasureError::Layers(error) => error.into(),
+            MeasureError::Torch(error) => error.into(),
+            MeasureError::NotAnImage(_) => Self::new(Status::Unsupported, message),
+            MeasureError::NoImage => Self::new(Status::Input, message),
+            MeasureError::Model { .. } => Self::new(Status::Model, message),
+            MeasureError::Spectrum(_) => Self::new(Status::Machine, message),
         }
     }
 }

@@ -14,11 +14,10 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::graph::{self, GraphError, InputLayout, Integers, LoadOptions, Network, Target};
-use crate::input::{
-    Frame, InputError, METADATA_KEY, PhotoNote, PhotoNotes, Preprocessing, Source, StatedPreprocessing,
-};
-use crate::measure::run::{self, Images, MemoryFormat, Model, Origin, Precision, Quantised, Run, Skipped};
+use crate::graph::{GraphError, InputLayout, LoadOptions, Network, Target};
+use crate::input::{Frame, PhotoNote, PhotoNotes, Preprocessing, Source};
+use crate::measure::run::{self, Images, Precision, Quantised, Run, Skipped};
+use crate::measure::{Stated, header};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -208,7 +207,7 @@ impl NetworkArgs {
                  (--input-shape takes another)"
             ));
         }
-        let (preprocessing, name) = self.preprocessing(&network, size, source.has_photos(), &mut notes)?;
+        let Stated { preprocessing, name, .. } = self.preprocessing(&network, size, source.has_photos(), &mut notes)?;
         let order = if channels_last { ", input [N, H, W, C]" } else { "" };
         let preprocess = if source.has_photos() {
             format!("{name} ({}){order}", preprocessing.describe())
@@ -217,72 +216,27 @@ impl NetworkArgs {
         };
         let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
         let (strict, skipped) = (self.strict, RefCell::new(skipped));
-        let unreadable =
-            |error| Failure::new(Status::Model, format!("{}: it cannot be read: {error}", model.display()));
-        let model = Model::of_files(model, network.files().iter().map(PathBuf::as_path)).map_err(unreadable)?;
-        let model =
-            Model { input_shape: network.input().shape.clone(), output_shape: network.output().shape.clone(), ..model };
-        let run = Run {
-            origin: Origin::here(env!("CARGO_PKG_VERSION")),
-            model,
-            images: Images { preprocess, ..Images::default() },
-            precision: self.precision,
-            quantised: self.quantised,
-            device: self.device,
-            threads: usize::try_from(tch::get_num_threads()).unwrap_or(0),
-            memory_format: match network.memory_format() {
-                graph::MemoryFormat::ChannelsLast => MemoryFormat::ChannelsLast,
-                graph::MemoryFormat::ChannelsFirst => MemoryFormat::ChannelsFirst,
-            },
-            ..Run::default()
-        };
+        let run = Run { images: Images { preprocess, ..Images::default() }, ..header(&network)? };
         Ok(Opened { network, source, run, memory, preprocessing, notes, strict, skipped })
     }
 
-    /// How photos become input of `[channels, rows, columns]`, and whose word that is.
+    /// How photos become input of `[channels, rows, columns]`: as it is asked for, or else as the model says.
     fn preprocessing(
         &self,
         network: &Network,
         size: [usize; 3],
         has_photos: bool,
         notes: &mut Vec<String>,
-    ) -> Result<(Preprocessing, String), Failure> {
-        if let Some(given) = &self.preprocess {
-            if has_photos {
-                given.preprocessing.fits(size)?;
-            }
-            return Ok((given.preprocessing.clone(), given.name.clone()));
-        }
-        if let Some(json) = network.metadata(METADATA_KEY) {
-            let stated = Preprocessing::from_metadata(json)?;
-            let unfit = |error: InputError| InputError::Metadata { key: METADATA_KEY, problem: error.to_string() };
-            stated.fits(size).map_err(unfit)?;
-            return Ok((stated, "metadata".to_owned()));
-        }
-        match network.integers() {
-            Some(Integers::Unsigned) => return Ok((Preprocessing::bytes(0.0), "bytes".to_owned())),
-            Some(Integers::Signed8) => return Ok((Preprocessing::bytes(128.0), "signed bytes".to_owned())),
-            None => {}
-        }
-        let assumed = match StatedPreprocessing::read(|key| network.metadata(key), size) {
-            Ok(Some(stated)) => {
-                if has_photos {
-                    notes.extend(stated.note);
-                }
-                return Ok((stated.preprocessing, format!("metadata of {}", stated.program)));
-            }
-            Ok(None) => {
-                "the model does not say how photos become its input: --preprocess imagenet is assumed".to_owned()
-            }
-            Err(problem) => format!(
-                "what the model's metadata says of preprocessing cannot be read ({problem}): --preprocess imagenet is \
-                 assumed"
-            ),
+    ) -> Result<Stated, Failure> {
+        let Some(given) = &self.preprocess else {
+            let stated = Stated::by(network, size)?;
+            notes.extend(stated.assumed.clone().filter(|_| has_photos));
+            return Ok(stated);
         };
         if has_photos {
-            notes.push(assumed);
+            given.preprocessing.fits(size)?;
         }
-        Ok((Preprocessing::imagenet(), "imagenet".to_owned()))
+        Ok(Stated { preprocessing: given.preprocessing.clone(), name: given.name.clone(), assumed: None })
     }
 
     /// Which value is measured.

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
-use super::load::{InputLayout, Integers};
+use super::load::{InputLayout, Integers, LoadOptions};
 use super::memory_format::MemoryFormat;
 use super::operator::Operator;
 use super::target::Target;
@@ -94,10 +94,19 @@ pub struct Network {
     pub(super) other_outputs: Vec<String>,
     pub(super) kind: Kind,
     pub(super) device: Device,
+    pub(super) straight_through: bool,
     pub(super) format: MemoryFormat,
 }
 
 impl Network {
+    /// Loads an ONNX file as its author meant it: its first output, in single precision, on the processor.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, GraphError> {
+        Self::load(path.as_ref(), &LoadOptions::default())
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -106,6 +115,11 @@ impl Network {
     /// The file and those beside it that hold its tensors' data.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Whether derivatives pass the rounding of quantised values.
+    pub fn is_straight_through(&self) -> bool {
+        self.straight_through
     }
 
     /// The nodes that the output depends on, in order.

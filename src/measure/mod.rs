@@ -1,9 +1,11 @@
 //! Measurements, and the plain structs they return.
 
 pub use aliascope_core::measure::*;
+pub use images::{Images, MeasureError, Stated, header, measure_layers, measure_lee};
 
 pub mod action;
 mod composite;
+mod images;
 pub mod inspect;
 pub mod layers;
 pub mod lee;

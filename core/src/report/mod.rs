@@ -52,7 +52,7 @@ pub use metrics_table::metrics_table;
 pub use node_theorem_rows::node_theorem_rows;
 pub use node_theorem_table::node_theorem_table;
 pub use operator_table::{operator_page, operator_table};
-pub use outcome::{NamedFigure, Outcome};
+pub use outcome::{NamedFigure, Outcome, SaveError};
 pub use outcomes::{BenchBeside, LayersBeside};
 pub use output::{OutputError, OutputFile, Sink, is_descriptor, wait_for_writers};
 pub use rows::{Cell, Rows};

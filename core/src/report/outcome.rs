@@ -1,8 +1,12 @@
 //! What every result can do: be a table, rows, JSON and figures.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json::{JsonError, json_bytes};
+use super::output::{OutputError, OutputFile};
 use super::rows::Rows;
 use crate::figure::{Figure, FigureError, Format, render};
 use crate::printable::shown;
@@ -32,6 +36,67 @@ pub trait Outcome: Serialize + DeserializeOwned {
 
     /// The figures that there are.
     fn figures<'a>(&'a self, beside: &'a Self::Beside) -> Vec<NamedFigure<'a>>;
+
+    /// The table of the result alone, for so many columns.
+    ///
+    /// # Errors
+    /// As [`shown`](Self::shown).
+    fn text(&self, width: usize) -> Result<String, serde_json::Error>
+    where
+        Self::Beside: Default,
+    {
+        Ok(self.shown()?.table(&Self::Beside::default(), width))
+    }
+
+    /// Writes the result, whole or not at all, as the file's extension says: .json, .csv, .md, or its main figure as .svg or
+    /// .png. A file that is there is replaced.
+    ///
+    /// # Errors
+    /// The extension is another one; there is no figure; a number is not finite; the file cannot be written.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError>
+    where
+        Self::Beside: Default,
+    {
+        let path = path.as_ref();
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        let bytes = match extension.as_deref() {
+            Some("json") => json_bytes(self)?,
+            Some("csv") => self.rows(false).csv(),
+            Some("md") => self.rows(false).markdown().into_bytes(),
+            Some("svg" | "png") => {
+                let told = self.shown().map_err(|error| JsonError::Other(error.to_string()))?;
+                let beside = Self::Beside::default();
+                let figures = told.figures(&beside);
+                let main = figures.iter().find(|figure| figure.name().is_empty());
+                main.ok_or(SaveError::NoFigure)?.render(Format::from_path(path)?)?
+            }
+            _ => return Err(SaveError::Extension { path: path.to_owned() }),
+        };
+        Ok(OutputFile::claim(path, true)?.write_bytes(&bytes)?)
+    }
+}
+
+/// Why a result was not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The file's name ends in no known format.
+    #[error("{} names no format; end it in .json, .csv, .md, .svg or .png", .path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The result has no figure.
+    #[error("there is no figure of this result; save it as .json, .csv or .md")]
+    NoFigure,
+    /// The figure cannot be drawn.
+    #[error(transparent)]
+    Figure(#[from] FigureError),
+    /// A number is not finite.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// How a figure is drawn in a format.

@@ -62,7 +62,7 @@ impl Outcome for LeeReport {
 }
 
 /// What table and figures of an attribution need beside it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LayersBeside {
     /// How many layers the table shows.
     pub top: usize,
@@ -72,6 +72,13 @@ pub struct LayersBeside {
     pub maps: Vec<DefectMap>,
     /// The first image; none where its channels are no picture's.
     pub image: Option<Array3<f32>>,
+}
+
+impl Default for LayersBeside {
+    /// The ten worst layers, without graph and maps.
+    fn default() -> Self {
+        Self { top: 10, graphs: Vec::new(), maps: Vec::new(), image: None }
+    }
 }
 
 impl LayersBeside {

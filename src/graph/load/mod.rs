@@ -313,6 +313,7 @@ impl<'a> Loader<'a> {
             other_outputs,
             kind: self.options.kind,
             device: self.options.device,
+            straight_through: self.options.straight_through,
             format,
         };
         network.set_memory_format(format)?;
