@@ -8,6 +8,14 @@ fn main() {
     link_libtorch();
 }
 
+/// LAPACK, for ndarray-linalg: where pkg-config knows it, or where the linker looks by itself.
+fn link_openblas() {
+    if let Err(error) = pkg_config::Config::new().probe("openblas") {
+        println!("cargo:warning=pkg-config does not find OpenBLAS, so that the linker has to: {error}");
+        println!("cargo:rustc-link-lib=dylib=openblas");
+    }
+}
+
 fn link_libtorch() {
     use std::path::PathBuf;
 
@@ -31,6 +39,7 @@ fn link_libtorch() {
     // that is named first would serve both, with threads of its own beside libtorch's.
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=dylib=torch_cpu");
+    link_openblas();
 
     let root = env::var_os("LIBTORCH_INCLUDE")
         .map(PathBuf::from)
