@@ -1,7 +1,13 @@
 //! What a program does around a subcommand: Ctrl-C, defects, the log, the exit status.
 
+use std::env;
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::failure::{Failure, Status};
 use crate::printable::{MESSAGE, shortened};
@@ -21,8 +27,10 @@ pub fn run(command: impl FnOnce() -> Result<(), Failure> + panic::UnwindSafe) ->
 
 /// What happens when, on standard error, where `ALIASCOPE_LOG` names a level or a filter such as `aliascope=debug`.
 fn log_where_asked() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ALIASCOPE_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(false).init();
+    let asked = env::var("ALIASCOPE_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
+    if let Some(filter) = asked {
+        let events = tracing_subscriber::fmt::layer().with_writer(|| Log).with_ansi(false);
+        tracing_subscriber::registry().with(events.with_filter(filter)).init();
     }
 }
 
