@@ -5,7 +5,7 @@ use tch::{TchError, Tensor};
 use super::apply::apply;
 use super::caught::caught;
 use super::error::GraphError;
-use super::memory_format::MemoryFormat;
+use super::memory_format::{MemoryFormat, arranged};
 use super::network::{Network, Step};
 use super::operator::Torch;
 use super::refusal;
@@ -156,7 +156,7 @@ impl Network {
 
     /// The stack in the network's memory format.
     pub(crate) fn prepared(&self, stack: &Tensor) -> Torch<Tensor> {
-        if stack.dim() == 5 { self.format.arranged(stack) } else { Ok(stack.shallow_clone()) }
+        if stack.dim() == 5 { arranged(stack, self.format) } else { Ok(stack.shallow_clone()) }
     }
 
     /// One step, for values and tangents at once. Where that saves a copy, the outputs have room for `room` tangents at

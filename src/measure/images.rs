@@ -9,8 +9,8 @@ use super::layers::{LayerMeter, LayersError, LayersOptions, report};
 use super::layers_report::LayersReport;
 use super::lee::{LeeError, LeeMeter, LeeOptions};
 use super::lee_report::LeeReport;
-use super::run::{Device, Images as ImagesHeader, MemoryFormat, Model, Origin, Precision, Quantised, Run};
-use crate::graph::{self, InputLayout, Integers, Network};
+use super::run::{Device, Images as ImagesHeader, Model, Origin, Precision, Quantised, Run};
+use crate::graph::{InputLayout, Integers, Network};
 use crate::input::{Frame, InputError, METADATA_KEY, Preprocessing, Source, StatedPreprocessing};
 
 /// Why a network was not measured.
@@ -116,10 +116,7 @@ pub fn header(network: &Network) -> Result<Run, MeasureError> {
             _ => Device::Cpu,
         },
         threads: usize::try_from(tch::get_num_threads()).unwrap_or(0),
-        memory_format: match network.memory_format() {
-            graph::MemoryFormat::ChannelsLast => MemoryFormat::ChannelsLast,
-            graph::MemoryFormat::ChannelsFirst => MemoryFormat::ChannelsFirst,
-        },
+        memory_format: network.memory_format(),
         ..Run::default()
     })
 }

@@ -270,6 +270,20 @@ pub enum MemoryFormat {
     ChannelsFirst,
 }
 
+impl MemoryFormat {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::ChannelsLast, Self::ChannelsFirst];
+}
+
+impl fmt::Display for MemoryFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ChannelsLast => "channels last",
+            Self::ChannelsFirst => "channels first",
+        })
+    }
+}
+
 /// What computes: `cpu` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -28,7 +28,7 @@ use super::guard;
 use super::inline;
 use super::labels::Labels;
 use super::layout::{Layout, plane};
-use super::memory_format::MemoryFormat;
+use super::memory_format;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use super::onnx::{ElementType, Modules, OnnxError, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
@@ -297,7 +297,7 @@ impl<'a> Loader<'a> {
             _ => Vec::new(),
         };
         let entry = |p: &super::onnx::proto::StringStringEntryProto| Some((p.key.clone()?, p.value.clone()?));
-        let format = MemoryFormat::of(self.options.kind);
+        let format = memory_format::of_kind(self.options.kind);
         let mut network = Network {
             path: self.file.path.clone(),
             files: self.file.files(),

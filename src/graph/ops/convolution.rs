@@ -5,7 +5,7 @@ use tch::Tensor;
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
-use crate::graph::memory_format::MemoryFormat;
+use crate::graph::memory_format::{MemoryFormat, arranged};
 use crate::graph::operator::{Activated, Linear, Operator, Pattern, Torch};
 use crate::graph::window::{Taps, Window, fold_stack, unfold_stack};
 
@@ -113,7 +113,7 @@ impl Linear for Convolution {
     fn arrange(&mut self, format: MemoryFormat) -> Torch<()> {
         // So that libtorch does not do it at every call.
         if self.weight.dim() == 4 {
-            self.weight = format.arranged(&self.weight)?;
+            self.weight = arranged(&self.weight, format)?;
         }
         Ok(())
     }
