@@ -94,7 +94,7 @@ def one(name: str, binary: Path, keep: Path | None) -> None:
     try:
         record = survey(case, exporter, binary, keep)
     except Exception as error:  # noqa: BLE001: whatever PyTorch or timm raise is told in the table
-        first = (str(error).strip().splitlines() or [""])[0]
+        first = (str(error).strip().splitlines() or [""])[0].split(". ")[0]
         record = {"size": case.size, "failed": f"{type(error).__name__}: {first}"[:200]}
     path(case, exporter).write_text(json.dumps(record, indent=1) + "\n")
 
