@@ -26,7 +26,7 @@ impl Network {
     /// Whether there is a format to choose: there are convolutions of images, in single precision.
     pub fn has_memory_formats(&self) -> bool {
         let convolves = |operator: &Operator| matches!(operator, Operator::Linear(op) if op.pattern().taps().is_some());
-        self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&*step.operator))
+        self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&step.operator))
     }
 
     /// Puts the weights of convolutions, and from now on stacks of images, into this format. Results are the same up to the
