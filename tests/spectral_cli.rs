@@ -51,8 +51,8 @@ fn fields_and_filters_are_named_alike() {
     };
     for (line, old) in [
         (
-            "theorem --grid 7 --field random:9,seed=1 --filter binomial-3",
-            "theorem --grid 7 --random 1 --prefilter binomial-3",
+            "theorem --samples 21 --stride 3 --field random:9,seed=1 --filter binomial-3",
+            "theorem --samples 21 --stride 3 --random 1 --prefilter binomial-3",
         ),
         (&format!("theorem --grid 4 --field {wave}"), &format!("theorem --grid 4 --harmonics {wave}")),
         (
