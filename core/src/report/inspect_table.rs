@@ -15,7 +15,7 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
     // A layout that is missing is never rounded away.
     let share = (100 * placed).checked_div(spatial).unwrap_or(100);
     let layouts = format!(
-        "layouts: {placed} of {spatial} nodes that have rows and columns ({share} %); {} are still, {} relate sites",
+        "layouts: {placed} of {spatial} nodes that have rows and columns ({share} %); {} still, {} relating spatial positions",
         count(|node| node.layout == "still"),
         count(|node| node.relates),
     );
@@ -28,9 +28,10 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
             shape(&inspection.output_shape)
         ),
         layouts,
-        String::new(),
     ];
-    let mut rows = vec![["node", "operator", "shape", "layout", "pitch", "origin", "can alias"].map(str::to_owned)];
+    lines = lines.iter().flat_map(|line| wrapped(line, width)).collect();
+    lines.push(String::new());
+    let mut rows = vec![["node", "operator", "shape", "layout", "can alias", "pitch", "origin"].map(str::to_owned)];
     for node in &inspection.nodes {
         let (pitch, origin) = match &node.grid {
             Some(grid) => (pair(grid.rows, grid.columns, |a| a.pitch), pair(grid.rows, grid.columns, |a| a.origin)),
@@ -41,9 +42,9 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
             node.op.clone(),
             shape(&node.shape),
             node.layout.clone(),
+            node.aliases.clone().unwrap_or_default(),
             pitch,
             origin,
-            node.aliases.clone().unwrap_or_default(),
         ]);
     }
     let mut widths = [0; 7];
@@ -52,10 +53,15 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
             *column = (*column).max(cell.chars().count());
         }
     }
-    let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
+    // On a narrow terminal the last columns are left out rather than all cut.
+    let others = |count: usize| widths[1..count].iter().map(|w| w + GAP.len()).sum::<usize>();
+    let kept = (5..=7).rev().find(|count| widths[0].min(24) + others(*count) <= width).unwrap_or(5);
+    let dropped = rows[0][kept..].join(" and ");
+    let others = others(kept);
+    let mut widths = widths[..kept].to_vec();
     widths[0] = widths[0].min(width.saturating_sub(others).max(24));
     // Where even that is too wide, the longest of the other columns gives way.
-    let total = |widths: &[usize; 7]| widths.iter().map(|w| w + GAP.len()).sum::<usize>() - GAP.len();
+    let total = |widths: &[usize]| widths.iter().map(|w| w + GAP.len()).sum::<usize>() - GAP.len();
     while total(&widths) > width {
         let Some(longest) = (1..widths.len()).max_by_key(|&at| widths[at]) else { break };
         if widths[longest] <= 6 {
@@ -64,7 +70,7 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
         widths[longest] -= 1;
     }
     for row in &rows {
-        let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| {
             // Of names the end tells them apart, of all else the beginning.
             pad_right(&if at == 0 { tail(cell, width) } else { shortened(cell, width) }, width)
         });
@@ -74,9 +80,12 @@ pub fn inspect_table(inspection: &Inspection, width: usize) -> String {
     lines.extend(wrapped(
         "pitch and origin: the distance between samples and the place of the first one, in half-widths of the input \
          (rows, columns where they differ). A dash: which axes are rows and columns is not certain, so the value counts \
-         as having none, or it relates sites to each other (weights of an attention); still: no transform of the plane moves it.",
+         as having none, or it relates spatial positions to each other (weights of an attention); still: no transform of the plane moves it.",
         width,
     ));
+    if !dropped.is_empty() {
+        lines.push(format!("A wider terminal also shows {dropped}; --csv and --json have everything."));
+    }
     let mut text = String::new();
     for line in lines {
         text += printable(&line).trim_end();

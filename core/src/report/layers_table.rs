@@ -8,10 +8,16 @@ use crate::spectrum::differentiation::Scheme;
 
 use super::lee_table::reason;
 use super::sample_size::sample_size;
-use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
+use super::text::{GAP, bar, blocks, pad_left, pad_right, tail, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 80;
+/// What is left of a layer's name at least; where it has less room, columns go below.
+const LEAST_NAME: usize = 12;
+/// Bars do without the room that names up to this length need.
+const LONG_NAME: usize = 24;
+/// The least room of a bar.
+const LEAST_BAR: usize = 8;
 
 /// The report as lines of at most `width` columns (taken as 80 where it is less): for each generator and derivative
 /// the `top` worst layers, the sums by class of layer, and the proof that the parts add up to the whole.
@@ -19,7 +25,7 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let images = report.run.images.in_words();
     let mut lines = vec![format!(
-        "{}: which layers make the error of {}, mean over {images}; a layer is a {}",
+        "{}: layer contributions to the equivariance error of {}, mean over {images}; a layer is a {}",
         report.run.model.path,
         report.run.what(),
         report.group.in_words(),
@@ -43,7 +49,7 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     let times =
         if report.forward_ms > 0.0 { compact(report.attribution_ms / report.forward_ms) } else { "–".to_owned() };
     lines.push(format!(
-        "One image and generator took {} ms, {times} × one forward of {} ms.",
+        "One image and generator took {} ms, {times} × one forward pass of {} ms.",
         compact(report.attribution_ms),
         compact(report.forward_ms)
     ));
@@ -210,8 +216,14 @@ fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> 
         }
     }
     let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
-    widths[0] = widths[0].min(width.saturating_sub(others + GAP.len() + 8).max(12));
-    let room = width.saturating_sub(widths[0] + others + GAP.len()).min(24);
+    let free = width.saturating_sub(others);
+    if free < widths[0].min(LEAST_NAME) {
+        return blocks(rows, width);
+    }
+    // A name that can be told apart goes before a bar, and a short bar says nothing.
+    widths[0] = widths[0].min(free.saturating_sub(GAP.len() + LEAST_BAR).max(LONG_NAME)).min(free);
+    let room = free.saturating_sub(widths[0] + GAP.len());
+    let room = if room < LEAST_BAR { 0 } else { room.min(24) };
     let bars = std::iter::once(String::new()).chain(values.iter().map(|&v| bar(v, largest, room)));
     rows.iter()
         .zip(bars)

@@ -212,8 +212,8 @@ impl Outcome for BenchReport {
 impl Outcome for TheoremReport {
     type Beside = ();
 
-    fn table(&self, (): &(), _: usize) -> String {
-        theorem_table(self)
+    fn table(&self, (): &(), width: usize) -> String {
+        theorem_table(self, width)
     }
 
     fn rows(&self, _: bool) -> Rows {

@@ -6,12 +6,16 @@ use crate::spectrum::harmonics::{Decay, HarmonicsReport, Law};
 use crate::spectrum::image_spectrum::ImageSpectrumReport;
 use crate::spectrum::theorem::TheoremReport;
 
-/// The theorem's forms beside the measurement, and the worst folds.
-pub fn theorem_table(report: &TheoremReport) -> String {
+use super::text::wrapped;
+
+/// The theorem's forms beside the measurement, and the worst folds, in lines of at most `width` columns (taken as 80 where
+/// it is less).
+pub fn theorem_table(report: &TheoremReport, width: usize) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_theorem(&mut text, report);
-    text
+    let width = width.max(80);
+    text.lines().flat_map(|line| wrapped(line, width)).map(|line| line + "\n").collect()
 }
 
 /// The harmonics that stand above rounding, and how they fall.
@@ -42,21 +46,21 @@ fn write_theorem(text: &mut String, report: &TheoremReport) -> std::fmt::Result 
         None => writeln!(text)?,
     }
     let relative = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2e}"));
-    writeln!(text, "\n  form         mean square defect   |form - exact|/exact   assumes")?;
+    writeln!(text, "\n  form         mean square defect   |form - exact|/exact")?;
     let rows = [
-        ("exact", report.exact, None, "nothing"),
-        ("measured", report.measured, report.relative.measured, "nothing: sampled, differentiated, subtracted"),
-        (
-            "diagonal",
-            report.diagonal,
-            report.relative.diagonal,
-            "no two harmonics on one bin, or the mean over translations",
-        ),
-        ("paper", report.paper, report.relative.paper, "that, and v along an axis or the mean over a reflection"),
+        ("exact", report.exact, None),
+        ("measured", report.measured, report.relative.measured),
+        ("diagonal", report.diagonal, report.relative.diagonal),
+        ("paper", report.paper, report.relative.paper),
     ];
-    for (name, value, difference, assumes) in rows {
-        writeln!(text, "  {name:<10} {value:>21.12e}   {:>20}   {assumes}", relative(difference))?;
+    for (name, value, difference) in rows {
+        writeln!(text, "  {name:<10} {value:>21.12e}   {:>20}", relative(difference))?;
     }
+    text.push_str(
+        "\n  exact      assumes nothing\n  measured   assumes nothing: sampled, differentiated, subtracted\n  diagonal   assumes \
+         no two harmonics on one bin, or the mean over translations\n  paper      assumes that, and v along an axis or the \
+         mean over a reflection\n",
+    );
     let facts = &report.assumptions;
     writeln!(
         text,

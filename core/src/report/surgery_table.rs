@@ -82,12 +82,19 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
     }
     if !report.shifts.is_empty() {
         let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
-        let shifts = report.shifts.iter().map(|(name, paired)| {
-            let number: &dyn Fn(f64) -> String = if name.ends_with("mse") { &compact } else { &percent };
-            paired_row(&name.replace("consistency_", "top-1 unchanged, ").replace('_', " "), paired, number)
-        });
-        writeln!(text)?;
-        write_rows(text, &head("under shifts"), shifts, width)?;
+        let (kept, others): (Vec<_>, Vec<_>) =
+            report.shifts.iter().partition(|(name, _)| name.starts_with("consistency_"));
+        for (title, metrics) in [("top-1 unchanged", kept), ("under shifts", others)] {
+            if metrics.is_empty() {
+                continue;
+            }
+            let rows = metrics.into_iter().map(|(name, paired)| {
+                let number: &dyn Fn(f64) -> String = if name.ends_with("mse") { &compact } else { &percent };
+                paired_row(&name.replace("consistency_", "").replace('_', " "), paired, number)
+            });
+            writeln!(text)?;
+            write_rows(text, &head(title), rows, width)?;
+        }
     }
     if !report.layers.is_empty() {
         write_layers(text, report, width)?;
@@ -116,15 +123,11 @@ fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Resu
         ]
     });
     let all = paired_row("all, as vectors", &report.layers_lee, &compact);
-    let rows = rows.chain([all[..4].to_vec()]);
-    writeln!(text)?;
-    write_rows(
-        text,
-        &[&format!("layers, ‖J δ‖²/dim, {}", report.layers_generator), "before", "after", "ratio"],
-        rows,
-        width,
-    )?;
-    more(text, layers.len())
+    let left_out = (layers.len() > MOST).then(|| format!("… and {} more", layers.len() - MOST));
+    let left_out = left_out.map(|words| [words, String::new(), String::new(), String::new()].to_vec());
+    let rows = rows.chain(left_out).chain([all[..4].to_vec()]);
+    writeln!(text, "\nlayers' contributions E‖J δ‖²/dim under {}", report.layers_generator)?;
+    write_rows(text, &["layer", "before", "after", "ratio"], rows, width)
 }
 
 fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
@@ -180,7 +183,6 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
     for (at, step) in advice.steps.iter().enumerate() {
         let title = format!("step {}, {:.1} s", at + 1, step.seconds);
         let rows = step.tried.iter().take(MOST).map(|trial| {
-            let mark = if trial.name == step.chosen { "chosen" } else { "" };
             vec![
                 trial.name.clone(),
                 compact(trial.lee),
@@ -189,12 +191,13 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
                 compact(trial.gain_per_cost),
                 trial.top1_unchanged.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
                 trial.kl.map_or("-".to_owned(), compact),
-                mark.to_owned(),
             ]
         });
         writeln!(text)?;
-        write_rows(text, &[&title, "LEE", "gain", "cost", "gain/cost", "top-1", "KL", ""], rows, width)?;
+        write_rows(text, &[&title, "LEE", "gain", "cost", "gain/cost", "top-1", "KL"], rows, width)?;
         more(text, step.tried.len())?;
+        let chosen = if step.chosen.is_empty() { "none" } else { &step.chosen };
+        writeln!(text, "chosen: {}", tail(chosen, width - "chosen: ".len()))?;
     }
     if let Some(ended) = &advice.ended {
         writeln!(text, "\nended: {ended}")?;

@@ -1,0 +1,128 @@
+//! Tables, CSV and Markdown as a reader gets them; no line is wider than the terminal.
+
+mod samples;
+
+use aliascope_core::antialias::surgery_report::SurgeryReport;
+use aliascope_core::report::{LayersBeside, Outcome};
+use aliascope_core::spectrum::Velocity;
+
+use samples::{bench, layers, long_name, spectral, surgery};
+
+/// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
+fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
+    let shown = report.shown().unwrap();
+    for width in [80, 120] {
+        let table = shown.table(beside, width);
+        insta::assert_snapshot!(format!("{name}_{width}"), table);
+    }
+    fits(name, report, beside);
+    let rows = report.rows(false);
+    let csv = String::from_utf8(rows.csv()).unwrap();
+    insta::assert_snapshot!(format!("{name}_rows"), format!("{csv}\n{}", rows.markdown()));
+}
+
+/// No line is wider than asked, ends in a space, or shows what is no number.
+fn fits<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
+    let shown = report.shown().unwrap();
+    for width in [80, 81, 97, 100, 120, 137] {
+        for line in shown.table(beside, width).lines() {
+            assert!(line.chars().count() <= width, "{name} at {width}: {line}");
+            assert!(!line.ends_with(' '), "{name} at {width}: '{line}'");
+            assert!(!line.contains("NaN") && !line.contains("inf "), "{name} at {width}: {line}");
+        }
+    }
+}
+
+fn beside() -> LayersBeside {
+    LayersBeside { top: 10, ..LayersBeside::default() }
+}
+
+fn places(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("/blocks/blocks.{at}/blocks.{at}.0/conv_dw/Conv")).collect()
+}
+
+fn long(count: usize) -> Vec<String> {
+    (0..count).map(long_name).collect()
+}
+
+#[test]
+fn layers_of_one_attribution() {
+    told(
+        "layers_one",
+        &layers::report(vec![layers::results("translate_x", "spectral", &layers::names(14))]),
+        &beside(),
+    );
+}
+
+#[test]
+fn layers_of_several_generators() {
+    told("layers_generators", &layers::generators(&layers::names(3)), &beside());
+}
+
+#[test]
+fn layers_of_several_derivatives() {
+    told("layers_derivatives", &layers::derivatives(&layers::names(3)), &beside());
+}
+
+#[test]
+fn layers_without_an_error() {
+    told("layers_silent", &layers::report(vec![layers::silent(&layers::names(3))]), &beside());
+}
+
+#[test]
+fn layers_of_any_names_and_numbers_fit() {
+    for names in [long(1), long(60), layers::names(1), layers::names(60)] {
+        fits("generators", &layers::generators(&names), &beside());
+        fits("derivatives", &layers::derivatives(&names), &beside());
+        fits("silent", &layers::report(vec![layers::silent(&names)]), &beside());
+    }
+}
+
+#[test]
+fn a_network_before_and_after() {
+    told("surgery_layers", &surgery::report(&places(12)), &());
+    told("surgery_plain", &surgery::without_layers(&places(1)), &());
+}
+
+#[test]
+fn where_to_begin() {
+    told("surgery_advised", &surgery::advised(&places(4)), &());
+    told("surgery_nothing_chosen", &surgery::nothing_chosen(&places(2)), &());
+}
+
+#[test]
+fn surgery_at_any_names_and_numbers_fits() {
+    let kinds: [fn(&[String]) -> SurgeryReport; 4] =
+        [surgery::report, surgery::without_layers, surgery::advised, surgery::nothing_chosen];
+    for names in [long(1), long(60), places(1), places(60)] {
+        for kind in kinds {
+            fits("surgery", &kind(&names), &());
+        }
+    }
+}
+
+#[test]
+fn designs_side_by_side() {
+    told("bench", &bench::report(), &bench::beside(&bench::report()));
+    fits("bench of one", &bench::single(), &bench::beside(&bench::single()));
+}
+
+#[test]
+fn a_network_as_it_was_understood() {
+    told("inspect", &samples::inspection(), &());
+    let mut empty = samples::inspection();
+    empty.nodes.clear();
+    fits("inspect", &empty, &());
+}
+
+#[test]
+fn the_theorem_on_formulas() {
+    told("theorem", &spectral::theorem(9, Velocity::new(0.8, 0.6), None), &());
+    told("theorem_activation", &spectral::theorem(3, Velocity::new(1.0, 0.0), Some("gelu")), &());
+}
+
+#[test]
+fn harmonics_of_activations() {
+    told("harmonics", &spectral::harmonics_of("relu", 2), &());
+    told("harmonics_polynomial", &spectral::harmonics_of("poly:0,1", 1), &());
+}
