@@ -26,7 +26,11 @@ const WIDTH: f64 = 176.0;
 const SOURCE: f64 = 34.0;
 const OTHER: f64 = 18.0;
 const MARGIN: f64 = 28.0;
-const TOP: f64 = 132.0;
+const TOP: f64 = 92.0;
+/// A line of the notes above it.
+const NOTE: f64 = 20.0;
+/// The mean width of a letter of the notes, rather too large.
+const LETTER: f64 = 7.8;
 /// Characters that fit into a node's second line.
 const CHARACTERS: usize = 28;
 /// The deepest shade lets dark and light text be read on it.
@@ -37,15 +41,18 @@ impl LayersGraphFigure<'_> {
     pub fn svg(&self) -> String {
         let heights: Vec<f64> = self.graph.nodes.iter().map(|node| self.height(node)).collect();
         let drawn = lay_out(WIDTH, &heights, &self.graph.edges);
-        let (width, height) = ((drawn.width + 2.0 * MARGIN).max(760.0), drawn.height + TOP + MARGIN);
+        let width = (drawn.width + 2.0 * MARGIN).max(760.0);
+        let notes = self.notes(width);
+        let top = TOP + NOTE * notes.len() as f64;
+        let height = drawn.height + top + MARGIN;
         let mut svg = format!(
             "<svg width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
              xmlns=\"http://www.w3.org/2000/svg\" font-family=\"DejaVu Sans, Verdana, sans-serif\" fill=\"#222222\">\n\
              <rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#FFFFFF\"/>\n"
         );
-        self.header(&mut svg);
+        self.header(&mut svg, &notes);
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(svg, "<g transform=\"translate({MARGIN} {TOP})\">");
+        let _ = writeln!(svg, "<g transform=\"translate({MARGIN} {top})\">");
         let _ = writeln!(svg, "<g fill=\"none\" stroke=\"#5C5C5C\" stroke-width=\"1\" stroke-linejoin=\"round\">");
         for path in &drawn.paths {
             let points: Vec<String> = path.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
@@ -85,32 +92,45 @@ impl LayersGraphFigure<'_> {
         if most > 0.0 && share > 0.0 { DEEPEST * (share / most).sqrt().min(1.0) } else { 0.0 }
     }
 
-    fn header(&self, svg: &mut String) {
-        let text = |svg: &mut String, (x, y): (f64, f64), size: i32, attributes: &str, text: &str| {
-            let _ =
-                writeln!(svg, "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{attributes}>{}</text>", escaped(text));
-        };
-        let title = format!("Where {} makes its error", short_name(&self.report.run));
-        text(svg, (MARGIN, 34.0), 20, " font-weight=\"bold\"", &title);
-        text(svg, (MARGIN, 56.0), 13, " fill=\"#5C5C5C\"", &what(self.results));
+    /// What stands under the title, in lines that fit into a drawing of this width.
+    fn notes(&self, width: f64) -> Vec<String> {
         let mut letters: Vec<String> =
             classes([self.results]).into_iter().map(|class| format!("{} {}", letter(class), class.name())).collect();
         letters.push("dashed: no error by construction".to_owned());
         if self.graph.nodes.iter().any(|node| node.role == NodeRole::Later) {
             letters.push("dotted: error shows at a later node".to_owned());
         }
-        text(svg, (MARGIN, 76.0), 13, " fill=\"#5C5C5C\"", &letters.join("; "));
+        let most = ((width - 2.0 * MARGIN) / LETTER) as usize;
+        let mut lines = in_lines(&what(self.results), most);
+        lines.extend(in_lines(&letters.join("; "), most));
+        lines
+    }
+
+    fn header(&self, svg: &mut String, notes: &[String]) {
+        let text = |svg: &mut String, (x, y): (f64, f64), size: i32, attributes: &str, text: &str| {
+            let _ =
+                writeln!(svg, "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{attributes}>{}</text>", escaped(text));
+        };
+        let title = format!("Where {} makes its error", short_name(&self.report.run));
+        text(svg, (MARGIN, 34.0), 20, " font-weight=\"bold\"", &title);
+        let mut y = 56.0;
+        for note in notes {
+            text(svg, (MARGIN, y), 13, " fill=\"#5C5C5C\"", note);
+            y += NOTE;
+        }
+        y += 8.0;
         let most = self.results.layers.iter().map(|l| self.share(l)).fold(0.0, f64::max);
-        text(svg, (MARGIN, 104.0), 13, "", "share of the sum of ‖J δ‖²");
+        text(svg, (MARGIN, y), 13, "", "share of the sum of ‖J δ‖²");
         for (i, part) in [0.0, 0.0625, 0.25, 0.5625, 1.0].into_iter().enumerate() {
             let x = MARGIN + 210.0 + 92.0 * i as f64;
             let opacity = DEEPEST * f64::sqrt(part);
             let _ = writeln!(
                 svg,
-                "<rect x=\"{x}\" y=\"91\" width=\"24\" height=\"16\" fill=\"#C85200\" fill-opacity=\"{opacity:.3}\" \
-                 stroke=\"#222222\"/>"
+                "<rect x=\"{x}\" y=\"{}\" width=\"24\" height=\"16\" fill=\"#C85200\" fill-opacity=\"{opacity:.3}\" \
+                 stroke=\"#222222\"/>",
+                y - 13.0
             );
-            text(svg, (x + 30.0, 104.0), 13, "", &percent(part * most));
+            text(svg, (x + 30.0, y), 13, "", &percent(part * most));
         }
     }
 
@@ -192,6 +212,21 @@ fn short_percent(share: f64) -> String {
 }
 
 /// Lines stay lines.
+/// Broken at its semicolons into lines of at most so many characters; a part that is longer has a line of its own.
+fn in_lines(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split("; ") {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + part.chars().count() < most => {
+                line.push_str("; ");
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
+}
+
 fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }

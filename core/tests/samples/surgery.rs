@@ -105,15 +105,15 @@ pub fn without_layers(names: &[String]) -> SurgeryReport {
 /// Where to begin among these places: two steps.
 pub fn advised(names: &[String]) -> SurgeryReport {
     let mut report = report(names);
-    let trial = |at: usize, name: &String| {
-        let lee = 0.02 + 0.002 * at as f64;
-        let gain = 0.0412 - lee;
+    let trial = |step: usize, at: usize, name: &String| {
+        let lee = 0.02 + 0.002 * at as f64 - 0.008 * step as f64;
+        let gain = if step == 0 { 0.0412 - lee } else { 0.02 - lee };
         Trial {
             name: name.clone(),
             design: "blur-3".to_owned(),
             lee,
             gain: Mean { mean: gain, sem: Some(0.1 * gain.abs()), by_image: vec![gain; 3] },
-            cost: 1.02 + 0.01 * at as f64,
+            cost: 1.02 + 0.01 * at as f64 + 0.03 * step as f64,
             gain_per_cost: gain / (0.02 + 0.01 * at as f64),
             top1_unchanged: Some(if at == 0 { 1.0 } else { 2.0 / 3.0 }),
             kl: Some(0.01 * (at + 1) as f64),
@@ -121,14 +121,14 @@ pub fn advised(names: &[String]) -> SurgeryReport {
             pareto: at < 2,
         }
     };
-    let step = |tried: &[String], chosen: &String| AdviceStep {
+    let step = |step: usize, tried: &[String], chosen: &String| AdviceStep {
         chosen: chosen.clone(),
-        tried: tried.iter().enumerate().map(|(at, name)| trial(at, name)).collect(),
+        tried: tried.iter().enumerate().map(|(at, name)| trial(step, at, name)).collect(),
         seconds: 12.3,
     };
-    let mut steps = vec![step(names, &names[0])];
+    let mut steps = vec![step(0, names, &names[0])];
     if names.len() > 1 {
-        steps.push(step(&names[1..], &names[1]));
+        steps.push(step(1, &names[1..], &names[1]));
     }
     report.insertions.truncate(steps.len());
     report.advice = Some(Advice {

@@ -1,0 +1,220 @@
+//! What every figure's SVG keeps to: each text lies inside the drawing and on no other, what must be shown is there, and
+//! every number is one.
+
+mod samples;
+
+use aliascope_core::figure::Format;
+use aliascope_core::figure::style::FAMILY;
+use aliascope_core::report::Outcome;
+use aliascope_core::spectrum::Velocity;
+use plotters::style::{FontDesc, FontFamily, FontStyle};
+use roxmltree::{Document, Node};
+
+use samples::{bench, layers, long_name, spectral, surgery};
+
+/// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
+const LINE: f64 = 2384.0 / 2048.0;
+/// Its height of a small x, in ems: half of it is how far plotters moves text that is centred on its point.
+const EX: f64 = 1120.0 / 2048.0;
+/// How far letters reach above and below their baseline, in ems.
+const ABOVE: f64 = 0.73;
+const BELOW: f64 = 0.2;
+/// Pixels that two boxes may share: plotters rounds places and widths to whole ones.
+const SLACK: f64 = 1.5;
+
+/// A text's box.
+struct Text {
+    words: String,
+    left: f64,
+    top: f64,
+    right: f64,
+    bottom: f64,
+}
+
+impl Text {
+    fn of(node: Node<'_, '_>) -> Self {
+        let words = node.text().unwrap_or_default().trim().to_owned();
+        let number = |name: &str| node.attribute(name).map_or(0.0, |text| text.parse::<f64>().unwrap());
+        let inherited = |name: &str| node.ancestors().find_map(|node| node.attribute(name));
+        let em: f64 = inherited("font-size").map_or(16.0, |size| size.parse().unwrap());
+        let style = if inherited("font-weight") == Some("bold") { FontStyle::Bold } else { FontStyle::Normal };
+        // At a hundred times the size, as plotters cuts widths to whole pixels.
+        let font = FontDesc::new(FontFamily::Name(FAMILY), 100.0 * LINE * em, style);
+        let width = f64::from(font.box_size(&words).unwrap().0) / 100.0;
+        let dy = match node.attribute("dy") {
+            None => 0.0,
+            Some(dy) if dy.ends_with("em") => em * dy.trim_end_matches("em").parse::<f64>().unwrap(),
+            Some(dy) => EX * em * dy.trim_end_matches("ex").parse::<f64>().unwrap(),
+        };
+        let start = match inherited("text-anchor") {
+            Some("end") => -width,
+            Some("middle") => -width / 2.0,
+            _ => 0.0,
+        };
+        let corners = [(start, dy - ABOVE * em), (start + width, dy + BELOW * em)];
+        let turned = corners.map(|(x, y)| match node.attribute("transform").map(|t| t.split(',').next().unwrap()) {
+            None => (x, y),
+            Some("rotate(90") => (-y, x),
+            Some("rotate(270") => (y, -x),
+            Some(other) => panic!("{words} is turned in another way: {other}"),
+        });
+        let (mut x, mut y) = (number("x"), number("y"));
+        for moved in node.ancestors().skip(1).filter_map(|node| node.attribute("transform")) {
+            let numbers = moved.trim_start_matches("translate(").trim_end_matches(')').split(' ');
+            let numbers: Vec<f64> = numbers.map(|number| number.parse().unwrap()).collect();
+            (x, y) = (x + numbers[0], y + numbers[1]);
+        }
+        Self {
+            words,
+            left: x + turned[0].0.min(turned[1].0),
+            top: y + turned[0].1.min(turned[1].1),
+            right: x + turned[0].0.max(turned[1].0),
+            bottom: y + turned[0].1.max(turned[1].1),
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let shared = |a: (f64, f64), b: (f64, f64)| a.1.min(b.1) - a.0.max(b.0) > SLACK;
+        shared((self.left, self.right), (other.left, other.right))
+            && shared((self.top, self.bottom), (other.top, other.bottom))
+    }
+}
+
+/// What is wrong with an SVG that must show `labels`.
+fn faults(svg: &str, labels: &[&str]) -> Vec<String> {
+    let document = Document::parse(svg).unwrap();
+    let root = document.root_element();
+    let side = |name: &str| root.attribute(name).unwrap().parse::<f64>().unwrap();
+    let (width, height) = (side("width"), side("height"));
+    let drawn = document.descendants().filter(|node| node.has_tag_name("text"));
+    let texts: Vec<Text> = drawn.map(Text::of).filter(|text| !text.words.is_empty()).collect();
+    let mut faults = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        if text.left < -0.5 || text.top < -0.5 || text.right > width + 0.5 || text.bottom > height + 0.5 {
+            let Text { words, left, top, right, bottom } = text;
+            faults.push(format!("'{words}' at {left:.0}..{right:.0}, {top:.0}..{bottom:.0} leaves {width} x {height}"));
+        }
+        for other in texts[..at].iter().filter(|other| text.overlaps(other)) {
+            faults.push(format!("'{}' lies on '{}' at {:.0}, {:.0}", text.words, other.words, text.left, text.top));
+        }
+    }
+    let is_shown = |label: &str| texts.iter().any(|text| text.words.contains(label));
+    faults.extend(labels.iter().filter(|label| !is_shown(label)).map(|label| format!("'{label}' is not shown")));
+    for node in document.descendants() {
+        let broken = |text: &str| text.contains("NaN") || text.split([' ', ',']).any(|w| w == "inf" || w == "-inf");
+        let attributes = node.attributes().map(|a| a.value());
+        faults.extend(attributes.chain(node.text()).filter(|t| broken(t)).map(|text| format!("no number: {text}")));
+    }
+    faults
+}
+
+/// What is wrong with a report's figures; `labels` are of figures by name.
+fn wrong<T: Outcome>(name: &str, report: &T, beside: &T::Beside, labels: &[(&str, &[&str])]) -> Vec<String> {
+    let shown = report.shown().unwrap();
+    let figures = shown.figures(beside);
+    let mut wrong = Vec::new();
+    for (figure, _) in labels {
+        assert!(figures.iter().any(|one| one.name() == *figure), "{name} has no figure '{figure}'");
+    }
+    for figure in figures {
+        let labels = labels.iter().find(|(name, _)| *name == figure.name()).map_or(&[][..], |(_, labels)| *labels);
+        let svg = String::from_utf8(figure.render(Format::Svg).unwrap()).unwrap();
+        if let Some(folder) = std::env::var_os("ALIASCOPE_KEEP_FIGURES") {
+            let path = std::path::Path::new(&folder).join(format!("{name}_{}.png", figure.name()));
+            std::fs::write(path, figure.render(Format::Png).unwrap()).unwrap();
+        }
+        wrong.extend(faults(&svg, labels).into_iter().map(|fault| format!("{name} {}: {fault}", figure.name())));
+    }
+    wrong
+}
+
+fn right(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
+}
+
+fn long(count: usize) -> Vec<String> {
+    (0..count).map(long_name).collect()
+}
+
+fn places(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("/blocks/blocks.{at}/blocks.{at}.0/conv_dw/Conv")).collect()
+}
+
+#[test]
+fn figures_of_layers() {
+    let mut all = Vec::new();
+    let named: [(&str, Vec<String>); 5] = [
+        ("14", layers::names(14)),
+        ("1", layers::names(1)),
+        ("60", layers::names(60)),
+        ("long_1", long(1)),
+        ("long_60", long(60)),
+    ];
+    for (kind, names) in named {
+        // The first one is the worst, so every figure that shows a few layers shows it.
+        let first: &str = if kind.starts_with("long") { "branch.0/mixer.0/activation" } else { "blocks.0.0.act" };
+        let main: &[(&str, &[&str])] =
+            &[("", &[first, "LEE E‖L‖²/dim", "translate_x"]), ("worst", &[first]), ("maps", &["photo"])];
+        let report = layers::generators(&names);
+        let labels = [main, &[("generators", &["translate_x", "rotate", "scale", "convolution"][..])]].concat();
+        all.extend(wrong(&format!("generators_{kind}"), &report, &layers::beside(&report), &labels));
+        let report = layers::derivatives(&names);
+        let labels = [main, &[("derivatives", &["spectral", "forward", "central", "convolution"][..])]].concat();
+        all.extend(wrong(&format!("derivatives_{kind}"), &report, &layers::beside(&report), &labels));
+        let report = layers::report(vec![layers::silent(&names)]);
+        all.extend(wrong(&format!("silent_{kind}"), &report, &layers::beside(&report), &[("", &["saturate"])]));
+    }
+    right(&all);
+}
+
+#[test]
+fn figures_of_surgery() {
+    let mut all = Vec::new();
+    for (kind, names) in
+        [("12", places(12)), ("1", places(1)), ("60", places(60)), ("long_1", long(1)), ("long_60", long(60))]
+    {
+        let main: (&str, &[&str]) = ("", &["translate_x", "saturate", "before", "after", "Lie derivative error"]);
+        all.extend(wrong(&format!("surgery_{kind}"), &surgery::report(&names), &(), &[main]));
+        all.extend(wrong(&format!("surgery_plain_{kind}"), &surgery::without_layers(&names), &(), &[main]));
+        let advice: (&str, &[&str]) = ("advice", &["LEE", "contribution", "translate_x"]);
+        all.extend(wrong(&format!("surgery_advised_{kind}"), &surgery::advised(&names), &(), &[main, advice]));
+        assert!(surgery::nothing_chosen(&names).figures(&()).is_empty());
+    }
+    right(&all);
+}
+
+#[test]
+fn figures_of_designs() {
+    let report = bench::report();
+    let names: &[&str] = &["subsample", "blur-3", "ideal"];
+    let mut all = wrong("bench", &report, &bench::beside(&report), &[("", names), ("downsampled", names)]);
+    let single = bench::single();
+    all.extend(wrong("bench_single", &single, &bench::beside(&single), &[]));
+    right(&all);
+}
+
+#[test]
+fn figures_of_formulas() {
+    let forms: &[(&str, &[&str])] = &[("", &["exact", "measured", "diagonal", "paper"])];
+    let mut all = wrong("theorem", &spectral::theorem(9, Velocity::new(0.8, 0.6), None), &(), forms);
+    all.extend(wrong("theorem_gelu", &spectral::theorem(3, Velocity::new(1.0, 0.0), Some("gelu")), &(), forms));
+    for activation in ["relu", "poly:0,1"] {
+        let report = spectral::harmonics_of(activation, 2);
+        all.extend(wrong(&activation[..4], &report, &(), &[("", &["Nyquist", "|c_k|"])]));
+    }
+    right(&all);
+}
+
+#[test]
+fn the_check_sees_what_is_wrong() {
+    let svg =
+        |inside: &str| format!("<svg width=\"100\" height=\"40\" xmlns=\"http://www.w3.org/2000/svg\">{inside}</svg>");
+    let text = |x: i32, y: i32, words: &str| format!("<text x=\"{x}\" y=\"{y}\" font-size=\"10\">{words}</text>");
+    assert!(faults(&svg(&(text(5, 12, "one") + &text(5, 30, "two"))), &["one", "two"]).is_empty());
+    // 18 letters 'm' of 0.974 em.
+    assert_eq!(faults(&svg(&text(5, 12, &"m".repeat(18))), &[]).len(), 1);
+    assert_eq!(faults(&svg(&text(5, 5, "one")), &[]).len(), 1);
+    assert_eq!(faults(&svg(&(text(5, 12, "one") + &text(12, 15, "two"))), &[]).len(), 1);
+    assert_eq!(faults(&svg(""), &["one"]), ["'one' is not shown"]);
+    assert_eq!(faults(&svg("<circle cx=\"NaN\"/>"), &[]).len(), 1);
+}
