@@ -21,7 +21,7 @@ fn node(name: &str, kind: &str, side: usize, stride: usize, predicted: f64) -> N
         by_image: vec![[predicted; 2]; 2],
         relative_difference: Some(if nonlinear { 0.38 } else { 3.1e-7 }),
         truncation: nonlinear.then_some(Truncation { oversample: 4, last_change: 0.07, field_change: 0.53 }),
-        input_above_nyquist: 0.0135,
+        input_above_nyquist: Some(0.0135),
         worst: vec![
             Fold { from: [64, 11], to: [-48, 11], share: 0.0015 },
             Fold { from: [60, 0], to: [-52, 0], share: 0.0014 },

@@ -335,7 +335,7 @@ fn check(
         by_image: vec![[predicted, measured]],
         relative_difference: exists.then(|| (difference / energy).sqrt()),
         truncation,
-        input_above_nyquist: if input_energy > 0.0 { above / input_energy } else { 0.0 },
+        input_above_nyquist: (input_energy > 0.0).then(|| above / input_energy),
         worst: if exists { worst_folds(&map) } else { Vec::new() },
         damage_at: damage_at(&map),
     };

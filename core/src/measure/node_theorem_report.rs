@@ -65,8 +65,9 @@ pub struct NodeTheorem {
     pub relative_difference: Option<f64>,
     /// For nonlinear nodes: how far oversampling went. Convolutions have none: their prediction is exact.
     pub truncation: Option<Truncation>,
-    /// The share of the input's energy at or above the Nyquist frequency of the output's grid.
-    pub input_above_nyquist: f64,
+    /// The share of the input's energy at or above the Nyquist frequency of the output's grid; the mean over the images where
+    /// the input has any.
+    pub input_above_nyquist: Option<f64>,
     /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage; none where it is rounding.
     pub worst: Vec<Fold>,
     /// How far out the harmonics lie that do the damage, as multiples of the output grid's Nyquist frequency (the
@@ -134,10 +135,13 @@ impl NodeTheorems {
             let others = images.iter().rev().filter_map(|image| image.nodes.get(at));
             let all = others.map(|other| [other.predicted, other.measured]);
             node.by_image = all.chain([[node.predicted, node.measured]]).collect();
+            let alike = images.iter().filter_map(|image| image.nodes.get(at));
+            let shares: Vec<f64> =
+                alike.filter_map(|node| node.input_above_nyquist).chain(node.input_above_nyquist).collect();
+            node.input_above_nyquist = (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64);
             for other in images.iter().filter_map(|image| image.nodes.get(at)) {
                 node.predicted += other.predicted;
                 node.measured += other.measured;
-                node.input_above_nyquist += other.input_above_nyquist;
                 node.relative_difference = match (node.relative_difference, other.relative_difference) {
                     (Some(a), Some(b)) => Some(a.max(b)),
                     (a, b) => a.or(b),
@@ -151,7 +155,6 @@ impl NodeTheorems {
             }
             node.predicted /= count;
             node.measured /= count;
-            node.input_above_nyquist /= count;
             node.damage_at.iter_mut().for_each(|at| *at /= count);
         }
         mean

@@ -64,13 +64,16 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
 /// The harmonics that make one node's defect.
 fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
     let node = &spectrum.node;
+    let above = node.input_above_nyquist.map_or_else(
+        || "its input is 0".to_owned(),
+        |share| format!("{:.1} % of its input's energy lies at or above the new Nyquist frequency", 100.0 * share),
+    );
     let mut lines = vec![format!(
-        "{} on the torus, first image: mean square defect {} predicted from harmonics, {} measured; {:.1} % of its input's \
-         energy lies at or above the new Nyquist frequency. Harmonics that make most of it, each with its conjugate:",
+        "{} on the torus, first image: mean square defect {} predicted from harmonics, {} measured; {}. Harmonics that make most of it, each with its conjugate:",
         node.name,
         compact(node.predicted),
         compact(node.measured),
-        100.0 * node.input_above_nyquist
+        above
     )];
     for fold in &node.worst {
         let [from, to] = [fold.from, fold.to].map(|[x, y]| format!("({x}, {y})"));

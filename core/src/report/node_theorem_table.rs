@@ -88,7 +88,7 @@ fn rows(nodes: &[&NodeTheorem], width: usize) -> (Vec<String>, Vec<&'static str>
         columns
             .push(column("left", false, &|node| node.truncation.map_or_else(String::new, |t| percent(t.field_change))));
     }
-    columns.push(column("above", true, &|node| percent(node.input_above_nyquist)));
+    columns.push(column("above", true, &|node| node.input_above_nyquist.map_or_else(|| "–".to_owned(), percent)));
     columns.push(column("damage at", true, &|node| {
         let [low, _, high] = node.damage_at;
         format!("{low:.2}–{high:.2}")
