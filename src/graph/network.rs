@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::GraphError;
 use super::layout::{Flow, Layout};
-use super::load::{InputLayout, Integers, LoadOptions};
+use super::load::{InputLayout, Integers};
 use super::memory_format::MemoryFormat;
 use super::operator::Operator;
 use super::target::Target;
@@ -99,14 +99,6 @@ pub struct Network {
 }
 
 impl Network {
-    /// Loads an ONNX file as its author meant it: its first output, in single precision, on the processor.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, GraphError> {
-        Self::load(path.as_ref(), &LoadOptions::default())
-    }
-
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -83,6 +83,14 @@ impl Network {
         Self::from_file(&Self::read(path)?, options)
     }
 
+    /// Loads an ONNX file as its author meant it: its first output, in single precision, on the processor.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, GraphError> {
+        Self::load(path.as_ref(), &LoadOptions::default())
+    }
+
     /// Reads an ONNX file, as [`load`](Self::load) does before anything else.
     ///
     /// # Errors
