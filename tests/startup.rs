@@ -10,7 +10,9 @@ use tempfile::TempDir;
 fn alone() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("aliascope");
-    std::fs::copy(env!("CARGO_BIN_EXE_aliascope"), &program).unwrap();
+    // By another process: a program cannot be started while any child of this one, forked in between, holds it open to write.
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_aliascope")).arg(&program).status().unwrap();
+    assert!(copied.success());
     (folder, program)
 }
 

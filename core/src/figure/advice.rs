@@ -36,7 +36,7 @@ impl Figure for AdviceFigure<'_> {
         let title = format!("Where to begin in {}: {}", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
         let note = format!(
-            "{} images; each dot is a network in which one more place was tried; the choice lowers LEE most per forward that it adds",
+            "{} images; each dot is a network in which one more place was tried; the choice lowers LEE most per forward pass that it adds",
             report.run.images.count()
         );
         root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;

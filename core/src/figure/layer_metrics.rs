@@ -74,7 +74,10 @@ impl Figure for LayerMetricsFigure<'_> {
             return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         let width = self.size().0 as i32 - 2 * MARGIN;
-        let title = format!("Which layers make the error of {}, by eight measures", short_name(&self.report.run));
+        let title = format!(
+            "Layer contributions to the equivariance error of {}, by eight measures",
+            short_name(&self.report.run)
+        );
         let photos = if self.report.run.images.count() == 1 { "image" } else { "images" };
         let note = format!(
             "share of each layer in the sum of squared errors under translation; mean over {} {photos}, each at the same \

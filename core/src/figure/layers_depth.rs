@@ -96,7 +96,7 @@ impl Figure for LayersDepthFigure<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         check(self.results)?;
         let width = self.size().0 as i32 - 2 * MARGIN;
-        let title = format!("Which layers make the error of {}", short_name(&self.report.run));
+        let title = format!("Layer contributions to the equivariance error of {}", short_name(&self.report.run));
         let notes = [
             what(self.results),
             format!(

@@ -211,7 +211,6 @@ fn short_percent(share: f64) -> String {
     if share > 0.0 && share < 0.001 { "&lt;0.1 %".to_owned() } else { percent(share) }
 }
 
-/// Lines stay lines.
 /// Broken at its semicolons into lines of at most so many characters; a part that is longer has a line of its own.
 fn in_lines(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -227,6 +226,7 @@ fn in_lines(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// Lines stay lines.
 fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }

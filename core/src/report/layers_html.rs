@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     let report = page.report;
     let all = report.results.all();
-    let title = format!("Which layers make the error of {}", short_name(&report.run));
+    let title = format!("Layer contributions to the equivariance error of {}", short_name(&report.run));
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
