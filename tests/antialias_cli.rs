@@ -122,7 +122,7 @@ fn what_cannot_be_is_one_sentence_with_its_status() {
         (&["antialias", "--design", "stride", "--samples", "100000"], 2, "2048"),
         (&["antialias", "--design", "stride", "--image", "missing.png"], 5, "missing.png"),
         (&["antialias", "--design", "stride", "--signal", "missing.json"], 5, "missing.json"),
-        (&["antialias", "--design", "stride", "--random", "0"], 2, "--random"),
+        (&["antialias", "--design", "stride", "--random", "0"], 2, "change the band"),
         (&["metrics", "missing.onnx", "--images", "photos"], 3, "missing.onnx"),
     ];
     for (args, status, word) in cases {

@@ -198,7 +198,7 @@ fn inspect_shows_layouts_and_what_can_alias() {
     let swin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/swin.onnx");
     let output = aliascope().arg("inspect").arg(&swin).assert().success();
     let table = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
-    for words in ["stride 4 f", "a nonlinea", "-0.875"] {
+    for words in ["stride 4 f", "a nonlinea", "pitch"] {
         assert!(table.contains(words), "{words} is not in\n{table}");
     }
     let report = json(aliascope().arg("inspect").arg(&swin));
@@ -208,6 +208,8 @@ fn inspect_shows_layouts_and_what_can_alias() {
         assert!(nodes.iter().any(|node| node["layout"].as_str().unwrap().contains(words)), "{words}");
     }
     assert!(nodes.iter().any(|node| node["layout"] == "–" && node["grid"].is_null()));
+    // Eight samples of a stride of 4 on 32 pixels: the first lies in the middle of the first patch.
+    assert!(nodes.iter().any(|node| node["grid"]["columns"]["origin"] == -0.875));
     for words in ["stride 4 folds what the new grid cannot hold", "a nonlinearity makes harmonics"] {
         assert!(nodes.iter().any(|node| node["aliases"] == words && !node["grid"].is_null()), "{words}");
     }

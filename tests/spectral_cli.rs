@@ -144,7 +144,7 @@ fn tables_say_what_they_mean() {
     }
     let tail = aliascope("theorem --random 1 --band 2 --grid 9 --activation relu").assert().success();
     let text = String::from_utf8_lossy(&tail.get_output().stdout).into_owned();
-    assert!(text.contains("an estimated") && text.contains("is left"), "{text}");
+    assert!(text.contains("estimated 6.0e-4") && text.contains("is left"), "{text}");
 }
 
 #[test]
