@@ -1,6 +1,6 @@
 //! Pointwise nonlinearities: everything that is particular to one of them is in this file, function by function.
 //!
-//! What is the same for all is beside it: how a name is read ([`name`]), what a spelling in ONNX's operators is
+//! What is the same for all is beside it: how a name is read (`name`), what a spelling in ONNX's operators is
 //! ([`formula`]) and how one is found in a graph ([`recognise`]). docs/adding-an-activation.md says how to add one.
 
 pub mod formula;
