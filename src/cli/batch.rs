@@ -11,6 +11,7 @@ use super::network::{Console, Opened};
 use super::{Failure, Status};
 use crate::hash::hash_of;
 use crate::input::{Frame, InputError, PhotoNote, Preprocessing, Source};
+use crate::measure::input;
 use crate::measure::run::Skipped;
 
 /// Images that are measured together.
@@ -54,7 +55,7 @@ impl Batch<'_> {
     pub(super) fn tensor(&self) -> Result<Tensor, Failure> {
         let images = self.images.iter().map(|image| match &image.read {
             Some(read) => Ok(read.shallow_clone()),
-            None => input(&self.opened.source.read(&image.frame, &self.opened.preprocessing)?.0),
+            None => Ok(input(&self.opened.source.read(&image.frame, &self.opened.preprocessing)?.0)?),
         });
         Ok(Tensor::f_stack(&images.collect::<Result<Vec<_>, Failure>>()?, 0)?)
     }
@@ -187,12 +188,5 @@ fn noted(frame: &Frame, image: &Array3<f64>, notes: &[PhotoNote], console: &Cons
     if let Frame::Photo(path) = frame {
         console.photo(path, notes);
     }
-    input(image)
-}
-
-/// `[1, channels, rows, columns]`, in double precision.
-fn input(image: &Array3<f64>) -> Result<Tensor, Failure> {
-    let (c, h, w) = image.dim();
-    let values: Vec<f64> = image.iter().copied().collect();
-    Ok(Tensor::f_from_slice(&values)?.f_view([1, c as i64, h as i64, w as i64])?)
+    Ok(input(image)?)
 }

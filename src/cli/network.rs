@@ -17,7 +17,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{GraphError, InputLayout, LoadOptions, Network, Target};
 use crate::input::{Frame, PhotoNote, PhotoNotes, Preprocessing, Source};
 use crate::measure::run::{self, Images, Precision, Quantised, Run, Skipped};
-use crate::measure::{Stated, header};
+use crate::measure::{Stated, header, pixel_scale};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -288,9 +288,7 @@ impl Opened {
     /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose units
     /// nobody knows.
     pub(super) fn pixel_scale(&self) -> Option<Vec<f64>> {
-        let photos = self.source.frames().iter().all(|frame| matches!(frame, Frame::Photo(_)));
-        let channels = self.network.input().shape.get(1).map_or(1, |&c| c.max(1) as usize);
-        photos.then(|| self.preprocessing.pixel_scale(channels))
+        pixel_scale(&self.network, &self.source, &self.preprocessing)
     }
 
     /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ndarray::Array3;
 use tch::{Device as TorchDevice, Kind, Tensor};
 
 use super::grouping::Estimator;
@@ -121,6 +122,24 @@ pub fn header(network: &Network) -> Result<Run, MeasureError> {
     })
 }
 
+/// An image as a network's input, `[1, channels, rows, columns]`, in double precision.
+///
+/// # Errors
+/// Memory is short.
+pub fn input(image: &Array3<f64>) -> Result<Tensor, tch::TchError> {
+    let (channels, rows, columns) = image.dim();
+    let values: Vec<f64> = image.iter().copied().collect();
+    Tensor::f_from_slice(&values)?.f_view([1, channels as i64, rows as i64, columns as i64])
+}
+
+/// Per channel of a network's input, what one unit of it is in pixel values of 0 to 1; none where some image is a tensor,
+/// whose units nobody knows.
+pub fn pixel_scale(network: &Network, source: &Source, preprocessing: &Preprocessing) -> Option<Vec<f64>> {
+    let photos = source.frames().iter().all(|frame| matches!(frame, Frame::Photo(_)));
+    let channels = network.input().shape.get(1).map_or(1, |&count| count.max(1) as usize);
+    photos.then(|| preprocessing.pixel_scale(channels))
+}
+
 /// Images as the input of a network, of which only the one in hand is in memory.
 pub struct Images<'a> {
     network: &'a Network,
@@ -173,9 +192,7 @@ impl<'a> Images<'a> {
     pub fn tensor(&self, at: usize) -> Result<Tensor, MeasureError> {
         let frame = self.source.frames().get(at).ok_or(MeasureError::NoImage)?;
         let (image, _) = self.source.read(frame, &self.stated.preprocessing)?;
-        let (channels, rows, columns) = image.dim();
-        let values: Vec<f64> = image.iter().copied().collect();
-        Ok(Tensor::f_from_slice(&values)?.f_view([1, 1, channels as i64, rows as i64, columns as i64])?)
+        Ok(input(&image)?.f_unsqueeze(0)?)
     }
 
     /// The header of results on them.
@@ -195,9 +212,7 @@ impl<'a> Images<'a> {
 /// # Errors
 /// An image cannot be read; the network, its output or a result does not allow it.
 pub fn measure_lee(images: &Images<'_>, options: LeeOptions) -> Result<LeeReport, MeasureError> {
-    let photos = images.source.frames().iter().all(|frame| matches!(frame, Frame::Photo(_)));
-    let channels = images.network.input().shape.get(1).map_or(1, |&count| count.max(1) as usize);
-    let scale = || photos.then(|| images.stated.preprocessing.pixel_scale(channels));
+    let scale = || pixel_scale(images.network, &images.source, &images.stated.preprocessing);
     let pixel_scale = options.pixel_scale.clone().or_else(scale);
     let mut meter = LeeMeter::new(images.network, LeeOptions { pixel_scale, ..options })?;
     for (at, name) in images.names().into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Measurements, and the plain structs they return.
 
 pub use aliascope_core::measure::*;
-pub use images::{Images, MeasureError, Stated, header, measure_layers, measure_lee};
+pub use images::{Images, MeasureError, Stated, header, input, measure_layers, measure_lee, pixel_scale};
 
 pub mod action;
 mod composite;
