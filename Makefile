@@ -9,9 +9,11 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 ALIASCOPE := $(TARGET)/debug/aliascope
+# Tests of the Python package that need PyTorch: yes, no, only, or if-there.
+PYTHON_TORCH ?= if-there
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test check-page check-crate check-export parity layouts bench bench-spectra bench-networks bench-peers docs check clean
+.PHONY: help setup models conformance notice build demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -46,6 +48,8 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
 
 test: notice models conformance ## Run all tests
+	@cargo test --locked --workspace --no-run --quiet
+	@$(PYTHON) scripts/python_package.py test --torch $(PYTHON_TORCH) --command $(ALIASCOPE)
 	@cargo test --locked --workspace
 
 check-page: notice models ## Open a page of results in headless Chromium (installed where missing) and use it
@@ -54,6 +58,9 @@ check-page: notice models ## Open a page of results in headless Chromium (instal
 
 check-crate: notice models ## Build a crate of its own that depends on this one, as the guide has it, and run it
 	@$(PYTHON) scripts/check_crate.py
+
+check-python: build ## Test the Python package with PyTorch (installs it, 4 GB)
+	@$(PYTHON) scripts/python_package.py test --torch only --command $(ALIASCOPE)
 
 check-export: ## Export a small network with both of PyTorch's exporters and compare (installs PyTorch, 4 GB)
 	@$(PYTHON) scripts/check_export.py
@@ -79,12 +86,17 @@ bench-networks: setup models ## Time sweeps, attribution and designs beside PyTo
 
 bench-peers: bench-spectra bench-networks ## Time all of it beside its peers, SciPy and PyTorch
 
-docs: notice ## Build the API documentation
+wheel: notice ## Build the Python package's wheel, optimised (compiles once more, ten minutes)
+	@$(PYTHON) scripts/python_package.py wheel
+
+docs: notice ## Build the API documentation, of Rust and of Python
 	@cargo doc --locked --no-deps
 	@echo "Open $(TARGET)/doc/aliascope/index.html"
+	@$(PYTHON) scripts/python_package.py docs
 
 check: notice ## Check format, lints, documentation and licences, with every warning an error
 	@$(PYTHON) scripts/prose.py
+	@$(PYTHON) scripts/python_package.py lint
 	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
 		{ echo "make check needs rustfmt and clippy: run \`rustup component add rustfmt clippy\`, then run again." >&2; exit 1; }
 	@cargo fmt --all --check

@@ -8,11 +8,32 @@ fn main() {
     link_libtorch();
 }
 
-/// LAPACK, for ndarray-linalg: where pkg-config knows it, or where the linker looks by itself.
-fn link_openblas() {
+/// LAPACK, for ndarray-linalg: where pkg-config knows OpenBLAS, or where the linker looks by itself.
+fn link_lapack() {
+    println!("cargo:rerun-if-env-changed={STATIC_LAPACK}");
+    if let Ok(folders) = env::var(STATIC_LAPACK) {
+        return link_reference_lapack(&folders);
+    }
     if let Err(error) = pkg_config::Config::new().probe("openblas") {
         println!("cargo:warning=pkg-config does not find OpenBLAS, so that the linker has to: {error}");
         println!("cargo:rustc-link-lib=dylib=openblas");
+    }
+}
+
+/// For programs that are moved to other machines: Netlib's LAPACK, as archives in these folders (with colons between), so
+/// that the program needs no OpenBLAS there. What it decomposes is of a few rows, and the reference is as fast there.
+const STATIC_LAPACK: &str = "ALIASCOPE_STATIC_LAPACK";
+
+fn link_reference_lapack(folders: &str) {
+    for folder in folders.split(':') {
+        println!("cargo:rustc-link-arg=-L{folder}");
+    }
+    // Arguments of the linker stand behind all crates, among them the one that asks for these functions. Hidden, since
+    // libtorch has functions of the same names, and would call these instead of its own.
+    let archives = ["liblapack.a", "libblas.a", "libgfortran.a", "libquadmath.a"];
+    println!("cargo:rustc-link-arg=-Wl,--exclude-libs,{}", archives.join(":"));
+    for archive in archives {
+        println!("cargo:rustc-link-arg=-l:{archive}");
     }
 }
 
@@ -39,7 +60,7 @@ fn link_libtorch() {
     // that is named first would serve both, with threads of its own beside libtorch's.
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=dylib=torch_cpu");
-    link_openblas();
+    link_lapack();
 
     let root = env::var_os("LIBTORCH_INCLUDE")
         .map(PathBuf::from)

@@ -28,7 +28,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from provision import SCRIPTS, Failure, check_space, install, locked_cache, python_environment, run_script, say
+from provision import (
+    SCRIPTS,
+    Failure,
+    check_space,
+    install,
+    is_installed,
+    locked_cache,
+    python_environment,
+    run_script,
+    say,
+)
 from system import install_python_venv
 
 REQUIREMENTS = SCRIPTS / "requirements-export.txt"
@@ -36,18 +46,28 @@ INSIDE = "ALIASCOPE_EXPORT_ENVIRONMENT"
 MODULES = (".pt", ".pth", ".torchscript")
 
 
-def run_inside(script: Path) -> None:
-    """Runs `script` with this process's arguments in the environment that has PyTorch, unless this is that one."""
-    if os.environ.get(INSIDE):
-        return
+def environment(make: bool = True) -> Path | None:
+    """The interpreter of the environment that has PyTorch; nothing where it is not there, complete, and not to be made."""
     if sys.version_info < (3, 11):
+        if not make:
+            return None
         raise Failure(f"exporting needs Python 3.11 or later, and this is {sys.version.split()[0]}")
     with locked_cache() as cache:
-        if not (cache / f"export-{sys.version_info.major}.{sys.version_info.minor}").exists():
+        if not is_installed(cache, "export", REQUIREMENTS):
+            if not make:
+                return None
             check_space(cache, 7_000_000_000, "PyTorch with what it is linked against")
             say("Installing PyTorch, timm and torchvision into an environment of their own (2.5 GB, once per user) …")
         python = python_environment(cache, install_python_venv, name="export")
         install(python, REQUIREMENTS)
+    return python
+
+
+def run_inside(script: Path) -> None:
+    """Runs `script` with this process's arguments in the environment that has PyTorch, unless this is that one."""
+    if os.environ.get(INSIDE):
+        return
+    python = environment()
     done = subprocess.run([str(python), str(script), *sys.argv[1:]], env={**os.environ, INSIDE: "1"})
     sys.exit(done.returncode)
 

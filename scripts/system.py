@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -108,12 +107,3 @@ def install_python_venv() -> None:
     """Debian ships Python without what makes virtual environments."""
     if shutil.which("apt-get"):
         install_packages(["python3-venv"])
-
-
-def machine() -> str:
-    """This machine by the names of the requirements files: `linux-x86_64`, `linux-aarch64`, `macos-arm64` or another."""
-    system = {"Linux": "linux", "Darwin": "macos"}.get(platform.system(), platform.system().lower())
-    processor = {"amd64": "x86_64", "arm64": "arm64" if system == "macos" else "aarch64"}.get(
-        platform.machine().lower(), platform.machine().lower()
-    )
-    return f"{system}-{processor}"

@@ -1,7 +1,8 @@
-"""Networks of timm and torchvision: made, given sensible weights, described, and written as ONNX.
+"""PyTorch networks for tests and measurements: of one's own, with a checkpoint's weights, with seeded ones, in double.
 
 What scripts/export.py, the parity suite, the recorder of test fixtures and the benchmark of peers share. It runs in
-the environment that scripts/requirements-export.txt lists.
+the environment that scripts/requirements-export.txt lists. How networks of timm and torchvision are made and how any are
+written as ONNX is told in python/aliascope/exporting.py, since the Python package does the same.
 
 **Seeded weights.** A network just made is a poor test: last norms and layer scales start at 0, so whole branches add
 nothing, and batch norm's running statistics are those of no data, so deep networks overflow or die out. So `enliven`
@@ -14,69 +15,30 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
-import json
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
+import provision  # noqa: F401, which knows where the Python package is
 import torch
 from torch import nn
 
-OPSET = 17
-DYNAMO_OPSET = 20
-METADATA_KEY = "aliascope.preprocessing"
+from aliascope.exporting import (  # noqa: F401
+    NetworkError,
+    create,
+    input_size,
+    no_single,
+    preprocessing,
+    save,
+    to_onnx,
+)
+
 SCALE_NAMES = ("gamma", "alpha", "scale", "skipinit", "gain", "temperature")
 
 
-class NetworkError(Exception):
-    """A network cannot be made or written; the message is one sentence that says what to do."""
-
-
 # --- Making -----------------------------------------------------------------------------------------------------------
-
-
-def create(spec: str, pretrained: bool = False, size: int | None = None, **arguments: Any) -> nn.Module:
-    """The network called `timm:NAME` or `torchvision:NAME`, for inputs of `size` × `size` where that is given."""
-    library, separator, name = spec.partition(":")
-    if not separator or library not in ("timm", "torchvision"):
-        raise NetworkError(f"{spec} is neither timm:NAME nor torchvision:NAME")
-    if library == "timm":
-        return _timm_network(name, pretrained, size, arguments)
-    return _torchvision_network(name, pretrained, arguments)
-
-
-def _timm_network(name: str, pretrained: bool, size: int | None, arguments: dict[str, Any]) -> nn.Module:
-    import timm
-
-    # Attention written out as products and a softmax: the operators that opset 17 has, each with its own name.
-    timm.layers.set_fused_attn(False)
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name}*")[:5]
-        hint = f"; close are {', '.join(close)}" if close else ""
-        raise NetworkError(f"timm {timm.__version__} has no network {name}{hint}")
-    if size is not None:
-        try:
-            return timm.create_model(name, pretrained=pretrained, img_size=size, **arguments).eval()
-        except TypeError:
-            pass  # Networks without a fixed grid take any size, and no such argument.
-    return timm.create_model(name, pretrained=pretrained, **arguments).eval()
-
-
-def _torchvision_network(name: str, pretrained: bool, arguments: dict[str, Any]) -> nn.Module:
-    import torchvision
-
-    try:
-        weights = torchvision.models.get_model_weights(name)["DEFAULT"]
-        model = torchvision.models.get_model(name, weights=weights if pretrained else None, **arguments)
-    except ValueError as error:
-        raise NetworkError(f"torchvision {torchvision.__version__} has no network {name}") from error
-    model.preprocessing_of_weights = weights.transforms()
-    return model.eval()
 
 
 def own(spec: str) -> nn.Module:
@@ -156,47 +118,6 @@ def load_checkpoint(model: nn.Module, path: Path) -> list[str]:
     return notes
 
 
-def input_size(model: nn.Module) -> int:
-    """The rows and columns that the network was made for."""
-    transforms = getattr(model, "preprocessing_of_weights", None)
-    if transforms is not None:
-        return int(transforms.crop_size[0])
-    if not getattr(model, "pretrained_cfg", None):
-        raise NetworkError("the size of its input is not known; pass --size")
-    patch_embed = getattr(model, "patch_embed", None)
-    size = getattr(patch_embed, "img_size", None) or model.pretrained_cfg["input_size"][-2:]
-    return int(size[0])
-
-
-def preprocessing(model: nn.Module) -> dict[str, Any] | None:
-    """What `aliascope` reads out of the file: how a photo becomes the input that the weights were trained with.
-
-    Nothing where the network does not say so.
-    """
-    transforms = getattr(model, "preprocessing_of_weights", None)
-    if transforms is not None:
-        mean, std = list(transforms.mean), list(transforms.std)
-        crop = transforms.crop_size[0] / transforms.resize_size[0]
-        interpolation = transforms.interpolation.value
-    elif not getattr(model, "pretrained_cfg", None):
-        return None
-    else:
-        config = model.pretrained_cfg
-        mean, std = list(config["mean"]), list(config["std"])
-        crop, interpolation = config.get("crop_pct") or 0.875, config.get("interpolation") or "bicubic"
-        if config.get("crop_mode", "center") != "center":
-            raise NetworkError(
-                f"its photos are not cropped at the centre but by the mode '{config['crop_mode']}', which aliascope "
-                "does not have; give --preprocess to aliascope and pass --no-preprocessing here"
-            )
-    if interpolation not in ("bilinear", "bicubic"):
-        raise NetworkError(
-            f"its photos are resized by '{interpolation}', and aliascope has bilinear and bicubic; give --preprocess "
-            "to aliascope and pass --no-preprocessing here"
-        )
-    return {"mean": mean, "std": std, "scale": 1.0, "crop": min(float(crop), 1.0), "interpolation": interpolation}
-
-
 # --- Seeded weights ---------------------------------------------------------------------------------------------------
 
 
@@ -266,24 +187,6 @@ def enliven(model: nn.Module, seed: int, size: int) -> None:
 
 
 @contextlib.contextmanager
-def no_single() -> Iterator[None]:
-    """Makes `.to(torch.float32)` mean double, where timm's XCiT computes its position encoding.
-
-    Otherwise a network of double precision would be right to some 1e-8, as large as what is looked for.
-    """
-    original = torch.Tensor.to
-
-    def to(tensor: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
-        return original(tensor, *(torch.float64 if a is torch.float32 else a for a in arguments), **options)
-
-    torch.Tensor.to = to
-    try:
-        yield
-    finally:
-        torch.Tensor.to = original
-
-
-@contextlib.contextmanager
 def all_in_double() -> Iterator[None]:
     """`no_single`, and hard sigmoid's derivative, where PyTorch has 1/6 rounded to single precision."""
     hardsigmoid = nn.functional.hardsigmoid
@@ -293,48 +196,3 @@ def all_in_double() -> Iterator[None]:
             yield
     finally:
         nn.functional.hardsigmoid = hardsigmoid
-
-
-# --- Writing ----------------------------------------------------------------------------------------------------------
-
-
-def to_onnx(
-    model: nn.Module,
-    size: int | tuple[int, ...],
-    preprocess: dict[str, Any] | None,
-    opset: int | None = None,
-    exporter: str = "torchscript",
-) -> onnx.ModelProto:
-    """The network as ONNX for one image of `size` × `size`, or of the whole shape `size`, checked by ONNX's checker.
-
-    `exporter` is `torchscript`, which traces and writes module paths into node names, or `dynamo`, PyTorch's newer
-    one, which writes them into each node's metadata.
-    """
-    dynamo = exporter == "dynamo"
-    parameter = next(model.parameters(), torch.zeros(()))
-    x = torch.zeros(size if isinstance(size, tuple) else (1, 3, size, size), dtype=parameter.dtype)
-    buffer = io.BytesIO()
-    precision = no_single() if parameter.dtype == torch.float64 else contextlib.nullcontext()
-    names = {"input_names": ["input"], "output_names": ["logits"]}
-    with warnings.catch_warnings(), precision:
-        warnings.simplefilter("ignore")  # it warns of being replaced, and of shapes that a trace fixes: so they should
-        if dynamo:
-            with contextlib.redirect_stdout(io.StringIO()):  # it reports progress
-                program = torch.onnx.export(
-                    model, (x,), opset_version=opset or DYNAMO_OPSET, dynamo=True, external_data=False, **names
-                )
-            exported = program.model_proto
-        else:
-            torch.onnx.export(
-                model, (x,), buffer, opset_version=opset or OPSET, do_constant_folding=True, dynamo=False, **names
-            )
-            exported = onnx.load_from_string(buffer.getvalue())
-    if preprocess is not None:
-        exported.metadata_props.add(key=METADATA_KEY, value=json.dumps(preprocess))
-    onnx.checker.check_model(exported)
-    return exported
-
-
-def save(model: onnx.ModelProto, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())

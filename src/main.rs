@@ -1,6 +1,7 @@
 //! The command `aliascope`. What needs no network runs here, in a program that does not link libtorch and starts in
 //! milliseconds; the rest is done by `aliascope-networks` beside it, which takes this program's place.
 
+mod libtorch;
 mod networks;
 
 use std::ffi::OsString;

@@ -2,11 +2,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use aliascope_core::cli::doctor::Libraries;
 use aliascope_core::cli::{Failure, Status};
+
+use crate::libtorch;
 
 /// Names by which the user has chosen how threads wait for each other.
 const WAITING: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
@@ -21,17 +23,18 @@ const TURNS: &str = "10000";
 /// back to the system before the end. Otherwise every operator's output is fresh pages, which the system clears first.
 const MEMORY: [(&str, &str); 2] = [("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776")];
 
-/// Where libtorch was when this was built.
-const LIBTORCH: &str = env!("ALIASCOPE_LIBTORCH");
-
 /// Runs the other program in the place of this one; comes back only where it cannot be run.
 pub fn take_over(arguments: &[OsString]) -> Failure {
     let program = match program() {
         Ok(program) => program,
         Err(failure) => return failure,
     };
+    let libtorch = match libtorch::find(&program) {
+        Ok(libtorch) => libtorch,
+        Err(failure) => return failure,
+    };
     let mut command = Command::new(&program);
-    command.args(arguments).envs(settings());
+    command.args(arguments).envs(settings()).envs(libtorch.setting());
     let error = replace_this_program(&mut command);
     Failure::new(Status::Machine, format!("{} cannot be run: {error}; build aliascope again", program.display()))
 }
@@ -52,7 +55,9 @@ fn replace_this_program(command: &mut Command) -> std::io::Error {
 /// What the other program says of the libraries that it is linked with, or why it cannot.
 pub fn libraries() -> Result<Libraries, String> {
     let program = program().map_err(|failure| failure.message)?;
-    let said = Command::new(&program).args(["doctor", "--libraries"]).envs(settings()).output();
+    let libtorch = libtorch::find(&program).map_err(|failure| failure.message)?;
+    let mut command = Command::new(&program);
+    let said = command.args(["doctor", "--libraries"]).envs(settings()).envs(libtorch.setting()).output();
     let said = said.map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
     serde_json::from_slice(&said.stdout).map_err(|_| {
         let words = String::from_utf8_lossy(&said.stderr);
@@ -68,18 +73,6 @@ fn program() -> Result<PathBuf, Failure> {
         return Err(Failure::new(
             Status::Machine,
             format!("{} is not there, which runs networks; install or build aliascope whole", program.display()),
-        ));
-    }
-    let library = Path::new(LIBTORCH).join(format!("{}torch_cpu{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX));
-    // With a search path of the user's own the system decides.
-    let searched = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"].iter().any(|name| env::var_os(name).is_some());
-    if !library.exists() && !searched {
-        return Err(Failure::new(
-            Status::Machine,
-            format!(
-                "libtorch is no longer at {LIBTORCH}, where it was when aliascope was built; run `make setup`, then build \
-                 again"
-            ),
         ));
     }
     Ok(program)

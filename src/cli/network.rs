@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::env;
 use std::io::IsTerminal;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -344,8 +345,14 @@ fn figures_note(figures: &[PathBuf]) -> Option<String> {
 pub(super) struct Console {
     bar: ProgressBar,
     quiet: bool,
+    /// Whether progress is told in lines, to a program that reads them.
+    in_lines: bool,
+    things: String,
     photos: RefCell<PhotoNotes>,
 }
+
+/// Set to `lines`, every step of progress is a line `progress: 3/15 images` on standard error, whatever else is printed.
+const PROGRESS: &str = "ALIASCOPE_PROGRESS";
 
 /// The notes that were told: each is told once, however many steps of a command come upon it.
 static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -361,7 +368,16 @@ impl Console {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, quiet, photos: RefCell::default() }
+        let in_lines = env::var_os(PROGRESS).is_some_and(|how| how == "lines");
+        let console = Self { bar, quiet, in_lines, things: things.to_owned(), photos: RefCell::default() };
+        console.tell();
+        console
+    }
+
+    fn tell(&self) {
+        if self.in_lines {
+            eprintln!("progress: {}/{} {}", self.bar.position(), self.bar.length().unwrap_or(0), self.things);
+        }
     }
 
     /// A note, unless quiet or told before.
@@ -382,18 +398,21 @@ impl Console {
     /// Some more of the things are done.
     pub(super) fn advance(&self, things: u64) {
         self.bar.inc(things);
+        self.tell();
     }
 
     /// One of the things is not to be done.
     pub(super) fn shorten(&self) {
         let length = self.bar.length().unwrap_or(0);
         self.bar.set_length(length.saturating_sub(1));
+        self.tell();
     }
 
     /// So many of so many things are done.
     pub(super) fn reach(&self, done: usize, of: usize) {
         self.bar.set_length(of as u64);
         self.bar.set_position(done as u64);
+        self.tell();
     }
 
     /// How far the thing in hand is.
