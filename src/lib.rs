@@ -28,6 +28,7 @@
 //! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
 //!   they act on. Pure Rust.
 //! - [`input`]: photos and tensors as network input, one at a time. Pure Rust.
+//! - [`statistics`]: means and ratios over images, with intervals. Pure Rust.
 //! - [`graph`]: a network as a graph of operations: ONNX files read and written (pure Rust), and the executor that
 //!   carries tangents beside values.
 //! - [`measure`]: the measurements and the plain structs they return.
@@ -38,7 +39,7 @@
 
 #![warn(missing_docs)]
 
-pub use aliascope_core::{figure, hash, input, memory, printable, report, spectrum, symmetry};
+pub use aliascope_core::{figure, hash, input, memory, printable, report, spectrum, statistics, symmetry};
 
 pub mod antialias;
 pub mod cli;

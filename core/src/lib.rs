@@ -11,7 +11,8 @@
 //! - [`onnx`]: ONNX files read and written, and the tensors in them.
 //! - [`hash`]: SHA-256 of files and images.
 //! - [`input`]: photos and tensors as network input, one at a time.
-//! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return, and their statistics.
+//! - [`statistics`]: means and ratios over images, with intervals.
+//! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return.
 //! - [`printable`]: names from files made fit to be printed.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
@@ -33,4 +34,5 @@ pub mod operators;
 pub mod printable;
 pub mod report;
 pub mod spectrum;
+pub mod statistics;
 pub mod symmetry;

@@ -11,10 +11,10 @@ use crate::measure::grouping::{Estimator, Grouping};
 use crate::measure::layers::{self, LayerMeter, LayersOptions};
 use crate::measure::layers_report::{LayerResults, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
-use crate::measure::statistics::median;
 use crate::report::LayersBeside;
 use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
+use crate::statistics::median;
 use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
 
 use super::batch::Batch;

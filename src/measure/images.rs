@@ -239,6 +239,6 @@ pub fn measure_layers(images: &Images<'_>, options: LayersOptions) -> Result<Lay
         meter.measure(&x, &[name], &mut |_, _| {})?;
         attributions.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let times = [forwards, attributions].map(super::statistics::median);
+    let times = [forwards, attributions].map(crate::statistics::median);
     report(&[meter], images.header()?, Estimator::Exact, times, None).ok_or(MeasureError::NoImage)
 }

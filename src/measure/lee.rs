@@ -14,12 +14,12 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::statistics::median;
 use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Units};
 
 use super::action::Actions;
 use super::lee_report::Timing;
 use super::output_action::{Chosen, Place, choose};
-use super::statistics::median;
 
 pub use super::lee_error::LeeError;
 pub use super::output::{ActionChoice, BoxFormat, Output};

@@ -1,4 +1,4 @@
-//! What measurements return: plain data, and the statistics of it.
+//! What measurements return: plain data.
 
 pub mod defect_map;
 pub mod direction;
@@ -12,5 +12,4 @@ pub mod metrics_report;
 pub mod node_theorem_report;
 pub mod output;
 pub mod run;
-pub mod statistics;
 pub mod tally;

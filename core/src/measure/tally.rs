@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::metrics_report::{Measure, Psnr};
-use super::statistics::jackknife;
+use crate::statistics::jackknife;
 
 /// What was added up of one measure, and of how much, image by image.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! What a mean over images is worth, in a sentence.
 
 use crate::measure::run::Images;
-use crate::measure::statistics::{deciding, effective_count};
+use crate::statistics::{deciding, effective_count};
 
 /// `effective sample size 4.9 of 15: flower.jpg has 31 % of the sum, rocket.jpg 20 %`; nothing for fewer than two images, or
 /// values that are all 0.

@@ -57,6 +57,11 @@ pub fn erf(x: f64) -> f64 {
     x.signum() * (1.0 - (-square).exp() / (PI.sqrt() * tail))
 }
 
+/// Φ(x) = ½(1 + erf(x/√2)), the standard normal distribution.
+pub fn normal_distribution(x: f64) -> f64 {
+    0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

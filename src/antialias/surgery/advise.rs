@@ -18,7 +18,7 @@ use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeMeter, LeeOptions};
-use crate::measure::statistics::spearman;
+use crate::statistics::spearman;
 use crate::symmetry::Combination;
 
 /// How to choose.

@@ -9,7 +9,7 @@ use super::insertion::Insertion;
 use super::rewrite::Rewritten;
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
-use crate::measure::statistics::median;
+use crate::statistics::median;
 
 /// Multiplications of one node, given the shapes of its first input and output without the stack axis: of convolutions
 /// and matrix products what their sums take, of anything else one per entry.

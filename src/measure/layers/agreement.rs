@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::LayerMeter;
 use crate::measure::layers_report::Agreement;
-use crate::measure::statistics::{jackknife, spearman};
+use crate::statistics::{jackknife, spearman};
 
 /// Spearman's rank correlation of the layers' contributions for every pair of meters under one derivative, over the layers
 /// that make errors under both; of pairs with fewer than three such layers nothing is said.

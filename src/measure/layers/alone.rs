@@ -19,8 +19,8 @@ use crate::graph::{Network, Value, is_finite, wires};
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share};
 use crate::measure::layers_report::LayerClass;
 use crate::measure::lee::LeeError;
-use crate::measure::statistics::{mean, spearman, standard_error};
 use crate::measure::transport::{shift_lanczos, shift_whole};
+use crate::statistics::{mean, spearman, standard_error};
 use crate::symmetry::{Combination, Generator};
 
 /// How far a number of samples may be from a whole one: rounding of pitches.

@@ -7,7 +7,7 @@ use crate::measure::layers_report::{
 };
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
-use crate::measure::statistics::{effective_count, jackknife, mean, standard_error};
+use crate::statistics::{effective_count, jackknife, mean, standard_error};
 
 use super::{LayerMeter, agreements};
 

@@ -10,8 +10,8 @@ use crate::measure::lee_report::{
 use crate::measure::output::Output;
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
-use crate::measure::statistics::effective_count;
 use crate::measure::symmetry_spectrum::symmetry_spectrum;
+use crate::statistics::effective_count;
 use crate::symmetry::{Combination, Generator};
 
 use super::{LeeImage, LeeMeter};

@@ -12,7 +12,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 use num_complex::Complex64;
 
 use self::formula::{Formula, Number, parameter, x};
-use super::bessel::{bessel_j, erf};
+use super::bessel::{bessel_j, normal_distribution};
 use super::cosine::{binomial, truncated_cosine};
 
 pub use name::{ActivationError, MAX_DEGREE};
@@ -427,9 +427,4 @@ fn sigmoid(x: f64) -> f64 {
 
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
-/// Φ(x) = ½(1 + erf(x/√2)).
-fn normal_distribution(x: f64) -> f64 {
-    0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
