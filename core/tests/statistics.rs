@@ -60,7 +60,7 @@ fn paired_ratios_and_bootstraps() {
     let ratio = paired_ratio(&values, &others).unwrap();
     assert_close(ratio.geometric.value, sample["geometric_ratio"].as_f64().unwrap(), CLOSE);
     assert_interval(ratio.geometric.interval, &sample["geometric_ratio_interval"], CLOSE);
-    // Other random resamples: an end at the 99th percentile of 4000 moves by some hundredths.
+    // Other random resamples: an end near the 99th percentile of 4000 moves by some hundredths.
     assert_interval(ratio.mean.interval, &sample["ratio_bca"], 0.05);
     assert_interval(mean_with_interval(&values).unwrap().interval, &sample["mean_bca"], 0.05);
 }
