@@ -163,13 +163,14 @@ def write_onnx(
     x = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
     precision = no_single() if parameter.dtype == torch.float64 else contextlib.nullcontext()
     names = {"input_names": ["input"], "output_names": ["logits"]}
-    with warnings.catch_warnings(), precision, evaluated(model), torch.no_grad():
+    # Both print on standard output, progress and graphs that cannot be written.
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with warnings.catch_warnings(), precision, evaluated(model), torch.no_grad(), quiet:
         warnings.simplefilter("ignore")  # it warns of being replaced, and of shapes that a trace fixes: so they should
         if exporter == "dynamo":
-            with contextlib.redirect_stdout(io.StringIO()):  # it reports progress
-                program = torch.onnx.export(
-                    model, (x,), opset_version=opset or DYNAMO_OPSET, dynamo=True, external_data=False, **names
-                )
+            program = torch.onnx.export(
+                model, (x,), opset_version=opset or DYNAMO_OPSET, dynamo=True, external_data=False, **names
+            )
             path.write_bytes(program.model_proto.SerializeToString())
         else:
             torch.onnx.export(

@@ -50,15 +50,16 @@ class Images:
                 paths.append(os.fspath(item))
                 continue
             if _is_pil(item):
-                path = folder.path / f"photo-{number}.png"
+                # Named so that messages which leave the folder out are understood.
+                path = folder.path / f"images[{number}].png"
                 _save(item, path)
                 folder.call(path, f"images[{number}]")
             else:
                 from safetensors.numpy import save_file
 
-                path = folder.path / f"tensors-{number}.safetensors"
-                save_file({"x": item}, path)
                 whole = f"images[{number}]" if len(self.items) > 1 else "images"
+                path = folder.path / f"{whole}.safetensors"
+                save_file({"x": item}, path)
                 folder.call(path, whole)
                 for at in range(len(item)):
                     folder.call(f"{path}[{at}]", f"{whole}[{at}]")
@@ -105,6 +106,8 @@ def _items(given: Any) -> list[Any]:
     import numpy as np
 
     if _is_tensor(given):
+        if given.device.type == "meta":
+            raise InputError("a tensor on the device meta has no values; give one that has")
         given = given.detach().cpu()
         if given.dtype.is_floating_point and given.dtype.itemsize < 4:
             given = given.float()  # NumPy has no bfloat16, and the command reads 32 and 64 bits

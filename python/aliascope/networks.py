@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import io
 import os
-import pickle
 import shutil
 import sys
-import sysconfig
 import tempfile
 import traceback
-import types
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from . import exporting
 from .errors import ExportError, MachineError, UsageError
+from .fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import onnx
@@ -33,8 +29,6 @@ Network = Union[str, "os.PathLike[str]", "onnx.ModelProto", "nn.Module"]
 EXPORTERS = ("torchscript", "dynamo")
 KEPT = 8
 """How many exported files are kept, for networks that are measured in turn."""
-
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -184,8 +178,8 @@ def _file_of_module(module: Any, shape: Sequence[int] | None, exporter: str) -> 
     module = bare(module)
     name = type(module).__name__
     shape = _shape(module, shape, name)
-    fingerprint = _fingerprint(module)
-    key = None if fingerprint is None else f"{fingerprint} {shape} {exporter}"
+    content = fingerprint(module)
+    key = None if content is None else f"{content} {shape} {exporter}"
     path = None if key is None else _EXPORTS.find(key)
     if path is None:
         path = _EXPORTS.place(name)
@@ -270,115 +264,3 @@ def _reason(error: BaseException) -> str:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__).rstrip(".:")
-
-
-# --- Whether a module has changed -------------------------------------------------------------------------------------
-
-
-def _fingerprint(module: Any) -> str | None:
-    """A hash of all that the module's output depends on: weights, attributes, hooks, code; None where it cannot be had.
-
-    Attributes are those that pickle would store. Code is that of the module's classes, of functions among its
-    attributes, and of functions that those call, with the variables that they read; of installed packages none, as it
-    does not change while Python runs. What pickle does not store, such as a lambda, has no hash, and such a module is
-    exported every time.
-    """
-    tensors: list[Any] = []
-    stored = io.BytesIO()
-    try:
-        code = [(_body(function.__code__), _read(function)) for function in _functions(module)]
-        state = [(name, type(inner), _attributes(inner)) for name, inner in module.named_modules()]
-        _Pickler(stored, tensors).dump((state, code))
-    except Exception:  # what an attribute raises when it is pickled can be anything
-        return None
-    whole = hashlib.sha256(stored.getvalue())
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:
-        # hashlib lets go of Python's lock.
-        for digest in threads.map(_digest, tensors):
-            whole.update(digest)
-    return whole.hexdigest()
-
-
-def _attributes(module: Any) -> dict[str, Any]:
-    own = dict(vars(module))
-    # Whether it trains is no matter, since exports are of evaluation mode; modules inside are named on their own.
-    own.pop("training", None)
-    own.pop("_modules", None)
-    return own
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles everything but tensors, which are kept aside."""
-
-    def __init__(self, file: io.BytesIO, tensors: list[Any]) -> None:
-        super().__init__(file, protocol=4)
-        self._tensors = tensors
-
-    def persistent_id(self, thing: Any) -> Any:
-        import torch
-
-        if isinstance(thing, torch.Tensor):
-            self._tensors.append(thing)
-            return ("tensor", len(self._tensors), str(thing.dtype), tuple(thing.shape), thing.device.type)
-        return None
-
-
-def _digest(tensor: Any) -> bytes:
-    import torch
-
-    values = tensor.detach().cpu().contiguous().reshape(-1)
-    return hashlib.blake2b(memoryview(values.view(torch.uint8).numpy()), digest_size=32).digest()
-
-
-def _functions(module: Any) -> list[types.FunctionType]:
-    """The functions that may run in a forward pass, but for those of installed packages."""
-    found: dict[int, types.FunctionType] = {}
-    kinds = {kind for inner in module.modules() for kind in type(inner).__mro__}
-    waiting = [value for kind in kinds for value in vars(kind).values()]
-    for inner in module.modules():
-        for value in vars(inner).values():
-            waiting += value.values() if isinstance(value, dict) else [value]  # hooks are in dictionaries
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, property):
-            waiting += [value.fget]
-        function = getattr(value, "__func__", value)
-        if not isinstance(function, types.FunctionType) or id(function) in found or _is_installed(function):
-            continue
-        found[id(function)] = function
-        # Compared by their places, so that the order is the same at every call.
-        waiting += _read(function).values()
-    return sorted(found.values(), key=lambda f: (f.__code__.co_filename, f.__code__.co_firstlineno, f.__qualname__))
-
-
-_INSTALLED = tuple(
-    {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
-)
-
-
-def _is_installed(function: types.FunctionType) -> bool:
-    return function.__code__.co_filename.startswith((*_INSTALLED, "<frozen", str(Path(__file__).parent)))
-
-
-def _read(function: types.FunctionType) -> dict[str, Any]:
-    """The variables outside that a function reads, but for modules and classes."""
-    names = [name for code in _codes(function.__code__) for name in code.co_names]
-    read = {name: function.__globals__[name] for name in names if name in function.__globals__}
-    closure = zip(function.__code__.co_freevars, function.__closure__ or ())
-    read.update({f"{name} of the closure": cell.cell_contents for name, cell in closure})
-    read.update({f"{at}th default": value for at, value in enumerate(function.__defaults__ or ())})
-    return {name: value for name, value in read.items() if not isinstance(value, (types.ModuleType, type))}
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
-
-
-def _body(code: types.CodeType) -> list[Any]:
-    return [
-        (part.co_code, part.co_names, [repr(c) for c in part.co_consts if not isinstance(c, types.CodeType)])
-        for part in _codes(code)
-    ]

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .command import Done
@@ -382,14 +382,14 @@ def _frame(rows: str) -> pd.DataFrame:
     return pd.DataFrame({name: _column([line[at] for line in lines]) for at, name in enumerate(names)})
 
 
-def _column(cells: list[str]) -> list[Any]:
-    """Whole numbers, numbers, or words; an empty cell is a missing number, or None among words."""
+def _column(cells: list[str]) -> Sequence[Any]:
+    """Whole numbers, numbers, or words; an empty cell is a missing number, or no word."""
     if "" not in cells:
         with contextlib.suppress(ValueError):
             return [int(cell) for cell in cells]
     with contextlib.suppress(ValueError):
         return [float(cell or "nan") for cell in cells]
-    return [cell or None for cell in cells]
+    return cells
 
 
 def _number(value: float) -> str:
