@@ -13,7 +13,10 @@ ALIASCOPE := $(TARGET)/debug/aliascope
 PYTHON_TORCH ?= if-there
 DEMO := results/demo
 
-.PHONY: help setup models conformance notice build demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers wheel docs check clean
+# Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
+SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
+
+.PHONY: help setup models conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -36,6 +39,16 @@ notice: setup
 
 build: notice
 	@cargo build --locked
+
+install: setup ## Install the command, its man pages and its completions (optimised: compiles anew, ten minutes)
+	@cargo install --locked --path .
+	@bin=$${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$(HOME)/.cargo}}/bin/aliascope; \
+	mkdir -p $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d; \
+	$$bin completions bash > $(SHARE)/bash-completion/completions/aliascope; \
+	$$bin completions zsh > $(SHARE)/zsh/site-functions/_aliascope; \
+	$$bin completions fish > $(SHARE)/fish/vendor_completions.d/aliascope.fish; \
+	$$bin man $(SHARE)/man/man1; \
+	echo "Installed $$bin, and completions and man pages under $(SHARE)."
 
 demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the figures
 	@mkdir -p $(DEMO)

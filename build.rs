@@ -5,7 +5,27 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    name_the_commit();
     link_libtorch();
+}
+
+/// For `--version` of an optimised build from a checkout. Others are built again and again, and would be at each commit.
+fn name_the_commit() {
+    if env::var("PROFILE").as_deref() != Ok("release") {
+        return;
+    }
+    let git = |arguments: &[&str]| {
+        let said = std::process::Command::new("git").args(arguments).output().ok().filter(|said| said.status.success())?;
+        Some(String::from_utf8(said.stdout).ok()?.trim().to_owned())
+    };
+    // A packed crate has no history; what lies around it is another project's.
+    let ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
+    if let Some(commit) = git(&["describe", "--always", "--dirty", "--abbrev=12"]).filter(|_| ours) {
+        if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+            println!("cargo:rerun-if-changed={log}");
+        }
+        println!("cargo:rustc-env=ALIASCOPE_COMMIT={commit}");
+    }
 }
 
 /// LAPACK, for ndarray-linalg: where pkg-config knows OpenBLAS, or where the linker looks by itself.

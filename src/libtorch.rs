@@ -29,6 +29,14 @@ pub enum Libtorch {
 }
 
 impl Libtorch {
+    /// `2.13.0 at …/lib`
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Found => format!("{VERSION} at {BUILT_WITH}, or on {SEARCHED}"),
+            Self::At(folder) => format!("{VERSION} at {}", folder.display()),
+        }
+    }
+
     /// The variable by which the system is told, where it has to be.
     pub fn setting(&self) -> Option<(&'static str, OsString)> {
         let Self::At(folder) = self else { return None };

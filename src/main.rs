@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     if let [only] = &arguments[..]
         && (only == "--version" || only == "-V")
     {
-        return process::run(|| Ok(Sink::Standard.write_bytes(version().as_bytes())?)).into();
+        let text = if only == "-V" { short_version() } else { version() };
+        return process::run(move || Ok(Sink::Standard.write_bytes(text.as_bytes())?)).into();
     }
     match own(&arguments) {
         Some(command) => process::run(move || run(&command)),
@@ -42,8 +43,16 @@ fn main() -> ExitCode {
     .into()
 }
 
-fn version() -> String {
+fn short_version() -> String {
     format!("aliascope {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// The version, and what it was built from and with.
+fn version() -> String {
+    let commit = option_env!("ALIASCOPE_COMMIT").map_or_else(String::new, |commit| format!(", commit {commit}"));
+    let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
+    let libtorch = networks::libtorch();
+    format!("{}{build}{commit}\nlibtorch {libtorch}\n", short_version())
 }
 
 /// What is to be done here; nothing where it needs a network, where help is wanted, or where arguments are wrong: the

@@ -52,6 +52,14 @@ fn replace_this_program(command: &mut Command) -> std::io::Error {
     }
 }
 
+/// The version of libtorch, and its place where the system has to be told; or that it is not found.
+pub fn libtorch() -> String {
+    match program().and_then(|program| libtorch::find(&program)) {
+        Ok(found) => found.in_words(),
+        Err(_) => "is not found: `aliascope doctor` says more".to_owned(),
+    }
+}
+
 /// What the other program says of the libraries that it is linked with, or why it cannot.
 pub fn libraries() -> Result<Libraries, String> {
     let program = program().map_err(|failure| failure.message)?;

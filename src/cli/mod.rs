@@ -11,10 +11,12 @@ mod labels;
 mod layers;
 mod layers_outputs;
 mod lee;
+mod manual;
 mod measuring;
 mod memory;
 mod memory_order;
 mod metrics;
+mod missing_model;
 mod network;
 mod ops;
 mod resume;
@@ -49,6 +51,8 @@ enum Command {
     Ops(ops::OpsArgs),
     Antialias(Box<antialias::AntialiasArgs>),
     Doctor(DoctorArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 impl Command {
@@ -62,6 +66,8 @@ impl Command {
             Self::Metrics(args) => metrics::run(args),
             Self::Ops(args) => ops::run(args),
             Self::Antialias(args) => antialias::run(args),
+            Self::Completions(args) => manual::completions(args),
+            Self::Man(args) => manual::pages(args),
             Self::Doctor(args) => Ok(aliascope_core::cli::doctor::run(
                 args,
                 &Ok(doctor::libraries()),

@@ -22,7 +22,7 @@ use crate::measure::{Stated, header, pixel_scale};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
-use super::memory_order;
+use super::{memory_order, missing_model};
 use super::{Failure, Status};
 
 /// How to load and run a network.
@@ -155,6 +155,7 @@ impl NetworkArgs {
         model: &Path,
         images: &[PathBuf],
     ) -> Result<Opened, Failure> {
+        missing_model::refuse_names(model)?;
         if let Some(threads) = self.threads {
             tch::set_num_threads(i32::from(possible(threads)?.get()));
         }
