@@ -15,7 +15,8 @@ fn name_the_commit() {
         return;
     }
     let git = |arguments: &[&str]| {
-        let said = std::process::Command::new("git").args(arguments).output().ok().filter(|said| said.status.success())?;
+        let said =
+            std::process::Command::new("git").args(arguments).output().ok().filter(|said| said.status.success())?;
         Some(String::from_utf8(said.stdout).ok()?.trim().to_owned())
     };
     // A packed crate has no history; what lies around it is another project's.

@@ -32,7 +32,10 @@ impl Libtorch {
     /// `2.13.0 at …/lib`
     pub fn in_words(&self) -> String {
         match self {
-            Self::Found => format!("{VERSION} at {BUILT_WITH}, or on {SEARCHED}"),
+            Self::Found if env::var_os(SEARCHED).is_some() => {
+                format!("{VERSION}, where {SEARCHED} or {BUILT_WITH} has it")
+            }
+            Self::Found => format!("{VERSION} at {BUILT_WITH}"),
             Self::At(folder) => format!("{VERSION} at {}", folder.display()),
         }
     }

@@ -22,8 +22,8 @@ use crate::measure::{Stated, header, pixel_scale};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
-use super::{memory_order, missing_model};
 use super::{Failure, Status};
+use super::{memory_order, missing_model};
 
 /// How to load and run a network.
 #[derive(Debug, Args)]
