@@ -19,10 +19,12 @@ pub mod image_spectrum;
 pub mod name;
 pub mod quadrature;
 pub mod series;
+pub mod smooth;
 pub mod strided;
 pub mod theorem;
 pub mod transform;
 pub mod velocity;
+pub mod warp;
 
 pub use alias::{GridSize, Wave};
 pub use half_spectrum::HalfSpectrum;

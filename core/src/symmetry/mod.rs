@@ -6,7 +6,9 @@
 mod combination;
 mod generator;
 mod grid;
+mod motion;
 
 pub use combination::{Combination, CombinationError};
 pub use generator::{Generator, MEASURED, Named};
 pub use grid::{Axis, Grid, GridKind, Units};
+pub use motion::Motion;
