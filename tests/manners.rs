@@ -31,6 +31,8 @@ fn commands() -> Vec<(Vec<String>, bool)> {
     vec![
         (network(&["lee"], &[]), true),
         (network(&["layers"], &["--no-split"]), true),
+        (network(&["field"], &[]), true),
+        (network(&["layers"], &["--orbit", "translate_x=1px:2"]), true),
         (network(&["metrics"], &["--draws", "1"]), false),
         (network(&["theorem", "--model"], &["--velocity", "1,0"]), true),
         (

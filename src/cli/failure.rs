@@ -11,8 +11,10 @@ use crate::graph::{GraphError, in_words, is_of_machine};
 use crate::input::InputError;
 use crate::measure::MeasureError;
 use crate::measure::action::ActionError;
+use crate::measure::field::FieldError;
 use crate::measure::layers::LayersError;
 use crate::measure::lee::LeeError;
+use crate::measure::orbit::OrbitError;
 use crate::report::{JsonError, OutputError, VectorsError};
 use crate::spectrum::theorem::TheoremError;
 
@@ -99,12 +101,38 @@ impl From<LeeError> for Failure {
     }
 }
 
+impl From<FieldError> for Failure {
+    fn from(error: FieldError) -> Self {
+        let message = error.to_string();
+        match error {
+            FieldError::Lee(error) => error.into(),
+            FieldError::Quantised => Self::new(Status::Unsupported, message),
+            FieldError::Disagree { .. } => Self::new(Status::NotFinite, message),
+            FieldError::Derivative(_)
+            | FieldError::Warp(_)
+            | FieldError::NotClasses { .. }
+            | FieldError::Probabilities(_)
+            | FieldError::NoEntry { .. } => Self::new(Status::Usage, message),
+        }
+    }
+}
+
 impl From<LayersError> for Failure {
     fn from(error: LayersError) -> Self {
         let message = error.to_string();
         match error {
             LayersError::Lee(error) => error.into(),
             LayersError::Memory { .. } => Self::new(Status::Usage, message),
+        }
+    }
+}
+
+impl From<OrbitError> for Failure {
+    fn from(error: OrbitError) -> Self {
+        let message = error.to_string();
+        match error {
+            OrbitError::Layers(error) => error.into(),
+            OrbitError::Scheme(_) | OrbitError::Action(_) => Self::new(Status::Usage, message),
         }
     }
 }

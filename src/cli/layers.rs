@@ -1,5 +1,7 @@
 //! `aliascope layers`: which layer makes the error.
 
+mod orbit;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -15,7 +17,7 @@ use crate::report::LayersBeside;
 use crate::spectrum::Velocity;
 use crate::spectrum::differentiation::Scheme;
 use crate::statistics::median;
-use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Units};
+use crate::symmetry::{Combination, Generator, GridKind, MEASURED, Orbit, Units};
 
 use super::batch::Batch;
 use super::generators::GeneratorArgs;
@@ -52,7 +54,16 @@ pub struct LayersArgs {
     /// Which harmonics of its input make this node's defect: adds the aliasing theorem at the node, for translations.
     #[arg(long, value_name = "NODE")]
     spectrum: Option<String>,
-    /// Images per sweep.
+    /// Instead of the derivative at the image itself, the finite change of the output when the image moves so far, and each
+    /// layer's share of it: GENERATOR=DISTANCE[px][:NODES], a translation such as translate_x=1px:16; t in --units without px.
+    #[arg(
+        long,
+        value_name = "translate_x=1px:16",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["generators", "compare", "estimator", "spectrum", "html"]
+    )]
+    orbit: Option<Orbit>,
+    /// Images per sweep; nodes, with --orbit.
     #[arg(long, default_value = "1")]
     batch: std::num::NonZeroU16,
     /// Leave out the split into aliasing, boundary and discretisation: half the time.
@@ -112,6 +123,9 @@ const fn residual_limit(double: bool) -> f64 {
 
 /// Runs the subcommand.
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
+    if let Some(orbit) = &args.orbit {
+        return orbit::run(args, orbit);
+    }
     let generators = match args.generators.are_given() {
         true => args.generators.measured(),
         false => vec![Combination::single(Generator::TranslateX)],

@@ -5,6 +5,7 @@ mod arguments;
 mod batch;
 mod doctor;
 mod failure;
+mod field;
 mod generators;
 mod inspect;
 mod labels;
@@ -44,6 +45,7 @@ struct Cli {
 enum Command {
     Lee(Box<lee::LeeArgs>),
     Layers(Box<layers::LayersArgs>),
+    Field(Box<field::FieldArgs>),
     Inspect(inspect::InspectArgs),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
@@ -60,6 +62,7 @@ impl Command {
         match self {
             Self::Lee(args) => lee::run(args),
             Self::Layers(args) => layers::run(args),
+            Self::Field(args) => field::run(args),
             Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => Ok(harmonics::run(args)?),

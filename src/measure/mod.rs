@@ -5,6 +5,7 @@ pub use images::{Images, MeasureError, Stated, header, input, measure_layers, me
 
 pub mod action;
 mod composite;
+pub mod field;
 mod images;
 pub mod inspect;
 pub mod layers;
@@ -12,6 +13,7 @@ pub mod lee;
 mod lee_error;
 pub mod metrics;
 pub mod node_theorem;
+pub mod orbit;
 pub mod output_action;
 pub mod symmetry_spectrum;
 pub mod torus;

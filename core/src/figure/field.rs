@@ -2,7 +2,7 @@
 
 use plotters::backend::DrawingBackend;
 use plotters::element::{PathElement, Polygon, Rectangle};
-use plotters::style::Color;
+use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, FigureError};
 use super::style::{FAINT_INK, GRID, INK};
@@ -37,13 +37,27 @@ pub(super) fn draw_field<DB: DrawingBackend>(
     let pixel = |u: f64, origin: i32| f64::from(origin) + (u + 1.0) / 2.0 * f64::from(side);
     for ([x, y], [vx, vy]) in arrows {
         let factor = LONGEST * spacing / longest;
-        draw_arrow(area, [pixel(x, left), pixel(y, top)], [vx * factor, vy * factor])?;
+        let plain = Arrow { color: INK, outlined: false };
+        draw_arrow(area, [pixel(x, left), pixel(y, top)], [vx * factor, vy * factor], plain)?;
     }
     Ok(())
 }
 
+/// How an arrow looks.
+#[derive(Clone, Copy)]
+pub(super) struct Arrow {
+    pub color: RGBColor,
+    /// Whether it has a white edge, to stand out from a picture.
+    pub outlined: bool,
+}
+
 /// An arrow whose middle is at `centre`; a dot where it has no length to speak of.
-fn draw_arrow<DB: DrawingBackend>(area: &Area<DB>, centre: [f64; 2], along: [f64; 2]) -> Result<(), FigureError> {
+pub(super) fn draw_arrow<DB: DrawingBackend>(
+    area: &Area<DB>,
+    centre: [f64; 2],
+    along: [f64; 2],
+    Arrow { color, outlined }: Arrow,
+) -> Result<(), FigureError> {
     let length = along[0].hypot(along[1]);
     let point = |along_share: f64, across: f64| {
         let (ex, ey) = (along[0] / length, along[1] / length);
@@ -58,7 +72,16 @@ fn draw_arrow<DB: DrawingBackend>(area: &Area<DB>, centre: [f64; 2], along: [f64
     }
     let head = (0.38 * length).clamp(3.0, 9.0);
     let neck = 0.5 - head / length;
-    area.draw(&PathElement::new(vec![point(-0.5, 0.0), point(neck, 0.0)], INK.stroke_width(2)))?;
-    area.draw(&Polygon::new(vec![point(0.5, 0.0), point(neck, 0.45 * head), point(neck, -0.45 * head)], INK.filled()))?;
+    let (shaft, tip) = (
+        vec![point(-0.5, 0.0), point(neck, 0.0)],
+        vec![point(0.5, 0.0), point(neck, 0.45 * head), point(neck, -0.45 * head)],
+    );
+    if outlined {
+        let around = [tip.clone(), vec![tip[0]]].concat();
+        area.draw(&PathElement::new(shaft.clone(), WHITE.stroke_width(5)))?;
+        area.draw(&PathElement::new(around, WHITE.stroke_width(3)))?;
+    }
+    area.draw(&PathElement::new(shaft, color.stroke_width(2)))?;
+    area.draw(&Polygon::new(tip, color.filled()))?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod defect_map;
 pub mod direction;
+pub mod field_report;
 pub mod grouping;
 pub mod inspection;
 pub mod layer_graph;
@@ -11,6 +12,8 @@ pub mod lee_report;
 pub mod metrics_report;
 pub mod motion_field;
 pub mod node_theorem_report;
+pub mod orbit_report;
 pub mod output;
 pub mod run;
+pub mod scalar;
 pub mod tally;

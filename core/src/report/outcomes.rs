@@ -5,6 +5,8 @@ use ndarray::Array3;
 use super::antialias_rows::antialias_rows;
 use super::antialias_table::antialias_table;
 use super::departures_table::departures_table;
+use super::field_rows::field_rows;
+use super::field_table::field_table;
 use super::inspect_rows::{inspect_rows, operator_rows};
 use super::inspect_table::inspect_table;
 use super::layers_rows::layers_rows;
@@ -16,6 +18,8 @@ use super::metrics_table::metrics_table;
 use super::node_theorem_rows::node_theorem_rows;
 use super::node_theorem_table::node_theorem_table;
 use super::operator_table::operator_table;
+use super::orbit_rows::orbit_rows;
+use super::orbit_table::orbit_table;
 use super::outcome::{NamedFigure, Outcome};
 use super::rows::Rows;
 use super::spectrum_rows::{departures_rows, harmonics_rows, image_spectrum_rows, theorem_rows};
@@ -27,16 +31,19 @@ use crate::antialias::report::BenchReport;
 use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
-    DownsampledFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure, LayersDepthFigure, LayersGraphFigure,
-    LeeFigure, NodesFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
+    DownsampledFigure, FieldFigure, FieldPicture, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
+    LayersDepthFigure, LayersGraphFigure, LeeFigure, NodesFigure, OrbitFigure, SurgeryFigure, TangentsFigure,
+    TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
+use crate::measure::field_report::FieldReport;
 use crate::measure::inspection::Inspection;
 use crate::measure::layer_graph::LayerGraph;
 use crate::measure::layers_report::LayersReport;
 use crate::measure::lee_report::LeeReport;
 use crate::measure::metrics_report::MetricsReport;
 use crate::measure::node_theorem_report::NodeTheoremReport;
+use crate::measure::orbit_report::OrbitReport;
 use crate::operators::OperatorList;
 use crate::spectrum::departures::Departures;
 use crate::spectrum::harmonics::HarmonicsReport;
@@ -120,6 +127,52 @@ impl Outcome for LayersReport {
         }
         figures.extend(beside.defect_maps(report).map(|maps| NamedFigure::new("maps", maps)));
         figures
+    }
+}
+
+impl Outcome for FieldReport {
+    /// The first image with its fields, where it is a picture.
+    type Beside = Option<FieldPicture>;
+
+    fn table(&self, _: &Self::Beside, width: usize) -> String {
+        field_table(self, width)
+    }
+
+    fn rows(&self, per_image: bool) -> Rows {
+        field_rows(self, per_image)
+    }
+
+    fn figures<'a>(&'a self, beside: &'a Self::Beside) -> Vec<NamedFigure<'a>> {
+        beside.iter().map(|picture| NamedFigure::main(FieldFigure { report: self, picture })).collect()
+    }
+}
+
+/// How much of an orbit the table shows.
+#[derive(Clone, Copy, Debug)]
+pub struct OrbitBeside {
+    /// How many layers.
+    pub top: usize,
+}
+
+impl Default for OrbitBeside {
+    fn default() -> Self {
+        Self { top: 10 }
+    }
+}
+
+impl Outcome for OrbitReport {
+    type Beside = OrbitBeside;
+
+    fn table(&self, beside: &Self::Beside, width: usize) -> String {
+        orbit_table(self, beside.top, width)
+    }
+
+    fn rows(&self, per_image: bool) -> Rows {
+        orbit_rows(self, per_image)
+    }
+
+    fn figures<'a>(&'a self, _: &'a Self::Beside) -> Vec<NamedFigure<'a>> {
+        vec![NamedFigure::main(OrbitFigure { report: self })]
     }
 }
 

@@ -68,8 +68,29 @@ pub fn vectors_bytes<T: Number>(
 ) -> Result<Vec<u8>, VectorsError> {
     let value = value.map(|(shape, numbers)| ("value", "value".to_owned(), shape, numbers));
     let lie = vectors.iter().map(|(name, shape, numbers)| (&**name, format!("lie/{name}"), &**shape, &**numbers));
-    let mut encoded: Vec<(String, &[usize], Vec<u8>)> = Vec::with_capacity(vectors.len() + 1);
-    for (name, key, shape, numbers) in lie.chain(value) {
+    encode(lie.chain(value), metadata)
+}
+
+/// The bytes of a safetensors file with these tensors under their own names.
+///
+/// # Errors
+/// As [`vectors_bytes`].
+pub fn tensors_bytes<T: Number>(
+    tensors: &[Vectors<T>],
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, VectorsError> {
+    encode(tensors.iter().map(|(name, shape, numbers)| (&**name, name.clone(), &**shape, &**numbers)), metadata)
+}
+
+/// A tensor's name in messages, its name in the file, its shape and its numbers.
+type Named<'a, T> = (&'a str, String, &'a [usize], &'a [T]);
+
+fn encode<'a, T: Number + 'a>(
+    tensors: impl Iterator<Item = Named<'a, T>>,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, VectorsError> {
+    let mut encoded: Vec<(String, &[usize], Vec<u8>)> = Vec::new();
+    for (name, key, shape, numbers) in tensors {
         if encoded.iter().any(|(other, ..)| *other == key) {
             return Err(VectorsError::Twice { name: name.to_owned() });
         }

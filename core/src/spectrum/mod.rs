@@ -23,6 +23,7 @@ pub mod smooth;
 pub mod strided;
 pub mod theorem;
 pub mod transform;
+pub mod translation;
 pub mod velocity;
 pub mod warp;
 

@@ -227,7 +227,9 @@ mod tests {
             let at = |i: isize, j: isize| {
                 let inside = |k: isize, n: usize| (0..n as isize).contains(&k);
                 match edge {
-                    Edge::Periodic => f[[i.rem_euclid(rows as isize) as usize, j.rem_euclid(columns as isize) as usize]],
+                    Edge::Periodic => {
+                        f[[i.rem_euclid(rows as isize) as usize, j.rem_euclid(columns as isize) as usize]]
+                    }
                     Edge::Fixed if !inside(i, rows) || !inside(j, columns) => 0.0,
                     _ => f[[i.clamp(0, rows as isize - 1) as usize, j.clamp(0, columns as isize - 1) as usize]],
                 }

@@ -7,8 +7,10 @@ mod combination;
 mod generator;
 mod grid;
 mod motion;
+mod orbit;
 
 pub use combination::{Combination, CombinationError};
 pub use generator::{Generator, MEASURED, Named};
 pub use grid::{Axis, Grid, GridKind, Units};
 pub use motion::Motion;
+pub use orbit::Orbit;

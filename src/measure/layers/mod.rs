@@ -330,6 +330,21 @@ impl<'a> LayerMeter<'a> {
         })
     }
 
+    /// L, `[images, output shape…]`, and what each layer's defects become at the output, J δ, `[layers, images, output
+    /// shape…]`, of a batch of images `[images, input shape…]`.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn vectors(&self, x: &Tensor) -> Result<(Tensor, Tensor), LayersError> {
+        let outcome = tch::no_grad(|| sweep::attribute(self, x, &mut |_, _| {}))?;
+        Ok((outcome.lie, outcome.pushed.f_sum_dim_intlist([1].as_slice(), false, None::<Kind>)?))
+    }
+
+    /// The layers that make errors, and what they are, in the order of [`vectors`](Self::vectors).
+    pub fn layer_classes(&self) -> impl Iterator<Item = (&str, LayerClass)> {
+        self.plan.layers.iter().map(|layer| (layer.name.as_str(), layer.class))
+    }
+
     /// Takes up images that [`find`](Self::find) or probes measured, now or in an earlier run.
     pub fn take(&mut self, mut found: LayersFound) {
         self.maps.append(&mut found.maps);
