@@ -32,6 +32,7 @@
 //! - [`graph`]: a network as a graph of operations: ONNX files read and written (pure Rust), and the executor that
 //!   carries tangents beside values.
 //! - [`measure`]: the measurements and the plain structs they return.
+//! - [`study`]: many networks on the same images: comparisons, surveys, and their statistics.
 //! - [`antialias`]: anti-aliasing layers, what the theorem predicts for each, and what is measured.
 //! - [`figure`]: figures drawn from those structs. Pure Rust.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all. Pure Rust.
@@ -45,6 +46,7 @@ pub mod antialias;
 pub mod cli;
 pub mod graph;
 pub mod measure;
+pub mod study;
 
 pub use graph::{LoadOptions, Network};
 pub use measure::layers::LayersOptions;

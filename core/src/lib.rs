@@ -13,6 +13,7 @@
 //! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`statistics`]: means and ratios over images, with intervals.
 //! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return.
+//! - [`study`]: many networks on the same images: comparisons, surveys, and their statistics.
 //! - [`printable`]: names from files made fit to be printed.
 //! - [`figure`]: figures drawn from those structs.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all.
@@ -35,4 +36,5 @@ pub mod printable;
 pub mod report;
 pub mod spectrum;
 pub mod statistics;
+pub mod study;
 pub mod symmetry;

@@ -10,7 +10,7 @@ use aliascope_core::spectrum::Velocity;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
-use samples::{bench, layers, long_name, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, spectral, surgery};
 
 /// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
 const LINE: f64 = 2384.0 / 2048.0;
@@ -190,6 +190,17 @@ fn figures_of_designs() {
     let mut all = wrong("bench", &report, &bench::beside(&report), &[("", names), ("downsampled", names)]);
     let single = bench::single();
     all.extend(wrong("bench_single", &single, &bench::beside(&single), &[]));
+    right(&all);
+}
+
+#[test]
+fn figures_of_networks_side_by_side() {
+    let few: &[&str] = &["translate_x", "scale", "efficientnet-lite0", "mobilenet_v2_1.0", "Family 0", "15 images"];
+    let mut all = wrong("compared", &comparison::few(), &(), &[("", few)]);
+    let many = comparison::of(&(0..40).map(|at| format!("net-{at}.onnx")).collect::<Vec<_>>(), 6, &["translate_x"]);
+    all.extend(wrong("compared_many", &many, &(), &[("", &["net-39", "Family 13"])]));
+    let ten = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "rotate+0.5*saturate-1.25*hyperbolic"];
+    all.extend(wrong("compared_long", &comparison::of(&long(3), 1, &ten), &(), &[("", &["mixer.0/activation"])]));
     right(&all);
 }
 

@@ -6,7 +6,7 @@ use aliascope_core::antialias::surgery_report::SurgeryReport;
 use aliascope_core::report::{LayersBeside, Outcome};
 use aliascope_core::spectrum::Velocity;
 
-use samples::{bench, layers, long_name, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, spectral, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -99,6 +99,15 @@ fn surgery_at_any_names_and_numbers_fits() {
             fits("surgery", &kind(&names), &());
         }
     }
+}
+
+#[test]
+fn networks_side_by_side() {
+    told("compared", &comparison::few(), &());
+    for names in [long(1), long(60)] {
+        fits("compared", &comparison::of(&names, 3, &comparison::GENERATORS), &());
+    }
+    fits("compared on one image", &comparison::of(&long(2), 1, &["translate_x"]), &());
 }
 
 #[test]

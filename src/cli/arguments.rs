@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Subcommands that take a model, without an option, and images.
-const WITH_MODEL: [&str; 6] = ["lee", "layers", "field", "metrics", "theorem", "antialias"];
+const WITH_MODEL: [&str; 7] = ["lee", "compare", "layers", "field", "metrics", "theorem", "antialias"];
 
 /// Arguments in the order in which they are understood: a model among the images is no image, so that
 /// `lee --images a.png b.png model.onnx` is `lee model.onnx --images a.png b.png`. So is `--model model.onnx`, as two
@@ -30,20 +30,31 @@ pub(super) fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsS
         return arguments;
     }
     let mut among_images = false;
-    let found = arguments.iter().position(|argument| {
+    let is_misplaced = |argument: &OsString| {
         if is_option(argument) {
-            // `--images=a.png` takes more images behind it as well.
-            let name = argument.to_string_lossy();
-            among_images = name == "--images" || name.starts_with("--images=");
+            among_images = is_images(argument);
             return false;
         }
         among_images && is_model(argument)
-    });
-    if let Some(at) = found {
+    };
+    let misplaced: Vec<usize> =
+        arguments.iter().map(is_misplaced).enumerate().filter(|(_, found)| *found).map(|(at, _)| at).collect();
+    // Several networks are compared, in their order, as the first is the one that the others are held against. One network
+    // is measured: others stay among the images, where it is said that they are none.
+    let (first, most) = match (&misplaced[..], arguments[1] == "compare") {
+        ([at, ..], true) => (arguments[..*at].iter().position(|word| is_images(word)).unwrap_or(2), misplaced.len()),
+        _ => (2, 1),
+    };
+    for (found, at) in misplaced.into_iter().take(most).enumerate() {
         let model = arguments.remove(at);
-        arguments.insert(2, model);
+        arguments.insert(first + found, model);
     }
     arguments
+}
+
+/// `--images`, or `--images=a.png`, which takes more images behind it as well.
+fn is_images(argument: &OsStr) -> bool {
+    argument == "--images" || argument.to_string_lossy().starts_with("--images=")
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -73,6 +84,10 @@ mod tests {
         }
         assert_eq!(ordered("aliascope metrics --images=a.png m.pt"), "aliascope metrics m.pt --images=a.png");
         assert_eq!(ordered("aliascope antialias --images a.png m.onnx"), "aliascope antialias m.onnx --images a.png");
+        assert_eq!(
+            ordered("aliascope compare a.onnx --images a.png b.onnx b.png c.onnx"),
+            "aliascope compare a.onnx b.onnx c.onnx --images a.png b.png"
+        );
         for option in ["--model m.onnx", "--model=m.onnx"] {
             let line = format!("aliascope theorem --images a.png {option} --quiet");
             assert_eq!(ordered(&line), "aliascope theorem m.onnx --images a.png --quiet");

@@ -99,7 +99,7 @@ impl Opened {
                         let read = read.map(|(image, notes)| noted(frame, &image, &notes, console)).transpose()?;
                         next.images.push(Image { frame: frame.clone(), hash, read });
                     }
-                    Err(error) if self.strict || !leaves_others(&error) => return Err(error.into()),
+                    Err(error) if self.strict || !error.leaves_others() => return Err(error.into()),
                     Err(error) => {
                         self.leave_out(Skipped::new(frame, &error), console);
                         console.shorten();
@@ -175,11 +175,6 @@ fn read(source: &Source, preprocessing: &Preprocessing, frame: &Frame, known: &H
         false => Some(source.decode(frame, &bytes, preprocessing)?),
     };
     Ok((hash, read))
-}
-
-/// Whether an image fails alone; what is wrong with the model or the options is wrong for all.
-fn leaves_others(error: &InputError) -> bool {
-    matches!(error, InputError::Read { .. } | InputError::Image { .. } | InputError::Tensor { .. })
 }
 
 /// An image as input; notes are counted.

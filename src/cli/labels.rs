@@ -22,6 +22,11 @@ pub(super) struct LabelArgs {
 impl LabelArgs {
     /// The classes of a source's images, for a network of so many classes; none where they were not asked for.
     pub(super) fn read(&self, source: &Source, classes: Option<usize>) -> Result<Labels, Failure> {
+        self.read_shifted(source, classes, 0)
+    }
+
+    /// The same for a network whose class of an image is larger by `offset`.
+    pub(super) fn read_shifted(&self, source: &Source, classes: Option<usize>, offset: i64) -> Result<Labels, Failure> {
         let Some(labels) = &self.labels else { return Ok(Labels::default()) };
         let Some(classes) = classes else {
             let problem = "--labels needs a network whose output is one vector of classes; leave it out";
@@ -30,6 +35,6 @@ impl LabelArgs {
         if let LabelSource::File(path) = labels {
             refuse_inputs([path.as_path()])?;
         }
-        Ok(Labels::read(labels, source.listed(), classes, self.first_label)?)
+        Ok(Labels::read(labels, source.listed(), classes, self.first_label.saturating_sub(offset))?)
     }
 }

@@ -3,6 +3,7 @@ mod antialias;
 mod antialias_surgery;
 mod arguments;
 mod batch;
+mod compare;
 mod doctor;
 mod failure;
 mod field;
@@ -22,6 +23,7 @@ mod network;
 mod ops;
 mod resume;
 mod run;
+mod survey;
 mod theorem;
 mod theorem_model;
 
@@ -44,8 +46,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Lee(Box<lee::LeeArgs>),
+    Compare(Box<compare::CompareArgs>),
     Layers(Box<layers::LayersArgs>),
     Field(Box<field::FieldArgs>),
+    Survey(survey::SurveyArgs),
     Inspect(inspect::InspectArgs),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
@@ -61,8 +65,10 @@ impl Command {
     fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Lee(args) => lee::run(args),
+            Self::Compare(args) => compare::run(args),
             Self::Layers(args) => layers::run(args),
             Self::Field(args) => field::run(args),
+            Self::Survey(args) => survey::run(args),
             Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => Ok(harmonics::run(args)?),

@@ -18,7 +18,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 use crate::graph::{GraphError, InputLayout, LoadOptions, Network, Target};
 use crate::input::{Frame, PhotoNote, PhotoNotes, Preprocessing, Source};
 use crate::measure::run::{self, Images, Precision, Quantised, Run, Skipped};
-use crate::measure::{Stated, header, pixel_scale};
+use crate::measure::{Stated, header, larger_photo, pixel_scale};
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -111,7 +111,7 @@ impl From<LayoutChoice> for InputLayout {
 }
 
 /// The device, where libtorch sees it.
-fn usable(device: run::Device) -> Result<Device, Failure> {
+pub(super) fn usable(device: run::Device) -> Result<Device, Failure> {
     let found = Cuda::device_count();
     match device {
         run::Device::Cpu => Ok(Device::Cpu),
@@ -157,7 +157,7 @@ impl NetworkArgs {
     ) -> Result<Opened, Failure> {
         missing_model::refuse_names(model)?;
         if let Some(threads) = self.threads {
-            tch::set_num_threads(i32::from(possible(threads)?.get()));
+            set_threads(threads)?;
         }
         let device = usable(self.device)?;
         let kind = if self.precision == Precision::F64 { Kind::Double } else { Kind::Float };
@@ -261,6 +261,12 @@ impl NetworkArgs {
     }
 }
 
+/// From now on libtorch computes with so many threads.
+pub(super) fn set_threads(threads: NonZeroU16) -> Result<(), Failure> {
+    tch::set_num_threads(i32::from(possible(threads)?.get()));
+    Ok(())
+}
+
 /// As many threads as were asked for, where the machine can have them: the system refuses what is far beyond its cores,
 /// and then the program's end would be another's.
 fn possible(threads: NonZeroU16) -> Result<NonZeroU16, Failure> {
@@ -295,12 +301,8 @@ impl Opened {
 
     /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.
     pub(super) fn read_larger(&self, frame: &Frame, margin: usize) -> Result<Option<Tensor>, Failure> {
-        let (Frame::Photo(path), [_, c, h, w]) = (frame, &self.network.input().shape[..]) else { return Ok(None) };
-        let size = [*c as usize, *h as usize + margin, *w as usize + margin];
-        let larger = self.preprocessing.for_larger((*h).max(*w) as usize, size[1].max(size[2]));
-        let photo = crate::input::read_photo(path, &larger, size)?;
-        let values: Vec<f64> = photo.data.iter().copied().collect();
-        Ok(Some(Tensor::f_from_slice(&values)?.f_view([1, size[0] as i64, size[1] as i64, size[2] as i64])?))
+        let Frame::Photo(path) = frame else { return Ok(None) };
+        Ok(Some(larger_photo(&self.network, path, &self.preprocessing, margin)?))
     }
 
     /// Says which output is measured where a model has several.

@@ -12,7 +12,7 @@ use super::lee::{LeeError, LeeMeter, LeeOptions};
 use super::lee_report::LeeReport;
 use super::run::{Device, Images as ImagesHeader, Model, Origin, Precision, Quantised, Run};
 use crate::graph::{InputLayout, Integers, Network};
-use crate::input::{Frame, InputError, METADATA_KEY, Preprocessing, Source, StatedPreprocessing};
+use crate::input::{Frame, InputError, METADATA_KEY, Preprocessing, Source, StatedPreprocessing, read_photo};
 
 /// Why a network was not measured.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,25 @@ pub fn input(image: &Array3<f64>) -> Result<Tensor, tch::TchError> {
     let (channels, rows, columns) = image.dim();
     let values: Vec<f64> = image.iter().copied().collect();
     Tensor::f_from_slice(&values)?.f_view([1, channels as i64, rows as i64, columns as i64])
+}
+
+/// A photo with `margin` more rows and columns than a network's input, `[1, channels, rows, columns]`.
+///
+/// # Errors
+/// It cannot be read; the network takes no images.
+pub fn larger_photo(
+    network: &Network,
+    path: &Path,
+    preprocessing: &Preprocessing,
+    margin: usize,
+) -> Result<Tensor, MeasureError> {
+    let [_, channels, rows, columns] = network.input().shape[..] else {
+        return Err(MeasureError::NotAnImage(network.input().shape.clone()));
+    };
+    let [channels, rows, columns] = [channels, rows, columns].map(|n| n as usize);
+    let (more_rows, more_columns) = (rows + margin, columns + margin);
+    let larger = preprocessing.for_larger(rows.max(columns), more_rows.max(more_columns));
+    Ok(input(&read_photo(path, &larger, [channels, more_rows, more_columns])?.data)?)
 }
 
 /// Per channel of a network's input, what one unit of it is in pixel values of 0 to 1; none where some image is a tensor,

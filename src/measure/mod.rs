@@ -1,7 +1,7 @@
 //! Measurements, and the plain structs they return.
 
 pub use aliascope_core::measure::*;
-pub use images::{Images, MeasureError, Stated, header, input, measure_layers, measure_lee, pixel_scale};
+pub use images::{Images, MeasureError, Stated, header, input, larger_photo, measure_layers, measure_lee, pixel_scale};
 
 pub mod action;
 mod composite;

@@ -24,7 +24,7 @@ pub enum Status {
     Machine = 8,
     /// A defect of aliascope itself.
     Defect = 9,
-    /// Images could not be read; the results are those of the others.
+    /// Images could not be read, or some of several networks not measured; the results are those of the others.
     Skipped = 10,
     /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
@@ -34,7 +34,7 @@ pub enum Status {
 pub const STATUS_HELP: &str = "\
 Exit status: 0 done, 1 a check failed, 2 wrong usage, 3 model unreadable, 4 model not supported, 5 input unreadable, \
 6 output not writable, 7 not finite, 8 machine lacks something, 9 a defect of aliascope, \
-10 done without images that could not be read, 130 interrupted";
+10 done without images that could not be read or networks that failed, 130 interrupted";
 
 /// The end of a subcommand that could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]

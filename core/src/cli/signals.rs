@@ -8,10 +8,17 @@ use crate::report::wait_for_writers;
 
 /// Whether what was measured is kept for `--resume`.
 static RESUMABLE: AtomicBool = AtomicBool::new(false);
+/// Whether the same command goes on by itself.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
 
 /// From now on an interruption says how to go on.
 pub fn say_resume() {
     RESUMABLE.store(true, Ordering::Relaxed);
+}
+
+/// From now on an interruption says that the same command goes on.
+pub fn say_again() {
+    GOES_ON.store(true, Ordering::Relaxed);
 }
 
 /// Ends the process with a sentence and its status when it is interrupted.
@@ -21,17 +28,33 @@ pub fn handle() {
     let _ = ctrlc::set_handler(|| {
         // An output file is written whole or not at all: wait for one that is being renamed into place.
         let _written = wait_for_writers();
-        let resume = match RESUMABLE.load(Ordering::Relaxed) {
-            true => "; the same command with --resume goes on from here",
-            false => "",
+        let words = match (GOES_ON.load(Ordering::Relaxed), RESUMABLE.load(Ordering::Relaxed)) {
+            (true, _) => "what was measured is kept, and the same command goes on from here",
+            (_, true) => {
+                "outputs that were not finished are not there; the same command with --resume goes on from here"
+            }
+            _ => "outputs that were not finished are not there",
         };
-        eprintln!("\naliascope: interrupted; outputs that were not finished are not there{resume}");
+        eprintln!("\naliascope: interrupted; {words}");
         leave(Status::Interrupted as u8);
     });
     if ignored {
         ignore_hangups();
     }
+    survive_size_limits();
 }
+
+/// A file that is as large as `ulimit -f` lets it be is an error of whoever writes it, not the end of the process.
+#[cfg(unix)]
+fn survive_size_limits() {
+    // SAFETY: ignoring a signal installs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+#[cfg(not(unix))]
+fn survive_size_limits() {}
 
 /// Whether the process was started to outlive its terminal, as `nohup` starts it.
 #[cfg(unix)]

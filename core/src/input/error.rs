@@ -88,6 +88,13 @@ pub enum InputError {
     },
 }
 
+impl InputError {
+    /// Whether an image fails alone; what is wrong with the model or the options is wrong for all.
+    pub fn leaves_others(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Image { .. } | Self::Tensor { .. })
+    }
+}
+
 fn passed_over(others: usize) -> String {
     match others {
         0 => String::new(),

@@ -155,6 +155,24 @@ fn by_list(
     Ok(found)
 }
 
+/// The images of a list (text or CSV): the first entry of each line, or that of the column that its first line names, as a path
+/// from the list's folder.
+///
+/// # Errors
+/// When the file cannot be read or is no text, or names no image.
+pub fn listed_images(path: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let wrong =
+        |problem: &str| InputError::Labels { source_of: path.display().to_string(), problem: problem.to_owned() };
+    let text = fs::read_to_string(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+    let rows = rows(&text).map_err(|problem| wrong(&problem))?;
+    let named = rows.first().and_then(|(_, fields)| Some((0, heading(fields)?.0)));
+    let (column, first) = named.map_or((0, 0), |(_, column)| (column, 1));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let images = rows[first.min(rows.len())..].iter().filter_map(|(_, fields)| fields.get(column));
+    let images: Vec<PathBuf> = images.filter(|name| !name.is_empty()).map(|name| folder.join(name)).collect();
+    if images.is_empty() { Err(wrong("it lists no image; a line has an image's path")) } else { Ok(images) }
+}
+
 /// The lines with their numbers, cut into fields: at commas, tabs or semicolons where the first line has them, else before
 /// the last blank.
 fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, String> {

@@ -18,9 +18,9 @@ mod tensor_file;
 
 pub use error::InputError;
 pub(crate) use kind::is_picture;
-pub use labels::{LabelSource, Labels};
+pub use labels::{LabelSource, Labels, listed_images};
 pub use note::{PhotoNote, PhotoNotes};
-pub use photo::{Photo, read_luma, read_photo};
+pub use photo::{Photo, photo_with_hash, read_luma, read_photo};
 pub use preprocessing::{Interpolation, METADATA_KEY, Preprocessing};
 pub use source::{Frame, Source};
 pub use stated::{StatedPreprocessing, stated_size};

@@ -15,6 +15,7 @@ use super::note::PhotoNote;
 use super::placement::{PADDING, Placement};
 use super::png::{self, is_png};
 use super::preprocessing::{Interpolation, Preprocessing};
+use crate::hash::hash_of;
 use crate::memory;
 
 /// A photo as a network's input.
@@ -36,6 +37,19 @@ pub struct Photo {
 /// When the file cannot be read or decoded, or has no pixels, or `preprocessing` resizes it to less than the input.
 pub fn read_photo(path: &Path, preprocessing: &Preprocessing, size: [usize; 3]) -> Result<Photo, InputError> {
     photo_of(path, &photo_bytes(path)?, preprocessing, size)
+}
+
+/// As [`read_photo`], with the hash of the file's bytes.
+///
+/// # Errors
+/// As [`read_photo`].
+pub fn photo_with_hash(
+    path: &Path,
+    preprocessing: &Preprocessing,
+    size: [usize; 3],
+) -> Result<(String, Photo), InputError> {
+    let bytes = photo_bytes(path)?;
+    Ok((hash_of(&bytes), photo_of(path, &bytes, preprocessing, size)?))
 }
 
 /// As [`read_photo`], of the bytes that `path` has.

@@ -84,7 +84,7 @@ fn acceleration(jackknifed: &[f64]) -> f64 {
 }
 
 /// The quantile of sorted values, linear between neighbours.
-fn quantile(sorted: &[f64], probability: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], probability: f64) -> f64 {
     let place = probability * (sorted.len() - 1) as f64;
     let below = (place.floor() as usize).min(sorted.len() - 1);
     let above = (below + 1).min(sorted.len() - 1);

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test that has samples needs all of them")]
 
 pub mod bench;
+pub mod comparison;
 pub mod layers;
 pub mod spectral;
 pub mod surgery;

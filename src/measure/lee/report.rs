@@ -19,6 +19,24 @@ use super::{LeeImage, LeeMeter};
 /// Below this share of its scale an output hardly changes.
 const HARDLY: f64 = 1e-5;
 
+impl LeeImage {
+    /// The class with the largest score; none where the output is no vector of classes.
+    pub fn top(&self) -> Option<usize> {
+        self.top
+    }
+
+    /// Of each of the generators that the meter reports: its name, ‖L‖²/dim(output), mean |L| and ‖A x‖²/dim(x).
+    pub fn by_generator<'a>(
+        &'a self,
+        generators: &'a [Combination],
+    ) -> impl Iterator<Item = (&'a str, f64, f64, f64)> + 'a {
+        generators.iter().zip(&self.mean_abs).map(|(combination, mean_abs)| {
+            let of = |gram| quadratic(combination, gram);
+            (combination.name(), of(&self.gram), *mean_abs, of(&self.input_gram))
+        })
+    }
+}
+
 impl LeeMeter<'_> {
     /// The result over the images so far: of the run that is described, with the images' classes where they are known.
     ///

@@ -1,0 +1,521 @@
+//! What a study measures: STUDY.toml as it is written, and the networks and sets of images that it lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::{LabelSource, listed_images};
+use crate::measure::output::{ActionChoice, Output};
+use crate::measure::run::{Precision, Quantised};
+use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::symmetry::{Combination, GridKind, Units};
+
+/// Why a study cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyError {
+    /// A file cannot be read.
+    #[error("{}: it cannot be read: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The study's file is not as it must be.
+    #[error("{}: {problem}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+/// A study, as STUDY.toml states it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// The networks.
+    pub model: Vec<ModelEntry>,
+    /// The sets of images.
+    pub set: Vec<SetEntry>,
+    /// What is measured.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Tables of what is known of networks.
+    #[serde(default)]
+    pub columns: Vec<ColumnsEntry>,
+}
+
+/// Networks: those of a path or pattern, or one of timm.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelEntry {
+    /// An ONNX file, or a pattern such as `zoo/*.onnx`, from the folder of STUDY.toml.
+    pub path: Option<String>,
+    /// A network of timm, exported when its turn comes.
+    pub timm: Option<String>,
+    /// What the network is called [default: the file's name without its extension].
+    pub name: Option<String>,
+    /// What it is grouped under [default: what stands before the first digit of its name].
+    pub family: Option<String>,
+    /// How photos become its input [default: what the model's metadata says, else imagenet].
+    pub preprocess: Option<String>,
+    /// What is added to the class of an image to get the network's: 1 where its class 0 is background.
+    #[serde(default)]
+    pub class_offset: i64,
+    /// The shape of the input, where the model leaves it open.
+    pub input_shape: Option<Vec<i64>>,
+    /// Columns of one's own: numbers or texts.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnValue>,
+}
+
+/// What stands in a column of one's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ColumnValue {
+    /// A number.
+    Number(f64),
+    /// Words.
+    Text(String),
+}
+
+/// A set of images.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetEntry {
+    /// What it is called.
+    pub name: String,
+    /// Photos, folders of them (searched with the folders in them), and lists (.txt, .csv) of photos.
+    pub images: Vec<PathBuf>,
+    /// `folders`, or a list of images and classes.
+    pub labels: Option<String>,
+    /// What the first class is called there.
+    #[serde(default)]
+    pub first_label: i64,
+    /// So many of the images alone, drawn by `seed`.
+    pub limit: Option<usize>,
+    /// The seed of that.
+    #[serde(default)]
+    pub seed: u64,
+    /// What it is to the networks.
+    #[serde(default)]
+    pub role: Role,
+}
+
+/// What a set of images is to the networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Images as those that the networks were trained on, but not these.
+    #[default]
+    Test,
+    /// Images that they were trained on.
+    Train,
+    /// Other images.
+    OutOfDistribution,
+}
+
+impl Role {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Train => "train",
+            Self::OutOfDistribution => "out-of-distribution",
+        }
+    }
+}
+
+/// A table of what is known of networks, such as timm's results.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsEntry {
+    /// A CSV file with a first line that names the columns.
+    pub file: PathBuf,
+    /// The column that has the networks' names [default: the first].
+    pub key: Option<String>,
+    /// The columns that are taken [default: all others].
+    pub take: Option<Vec<String>>,
+}
+
+/// What is measured of every network on every image.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Measure {
+    /// Generators, for which alone tangents are computed.
+    pub generators: Vec<String>,
+    /// What comes behind the networks' outputs; none to choose by their shape.
+    pub outputs: Vec<Output>,
+    /// How ∇ is taken.
+    pub derivatives: Vec<Scheme>,
+    /// What lies beyond the image's edge.
+    pub boundary: Boundary,
+    /// How positions are chosen.
+    pub grid: GridKind,
+    /// The unit of t.
+    pub units: Units,
+    /// What the group does to the output; none to choose by its shape.
+    pub action: Option<ActionChoice>,
+    /// The precision of the runs.
+    pub precision: Precision,
+    /// What happens where a network quantises values that depend on its input.
+    pub quantised: Quantised,
+    /// Consistency, sample invariance and EQ-T of the networks, by so many random transforms an image; 0 for none.
+    pub metric_draws: usize,
+    /// The seed of those.
+    pub metric_seed: u64,
+}
+
+impl Default for Measure {
+    fn default() -> Self {
+        Self {
+            generators: ["translate_x", "translate_y", "rotate", "scale"].map(str::to_owned).to_vec(),
+            outputs: Vec::new(),
+            derivatives: vec![Scheme::Spectral],
+            boundary: Boundary::Reflect,
+            grid: GridKind::Tracked,
+            units: Units::HalfWidth,
+            action: None,
+            precision: Precision::F32,
+            quantised: Quantised::Refuse,
+            metric_draws: 0,
+            metric_seed: 0,
+        }
+    }
+}
+
+impl Measure {
+    /// Every setting that changes a number, by name.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let listed = |names: Vec<String>| names.join(", ");
+        let action = self.action.map_or_else(|| "by shape".to_owned(), |action| action.to_string());
+        let outputs = match self.outputs.is_empty() {
+            true => "by shape".to_owned(),
+            false => listed(self.outputs.iter().map(Output::to_string).collect()),
+        };
+        let mut settings = BTreeMap::from([
+            ("measure.generators", listed(self.generators.clone())),
+            ("measure.outputs", outputs),
+            ("measure.derivatives", listed(self.derivatives.iter().map(Scheme::to_string).collect())),
+            ("measure.boundary", self.boundary.to_string()),
+            ("measure.grid", self.grid.to_string()),
+            ("measure.units", self.units.to_string()),
+            ("measure.action", action),
+            ("measure.precision", self.precision.to_string()),
+            ("measure.metric_draws", self.metric_draws.to_string()),
+        ]);
+        if self.metric_draws > 0 {
+            settings.insert("measure.metric_seed", self.metric_seed.to_string());
+        }
+        if self.quantised == Quantised::StraightThrough {
+            settings.insert("measure.quantised", "straight-through".to_owned());
+        }
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The generators.
+    ///
+    /// # Errors
+    /// One of them is none, in words.
+    pub fn combinations(&self) -> Result<Vec<Combination>, String> {
+        let mut found: Vec<Combination> = Vec::new();
+        for name in &self.generators {
+            let all = if name == "all" {
+                Combination::all()
+            } else {
+                vec![name.parse().map_err(|error: crate::symmetry::CombinationError| error.to_string())?]
+            };
+            for combination in all {
+                if !found.iter().any(|known| known.name() == combination.name()) {
+                    found.push(combination);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Where a network comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An ONNX file, from the folder of STUDY.toml.
+    File(PathBuf),
+    /// A network of timm.
+    Timm(String),
+}
+
+impl Origin {
+    /// As it is stored: a path, or `timm:NAME`.
+    pub fn stated(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Timm(name) => format!("timm:{name}"),
+        }
+    }
+}
+
+/// A network of a study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedModel {
+    /// What it is called; no two have one name.
+    pub name: String,
+    /// Where it is.
+    pub origin: Origin,
+    /// What it is grouped under.
+    pub family: String,
+    /// How photos become its input, where that is said.
+    pub preprocess: Option<String>,
+    /// What is added to the class of an image.
+    pub class_offset: i64,
+    /// Its input's shape, where that is said.
+    pub input_shape: Option<Vec<i64>>,
+    /// Columns of one's own.
+    pub columns: BTreeMap<String, ColumnValue>,
+}
+
+impl ListedModel {
+    /// What changes its numbers, in a line.
+    pub fn setting(&self) -> String {
+        let mut parts = vec![self.origin.stated()];
+        parts.extend(self.preprocess.iter().map(|how| format!("preprocess {how}")));
+        parts.extend(self.input_shape.iter().map(|shape| format!("input {shape:?}")));
+        if self.class_offset != 0 {
+            parts.push(format!("class_offset {}", self.class_offset));
+        }
+        parts.join("; ")
+    }
+}
+
+impl SetEntry {
+    /// What changes its images, in a line.
+    pub fn setting(&self) -> String {
+        let images = self.images.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let mut parts = vec![images, self.role.name().to_owned()];
+        if let Some(labels) = &self.labels {
+            parts.push(format!("labels {labels} from {}", self.first_label));
+        }
+        parts.extend(self.limit.map(|limit| format!("{limit} drawn by seed {}", self.seed)));
+        parts.join("; ")
+    }
+
+    /// Where its classes come from.
+    pub fn label_source(&self, folder: &Path) -> Option<LabelSource> {
+        let labels = self.labels.as_ref()?;
+        Some(if labels == "folders" { LabelSource::Folders } else { LabelSource::File(folder.join(labels)) })
+    }
+
+    /// Its files and folders, from the folder of STUDY.toml; lists are read.
+    ///
+    /// # Errors
+    /// A list cannot be read.
+    pub fn paths(&self, folder: &Path) -> Result<Vec<PathBuf>, StudyError> {
+        let mut paths = Vec::new();
+        for path in &self.images {
+            let path = folder.join(path);
+            let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+            match extension.as_deref() {
+                Some("txt" | "csv") => {
+                    let problem = |error: crate::input::InputError| StudyError::Wrong {
+                        path: path.clone(),
+                        problem: error.to_string(),
+                    };
+                    paths.extend(listed_images(&path).map_err(problem)?);
+                }
+                _ => paths.push(path),
+            }
+        }
+        Ok(paths)
+    }
+}
+
+impl Study {
+    /// Reads STUDY.toml.
+    ///
+    /// # Errors
+    /// It cannot be read, is no TOML, has a key that is none, or says what cannot be.
+    pub fn read(path: &Path) -> Result<Self, StudyError> {
+        let text = fs::read_to_string(path).map_err(|source| StudyError::Read { path: path.to_owned(), source })?;
+        let wrong = |problem: String| StudyError::Wrong { path: path.to_owned(), problem };
+        let study: Self = toml::from_str(&text).map_err(|error| {
+            let place = error.span().map_or_else(String::new, |span| {
+                format!("line {}: ", text[..span.start.min(text.len())].matches('\n').count() + 1)
+            });
+            wrong(format!("{place}{}", error.message()))
+        })?;
+        study.check().map_err(wrong)?;
+        Ok(study)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.measure.combinations()?.is_empty() || self.measure.derivatives.is_empty() {
+            return Err("measure: generators and derivatives must not be empty".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        for set in &self.set {
+            if !names.insert(&set.name) {
+                return Err(format!("two sets are called '{}'; give each a name of its own", set.name));
+            }
+            if set.images.is_empty() || set.limit == Some(0) {
+                return Err(format!("the set '{}' has no images", set.name));
+            }
+        }
+        for model in &self.model {
+            let said = model.name.as_ref().or(model.path.as_ref()).or(model.timm.as_ref());
+            let said = said.map_or("a model", String::as_str);
+            if model.path.is_some() == model.timm.is_some() {
+                return Err(format!("{said}: give either path or timm"));
+            }
+        }
+        if self.set.is_empty() || self.model.is_empty() {
+            return Err("a study needs at least one [[model]] and one [[set]]".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The networks, patterns written out and columns of tables taken in, in the order in which they are measured.
+    ///
+    /// # Errors
+    /// A pattern finds no file; two networks have one name; a table cannot be read.
+    pub fn models(&self, path: &Path) -> Result<Vec<ListedModel>, StudyError> {
+        let wrong = |problem: String| StudyError::Wrong { path: path.to_owned(), problem };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut found: Vec<ListedModel> = Vec::new();
+        for entry in &self.model {
+            let origins = match (&entry.path, &entry.timm) {
+                (Some(pattern), _) => files(folder, pattern).map_err(wrong)?,
+                (None, Some(name)) => vec![Origin::Timm(name.clone())],
+                (None, None) => Vec::new(),
+            };
+            if entry.name.is_some() && origins.len() > 1 {
+                let problem = format!(
+                    "'{}' is the name of {} networks; leave it out",
+                    entry.name.as_deref().unwrap_or(""),
+                    origins.len()
+                );
+                return Err(wrong(problem));
+            }
+            for origin in origins {
+                let stem = match &origin {
+                    Origin::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                    Origin::Timm(name) => name.clone(),
+                };
+                let name = entry.name.clone().unwrap_or(stem);
+                if let Some(other) = found.iter().find(|other| other.name == name) {
+                    if other.origin == origin {
+                        // A pattern that comes after what was said of one of its files.
+                        continue;
+                    }
+                    let problem = format!(
+                        "{} and {} are both called '{name}'; give one a name",
+                        other.origin.stated(),
+                        origin.stated()
+                    );
+                    return Err(wrong(problem));
+                }
+                found.push(ListedModel {
+                    family: entry.family.clone().unwrap_or_else(|| super::comparison::family_of(&name)),
+                    name,
+                    origin,
+                    preprocess: entry.preprocess.clone(),
+                    class_offset: entry.class_offset,
+                    input_shape: entry.input_shape.clone(),
+                    columns: entry.columns.clone(),
+                });
+            }
+        }
+        for table in &self.columns {
+            take_in(table, folder, &mut found)?;
+        }
+        Ok(found)
+    }
+}
+
+/// The files of a pattern, in the order of their names.
+fn files(folder: &Path, pattern: &str) -> Result<Vec<Origin>, String> {
+    if !pattern.contains(['*', '?', '[']) {
+        return Ok(vec![Origin::File(PathBuf::from(pattern))]);
+    }
+    let escaped = glob::Pattern::escape(&folder.to_string_lossy());
+    let whole = Path::new(&escaped).join(pattern);
+    let paths = glob::glob(&whole.to_string_lossy()).map_err(|error| format!("'{pattern}' is no pattern: {error}"))?;
+    let paths = paths.collect::<Result<Vec<PathBuf>, _>>().map_err(|error| format!("'{pattern}': {error}"))?;
+    let mut found: Vec<PathBuf> =
+        paths.into_iter().map(|path| path.strip_prefix(folder).map_or(path.clone(), Path::to_owned)).collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(format!("no file is called '{pattern}'"));
+    }
+    Ok(found.into_iter().map(Origin::File).collect())
+}
+
+/// Takes the columns of a table into the networks that it has rows of; what a model's own entry says stays.
+fn take_in(entry: &ColumnsEntry, folder: &Path, models: &mut [ListedModel]) -> Result<(), StudyError> {
+    let path = folder.join(&entry.file);
+    let wrong = |problem: String| StudyError::Wrong { path: path.clone(), problem };
+    let mut reader = csv::Reader::from_path(&path).map_err(|error| wrong(error.to_string()))?;
+    let head = reader.headers().map_err(|error| wrong(error.to_string()))?.clone();
+    let place = |name: &String| {
+        head.iter().position(|column| column == name).ok_or_else(|| wrong(format!("there is no column '{name}'")))
+    };
+    let key = entry.key.as_ref().map_or(Ok(0), place)?;
+    let taken: Vec<usize> = match &entry.take {
+        Some(names) => names.iter().map(place).collect::<Result<_, _>>()?,
+        None => (0..head.len()).filter(|at| *at != key).collect(),
+    };
+    for record in reader.records() {
+        let record = record.map_err(|error| wrong(error.to_string()))?;
+        let Some(name) = record.get(key) else { continue };
+        let is = |model: &&mut ListedModel| model.name == name || model.origin == Origin::Timm(name.to_owned());
+        for model in models.iter_mut().filter(is) {
+            for &at in &taken {
+                let (Some(column), Some(text)) = (head.get(at), record.get(at)) else { continue };
+                if text.is_empty() {
+                    continue;
+                }
+                let value = match text.parse::<f64>() {
+                    Ok(number) if number.is_finite() => ColumnValue::Number(number),
+                    _ => ColumnValue::Text(text.to_owned()),
+                };
+                model.columns.entry(column.to_owned()).or_insert(value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A share of the work: the `number`th of `of`, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which.
+    pub number: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Shard {
+    /// Whether this piece of the work, counted from 0, is in it.
+    pub fn has(&self, piece: usize) -> bool {
+        piece % self.of == self.number - 1
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is no share of the work; give K/N with K from 1 to N, such as 3/8");
+        let (number, of) = text.split_once('/').ok_or_else(wrong)?;
+        let (number, of) = (number.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+        if number == 0 || number > of { Err(wrong()) } else { Ok(Self { number, of }) }
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}

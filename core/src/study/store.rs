@@ -1,0 +1,816 @@
+//! The results of a study in one SQLite file. docs/survey.md describes the tables.
+//!
+//! What is measured of an image is there as a whole or not at all: a process that ends at any moment leaves the file as
+//! after its last transaction. Rows have keys, so that nothing is there twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
+
+use super::settings::{ColumnValue, ListedModel, Role};
+
+/// The version of the tables; it grows when a column changes its meaning or goes away.
+pub const STORE_SCHEMA_VERSION: u32 = 1;
+
+/// SQLite's `application_id` of these files: "alsc".
+const APPLICATION: i32 = 0x616c_7363;
+
+/// How long a file is waited for that another program has locked.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const TABLES: &str = "
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, began TEXT NOT NULL, aliascope TEXT NOT NULL, command TEXT NOT NULL, device TEXT NOT NULL,
+    threads INTEGER NOT NULL, shard TEXT
+);
+CREATE TABLE network (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, setting TEXT NOT NULL, family TEXT NOT NULL,
+    class_offset INTEGER NOT NULL, sha256 TEXT, parameters INTEGER, bytes INTEGER, input_shape TEXT, output_shape TEXT,
+    preprocess TEXT, action TEXT
+);
+CREATE TABLE network_column (
+    network INTEGER NOT NULL REFERENCES network, name TEXT NOT NULL, number REAL, words TEXT, PRIMARY KEY (network, name)
+) WITHOUT ROWID;
+CREATE TABLE image_set (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, setting TEXT NOT NULL
+);
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY, image_set INTEGER NOT NULL REFERENCES image_set, name TEXT NOT NULL, label INTEGER,
+    sha256 TEXT, UNIQUE (image_set, name)
+);
+CREATE TABLE lee (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, output TEXT NOT NULL,
+    derivative TEXT NOT NULL, generator TEXT NOT NULL, lee REAL NOT NULL, mean_abs REAL NOT NULL,
+    input_energy REAL NOT NULL, PRIMARY KEY (network, image, output, derivative, generator)
+) WITHOUT ROWID;
+CREATE TABLE prediction (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, class INTEGER, is_right INTEGER,
+    PRIMARY KEY (network, image)
+) WITHOUT ROWID;
+CREATE TABLE metric (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, metric TEXT NOT NULL,
+    value REAL NOT NULL, PRIMARY KEY (network, image, metric)
+) WITHOUT ROWID;
+CREATE TABLE measured (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, run INTEGER NOT NULL REFERENCES run,
+    milliseconds REAL NOT NULL, PRIMARY KEY (network, image)
+) WITHOUT ROWID;
+CREATE TABLE failure (network TEXT, image_set TEXT, image TEXT, problem TEXT NOT NULL);
+CREATE UNIQUE INDEX failure_of ON failure (COALESCE(network, ''), COALESCE(image_set, ''), COALESCE(image, ''));
+";
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It is no such file.
+    #[error("{} is no study: {problem}; give another name to --into", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        problem: String,
+    },
+    /// It holds a study of other settings.
+    #[error(
+        "{} holds a study with {name} = {stored}, and this one has {name} = {given}: give another file to --into, or change \
+         it back", path.display()
+    )]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// Which setting.
+        name: String,
+        /// As it is there.
+        stored: String,
+        /// As it is asked for.
+        given: String,
+    },
+    /// Another run writes to it.
+    #[error("{}: another `survey` writes to it; wait for it, or give each a file of its own (--shard) and merge them", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program has it locked for long.
+    #[error(
+        "{}: another program has the file locked (a sqlite3 with an open transaction?); close it, then run the same command \
+         again: nothing is lost", path.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room left.
+    #[error("{}: the disk is full, or the file as large as it may be; make room, then run the same command again: nothing is lost", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two files have different results of the same.
+    #[error("{}: {problem}; both cannot be merged", path.display())]
+    Contradicts {
+        /// The file that is merged.
+        path: PathBuf,
+        /// Where.
+        problem: String,
+    },
+    /// SQLite's own words.
+    #[error("{}: {problem}", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        problem: String,
+    },
+}
+
+/// The run of a study that writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunHeader {
+    /// When it began.
+    pub began: String,
+    /// The command line.
+    pub command: String,
+    /// What computed.
+    pub device: String,
+    /// With how many threads.
+    pub threads: usize,
+    /// Which share of the work.
+    pub shard: Option<String>,
+}
+
+/// What is known of a network once it is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkFacts {
+    /// The hashes of its files.
+    pub sha256: String,
+    /// How many numbers it has learned.
+    pub parameters: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// The input's shape.
+    pub input_shape: String,
+    /// The output's shape.
+    pub output_shape: String,
+    /// How photos become its input.
+    pub preprocess: String,
+    /// What the group does to its output.
+    pub action: String,
+}
+
+/// A row of an image's Lie derivatives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeeRow {
+    /// What comes behind the network's output.
+    pub output: String,
+    /// How ∇ was taken.
+    pub derivative: String,
+    /// The generator.
+    pub generator: String,
+    /// ‖L‖²/dim.
+    pub lee: f64,
+    /// Mean |L|.
+    pub mean_abs: f64,
+    /// ‖A x‖²/dim(x).
+    pub input_energy: f64,
+}
+
+/// What was found of one network on one image.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Lie derivatives.
+    pub lee: Vec<LeeRow>,
+    /// The class with the largest score.
+    pub class: Option<usize>,
+    /// Other metrics by name.
+    pub metrics: Vec<(String, f64)>,
+    /// What it took.
+    pub milliseconds: f64,
+}
+
+/// Something that could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailureRow {
+    /// The network; none where the image fails by itself.
+    pub network: Option<String>,
+    /// The set of the image.
+    pub image_set: Option<String>,
+    /// The image; none where the network fails by itself.
+    pub image: Option<String>,
+    /// The sentence.
+    pub problem: String,
+}
+
+impl FailureRow {
+    /// The sentence that says what failed, and why.
+    pub fn sentence(&self) -> String {
+        let image = match (&self.image_set, &self.image) {
+            (Some(set), Some(image)) => Some(format!("{image} of the set '{set}'")),
+            (_, image) => image.clone(),
+        };
+        let of: Vec<&str> = self.network.iter().chain(&image).map(String::as_str).collect();
+        format!("{} is left out: {}", of.join(" on "), self.problem)
+    }
+}
+
+/// An open store.
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+    /// Held while this process writes.
+    _lock: Option<fs::File>,
+    run: i64,
+}
+
+/// Where images lie in the store, by name.
+pub type ImageIds = BTreeMap<String, i64>;
+
+impl Store {
+    /// Opens the store of a study with these settings to write to it, and makes it where there is none. Until it is closed no
+    /// other process of aliascope writes to it; any program may read.
+    ///
+    /// # Errors
+    /// The file is none of these, holds a study of other settings, is written to by another, or the system refuses.
+    pub fn open(path: &Path, settings: &BTreeMap<String, String>) -> Result<Self, StoreError> {
+        let lock = locked(path)?;
+        let connection = Connection::open(path).map_err(|error| wrong(path, &error))?;
+        let mut store = Self { path: path.to_owned(), connection, _lock: Some(lock), run: 0 };
+        store.prepare()?;
+        if store.is_empty()? {
+            store.create(settings)?;
+        } else {
+            store.check()?;
+            store.compare(settings)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens a store to read it.
+    ///
+    /// # Errors
+    /// There is none, or it is no study.
+    pub fn read(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            let problem = "there is no such file; `aliascope survey run STUDY.toml --into FILE` makes it".to_owned();
+            return Err(StoreError::Other { path: path.to_owned(), problem });
+        }
+        // A journal that a killed run left is rolled back by whoever reads first, which takes writing.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
+            .map_err(|error| wrong(path, &error))?;
+        let store = Self { path: path.to_owned(), connection, _lock: None, run: 0 };
+        store.prepare()?;
+        store.check()?;
+        Ok(store)
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn wrong(&self, error: &rusqlite::Error) -> StoreError {
+        wrong(&self.path, error)
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
+        let set = || {
+            self.connection.busy_timeout(PATIENCE)?;
+            // A rollback journal works on every file system, those of clusters included; each commit is on disk.
+            self.connection.pragma_update(None, "synchronous", "FULL")?;
+            self.connection.pragma_update(None, "foreign_keys", true)
+        };
+        set().map_err(|error: rusqlite::Error| self.wrong(&error))
+    }
+
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        let tables = self.connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
+        let application = self.connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
+        match (tables, application) {
+            (Ok(tables), Ok(application)) => Ok(tables == 0 && application == 0),
+            (Err(error), _) | (_, Err(error)) => Err(self.wrong(&error)),
+        }
+    }
+
+    fn create(&mut self, settings: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let make = |transaction: &Transaction<'_>| {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", STORE_SCHEMA_VERSION)?;
+            for (name, value) in settings {
+                transaction.execute("INSERT INTO setting VALUES (?1, ?2)", params![name, value])?;
+            }
+            Ok(())
+        };
+        self.transaction(make).map_err(|error| wrong(&path, &error))
+    }
+
+    fn transaction<T>(&mut self, run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let result = run(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let number = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let foreign = |problem: String| StoreError::Foreign { path: self.path.clone(), problem };
+        match (number("application_id"), number("user_version")) {
+            (Ok(application), Ok(version)) if application == i64::from(APPLICATION) => {
+                if version == i64::from(STORE_SCHEMA_VERSION) {
+                    return Ok(());
+                }
+                Err(foreign(format!(
+                    "its tables have version {version}, and this aliascope writes version {STORE_SCHEMA_VERSION}"
+                )))
+            }
+            (Ok(_), Ok(_)) => Err(foreign("it is another program's database".to_owned())),
+            (Err(error), _) | (_, Err(error)) => Err(self.wrong(&error)),
+        }
+    }
+
+    /// The settings, by name.
+    ///
+    /// # Errors
+    /// The file cannot be read; so for the other methods.
+    pub fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.rows("SELECT name, value FROM setting", |row| Ok((row.get(0)?, row.get(1)?)))
+            .map(|rows| rows.into_iter().collect())
+    }
+
+    fn compare(&self, given: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let stored = self.settings()?;
+        let names: BTreeSet<&String> = stored.keys().chain(given.keys()).collect();
+        let missing = "nothing".to_owned();
+        for name in names {
+            let (stored, given) = (stored.get(name).unwrap_or(&missing), given.get(name).unwrap_or(&missing));
+            if stored != given {
+                return Err(StoreError::Setting {
+                    path: self.path.clone(),
+                    name: name.clone(),
+                    stored: stored.clone(),
+                    given: given.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn rows<T>(
+        &self,
+        query: &str,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let all = || self.connection.prepare(query)?.query_map([], read)?.collect::<rusqlite::Result<Vec<T>>>();
+        all().map_err(|error| self.wrong(&error))
+    }
+
+    /// Writes down that a run begins; what is added from now on is of it.
+    pub fn begin(&mut self, header: &RunHeader, aliascope: &str) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let add = |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "INSERT INTO run (began, aliascope, command, device, threads, shard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![header.began, aliascope, header.command, header.device, header.threads as i64, header.shard],
+            )?;
+            Ok(transaction.last_insert_rowid())
+        };
+        self.run = self.transaction(add).map_err(|error| wrong(&path, &error))?;
+        Ok(())
+    }
+
+    /// Enters the networks of a study, those that are not there yet; gives the place of each.
+    ///
+    /// # Errors
+    /// One is there with another setting.
+    pub fn enter_networks(&mut self, models: &[ListedModel]) -> Result<Vec<i64>, StoreError> {
+        let path = self.path.clone();
+        let known = self.rows("SELECT name, setting FROM network", |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        for (name, stored) in known {
+            let given = models.iter().find(|model| model.name == name).map(ListedModel::setting);
+            if let Some(given) = given.filter(|given| *given != stored) {
+                return Err(StoreError::Setting { path, name: format!("model {name}"), stored, given });
+            }
+        }
+        let enter = |transaction: &Transaction<'_>| {
+            let mut ids = Vec::new();
+            for model in models {
+                transaction.execute(
+                    "INSERT INTO network (name, origin, setting, family, class_offset) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (name) DO UPDATE SET family = excluded.family",
+                    params![model.name, model.origin.stated(), model.setting(), model.family, model.class_offset],
+                )?;
+                let id: i64 =
+                    transaction.query_row("SELECT id FROM network WHERE name = ?1", [&model.name], |row| row.get(0))?;
+                for (name, value) in &model.columns {
+                    let (number, words) = match value {
+                        ColumnValue::Number(number) => (Some(*number), None),
+                        ColumnValue::Text(words) => (None, Some(words.as_str())),
+                    };
+                    transaction.execute(
+                        "INSERT OR REPLACE INTO network_column VALUES (?1, ?2, ?3, ?4)",
+                        params![id, name, number, words],
+                    )?;
+                }
+                ids.push(id);
+            }
+            Ok(ids)
+        };
+        self.transaction(enter).map_err(|error| wrong(&path, &error))
+    }
+
+    /// Enters a set of images by their names, with the classes that are known; gives the place of each.
+    ///
+    /// # Errors
+    /// The set is there with another setting.
+    pub fn enter_set(
+        &mut self,
+        name: &str,
+        role: Role,
+        setting: &str,
+        images: &[(String, Option<i64>)],
+    ) -> Result<ImageIds, StoreError> {
+        let path = self.path.clone();
+        let stored = self
+            .connection
+            .query_row("SELECT setting FROM image_set WHERE name = ?1", [name], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(|error| self.wrong(&error))?;
+        if let Some(stored) = stored.filter(|stored| stored != setting) {
+            return Err(StoreError::Setting { path, name: format!("set {name}"), stored, given: setting.to_owned() });
+        }
+        let enter = |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "INSERT OR IGNORE INTO image_set (name, role, setting) VALUES (?1, ?2, ?3)",
+                params![name, role.name(), setting],
+            )?;
+            let set: i64 =
+                transaction.query_row("SELECT id FROM image_set WHERE name = ?1", [name], |row| row.get(0))?;
+            let mut enter =
+                transaction.prepare("INSERT OR IGNORE INTO image (image_set, name, label) VALUES (?1, ?2, ?3)")?;
+            for (image, label) in images {
+                enter.execute(params![set, image, label])?;
+            }
+            let mut list = transaction.prepare("SELECT name, id FROM image WHERE image_set = ?1")?;
+            list.query_map([set], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        };
+        self.transaction(enter).map_err(|error| wrong(&path, &error))
+    }
+
+    /// Writes down what is known of a network.
+    ///
+    /// # Errors
+    /// It was measured before with other files or another input, which [`StoreError::Setting`] names.
+    pub fn describe_network(&mut self, network: i64, name: &str, facts: &NetworkFacts) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let query = "SELECT sha256, input_shape, output_shape, preprocess, action FROM network WHERE id = ?1";
+        let stored = self
+            .connection
+            .query_row(query, [network], |row| {
+                (0..5).map(|at| row.get::<_, Option<String>>(at)).collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(|error| self.wrong(&error))?;
+        let given = [&facts.sha256, &facts.input_shape, &facts.output_shape, &facts.preprocess, &facts.action];
+        let what =
+            ["the SHA-256 of", "the input's shape of", "the output's shape of", "preprocessing of", "the action of"];
+        for ((stored, given), what) in stored.into_iter().zip(given).zip(what) {
+            if let Some(stored) = stored.filter(|stored| stored != given) {
+                return Err(StoreError::Setting { path, name: format!("{what} {name}"), stored, given: given.clone() });
+            }
+        }
+        let write = |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "UPDATE network SET sha256 = ?2, parameters = ?3, bytes = ?4, input_shape = ?5, output_shape = ?6,
+                 preprocess = ?7, action = ?8 WHERE id = ?1",
+                params![
+                    network,
+                    facts.sha256,
+                    facts.parameters as i64,
+                    facts.bytes as i64,
+                    facts.input_shape,
+                    facts.output_shape,
+                    facts.preprocess,
+                    facts.action
+                ],
+            )
+        };
+        self.transaction(write).map(drop).map_err(|error| wrong(&path, &error))
+    }
+
+    /// Which images of a network are done.
+    pub fn done(&self, network: i64) -> Result<BTreeSet<i64>, StoreError> {
+        let query = format!("SELECT image FROM measured WHERE network = {network}");
+        self.rows(&query, |row| row.get(0)).map(|ids| ids.into_iter().collect())
+    }
+
+    /// The hashes of images, where they are known.
+    pub fn hashes(&self) -> Result<BTreeMap<i64, String>, StoreError> {
+        self.rows("SELECT id, sha256 FROM image WHERE sha256 IS NOT NULL", |row| Ok((row.get(0)?, row.get(1)?)))
+            .map(|rows| rows.into_iter().collect())
+    }
+
+    /// Writes what has been found, all or nothing; what failed before and did not now is no failure any more.
+    pub fn add(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let (path, run) = (self.path.clone(), self.run);
+        self.transaction(|transaction| batch.write(transaction, run)).map_err(|error| wrong(&path, &error))
+    }
+
+    /// Writes down what failed; the sentence of what failed before is replaced.
+    pub fn fail(&mut self, failure: &FailureRow) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let write = |transaction: &Transaction<'_>| {
+            forget(transaction, failure.network.as_deref(), failure.image_set.as_deref(), failure.image.as_deref())?;
+            transaction.execute(
+                "INSERT INTO failure VALUES (?1, ?2, ?3, ?4)",
+                params![failure.network, failure.image_set, failure.image, failure.problem],
+            )
+        };
+        self.transaction(write).map(drop).map_err(|error| wrong(&path, &error))
+    }
+
+    /// A network was loaded and prepared: what failed of it by itself has not.
+    pub fn succeed(&mut self, network: &str) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        self.transaction(|transaction| forget(transaction, Some(network), None, None))
+            .map_err(|error| wrong(&path, &error))
+    }
+
+    /// What failed.
+    pub fn failures(&self) -> Result<Vec<FailureRow>, StoreError> {
+        let query = "SELECT network, image_set, image, problem FROM failure ORDER BY 1, 2, 3";
+        self.rows(query, |row| {
+            Ok(FailureRow { network: row.get(0)?, image_set: row.get(1)?, image: row.get(2)?, problem: row.get(3)? })
+        })
+    }
+
+    /// Takes in all that another store of the same settings has; what both have must be the same.
+    ///
+    /// # Errors
+    /// Its settings are others; results of the same image and network differ.
+    pub fn merge(&mut self, other: &Path) -> Result<(), StoreError> {
+        let theirs = Self::read(other)?;
+        self.compare(&theirs.settings()?)?;
+        drop(theirs);
+        let contradicts = |problem: String| StoreError::Contradicts { path: other.to_owned(), problem };
+        let path = self.path.clone();
+        let failed = |error: rusqlite::Error| wrong(&path, &error);
+        self.connection
+            .execute("ATTACH ?1 AS other", [other.to_string_lossy()])
+            .map_err(|error| wrong(other, &error))?;
+        let merged = match self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate) {
+            // Without a commit the transaction is undone.
+            Ok(transaction) => merge(&transaction)
+                .and_then(|problem| if problem.is_some() { Ok(problem) } else { transaction.commit().map(|()| None) })
+                .map_err(failed),
+            Err(error) => Err(failed(error)),
+        };
+        let detached = self.connection.execute("DETACH other", []).map_err(|error| wrong(&path, &error));
+        match merged? {
+            Some(problem) => Err(contradicts(problem)),
+            None => detached.map(drop),
+        }
+    }
+}
+
+/// What has been found and is not yet written.
+#[derive(Debug, Default)]
+pub struct Batch {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    network: i64,
+    image: i64,
+    network_name: String,
+    image_set: String,
+    image_name: String,
+    hash: String,
+    is_right: Option<bool>,
+    found: Found,
+}
+
+/// An image in a store.
+#[derive(Clone, Debug)]
+pub struct ImagePlace<'a> {
+    /// Its place.
+    pub id: i64,
+    /// Its set's name.
+    pub set: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The hash of its bytes.
+    pub hash: &'a str,
+}
+
+impl Batch {
+    /// Adds what was found of a network on an image.
+    pub fn push(&mut self, network: (i64, &str), image: &ImagePlace<'_>, is_right: Option<bool>, found: Found) {
+        self.entries.push(Entry {
+            network: network.0,
+            image: image.id,
+            network_name: network.1.to_owned(),
+            image_set: image.set.to_owned(),
+            image_name: image.name.to_owned(),
+            hash: image.hash.to_owned(),
+            is_right,
+            found,
+        });
+    }
+
+    /// How many rows it will be.
+    pub fn rows(&self) -> usize {
+        self.entries.iter().map(|entry| 2 + entry.found.lee.len() + entry.found.metrics.len()).sum()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn write(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
+        let mut lee = transaction.prepare_cached("INSERT INTO lee VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        let mut metric = transaction.prepare_cached("INSERT INTO metric VALUES (?1, ?2, ?3, ?4)")?;
+        let mut prediction = transaction.prepare_cached("INSERT INTO prediction VALUES (?1, ?2, ?3, ?4)")?;
+        let mut measured = transaction.prepare_cached("INSERT INTO measured VALUES (?1, ?2, ?3, ?4)")?;
+        let mut image = transaction.prepare_cached("UPDATE image SET sha256 = ?2 WHERE id = ?1")?;
+        for entry in &self.entries {
+            let Entry { network, image: of, found, .. } = entry;
+            for row in &found.lee {
+                let LeeRow { output, derivative, generator, lee: value, mean_abs, input_energy } = row;
+                lee.execute(params![network, of, output, derivative, generator, value, mean_abs, input_energy])?;
+            }
+            for (name, value) in &found.metrics {
+                metric.execute(params![network, of, name, value])?;
+            }
+            let class = found.class.map(|class| class as i64);
+            prediction.execute(params![network, of, class, entry.is_right])?;
+            measured.execute(params![network, of, run, found.milliseconds])?;
+            image.execute(params![of, entry.hash])?;
+            forget(transaction, Some(&entry.network_name), Some(&entry.image_set), Some(&entry.image_name))?;
+            forget(transaction, None, Some(&entry.image_set), Some(&entry.image_name))?;
+        }
+        Ok(())
+    }
+}
+
+fn forget(
+    transaction: &Transaction<'_>,
+    network: Option<&str>,
+    image_set: Option<&str>,
+    image: Option<&str>,
+) -> rusqlite::Result<()> {
+    let mut delete = transaction.prepare_cached(
+        "DELETE FROM failure WHERE COALESCE(network, '') = ?1 AND COALESCE(image_set, '') = ?2 AND COALESCE(image, '') = ?3",
+    )?;
+    delete.execute(params![network.unwrap_or(""), image_set.unwrap_or(""), image.unwrap_or("")])?;
+    Ok(())
+}
+
+/// Takes the attached store in; gives what contradicts, and then nothing is to be kept.
+fn merge(transaction: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
+    let first = |query: &str| {
+        transaction
+            .query_row(query, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
+            .optional()
+    };
+    let same = [
+        ("network", "setting"),
+        ("network", "sha256"),
+        ("network", "input_shape"),
+        ("network", "preprocess"),
+        ("image_set", "setting"),
+    ];
+    for (table, column) in same {
+        let query = format!(
+            "SELECT o.name, o.{column} FROM other.{table} o JOIN main.{table} m ON m.name = o.name
+             WHERE m.{column} <> o.{column} LIMIT 1"
+        );
+        if let Some((name, value)) = first(&query)? {
+            return Ok(Some(format!("{column} of {name} is {} there", value.unwrap_or_default())));
+        }
+    }
+    let query = "SELECT oi.name, oi.sha256 FROM other.image oi JOIN other.image_set os ON os.id = oi.image_set
+         JOIN main.image_set ms ON ms.name = os.name JOIN main.image mi ON mi.image_set = ms.id AND mi.name = oi.name
+         WHERE mi.sha256 <> oi.sha256 LIMIT 1";
+    if let Some((name, _)) = first(query)? {
+        return Ok(Some(format!("the bytes of {name} are others there")));
+    }
+    transaction.execute_batch(
+        "INSERT INTO main.network (name, origin, setting, family, class_offset)
+         SELECT name, origin, setting, family, class_offset FROM other.network WHERE true
+         ON CONFLICT (name) DO NOTHING;
+         UPDATE main.network SET (sha256, parameters, bytes, input_shape, output_shape, preprocess, action) =
+             (SELECT o.sha256, o.parameters, o.bytes, o.input_shape, o.output_shape, o.preprocess, o.action
+              FROM other.network o WHERE o.name = network.name)
+         WHERE sha256 IS NULL AND name IN (SELECT name FROM other.network WHERE sha256 IS NOT NULL);
+         INSERT OR IGNORE INTO main.image_set (name, role, setting) SELECT name, role, setting FROM other.image_set;
+         CREATE TEMP TABLE of_network AS
+             SELECT o.id AS theirs, m.id AS ours FROM other.network o JOIN main.network m ON m.name = o.name;
+         CREATE TEMP TABLE of_set AS
+             SELECT o.id AS theirs, m.id AS ours FROM other.image_set o JOIN main.image_set m ON m.name = o.name;
+         INSERT OR IGNORE INTO main.image (image_set, name, label)
+             SELECT s.ours, o.name, o.label FROM other.image o JOIN of_set s ON s.theirs = o.image_set ORDER BY o.id;
+         CREATE TEMP TABLE of_image AS
+             SELECT o.id AS theirs, m.id AS ours, o.sha256 FROM other.image o
+             JOIN of_set s ON s.theirs = o.image_set JOIN main.image m ON m.image_set = s.ours AND m.name = o.name;
+         CREATE UNIQUE INDEX temp.of_image_ours ON of_image (ours);
+         UPDATE main.image SET sha256 = (SELECT sha256 FROM of_image WHERE ours = id)
+         WHERE sha256 IS NULL AND id IN (SELECT ours FROM of_image);
+         INSERT OR IGNORE INTO main.network_column
+             SELECT n.ours, c.name, c.number, c.words FROM other.network_column c JOIN of_network n ON n.theirs = c.network;
+         CREATE TEMP TABLE of_run AS SELECT id AS theirs, (SELECT COALESCE(MAX(id), 0) FROM main.run) + id AS ours
+             FROM other.run;
+         INSERT INTO main.run SELECT r.ours, o.began, o.aliascope, o.command, o.device, o.threads, o.shard
+             FROM other.run o JOIN of_run r ON r.theirs = o.id;
+         CREATE TEMP TABLE fresh AS
+             SELECT o.network AS network, o.image AS image FROM other.measured o
+             JOIN of_network n ON n.theirs = o.network JOIN of_image i ON i.theirs = o.image
+             WHERE NOT EXISTS (SELECT 1 FROM main.measured m WHERE m.network = n.ours AND m.image = i.ours);
+         CREATE UNIQUE INDEX temp.fresh_one ON fresh (network, image);",
+    )?;
+    let join = "JOIN of_network n ON n.theirs = o.network JOIN of_image i ON i.theirs = o.image";
+    let query = format!(
+        "SELECT (SELECT name FROM main.network WHERE id = m.network), (SELECT name FROM main.image WHERE id = m.image)
+         FROM other.lee o {join}
+         JOIN main.lee m ON m.network = n.ours AND m.image = i.ours AND m.output = o.output
+             AND m.derivative = o.derivative AND m.generator = o.generator
+         WHERE m.lee <> o.lee LIMIT 1"
+    );
+    let contradiction = first(&query)?.map(|(network, image)| {
+        format!("the LEE of {network} on {} is another there than in what was merged before", image.unwrap_or_default())
+    });
+    if contradiction.is_none() {
+        let fresh = format!("{join} JOIN fresh f ON f.network = o.network AND f.image = o.image");
+        transaction.execute_batch(&format!(
+            "INSERT INTO main.lee SELECT n.ours, i.ours, output, derivative, generator, lee, mean_abs, input_energy
+                 FROM other.lee o {fresh};
+             INSERT INTO main.metric SELECT n.ours, i.ours, metric, value FROM other.metric o {fresh};
+             INSERT INTO main.prediction SELECT n.ours, i.ours, class, is_right FROM other.prediction o {fresh};
+             INSERT INTO main.measured SELECT n.ours, i.ours, r.ours, milliseconds FROM other.measured o {fresh}
+                 JOIN of_run r ON r.theirs = o.run;
+             INSERT OR IGNORE INTO main.failure SELECT network, image_set, image, problem FROM other.failure;
+             DELETE FROM main.failure WHERE image IS NOT NULL AND EXISTS (
+                 SELECT 1 FROM main.measured m JOIN main.image i ON i.id = m.image JOIN main.image_set s ON s.id = i.image_set
+                 JOIN main.network n ON n.id = m.network
+                 WHERE i.name = failure.image AND s.name = failure.image_set AND n.name = failure.network);"
+        ))?;
+    }
+    transaction.execute_batch(
+        "DROP TABLE of_network; DROP TABLE of_set; DROP TABLE of_image; DROP TABLE of_run; DROP TABLE fresh;",
+    )?;
+    Ok(contradiction)
+}
+
+/// Keeps other processes of aliascope from writing to a store as long as the file is open.
+fn locked(path: &Path) -> Result<fs::File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let other = |error: std::io::Error| StoreError::Other { path: path.to_owned(), problem: error.to_string() };
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(other)?;
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is open as long as the file is; locking it touches no memory.
+        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+            let error = std::io::Error::last_os_error();
+            return Err(match error.kind() {
+                std::io::ErrorKind::WouldBlock => StoreError::Busy { path: path.to_owned() },
+                _ => other(error),
+            });
+        }
+    }
+    Ok(file)
+}
+
+fn wrong(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Foreign { path, problem: "it is no SQLite file, or a damaged one".to_owned() }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { path },
+        Some(ErrorCode::DiskFull) => StoreError::Full { path },
+        // What a limit of the file's size, as `ulimit -f` sets it, comes back as.
+        Some(ErrorCode::SystemIoFailure) if is_write(error) => StoreError::Full { path },
+        _ => StoreError::Other { path, problem: error.to_string() },
+    }
+}
+
+fn is_write(error: &rusqlite::Error) -> bool {
+    /// SQLITE_IOERR_WRITE.
+    const WRITE: i32 = 10 | (3 << 8);
+    matches!(error, rusqlite::Error::SqliteFailure(inner, _) if inner.extended_code == WRITE)
+}

@@ -1,0 +1,7 @@
+//! Many networks on the same images: what runs a study. Its settings, its store and its statistics are of the core.
+
+pub use aliascope_core::study::*;
+
+mod loaded;
+mod photos;
+pub mod survey;

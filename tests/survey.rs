@@ -1,0 +1,376 @@
+//! Studies of several networks: what is in the store is what `lee` measures, once and all of it, whatever happens on the way.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use aliascope::graph::onnx::proto::*;
+use common::onnx::{ints, model, node, text};
+use prost::Message;
+use rusqlite::Connection;
+use serde_json::Value;
+
+fn aliascope(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
+    command.env("OMP_WAIT_POLICY", "passive").env("ALIASCOPE_CACHE", folder.join("cache")).current_dir(folder);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str], status: i32) -> String {
+    let Output { status: found, stderr, .. } = aliascope(folder, arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    assert_eq!(found.code(), Some(status), "{arguments:?}\n{stderr}");
+    stderr
+}
+
+/// A convolution and a dense layer, of an image of `side` × `side` pixels, for ten classes.
+fn classifier(path: &Path, side: i64, seed: usize) {
+    let weights = |name: &str, shape: &[i64], seed: usize| {
+        let count = shape.iter().product::<i64>() as usize;
+        let values = common::noise((count + seed) as u32).split_off(seed);
+        TensorProto {
+            name: text(name),
+            data_type: Some(1),
+            dims: shape.to_vec(),
+            float_data: values,
+            ..Default::default()
+        }
+    };
+    let nodes = vec![
+        NodeProto {
+            attribute: vec![ints("pads", &[1; 4]), ints("strides", &[2; 2])],
+            ..node("Conv", &["x", "a"], "h1")
+        },
+        node("Relu", &["h1"], "h2"),
+        node("GlobalAveragePool", &["h2"], "h3"),
+        node("Flatten", &["h3"], "h4"),
+        node("MatMul", &["h4", "c"], "y"),
+    ];
+    let constants = vec![weights("a", &[8, 3, 3, 3], seed), weights("c", &[8, 10], seed + 1)];
+    fs::write(path, model(&[Some(1), Some(3), Some(side), Some(side)], nodes, constants).encode_to_vec()).unwrap();
+}
+
+fn photo(path: &Path, seed: u32) {
+    let pixel = |x: u32, y: u32| [x * (seed + 3), y * (2 * seed + 5), x * y + seed].map(|v| (v % 256) as u8);
+    image::RgbImage::from_fn(48, 40, |x, y| image::Rgb(pixel(x, y))).save(path).unwrap();
+}
+
+const STUDY: &str = r#"
+[[model]]
+path = "zoo/*.onnx"
+
+[[model]]
+path = "other.onnx"
+family = "other"
+preprocess = "half"
+columns = { year = 2019, recipe = "none" }
+
+[[set]]
+name = "test"
+images = ["photos"]
+labels = "labels.csv"
+first_label = 1
+
+[[set]]
+name = "textures"
+images = ["textures"]
+role = "out-of-distribution"
+
+[measure]
+generators = ["translate_x", "rotate"]
+outputs = ["softmax", "logits"]
+metric_draws = 1
+"#;
+
+/// Three networks of two sizes, and two sets of so many photos.
+fn given(photos: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for inside in ["zoo", "photos", "textures"] {
+        fs::create_dir(path.join(inside)).unwrap();
+    }
+    classifier(&path.join("zoo/net-1.onnx"), 16, 0);
+    classifier(&path.join("zoo/net-2.onnx"), 16, 5);
+    classifier(&path.join("other.onnx"), 24, 9);
+    let mut labels = "image,class\n".to_owned();
+    for at in 0..photos {
+        photo(&path.join(format!("photos/{at:02}.png")), at);
+        photo(&path.join(format!("textures/{at:02}.png")), 100 + at);
+        labels += &format!("{at:02}.png,{}\n", 1 + at % 10);
+    }
+    fs::write(path.join("labels.csv"), labels).unwrap();
+    fs::write(path.join("STUDY.toml"), STUDY).unwrap();
+    folder
+}
+
+const RUN: [&str; 5] = ["survey", "run", "STUDY.toml", "--into", "study.db"];
+
+fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    arguments.iter().chain(more).copied().collect()
+}
+
+/// All that was measured, to the last bit, by names: times, runs and places in the file may differ.
+fn measured(store: &Path) -> Vec<String> {
+    let connection = Connection::open(store).unwrap();
+    let of = "JOIN network n ON n.id = r.network JOIN image i ON i.id = r.image JOIN image_set s ON s.id = i.image_set";
+    let queries = [
+        format!(
+            "SELECT n.name || s.name || i.name || output || derivative || generator, lee, mean_abs, input_energy FROM lee r {of}"
+        ),
+        format!("SELECT n.name || s.name || i.name || metric, value, 0.0, 0.0 FROM metric r {of}"),
+        format!(
+            "SELECT n.name || s.name || i.name, class + 0.0, COALESCE(is_right, 7) + 0.0, 0.0 FROM prediction r {of}"
+        ),
+        format!("SELECT n.name || s.name || i.name || 'measured', 0.0, 0.0, 0.0 FROM measured r {of}"),
+    ];
+    let mut rows: Vec<String> = queries
+        .iter()
+        .flat_map(|query| {
+            let mut statement = connection.prepare(query).unwrap();
+            let read = |row: &rusqlite::Row<'_>| {
+                let bits =
+                    (1..4).map(|at| Ok(row.get::<_, f64>(at)?.to_bits())).collect::<rusqlite::Result<Vec<_>>>()?;
+                Ok(format!("{} {bits:?}", row.get::<_, String>(0)?))
+            };
+            statement.query_map([], read).unwrap().collect::<rusqlite::Result<Vec<_>>>().unwrap()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn count(store: &Path, table: &str) -> i64 {
+    let connection = Connection::open(store).unwrap();
+    connection.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_store_has_what_lee_measures() {
+    let folder = given(3);
+    let path = folder.path();
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    let store = path.join("study.db");
+    // 3 networks, 6 photos, 2 outputs, 2 generators.
+    assert_eq!((count(&store, "lee"), count(&store, "measured")), (3 * 6 * 4, 18));
+    let connection = Connection::open(&store).unwrap();
+    for (network, file, more) in
+        [("net-2", "zoo/net-2.onnx", &[][..]), ("other", "other.onnx", &["--preprocess", "half"])]
+    {
+        for output in ["softmax", "logits"] {
+            let lee = ["lee", file, "--images", "photos", "--generator", "translate_x,rotate", "--output", output];
+            let lee = with(&lee, &["--labels", "labels.csv", "--first-label", "1", "--json", "lee.json", "--force"]);
+            run(path, &with(&lee, more), 0);
+            let report: Value = serde_json::from_slice(&fs::read(path.join("lee.json")).unwrap()).unwrap();
+            for generator in ["translate_x", "rotate"] {
+                let mut statement = connection
+                    .prepare(
+                        "SELECT lee FROM lee JOIN network n ON n.id = network JOIN image i ON i.id = image
+                         WHERE n.name = ?1 AND output = ?2 AND generator = ?3 AND image_set = 1 ORDER BY i.name",
+                    )
+                    .unwrap();
+                let stored: Vec<f64> = statement
+                    .query_map([network, output, generator], |row| row.get(0))
+                    .unwrap()
+                    .collect::<rusqlite::Result<_>>()
+                    .unwrap();
+                let wanted: Vec<f64> =
+                    serde_json::from_value(report["generators"][generator]["by_image"]["lee"].clone()).unwrap();
+                assert_eq!(stored, wanted, "{network} {output} {generator}");
+            }
+            let right: i64 = connection
+                .query_row(
+                    "SELECT SUM(is_right) FROM prediction JOIN network n ON n.id = network WHERE n.name = ?1",
+                    [network],
+                    |row| row.get(0),
+                )
+                .unwrap();
+            assert_eq!(Some(right), report["accuracy"]["right"].as_i64());
+        }
+    }
+    let year: f64 =
+        connection.query_row("SELECT number FROM network_column WHERE name = 'year'", [], |row| row.get(0)).unwrap();
+    assert_eq!(year, 2019.0);
+    // Again there is nothing to do, and nothing is there twice.
+    let before = measured(&store);
+    let told = run(path, &RUN, 0);
+    assert!(
+        told.contains("18 measurements of 18 are there from before") && told.contains("0 measurements added"),
+        "{told}"
+    );
+    assert_eq!(measured(&store), before);
+}
+
+#[test]
+fn what_fails_is_listed_and_the_rest_is_measured() {
+    let folder = given(2);
+    let path = folder.path();
+    fs::write(path.join("zoo/broken.onnx"), b"no network").unwrap();
+    fs::write(path.join("photos/empty.png"), b"").unwrap();
+    let mut damaged = fs::read(path.join("photos/01.png")).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 8].fill(0xff);
+    fs::write(path.join("textures/damaged.png"), damaged).unwrap();
+    let told = run(path, &RUN, 10);
+    for wanted in [
+        "broken is left out: zoo/broken.onnx",
+        "photos/empty.png of the set 'test' is left out: the file is empty",
+        "textures/damaged.png of the set 'textures' is left out: the image is damaged",
+        "1 failure of networks, 2 of photos",
+    ] {
+        assert!(told.contains(wanted), "{wanted}\n{told}");
+    }
+    let store = path.join("study.db");
+    assert_eq!((count(&store, "failure"), count(&store, "measured")), (3, 12));
+    // What is repaired is measured, and is no failure any more.
+    classifier(&path.join("zoo/broken.onnx"), 16, 3);
+    fs::remove_file(path.join("photos/empty.png")).unwrap();
+    photo(&path.join("textures/damaged.png"), 3);
+    run(path, &with(&RUN, &["--quiet"]), 10);
+    assert_eq!((count(&store, "failure"), count(&store, "measured")), (1, 20));
+}
+
+#[test]
+fn another_study_is_refused_by_its_setting() {
+    let folder = given(1);
+    let path = folder.path();
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    let before = measured(&path.join("study.db"));
+    for (old, new, named) in [
+        ("\"rotate\"", "\"scale\"", "measure.generators = translate_x, rotate"),
+        ("metric_draws = 1", "metric_draws = 2", "measure.metric_draws = 1"),
+        ("first_label = 1", "first_label = 0", "set test = photos; test; labels labels.csv from 1"),
+        ("preprocess = \"half\"", "preprocess = \"raw\"", "model other = other.onnx; preprocess half"),
+    ] {
+        fs::write(path.join("STUDY.toml"), STUDY.replace(old, new)).unwrap();
+        let told = run(path, &RUN, 2);
+        assert!(told.contains("study.db holds a study with") && told.contains(named), "{named}\n{told}");
+    }
+    // A network that is another one now is named, and its rows stay; one that is added is measured.
+    fs::write(path.join("STUDY.toml"), STUDY).unwrap();
+    classifier(&path.join("other.onnx"), 24, 11);
+    photo(&path.join("photos/07.png"), 7);
+    fs::write(path.join("labels.csv"), "image,class\n00.png,1\n07.png,8\n").unwrap();
+    let told = run(path, &RUN, 10);
+    assert!(told.contains("the SHA-256 of other"), "{told}");
+    let after = measured(&path.join("study.db"));
+    assert!(before.iter().all(|row| after.contains(row)));
+    // Two networks measured one photo more.
+    assert_eq!(count(&path.join("study.db"), "measured"), 6 + 2);
+    for (text, problem) in [
+        (
+            "[[model]]\npath = 'a.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\ngenerator=['x']",
+            "line 7: unknown field `generator`",
+        ),
+        ("[[model]]\npath = 'none*.onnx'\n[[set]]\nname='t'\nimages=['photos']", "no file is called 'none*.onnx'"),
+        ("[[model]]\nname = 'a'\n[[set]]\nname='t'\nimages=['photos']", "a: give either path or timm"),
+        (
+            "[[model]]\npath = 'other.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\ngenerators=['rotat']",
+            "rotat",
+        ),
+    ] {
+        fs::write(path.join("bad.toml"), text).unwrap();
+        let told = run(path, &["survey", "run", "bad.toml", "--into", "bad.db"], 2);
+        assert!(told.contains("bad.toml") && told.contains(problem), "{told}");
+        assert!(!path.join("bad.db").exists() || count(&path.join("bad.db"), "network") == 0);
+    }
+}
+
+#[test]
+fn shards_merge_into_the_whole() {
+    let folder = given(2);
+    let path = folder.path();
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    for shard in ["1/2", "2/2"] {
+        let into = format!("part-{}.db", &shard[..1]);
+        run(path, &["survey", "run", "STUDY.toml", "--into", &into, "--shard", shard, "--quiet"], 0);
+    }
+    let parts = ["part-1.db", "part-2.db"];
+    assert!(parts.iter().all(|part| count(&path.join(part), "measured") > 0));
+    let merge = with(&["survey", "merge"], &parts);
+    run(path, &with(&merge, &["--into", "all.db"]), 0);
+    assert_eq!(measured(&path.join("all.db")), measured(&path.join("study.db")));
+    // Twice is once.
+    run(path, &with(&merge, &["--into", "all.db"]), 0);
+    assert_eq!(measured(&path.join("all.db")), measured(&path.join("study.db")));
+    // Results that contradict each other are not mixed.
+    let other = Connection::open(path.join("part-2.db")).unwrap();
+    other.execute("UPDATE lee SET lee = 2 * lee + 1", []).unwrap();
+    let told = run(path, &with(&merge, &["--into", "all.db"]), 2);
+    assert!(told.contains("part-2.db: the LEE of"), "{told}");
+    assert_eq!(measured(&path.join("all.db")), measured(&path.join("study.db")));
+    fs::write(path.join("STUDY.toml"), STUDY.replace("\"rotate\"", "\"scale\"")).unwrap();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "scaled.db", "--quiet"], 0);
+    let told = run(path, &["survey", "merge", "part-1.db", "scaled.db", "--into", "mixed.db"], 2);
+    assert!(told.contains("measure.generators") && !path.join("mixed.db").exists(), "{told}");
+    let told = run(path, &["survey", "run", "STUDY.toml", "--into", "x.db", "--shard", "3/2"], 2);
+    assert!(told.contains("3/2"), "{told}");
+}
+
+/// Kills of a study after these times, in milliseconds, that grow so that some come early and some late; then it ends.
+#[test]
+fn a_study_that_is_killed_loses_nothing_and_has_nothing_twice() {
+    let folder = given(12);
+    let path = folder.path();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "calm.db", "--quiet"], 0);
+    let mut killed = 0;
+    for wait in [40, 300, 450, 500, 560, 620, 700, 800] {
+        let mut child: Child = aliascope(path, &with(&RUN, &["--quiet"])).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if path.join("study.db").exists() {
+            let connection = Connection::open(path.join("study.db")).unwrap();
+            let whole: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(whole, "ok");
+        }
+    }
+    assert!(killed > 0, "no run was killed");
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    assert_eq!(measured(&path.join("study.db")), measured(&path.join("calm.db")));
+}
+
+#[test]
+fn a_full_disk_a_locked_file_and_other_files_are_named() {
+    let folder = given(8);
+    let path = folder.path();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "calm.db", "--quiet"], 0);
+    // No file may have more than 64 KiB, which the tables alone do not reach.
+    let program = env!("CARGO_BIN_EXE_aliascope");
+    let limited = format!("ulimit -f 64; exec {program} survey run STUDY.toml --into study.db --quiet");
+    let output = Command::new("bash").args(["-c", &limited]).current_dir(path).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{told}");
+    assert!(told.contains("the disk is full, or the file as large as it may be"), "{told}");
+    // Another program has it open and locked for a while: it is waited for.
+    let other = Connection::open(path.join("study.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let child = aliascope(path, &with(&RUN, &["--quiet"])).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    other.execute_batch("COMMIT").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(measured(&path.join("study.db")), measured(&path.join("calm.db")));
+    // Two runs do not write to one file.
+    let held = fs::File::open(path.join("study.db.lock")).unwrap();
+    // SAFETY: the descriptor is open.
+    assert_eq!(unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(&held), libc::LOCK_EX) }, 0);
+    let told = run(path, &RUN, 6);
+    assert!(told.contains("another `survey` writes to it"), "{told}");
+    drop(held);
+    for (name, problem) in [("labels.csv", "it is no SQLite file"), ("foreign.db", "it is another program's database")]
+    {
+        if name == "foreign.db" {
+            Connection::open(path.join(name)).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+        }
+        let before = fs::read(path.join(name)).unwrap();
+        let told = run(path, &["survey", "run", "STUDY.toml", "--into", name], 5);
+        assert!(told.contains(problem), "{told}");
+        assert_eq!(fs::read(path.join(name)).unwrap(), before);
+    }
+}
