@@ -104,7 +104,7 @@ def write_records(folder: Path, information: Path) -> None:
 
 
 def pack(folder: Path, wheel: Path) -> None:
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
             entry.external_attr = (path.stat().st_mode & 0xFFFF) << 16

@@ -1,11 +1,11 @@
 """Lints, tests, builds and documents the Python package in an environment of its own in the cache.
 
     python3 scripts/python_package.py lint
-    python3 scripts/python_package.py test [--torch yes|no|only|if-there] [--command FILE] [pytest's arguments]
+    python3 scripts/python_package.py test [--torch yes|no|only|if-there] [--command FILE] [--wheel FILE] [pytest's arguments]
     python3 scripts/python_package.py wheel [--profile NAME]
     python3 scripts/python_package.py docs
 
-Tests run the command that is named, else the one that cargo has built. Those with PyTorch borrow the packages of the
+Tests run the command that is named, else the one that cargo has built. Those with PyTorch, and the notebooks, borrow the packages of the
 environment that scripts/export.py runs in: with `--torch yes` that is made (4 GB), with `if-there` its absence is said.
 """
 
@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 import build_wheel
-from export import REQUIREMENTS as EXPORT_REQUIREMENTS
 from export import environment as export_environment
 from provision import CHECKOUT, SCRIPTS, Failure, install, locked_cache, python_environment, run_script, say
 from system import install_python_venv
@@ -54,21 +53,26 @@ def lint() -> None:
     run(python, "-m", "mypy")
 
 
-def test(torch: str, command: Path, more: list[str]) -> None:
+def test(torch: str, command: Path, wheel: Path | None, more: list[str]) -> None:
     if not command.is_file():
         raise Failure(f"{command} is not there: run `cargo build`, or name the command by --command")
     python = environment()
     variables = {"ALIASCOPE_COMMAND": str(command.resolve()), "MPLBACKEND": "Agg"}
+    if wheel is None:
+        # Of what cargo has built for the tests, so that nothing compiles twice.
+        wheel = build_wheel.build(python, "dev", target(), target() / "wheels")
+    variables["ALIASCOPE_WHEEL"] = str(wheel.resolve())
     if torch != "only":
-        run(python, "-m", "pytest", "--quiet", "--ignore=tests/torch", "tests", *more, **variables)
+        short = ["--ignore=tests/torch", "--ignore=tests/notebooks"]
+        run(python, "-m", "pytest", "--quiet", *short, "tests", *more, **variables)
     if torch == "no":
         return
     packages = export_packages(torch in ("yes", "only"))
     if packages is None:
-        say("Tests with PyTorch are left out: `make check-python` installs it (4 GB) and runs them.")
+        say("Tests with PyTorch, and of notebooks, are left out: `make check-python` installs it (4 GB) and runs them.")
         return
     # First on the path, so that PyTorch finds the versions that it was installed with.
-    run(python, "-m", "pytest", "--quiet", "tests/torch", *more, **variables, PYTHONPATH=str(packages))
+    run(python, "-m", "pytest", "--quiet", "tests/torch", "tests/notebooks", *more, **variables, PYTHONPATH=str(packages))
 
 
 def export_packages(wanted: bool) -> Path | None:
@@ -93,6 +97,7 @@ def parse() -> argparse.Namespace:
     tests = what.add_parser("test")
     tests.add_argument("--torch", choices=("yes", "no", "only", "if-there"), default="if-there")
     tests.add_argument("--command", type=Path, default=target() / "debug" / "aliascope")
+    tests.add_argument("--wheel", type=Path, help="the wheel to test [default: one of the tests' own build]")
     built = what.add_parser("wheel")
     built.add_argument("--profile", default="release")
     built.add_argument("--output", type=Path, default=target() / "wheels")
@@ -107,7 +112,7 @@ def main() -> None:
     if arguments.what == "lint":
         lint()
     elif arguments.what == "test":
-        test(arguments.torch, arguments.command, arguments.more)
+        test(arguments.torch, arguments.command, arguments.wheel, arguments.more)
     elif arguments.what == "wheel":
         build_wheel.build(environment(), arguments.profile, target(), arguments.output)
     else:

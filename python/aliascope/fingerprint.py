@@ -22,8 +22,8 @@ def fingerprint(module: Any) -> str | None:
     """A hash of all that the module's output depends on; None where something in it cannot be stored, as an open file.
 
     That is whatever can be reached from the module: weights, attributes, hooks, and the code of its classes and
-    functions with the variables that they read. Code of installed packages is told by its name alone, since it does not change
-    while Python runs; so is what is read out of another Python module by its name (`settings.scale`).
+    functions with the variables that they read. Code of installed packages is told by its name alone, since it does not
+    change while Python runs; so is what is read out of another Python module by its name (`settings.scale`).
     """
     stored = io.BytesIO()
     pickler = _Pickler(stored, {id(inner): name for name, inner in module.named_modules()})

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     )
 
 LEE = r"LEE, $E\|L\|^2/\dim$"
+# Every class of layers has its colour in all figures.
+CLASSES = (
+    "convolution", "strided-convolution", "pooling", "nonlinearity", "attention", "token-mixing", "normalisation",
+    "patch-embedding", "positional-embedding", "resampling", "misalignment", "head", "softmax", "other",
+)  # fmt: skip
 SCALES = {
     "share": "share of the layers' errors",
     "contribution": r"contribution, $E\|J\delta\|^2/\dim$",
@@ -92,11 +97,15 @@ def layers(result: LayersResult, ax: Axes | None, scale: str, top: int | None, *
     if top is not None:
         table = table.nlargest(top, "contribution").sort_index()
     ax = _axes(ax, width=min(4 + 0.14 * len(table), 14))
-    kinds = list(dict.fromkeys(table["class"]))
-    for number, kind in enumerate(kinds):
+    from matplotlib import colormaps
+
+    colours = colormaps["tab20"]
+    for kind in dict.fromkeys(table["class"]):
+        # A class that is not known here is "other" in looks, by its own name in the legend.
+        number = CLASSES.index(kind) if kind in CLASSES else len(CLASSES) - 1
         part = table[table["class"] == kind]
         places = [table.index.get_loc(at) for at in part.index]
-        ax.bar(places, part[scale], **{"color": f"C{number % 10}", "label": kind, **style})
+        ax.bar(places, part[scale], **{"color": colours(number), "label": kind, **style})
     ax.set_ylabel(SCALES[scale])
     ax.set_title(f"{table['generator'].iloc[0]}, from the input to the output" if len(table) else "", fontsize="medium")
     if len(table) <= 40:

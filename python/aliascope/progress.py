@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 
 def _is_watched() -> bool:
     return "ipykernel" in sys.modules or sys.stderr.isatty()
+
+
+def _tqdm() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in notebooks without ipywidgets, where it draws a bar of text
+        from tqdm.auto import tqdm
+    return tqdm
 
 
 class Steps:
@@ -31,9 +39,7 @@ class Steps:
         if not wanted:
             return
         if self._bar is None:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=of, desc=f"aliascope {self._what}", unit=things.rstrip("s"), leave=False)
+            self._bar = _tqdm()(total=of, desc=f"aliascope {self._what}", unit=things.rstrip("s"), leave=False)
         self._bar.total = of
         self._bar.update(done - self._bar.n)
 
@@ -58,7 +64,5 @@ class Bytes:
         if not self._wanted:
             return
         if self._bar is None:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=of, desc=self._what, unit="B", unit_scale=True)
+            self._bar = _tqdm()(total=of, desc=self._what, unit="B", unit_scale=True)
         self._bar.update(done - self._bar.n)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+WORDS = frozenset(
+    {"class", "derivative", "design", "family", "form", "generator", "image", "kind", "measure", "module", "name"}
+    | {"network", "op", "quantity"}
+)
+"""Columns of names, which stay words where they are made of digits, as those of a `torch.nn.Sequential` are."""
+
 SHOWN = 20
 """Rows of a table that a notebook shows."""
 
@@ -379,7 +385,8 @@ def _frame(rows: str) -> pd.DataFrame:
     import pandas as pd
 
     names, *lines = csv.reader(io.StringIO(rows))
-    return pd.DataFrame({name: _column([line[at] for line in lines]) for at, name in enumerate(names)})
+    columns = {name: [line[at] for line in lines] for at, name in enumerate(names)}
+    return pd.DataFrame({name: cells if name in WORDS else _column(cells) for name, cells in columns.items()})
 
 
 def _column(cells: list[str]) -> Sequence[Any]:

@@ -44,9 +44,12 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list:
     """What is exported, call by call; nothing is left from before."""
     made: list = []
     original = exporting.write_onnx
-    monkeypatch.setattr(
-        exporting, "write_onnx", lambda *given, **named: (made.append(given), original(*given, **named))
-    )
+
+    def counted(*given: object, **named: object) -> None:
+        made.append(given)
+        original(*given, **named)
+
+    monkeypatch.setattr(exporting, "write_onnx", counted)
     monkeypatch.setattr(networks, "_EXPORTS", networks._Exports())
     return made
 
@@ -157,6 +160,12 @@ def test_wrapped_modules_are_what_they_wrap(x: torch.Tensor, wrap) -> None:
     assert al.lee(wrap(network), x, "rotate").lee == al.lee(network, x, "rotate").lee
 
 
+def test_modules_that_are_called_by_numbers(x: torch.Tensor) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+    table = al.layers(network, x, no_split=True, figure=False).table
+    assert list(table["module"])[:2] == list(table["name"])[:2] == ["0", "1"]
+
+
 def test_several_outputs(x: torch.Tensor) -> None:
     class Two(Small):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,9 +182,8 @@ def test_several_outputs(x: torch.Tensor) -> None:
 
 def test_a_wrong_shape_is_a_sentence_with_the_modules_name(x: torch.Tensor) -> None:
     for exporter in networks.EXPORTERS:
-        with pytest.raises(
-            al.ExportError, match=r"Small's module 'stem\.0' cannot be exported .*\[1, 1, 16, 16\]"
-        ) as told:
+        words = r"Small's module 'stem\.0' cannot be exported .*\[1, 1, 16, 16\]"
+        with pytest.raises(al.ExportError, match=words) as told:
             al.lee(Small(), x[:, :1], "rotate", exporter=exporter)
         assert "\n" not in str(told.value)
 
