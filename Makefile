@@ -16,7 +16,7 @@ DEMO := results/demo
 # Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
 SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
 
-.PHONY: help setup models conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers wheel docs check clean
+.PHONY: help setup models conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -72,7 +72,7 @@ check-page: notice models ## Open a page of results in headless Chromium (instal
 check-crate: notice models ## Build a crate of its own that depends on this one, as the guide has it, and run it
 	@$(PYTHON) scripts/check_crate.py
 
-check-python: build ## Test the Python package with PyTorch (installs it, 4 GB)
+check-python: build models ## Test the Python package with PyTorch (installs it, 4 GB), and run the notebooks
 	@$(PYTHON) scripts/python_package.py test --torch only --command $(ALIASCOPE)
 
 check-export: ## Export a small network with both of PyTorch's exporters and compare (installs PyTorch, 4 GB)
@@ -96,6 +96,9 @@ bench-networks: setup models ## Time sweeps, attribution and designs beside PyTo
 	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/layers.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/designs.py --binary $(TARGET)/release/aliascope
+
+bench-python: build ## Time what a call from Python costs beyond the command (installs PyTorch, 4 GB)
+	@$(PYTHON) scripts/python_package.py bench --command $(ALIASCOPE)
 
 bench-peers: bench-spectra bench-networks ## Time all of it beside its peers, SciPy and PyTorch
 

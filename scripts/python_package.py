@@ -4,6 +4,7 @@
     python3 scripts/python_package.py test [--torch yes|no|only|if-there] [--command FILE] [--wheel FILE] [pytest's arguments]
     python3 scripts/python_package.py wheel [--profile NAME]
     python3 scripts/python_package.py docs
+    python3 scripts/python_package.py bench [--command FILE] [its arguments]
 
 Tests run the command that is named, else the one that cargo has built. Those with PyTorch, and the notebooks, borrow the packages of the
 environment that scripts/export.py runs in: with `--torch yes` that is made (4 GB), with `if-there` its absence is said.
@@ -84,6 +85,12 @@ def export_packages(wanted: bool) -> Path | None:
     return python.parent.parent / "lib" / version / "site-packages"
 
 
+def bench(command: Path, more: list[str]) -> None:
+    python = environment()
+    paths = os.pathsep.join([str(export_packages(True)), str(PACKAGE)])
+    run(python, CHECKOUT / "benches/python_call.py", *more, ALIASCOPE_COMMAND=str(command.resolve()), PYTHONPATH=paths)
+
+
 def docs() -> None:
     run(environment(), "-m", "pdoc", "--output-directory", target() / "doc" / "python", "aliascope", "aliascope.options")
     say(f"Open {target() / 'doc' / 'python' / 'aliascope.html'}")
@@ -98,11 +105,13 @@ def parse() -> argparse.Namespace:
     tests.add_argument("--torch", choices=("yes", "no", "only", "if-there"), default="if-there")
     tests.add_argument("--command", type=Path, default=target() / "debug" / "aliascope")
     tests.add_argument("--wheel", type=Path, help="the wheel to test [default: one of the tests' own build]")
+    timed = what.add_parser("bench")
+    timed.add_argument("--command", type=Path, default=target() / "debug" / "aliascope")
     built = what.add_parser("wheel")
     built.add_argument("--profile", default="release")
     built.add_argument("--output", type=Path, default=target() / "wheels")
     arguments, arguments.more = parser.parse_known_args()
-    if arguments.more and arguments.what != "test":
+    if arguments.more and arguments.what not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(arguments.more)}")
     return arguments
 
@@ -115,6 +124,8 @@ def main() -> None:
         test(arguments.torch, arguments.command, arguments.wheel, arguments.more)
     elif arguments.what == "wheel":
         build_wheel.build(environment(), arguments.profile, target(), arguments.output)
+    elif arguments.what == "bench":
+        bench(arguments.command, arguments.more)
     else:
         docs()
 

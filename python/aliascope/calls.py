@@ -10,7 +10,7 @@ from . import libtorch
 from .command import Done, Folder, run
 from .errors import MachineError, UsageError
 from .images import images as images_of
-from .networks import Network, file_of
+from .networks import Network, file_of, is_file
 from .options import (
     AntialiasOptions,
     Generators,
@@ -233,9 +233,8 @@ def _measured(
     options = chosen.options(dict(options))
     line = [*line, *flags({**options, "input_shape": None}, known, subcommand)]
     shape = options.get("input_shape")
-    is_file = _is_file(network)
-    model = file_of(network, shape if is_file or shape is not None else chosen.shape(), exporter)
-    if is_file:
+    model = file_of(network, shape if is_file(network) or shape is not None else chosen.shape(), exporter)
+    if is_file(network):
         line += flag("input_shape", shape)
     with Folder() as folder:
         if str(model.path) != model.name:
@@ -243,13 +242,6 @@ def _measured(
         # The images come last: their option takes all that follows.
         arguments = [subcommand, str(model.path), *line, "--images", *chosen.write(folder)]
         return run(folder, arguments, figure=figure, files=files, progress=progress)
-
-
-def _is_file(network: Any) -> bool:
-    """Whether a network is an ONNX file already, so that its shape is for the command to fix, not for an export."""
-    if isinstance(network, str) and network.partition(":")[0] in ("timm", "torchvision"):
-        return False
-    return isinstance(network, (str, os.PathLike)) or type(network).__name__ == "ModelProto"
 
 
 def _field(subject: Any, folder: Folder) -> str:

@@ -82,7 +82,8 @@ def _check_version(command: Path) -> None:
         said = subprocess.run([str(command), "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except OSError as error:
         raise MachineError(f"{command} cannot be run: {error.strerror}; install the wheel for this machine") from error
-    theirs = said.stdout.strip().rpartition(" ")[2]
+    found = re.match(r"aliascope (\S+)", said.stdout)
+    theirs = found[1] if found else ""
     if theirs != ours:
         raise MachineError(
             f"{command} is aliascope {theirs or 'of no version'} and the Python package is {ours}; install them "

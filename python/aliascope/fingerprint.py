@@ -13,9 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-_INSTALLED = tuple(
-    {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
-)
+_STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen", str(Path(__file__).parent))
 
 
 def fingerprint(module: Any) -> str | None:
@@ -68,21 +66,27 @@ class _Pickler(pickle.Pickler):
 
         if isinstance(thing, torch.Tensor):
             self.tensors.append(thing)
-            return ("tensor", str(thing.dtype), tuple(thing.shape), thing.device.type, thing.requires_grad)
+            return ("tensor", str(thing.dtype), tuple(thing.shape), thing.device.type)
+        if id(thing) in self._modules:
+            return ("module", self._modules[id(thing)])
+        return self._code_id(thing)
+
+    def _code_id(self, thing: Any) -> Any:
+        """What stands for a function, a class or a Python module; None for everything else."""
         if isinstance(thing, types.FunctionType):
             return ("function", thing.__module__, thing.__qualname__, self._place(thing))
         if isinstance(thing, type):
             self._add(thing)
             return ("class", thing.__module__, thing.__qualname__)
+        if isinstance(thing, types.BuiltinFunctionType) and not _has_values(thing):
+            return ("builtin", thing.__module__, thing.__qualname__)
         if isinstance(thing, types.ModuleType):
             return ("file", thing.__name__)
-        if id(thing) in self._modules:
-            return ("module", self._modules[id(thing)])
         return None
 
     def _place(self, function: types.FunctionType) -> int:
         """The number of a function among those whose code is stored; none has an installed package's."""
-        if function.__code__.co_filename.startswith((*_INSTALLED, "<frozen", str(Path(__file__).parent))):
+        if _is_installed(function.__code__.co_filename):
             return -1
         place = self._places.setdefault(id(function), len(self.functions))
         if place == len(self.functions):
@@ -98,6 +102,19 @@ class _Pickler(pickle.Pickler):
                 inner = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
                 if isinstance(inner, types.FunctionType):
                     self._place(inner)
+
+
+def _has_values(function: types.BuiltinFunctionType) -> bool:
+    """Whether it is the method of an object with a state of its own, such as `list.append` of one list."""
+    owner = function.__self__
+    return not isinstance(owner, (types.ModuleType, type, type(None))) and not type(owner).__module__.startswith(
+        "pybind11"
+    )
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file of code is of Python itself, of an installed package, or of this one."""
+    return file.startswith(_STANDARD) or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts)
 
 
 def _digest(tensor: Any) -> bytes:

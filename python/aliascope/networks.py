@@ -93,7 +93,7 @@ def file_of(
     """
     if exporter not in EXPORTERS:
         raise UsageError(f"exporter is {exporter!r}; known are {' and '.join(EXPORTERS)}")
-    if isinstance(network, str) and network.partition(":")[0] in ("timm", "torchvision"):
+    if isinstance(network, str) and not is_file(network):
         return _file_of_spec(network, shape, exporter)
     if isinstance(network, (str, os.PathLike)):
         return File(Path(network), os.fspath(network))
@@ -106,6 +106,13 @@ def file_of(
         f"a network is a torch.nn.Module, the path of an ONNX file, an onnx.ModelProto, 'timm:NAME' or "
         f"'torchvision:NAME', not a {type(network).__name__}"
     )
+
+
+def is_file(network: Any) -> bool:
+    """Whether a network is an ONNX file already, so that its shape is for the command to fix, not for an export."""
+    if isinstance(network, str) and network.partition(":")[0] in ("timm", "torchvision"):
+        return False
+    return isinstance(network, (str, os.PathLike)) or type(network).__name__ == "ModelProto"
 
 
 # --- Of libraries -----------------------------------------------------------------------------------------------------

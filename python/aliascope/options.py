@@ -93,6 +93,15 @@ class LeeOptions(NetworkOptions, MeasuringOptions, LabelOptions, ResumeOptions, 
     """Memory for the run, in MiB."""
 
 
+class CompareOptions(NetworkOptions, MeasuringOptions, LabelOptions, total=False):
+    """Options of `compare`."""
+
+    families: Sequence[str]
+    """The networks' families, in their order."""
+    class_offset: Sequence[int]
+    """For each network: what is added to an image's class to get the network's."""
+
+
 class LayersOptions(NetworkOptions, MeasuringOptions, ResumeOptions, total=False):
     """Options of `layers`."""
 

@@ -64,23 +64,24 @@ def lee(result: LeeResult, ax: Axes | None, **style: Any) -> Axes:
 
 
 def comparison(result: Comparison, ax: Axes | None, **style: Any) -> Axes:
-    first = next(iter(result.results.values()))
-    names = list(first.lee)
-    ax = _axes(ax, height=1.4 + 0.3 * len(names))
-    step = 0.5 / max(len(result.results), 2)
-    for number, (network, part) in enumerate(result.results.items()):
-        offset = (number - (len(result.results) - 1) / 2) * step
-        places = [at + offset for at in range(len(names))]
-        _dots(
-            ax,
-            [part.lee[name] for name in names],
-            [part.sem[name] for name in names],
-            places,
-            {"label": network, **style},
-        )
+    networks = result.report["networks"]
+    names = list(networks[0]["generators"])
+    ax = _axes(ax, height=1.4 + 0.1 * (2 + len(networks)) * len(names))
+    step = 0.6 / max(len(networks), 2)
+    for number, network in enumerate(networks):
+        entries = [network["generators"][name]["lee"] for name in names]
+        values = [entry["value"] for entry in entries]
+        ends = [entry["interval"] or {"low": entry["value"], "high": entry["value"]} for entry in entries]
+        errors = [
+            [value - end["low"] for value, end in zip(values, ends)],
+            [end["high"] - value for value, end in zip(values, ends)],
+        ]
+        places = [at + (number - (len(networks) - 1) / 2) * step for at in range(len(names))]
+        look = {"fmt": "o", "capsize": 2, "markersize": 4, "label": network["name"], **style}
+        ax.errorbar(values, places, xerr=errors, **look)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    if min(min(part.lee.values()) for part in result.results.values()) > 0:
+    if all(lee > 0 for by_generator in result.lee.values() for lee in by_generator.values()):
         ax.set_xscale("log")
     ax.set_xlabel(LEE)
     ax.grid(axis="x", alpha=0.3)

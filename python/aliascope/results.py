@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WORDS = frozenset(
     {"class", "derivative", "design", "family", "form", "generator", "image", "kind", "measure", "module", "name"}
-    | {"network", "op", "quantity"}
+    | {"model", "network", "op", "quantity", "sha256"}
 )
 """Columns of names, which stay words where they are made of digits, as those of a `torch.nn.Sequential` are."""
 
@@ -77,7 +77,10 @@ class Result:
     def to_latex(self, path: Any = None, **options: Any) -> str:
         """The table for LaTeX, by pandas (needs jinja2), which `options` go to; written to `path` where that is
         given."""
-        text = self.table.to_latex(index=False, **{"float_format": "%.3g", **options})
+        return self._latex(self.table, path, options)
+
+    def _latex(self, table: pd.DataFrame, path: Any, options: dict[str, Any]) -> str:
+        text: str = table.to_latex(index=False, **{"float_format": "%.3g", **options})
         if path is not None:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -86,12 +89,16 @@ class Result:
     def _headline(self) -> str:
         return type(self).__name__
 
+    def _shown(self) -> pd.DataFrame:
+        """What of the table is shown by itself."""
+        return self.table
+
     def __repr__(self) -> str:
-        lines = [self._headline(), self.table.to_string(index=False, max_rows=SHOWN, float_format=_number)]
+        lines = [self._headline(), self._shown().to_string(index=False, max_rows=SHOWN, float_format=_number)]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        table = self.table.to_html(index=False, max_rows=SHOWN, float_format=_number)
+        table = self._shown().to_html(index=False, max_rows=SHOWN, float_format=_number)
         notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
         figure = f'<div style="max-width:60em">{self.svg}</div>' if "" in self.figures else ""
         return f"<p>{html.escape(self._headline())}</p>{table}{notes}{figure}"
@@ -265,6 +272,12 @@ class LayersResult(NetworkResult):
         from . import plots
 
         return plots.layers(self, ax, scale, top, **style)
+
+    def _shown(self) -> pd.DataFrame:
+        table = self.table.sort_values("contribution", ascending=False, kind="stable")
+        names = ["name", "class", "contribution", "sem", "share", "signed_share", "aliasing", "boundary"]
+        several = [name for name in ("generator", "derivative") if table[name].nunique() > 1]
+        return table[several + [name for name in names if name in table and not table[name].isna().all()]]
 
     def _headline(self) -> str:
         return f"{super()._headline()}: the layers add up to the whole within {self.residual:.1e}"

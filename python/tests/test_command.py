@@ -31,6 +31,7 @@ OUTPUTS = {"json", "csv", "md", "plot", "force", "quiet", "verbose", "per-image"
     [
         ("lee", options.LeeOptions),
         ("layers", options.LayersOptions),
+        ("compare", options.CompareOptions),
         ("metrics", options.MetricsOptions),
         ("theorem", options.TheoremOptions),
         ("harmonics", options.HarmonicsOptions),
@@ -174,7 +175,7 @@ def test_a_command_that_is_not_there_is_told_of(path: Path, frames: np.ndarray, 
 
 def test_a_command_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command.importlib.metadata, "version", lambda name: "0.0.1")
-    program = stand_in(tmp_path, "print('aliascope 9.9.9')")
+    program = stand_in(tmp_path, "print('aliascope 9.9.9 (of a commit)\\nlibtorch 2.13.0')")
     with pytest.raises(al.MachineError, match=r"aliascope 9\.9\.9 and the Python package is 0\.0\.1"):
         command._check_version(program)
     program = stand_in(tmp_path, "print('aliascope 0.0.1')")

@@ -14,7 +14,7 @@ NETWORK = CHECKOUT / "models" / "efficientnet-lite0.onnx"
 
 
 def test_all_notebooks_are_tested() -> None:
-    tested = {"first-look", "anti-aliasing", "vit-and-cnn", "while-training"}
+    tested = {"first-look", "five-networks", "anti-aliasing", "vit-and-cnn", "while-training"}
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == tested
 
 
@@ -30,6 +30,19 @@ def test_first_look() -> None:
     assert "translate_x" in table and "<svg" in table
     assert shown.pictures() == 1
     assert "Warning" not in shown.complaints()
+
+
+def test_five_networks() -> None:
+    shown = Shown("five-networks", lee="comparison.lee", pair="pair")
+    lee = {name: by_generator["translate_x"] for name, by_generator in shown.asked["lee"].items()}
+    assert list(lee) == ["lite0", "lite1", "lite2", "lite0, blurpool:3", "lite0, blurpool:5"]
+    # Of the same three photos, so that it is no matter of chance.
+    assert lee["lite0, blurpool:3"] < lee["lite0"]
+    assert shown.asked["pair"]["difference"]["value"] == pytest.approx(
+        lee["lite0, blurpool:3"] - lee["lite0"], rel=1e-6
+    )
+    assert r"\begin{tabular}" in shown.text(4)
+    assert shown.pictures() == 1
 
 
 def test_anti_aliasing() -> None:
