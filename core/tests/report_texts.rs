@@ -3,10 +3,11 @@
 mod samples;
 
 use aliascope_core::antialias::surgery_report::SurgeryReport;
-use aliascope_core::report::{LayersBeside, Outcome};
+use aliascope_core::measure::scalar::Scalar;
+use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome};
 use aliascope_core::spectrum::Velocity;
 
-use samples::{bench, comparison, layers, long_name, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, motions, spectral, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -52,6 +53,23 @@ fn layers_of_one_attribution() {
         &layers::report(vec![layers::results("translate_x", "spectral", &layers::names(14))]),
         &beside(),
     );
+}
+
+#[test]
+fn fields_of_motion() {
+    told("field", &motions::field(3, Scalar::Margin), &None);
+    fits("field_energy", &motions::field(25, Scalar::Energy), &None);
+}
+
+#[test]
+fn orbits() {
+    told("orbit", &motions::orbit(&layers::names(14), true), &OrbitBeside::default());
+    fits("orbit_long", &motions::orbit(&long(60), false), &OrbitBeside { top: 60 });
+}
+
+#[test]
+fn representations() {
+    told("representation", &motions::representation(), &());
 }
 
 #[test]

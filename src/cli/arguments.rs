@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Subcommands that take a model, without an option, and images.
-const WITH_MODEL: [&str; 7] = ["lee", "compare", "layers", "field", "metrics", "theorem", "antialias"];
+const WITH_MODEL: [&str; 8] =
+    ["lee", "compare", "layers", "field", "representation", "metrics", "theorem", "antialias"];
 
 /// Arguments in the order in which they are understood: a model among the images is no image, so that
 /// `lee --images a.png b.png model.onnx` is `lee model.onnx --images a.png b.png`. So is `--model model.onnx`, as two

@@ -15,6 +15,7 @@ use crate::measure::field::FieldError;
 use crate::measure::layers::LayersError;
 use crate::measure::lee::LeeError;
 use crate::measure::orbit::OrbitError;
+use crate::measure::representation::RepresentationError;
 use crate::report::{JsonError, OutputError, VectorsError};
 use crate::spectrum::theorem::TheoremError;
 
@@ -133,6 +134,17 @@ impl From<OrbitError> for Failure {
         match error {
             OrbitError::Layers(error) => error.into(),
             OrbitError::Scheme(_) | OrbitError::Action(_) => Self::new(Status::Usage, message),
+        }
+    }
+}
+
+impl From<RepresentationError> for Failure {
+    fn from(error: RepresentationError) -> Self {
+        let message = error.to_string();
+        match error {
+            RepresentationError::Lee(error) => error.into(),
+            RepresentationError::NoPlaces(_) => Self::new(Status::Unsupported, message),
+            RepresentationError::Linalg(_) => Self::new(Status::Machine, message),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::measure::scalar::Scalar;
 use crate::memory::Allowance;
 use crate::report::{Vectors, tensors_bytes};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::spectrum::smooth::Edge;
+use crate::spectrum::smooth::{Edge, Sobolev};
 use crate::symmetry::{GridKind, Units};
 
 use super::labels::LabelArgs;
@@ -41,6 +41,10 @@ pub struct FieldArgs {
     /// The length ℓ in pixels that deformations are smooth over, ‖v‖² = mean |v|² + ℓ²·mean |∇v|².
     #[arg(long, default_value_t = 16.0, value_name = "PIXELS")]
     smoothness: f64,
+    /// How a motion's size counts its derivatives: h1, or h2, which adds ℓ²·mean |∇v|² + ℓ⁴·mean |Δv|² and whose worst
+    /// deformations are smoother.
+    #[arg(long, default_value_t = Sobolev::H1, value_name = "h1|h2")]
+    norm: Sobolev,
     /// What deformations do at the image's edge [default: free, and periodic with --boundary periodic].
     #[arg(long, value_name = "free|fixed|periodic")]
     edge: Option<Edge>,
@@ -159,6 +163,7 @@ fn options(args: &FieldArgs) -> FieldOptions {
         units: args.units,
         scalar: args.scalar,
         smoothness: args.smoothness,
+        norm: args.norm,
         edge: args.edge,
         cutoff: usize::from(args.cutoff),
         warps: args.warp.clone(),
@@ -174,6 +179,7 @@ fn checkpoint_options(args: &FieldArgs, opened: &Opened) -> Options {
         .with("units", args.units)
         .with("scalar", args.scalar.map_or_else(String::new, |scalar| scalar.to_string()))
         .with("smoothness", args.smoothness)
+        .with("norm", args.norm)
         .with("edge", args.edge.map_or("", Edge::name))
         .with("cutoff", args.cutoff)
         .with("warp", args.warp.iter().map(f64::to_string).collect::<Vec<_>>().join(","))
@@ -214,6 +220,7 @@ fn vector_file(report: &FieldReport, fields: &[Fields]) -> Result<Vec<u8>, Failu
         ("derivative", lie.derivative.to_string()),
         ("boundary", lie.boundary.to_string()),
         ("smoothness", report.deformations.smoothness.to_string()),
+        ("norm", report.deformations.norm.to_string()),
         ("edge", report.deformations.edge.to_string()),
     ];
     let about: HashMap<String, String> = about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -21,6 +21,7 @@ mod metrics;
 mod missing_model;
 mod network;
 mod ops;
+mod representation;
 mod resume;
 mod run;
 mod survey;
@@ -53,6 +54,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Theorem(Box<theorem::TheoremArgs>),
     Harmonics(Box<harmonics::HarmonicsArgs>),
+    Representation(Box<representation::RepresentationArgs>),
     Metrics(Box<metrics::MetricsArgs>),
     Ops(ops::OpsArgs),
     Antialias(Box<antialias::AntialiasArgs>),
@@ -72,6 +74,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(args),
             Self::Theorem(args) => theorem::run(args),
             Self::Harmonics(args) => Ok(harmonics::run(args)?),
+            Self::Representation(args) => representation::run(args),
             Self::Metrics(args) => metrics::run(args),
             Self::Ops(args) => ops::run(args),
             Self::Antialias(args) => antialias::run(args),

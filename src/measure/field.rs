@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 use crate::graph::operator::Torch;
 use crate::graph::{Bound, Gradient, GraphError, Network, is_finite};
 use crate::spectrum::differentiation::{Boundary, DifferentiationError, Scheme};
-use crate::spectrum::smooth::{Edge, RandomFields, Smoothness};
+use crate::spectrum::smooth::{Edge, RandomFields, Smoothness, Sobolev};
 use crate::spectrum::warp::warped;
 use crate::symmetry::{Grid, GridKind, Motion, Units};
 
@@ -35,6 +35,8 @@ pub struct FieldOptions {
     pub scalar: Option<Scalar>,
     /// ℓ, in pixels.
     pub smoothness: f64,
+    /// How many derivatives the size of a motion counts.
+    pub norm: Sobolev,
     /// What deformations do at the edge; none for that which goes with the boundary.
     pub edge: Option<Edge>,
     /// The cut-off of the random fields of the relative stability.
@@ -52,6 +54,7 @@ impl Default for FieldOptions {
             units: Units::HalfWidth,
             scalar: None,
             smoothness: 16.0,
+            norm: Sobolev::H1,
             edge: None,
             cutoff: 3,
             warps: Vec::new(),
@@ -180,7 +183,7 @@ impl<'a> FieldMeter<'a> {
             Boundary::Periodic => Edge::Periodic,
         });
         let size = [grid.rows.samples, grid.columns.samples];
-        let smoothness = Smoothness::new(size, options.smoothness, edge);
+        let smoothness = Smoothness::new(size, options.smoothness, edge, options.norm);
         let motions: Vec<(Motion, VectorField)> =
             Motion::all().into_iter().map(|motion| (motion.clone(), on_grid(&motion, &grid))).collect();
         let affine = motions.iter().filter(|(motion, _)| matches!(motion, Motion::Affine(_)));
@@ -262,7 +265,12 @@ impl<'a> FieldMeter<'a> {
         let lie =
             Lie { derivative: options.scheme, boundary: options.boundary, grid: options.grid, units: options.units };
         let output = measured(self.network, Output::Identity, &OutputAction::None, &self.why());
-        let deformations = Deformations { smoothness: options.smoothness, edge: self.edge, cutoff: options.cutoff };
+        let deformations = Deformations {
+            smoothness: options.smoothness,
+            norm: options.norm,
+            edge: self.edge,
+            cutoff: options.cutoff,
+        };
         let named = |(motion, v): &(Motion, VectorField)| (motion.name().to_owned(), Some(self.smoothness.norm(v)));
         let motions: Vec<_> = self.motions.iter().map(named).chain([("saturate".to_owned(), None)]).collect();
         let run = Run { lie: Some(lie), output: Some(output), ..run };

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod node_theorem;
 pub mod orbit;
 pub mod output_action;
+pub mod representation;
 pub mod symmetry_spectrum;
 pub mod torus;
 pub mod transport;

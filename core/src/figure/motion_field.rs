@@ -95,8 +95,8 @@ impl FieldFigure<'_> {
         [
             format!("{first}; {} derivative, {} boundary", lie.derivative, lie.boundary),
             format!(
-                "size of a motion: ‖v‖² = mean |v|² + ({} px)²·mean |∇v|² in pixels; deformations {} at the edge",
-                compact(report.deformations.smoothness),
+                "size of a motion: ‖v‖² = {} in pixels; deformations {} at the edge",
+                report.deformations.norm.formula(&compact(report.deformations.smoothness)),
                 report.deformations.edge
             ),
         ]

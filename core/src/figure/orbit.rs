@@ -1,7 +1,7 @@
 //! The figure of `aliascope layers --orbit`: a scalar along the orbit, and the layers that move it.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::{Circle, PathElement};
+use plotters::element::{Circle, DashedPathElement, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 
@@ -192,9 +192,10 @@ impl OrbitFigure<'_> {
         for ((name, line), (color, dashed)) in lines.iter().zip(LINES) {
             let ends = std::iter::once(0.0).chain(report.nodes.iter().copied()).chain([report.distance]);
             let path: Vec<(i32, i32)> = ends.zip(line).map(|(at, m)| (t.place(at), y.place(*m))).collect();
-            let pieces = path.windows(2).enumerate().filter(|(i, _)| !dashed || i % 2 == 0);
-            for (_, piece) in pieces {
-                root.draw(&PathElement::new(piece.to_vec(), color.stroke_width(2)))?;
+            if dashed {
+                root.draw(&DashedPathElement::new(path, 6, 4, color.stroke_width(2)))?;
+            } else {
+                root.draw(&PathElement::new(path, color.stroke_width(2)))?;
             }
             let end = line.last().copied().unwrap_or(0.0);
             labels.push((y.place(end), format!("{} {}", compact(end), printable(name)), color));

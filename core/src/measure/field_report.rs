@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Run;
 use super::scalar::Scalar;
-use crate::spectrum::smooth::Edge;
+use crate::spectrum::smooth::{Edge, Sobolev};
 use crate::statistics::{mean, median};
 
 /// The version of [`FieldReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -13,8 +13,8 @@ pub const FIELD_SCHEMA_VERSION: u32 = 1;
 
 /// How a scalar of a network's output changes under every motion of its input.
 ///
-/// x ↦ x(u + t v(u)) changes the scalar m by t·Σ v(u)·F(u) to first order. Sizes of motions are those of the norm
-/// ‖v‖² = mean |v|² + ℓ²·mean |∇v|² in pixels, in which a shift by one pixel has the size 1.
+/// x ↦ x(u + t v(u)) changes the scalar m by t·Σ v(u)·F(u) to first order. Sizes of motions are those of a
+/// Sobolev norm, by default ‖v‖² = mean |v|² + ℓ²·mean |∇v|² in pixels, in which a shift by one pixel has the size 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldReport {
     /// [`FIELD_SCHEMA_VERSION`].
@@ -45,6 +45,8 @@ pub struct FieldReport {
 pub struct Deformations {
     /// ℓ, in pixels.
     pub smoothness: f64,
+    /// How many derivatives the size of a motion counts.
+    pub norm: Sobolev,
     /// What deformations do at the image's edge.
     pub edge: Edge,
     /// The largest frequency of the random fields of the relative stability, in half-periods per side.

@@ -14,6 +14,7 @@ pub mod motion_field;
 pub mod node_theorem_report;
 pub mod orbit_report;
 pub mod output;
+pub mod representation_report;
 pub mod run;
 pub mod scalar;
 pub mod tally;

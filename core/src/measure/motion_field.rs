@@ -82,7 +82,7 @@ impl MotionField {
         if half > 0.0 { (sums.take_while(|sum| *sum < half).count() + 1) as f64 / squares.len() as f64 } else { 0.0 }
     }
 
-    /// The field of the size 1 along which m grows fastest: v ∝ (1 − ℓ²Δ)⁻¹F, its gain √(N·Σ F·(1 − ℓ²Δ)⁻¹F) with N
+    /// The field of the size 1 along which m grows fastest: v ∝ (1 − ℓ²Δ)⁻ˢF, its gain √(N·Σ F·(1 − ℓ²Δ)⁻ˢF) with N
     /// pixels. None where F is 0.
     pub fn worst(&self, smoothness: &Smoothness) -> Option<Steepest> {
         let smooth = [0, 1].map(|axis| smoothness.smoothed(&self.field[axis]));
@@ -184,7 +184,7 @@ pub fn orthonormal(fields: impl IntoIterator<Item = VectorField>, smoothness: &S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectrum::smooth::Edge;
+    use crate::spectrum::smooth::{Edge, Sobolev};
     use crate::symmetry::{Combination, GridKind, Units};
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
@@ -223,7 +223,7 @@ mod tests {
     fn the_worst_deformation_is_the_worst() {
         let (_, _, field) = field();
         for edge in Edge::ALL {
-            let smoothness = Smoothness::new([6, 8], 1.5, edge);
+            let smoothness = Smoothness::new([6, 8], 1.5, edge, Sobolev::H1);
             let worst = field.worst(&smoothness).unwrap();
             assert!((smoothness.norm(&worst.field) - 1.0).abs() < 1e-12);
             assert!((field.along(&worst.field) - worst.gain).abs() < 1e-12 * worst.gain);
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_best_affine_motion_is_the_best_of_its_span() {
         let (_, _, field) = field();
-        let smoothness = Smoothness::new([6, 8], 1.5, Edge::Free);
+        let smoothness = Smoothness::new([6, 8], 1.5, Edge::Free, Sobolev::H2);
         let image = Grid::image(6, 8, GridKind::Tracked);
         let grid = image.placed(GridKind::Tracked, Units::HalfWidth, &image);
         let affine: Vec<VectorField> = Motion::all().iter().take(6).map(|motion| on_grid(motion, &grid)).collect();

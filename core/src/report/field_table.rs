@@ -81,11 +81,12 @@ fn sizes(report: &FieldReport) -> String {
         Edge::Fixed => "0 beyond the image's edge",
         Edge::Periodic => "periodic",
     };
+    let deformations = &report.deformations;
     format!(
-        "Per t: |d {}/dt|, t in {unit}, root mean square over images. Per pixel: the same over the motion's size, ‖v‖² = mean \
-         |v|² + ℓ²·mean |∇v|² in pixels with ℓ = {}: a shift by one pixel has the size 1. Deformations are {edge}.",
+        "Per t: |d {}/dt|, t in {unit}, root mean square over images. Per pixel: the same over the motion's size, ‖v‖² = {} in \
+         pixels: a shift by one pixel has the size 1. Deformations are {edge}.",
         report.scalar.in_words(),
-        compact(report.deformations.smoothness)
+        deformations.norm.formula(&compact(deformations.smoothness)),
     )
 }
 

@@ -21,6 +21,7 @@ use super::operator_table::operator_table;
 use super::orbit_rows::orbit_rows;
 use super::orbit_table::orbit_table;
 use super::outcome::{NamedFigure, Outcome};
+use super::representation_table::{representation_rows, representation_table};
 use super::rows::Rows;
 use super::spectrum_rows::{departures_rows, harmonics_rows, image_spectrum_rows, theorem_rows};
 use super::spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
@@ -44,6 +45,7 @@ use crate::measure::lee_report::LeeReport;
 use crate::measure::metrics_report::MetricsReport;
 use crate::measure::node_theorem_report::NodeTheoremReport;
 use crate::measure::orbit_report::OrbitReport;
+use crate::measure::representation_report::RepresentationReport;
 use crate::operators::OperatorList;
 use crate::spectrum::departures::Departures;
 use crate::spectrum::harmonics::HarmonicsReport;
@@ -173,6 +175,22 @@ impl Outcome for OrbitReport {
 
     fn figures<'a>(&'a self, _: &'a Self::Beside) -> Vec<NamedFigure<'a>> {
         vec![NamedFigure::main(OrbitFigure { report: self })]
+    }
+}
+
+impl Outcome for RepresentationReport {
+    type Beside = ();
+
+    fn table(&self, (): &(), width: usize) -> String {
+        representation_table(self, width)
+    }
+
+    fn rows(&self, _: bool) -> Rows {
+        representation_rows(self)
+    }
+
+    fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
+        Vec::new()
     }
 }
 

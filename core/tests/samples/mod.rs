@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod comparison;
 pub mod layers;
+pub mod motions;
 pub mod spectral;
 pub mod surgery;
 
