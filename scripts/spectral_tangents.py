@@ -2,7 +2,8 @@
 
 The spectral derivative with reflecting boundary: a row of N samples is extended evenly to 2N (the edge sample is
 repeated), differentiated by its Fourier series, whose bin at the Nyquist frequency has the derivative 0, and cut back
-to N samples. Sample i lies at u_i = (2i + 1)/N − 1, so samples are 2/N apart.
+to N samples. Half the width is the unit of both axes: with N_x columns sample i lies at (2i + 1 − N)/N_x, and samples
+are 2/N_x apart.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def tangents(x: np.ndarray) -> dict[str, np.ndarray]:
     x = x.astype(np.float64)
     rows, columns = x.shape[-2:]
     u = (2 * np.arange(columns) + 1) / columns - 1
-    v = ((2 * np.arange(rows) + 1) / rows - 1)[:, None]
-    dx, dy = derivative(x, -1) * columns / 2, derivative(x, -2) * rows / 2
+    v = ((2 * np.arange(rows) + 1) / columns - rows / columns)[:, None]
+    dx, dy = derivative(x, -1) * columns / 2, derivative(x, -2) * columns / 2
     return {
         "translate_x": dx,
         "translate_y": dy,

@@ -88,7 +88,7 @@ fn the_lee_figure_names_what_it_shows() {
     for label in ["efficientnet_lite0.onnx", "20 images", "spectral derivative", "translate_x", "hyperbolic", "λ₆"] {
         assert!(text.contains(label), "{label}");
     }
-    assert!(text.contains("logarithmic axis"));
+    assert!(text.contains("geometric mean, 95 % interval"));
     assert!(text.contains("0.71 stretch_x"));
 }
 

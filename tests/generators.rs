@@ -17,6 +17,8 @@ use tch::{Device, Kind, Tensor};
 
 const ROWS: usize = 24;
 const COLUMNS: usize = 40;
+/// The height of the plane over its width.
+const ASPECT: f64 = ROWS as f64 / COLUMNS as f64;
 
 fn field(f: impl Fn(f64, f64) -> f64, grid: &Grid) -> Tensor {
     let values: Vec<f64> = grid
@@ -61,19 +63,21 @@ fn agrees(
 
 #[test]
 fn generators_of_waves_are_exact() {
-    // The plane is 2 half-widths wide: harmonics of period 2, within the band of the grid. Sums of 40 terms in f64.
-    let wave = |x: f64, y: f64| (PI * (3.0 * x + 2.0 * y)).sin() + 0.3 * (PI * 5.0 * y).cos();
+    // The plane is 2 half-widths wide and 2·ASPECT high: harmonics of these periods, within the band of the grid. Sums of 40
+    // terms in f64.
+    let wave = |x: f64, y: f64| (PI * (3.0 * x + 2.0 * y / ASPECT)).sin() + 0.3 * (PI * 5.0 * y / ASPECT).cos();
     let gradient = |x: f64, y: f64| {
-        let phase = PI * (3.0 * x + 2.0 * y);
-        [3.0 * PI * phase.cos(), 2.0 * PI * phase.cos() - 0.3 * 5.0 * PI * (PI * 5.0 * y).sin()]
+        let phase = PI * (3.0 * x + 2.0 * y / ASPECT);
+        let along_y = 2.0 * PI * phase.cos() - 0.3 * 5.0 * PI * (PI * 5.0 * y / ASPECT).sin();
+        [3.0 * PI * phase.cos(), along_y / ASPECT]
     };
     agrees(wave, gradient, Scheme::Spectral, Boundary::Periodic, 1e-12);
 
     // Cosines about the image's edges are even there: what the reflected derivative is exact for.
-    let even = |x: f64, y: f64| (PI * 4.0 * (x + 1.0) / 2.0).cos() * (PI * 3.0 * (y + 1.0) / 2.0).cos();
+    let even = |x: f64, y: f64| (PI * 4.0 * (x + 1.0) / 2.0).cos() * (PI * 3.0 * (y / ASPECT + 1.0) / 2.0).cos();
     let gradient = |x: f64, y: f64| {
-        let (a, b) = (PI * 4.0 * (x + 1.0) / 2.0, PI * 3.0 * (y + 1.0) / 2.0);
-        [-2.0 * PI * a.sin() * b.cos(), -1.5 * PI * a.cos() * b.sin()]
+        let (a, b) = (PI * 4.0 * (x + 1.0) / 2.0, PI * 3.0 * (y / ASPECT + 1.0) / 2.0);
+        [-2.0 * PI * a.sin() * b.cos(), -1.5 * PI * a.cos() * b.sin() / ASPECT]
     };
     agrees(even, gradient, Scheme::Spectral, Boundary::Reflect, 1e-12);
 }
@@ -161,6 +165,45 @@ fn a_strided_identity_errs_by_the_derivative_it_cannot_see() {
     assert!(relative(&lie, &expected) <= 1e-12);
 }
 
+/// A rotation rotates on an image of any shape: what is radially symmetric in pixels does not change.
+#[test]
+fn a_disc_in_a_wide_image_does_not_turn() {
+    for kind in GridKind::ALL {
+        let grid = Grid::image(48, 96, kind);
+        let pixel = grid.columns.pitch;
+        let disc = field(|x, y| (-(x * x + y * y) / (2.0 * (3.0 * pixel).powi(2))).exp(), &grid);
+        let action = action(&grid, Scheme::Spectral, Boundary::Reflect);
+        let along = |name: &str| action.along(&name.parse().unwrap(), &disc).unwrap().abs().max().double_value(&[]);
+        // Of a Gaussian of 3 pixels e^(−(3π)²/2) = 5·10⁻²⁰ is above the band; rounding of sums over 96 samples.
+        assert!(along("rotate") < 1e-12 * along("shear_x"), "{kind}: {}", along("rotate"));
+        assert!(along("hyperbolic") > 0.1 * along("shear_x"));
+    }
+}
+
+/// The second moment about the image's centre is invariant to rotation alone.
+#[test]
+fn a_moment_of_a_wide_image_is_invariant_to_rotation() {
+    let (rows, columns) = (40, 64);
+    let square = |i: i64, n: i64| (i as f64 + 0.5 - n as f64 / 2.0).powi(2);
+    let weights: Vec<f64> =
+        (0..rows * columns).map(|at| square(at / columns, rows) + square(at % columns, columns)).collect();
+    let plane = [1, 1, rows, columns];
+    let nodes = vec![node("Mul", &["x", "w"], "weighed"), node("ReduceSum", &["weighed"], "y")];
+    let model = model(&plane.map(Some), nodes, vec![common::model::doubles("w", &plane, &weights)]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("moment.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
+    // A blob off the centre, longer than wide, of which 10⁻¹² reaches the edges and the Nyquist frequency.
+    let grid = Grid::image(rows as usize, columns as usize, GridKind::Tracked);
+    let blob = |x: f64, y: f64| (-((x - 0.1) / 0.14).powi(2) - ((y + 0.06) / 0.11).powi(2)).exp();
+    let x = field(blob, &grid).view([1, 1, 1, rows, columns]);
+    let mut meter = LeeMeter::new(&network, LeeOptions::default()).unwrap();
+    let lie: Vec<f64> = Vec::try_from(&meter.lie_derivatives(&x).unwrap().reshape([-1])).unwrap();
+    let shears = [Generator::ShearX, Generator::ShearY].map(|generator| lie[generator.index()]);
+    assert!((shears[0] - shears[1]).abs() < 1e-9 * shears[0].abs(), "{shears:?}");
+}
+
 #[test]
 fn pixels_are_half_widths_times_the_pitch() {
     let network = network(vec![node("Flatten", &["x"], "y")], 10, 20);
@@ -169,8 +212,8 @@ fn pixels_are_half_widths_times_the_pitch() {
         LeeMeter::new(&network, LeeOptions { units, ..Default::default() }).unwrap().lie_derivatives(&x).unwrap()
     };
     let (half_widths, pixels) = (at(Units::HalfWidth), at(Units::Pixel));
-    // t pixels are 2/20 half-widths across and 2/10 down. What stretches has no unit; shears see the aspect ratio.
-    let factors = [2.0 / 20.0, 2.0 / 10.0, 1.0, 1.0, 0.5, 2.0, 1.0];
+    // t pixels are 2/20 half-widths across and down. What is linear in the position has no unit.
+    let factors = [2.0 / 20.0, 2.0 / 20.0, 1.0, 1.0, 1.0, 1.0, 1.0];
     for (generator, factor) in MEASURED.into_iter().zip(factors) {
         let i = generator.index() as i64;
         let error = relative(&pixels.get(i), &(half_widths.get(i) * factor));

@@ -77,7 +77,16 @@ fn results_have_their_schema() {
         ".generators.*.mean_abs" => "[number]",
         ".generators.*.relative" => "[number]",
         ".gram.matrix[][]" => "[number]",
-        ".gram.input_energy[]" => "[number]",
+        ".gram.input_gram[][]" => "[number]",
+        ".generators.*.summary.geometric_mean.value" => "[number]",
+        ".generators.*.summary.mean.value" => "[number]",
+        ".generators.*.relative_geometric_mean.value" => "[number]",
+        ".generators.*.fisher.geometric_mean.value" => "[number]",
+        ".generators.*.fisher.mean.value" => "[number]",
+        ".generators.*.margin_rate.median.value" => "[number]",
+        ".margins.by_image[]" => "[number]",
+        ".horizon.ratios[]" => "[number]",
+        ".horizon.by_image[][]" => "[number]",
         ".symmetry_spectrum[].eigenvalue" => "[number]",
         ".symmetry_spectrum[].direction.*" => "[number]",
         ".timing.*" => "[number]",
@@ -90,10 +99,20 @@ fn results_have_their_schema() {
     close(lee("shear_x"), gram(4, 4));
     close(lee("rotate"), gram(4, 4) - 2.0 * gram(4, 5) + gram(5, 5));
     close(lee("scale"), gram(2, 2) + 2.0 * gram(2, 3) + gram(3, 3));
-    let trace: f64 = (0..6).map(|i| gram(i, i) / report["gram"]["input_energy"][i].as_f64().unwrap()).sum();
-    let sum: f64 =
-        report["symmetry_spectrum"].as_array().unwrap().iter().map(|s| s["eigenvalue"].as_f64().unwrap()).sum();
-    assert!((trace - sum).abs() <= 1e-12 * trace, "eigenvalues add up to the trace: {trace} {sum}");
+    // An eigenvalue is the relative LEE along its direction, along which the images change by 1.
+    let input = |i: usize, j: usize| report["gram"]["input_gram"][i][j].as_f64().unwrap();
+    let names = ["translate_x", "translate_y", "stretch_x", "stretch_y", "shear_x", "shear_y"];
+    let directions = report["symmetry_spectrum"].as_array().unwrap();
+    assert_eq!(directions.len(), 6);
+    for direction in directions {
+        let a = names.map(|name| direction["direction"][name].as_f64().unwrap());
+        let form = |of: &dyn Fn(usize, usize) -> f64| -> f64 {
+            (0..6).map(|i| (0..6).map(|j| a[i] * a[j] * of(i, j)).sum::<f64>()).sum()
+        };
+        // Sums over six directions whose sizes differ by a few hundreds.
+        assert!((form(&input) - 1.0).abs() < 1e-9);
+        assert!((form(&gram) / direction["eigenvalue"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    }
 }
 
 #[test]

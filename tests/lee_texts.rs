@@ -43,7 +43,7 @@ fn csv(report: &LeeReport, per_image: bool) -> String {
 #[test]
 fn csv_has_a_row_per_generator() {
     insta::assert_snapshot!(csv(&samples::classifier(), false));
-    assert!(csv(&samples::degenerate(), false).contains("\nrotate,0,,0,,\n"));
+    assert!(csv(&samples::degenerate(), false).contains("\nrotate,,,,0,,,,,0,,,"));
 }
 
 #[test]
@@ -53,14 +53,15 @@ fn values_by_image_have_rows_and_those_that_decide_the_mean_are_named() {
     let saturate = &mut report.generators["saturate"];
     let lee: Vec<f64> = (0..20).map(|image| if image == 7 { 81.0 } else { 1.0 }).collect();
     // (81 + 19)²/(81² + 19).
-    saturate.images_effective = Some(10_000.0 / 6580.0);
-    saturate.by_image = LeeByImage { mean_abs: vec![0.5; 20], input_energy: vec![2.0; 20], lee };
+    saturate.summary.effective_count = Some(10_000.0 / 6580.0);
+    saturate.by_image =
+        LeeByImage { mean_abs: vec![0.5; 20], input_energy: vec![2.0; 20], lee, ..LeeByImage::default() };
     let text = csv(&report, true);
-    assert_eq!(text.lines().next(), Some("image,name,lee,mean_abs,input_energy,predicted"));
-    assert!(text.contains("\nphoto_7.png,saturate,81,0.5,2,7\n") && text.lines().count() == 1 + 20 * 10, "{text}");
+    assert_eq!(text.lines().next(), Some("image,name,lee,mean_abs,input_energy,fisher,margin_rate,predicted"));
+    assert!(text.contains("\nphoto_7.png,saturate,81,0.5,2,,,7\n") && text.lines().count() == 1 + 20 * 10, "{text}");
     let table = lee_table(&report, 120);
     assert!(
-        table.contains("LEE of saturate: effective sample size 1.5 of 20: photo_7.png has 81 % of the sum"),
+        table.contains("Mean of saturate: effective sample size 1.5 of 20: photo_7.png has 81 % of the sum"),
         "{table}"
     );
 }

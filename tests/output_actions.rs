@@ -11,7 +11,7 @@ use aliascope::graph::{LoadOptions, Network, Target};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use aliascope::measure::lee::{ActionChoice, LeeError, LeeMeter, LeeOptions, Output, OutputAction as LeeOutput};
 use aliascope::spectrum::differentiation::Scheme;
-use aliascope::symmetry::{MEASURED, Units};
+use aliascope::symmetry::{Grid, MEASURED, Units};
 use assert_cmd::Command;
 use common::asset;
 use common::model::{Value, attribute, doubles, floats, ints, model, node};
@@ -198,8 +198,9 @@ fn an_inner_image_moves_on_the_grid_that_layers_track() {
     };
     let whole = load(Target::First);
     let grid = whole.values().iter().find(|value| value.name == "inner").unwrap().layout.plane().unwrap();
-    let covers = grid.rows.pitch * grid.rows.samples as f64;
-    assert!((covers - 2.0).abs() < 1e-12 && (grid.rows.origin + 1.0 - grid.rows.pitch / 2.0).abs() > 1e-3, "{grid:?}");
+    let half = ROWS as f64 / COLUMNS as f64;
+    let off = |grid: &Grid| (grid.rows.origin + half - grid.rows.pitch / 2.0).abs();
+    assert!((grid.rows.extent() - 2.0 * half).abs() < 1e-12 && off(&grid) > 1e-3, "{grid:?}");
 
     // The error at that depth, as `layers` states it of the whole network, is what `lee` measures there.
     for generator in ["translate_x", "rotate", "stretch_y"] {
@@ -217,7 +218,7 @@ fn an_inner_image_moves_on_the_grid_that_layers_track() {
     let LeeOutput::Image(output) = LeeMeter::new(&whole, LeeOptions::default()).unwrap().output_action().clone() else {
         panic!("the output is an image")
     };
-    assert!((output.rows.origin + 1.0 - output.rows.pitch / 2.0).abs() < 1e-12, "{output:?}");
+    assert!(off(&output) < 1e-12, "{output:?}");
 }
 
 #[test]

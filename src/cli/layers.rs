@@ -271,10 +271,11 @@ fn velocity(generator: &Combination, units: Units, network: &Network) -> Result<
             format!("--spectrum needs a translation, and {} is none; use translate_x or translate_y", generator.name()),
         ));
     }
+    let pixels = |axis: usize| network.input().shape[axis].max(1) as f64;
     let length = |axis: usize| match units {
-        // The torus is two half-widths long.
-        Units::HalfWidth => 0.5,
-        Units::Pixel => 1.0 / network.input().shape[axis].max(1) as f64,
+        // Half the width in pixels, whatever the axis.
+        Units::HalfWidth => 0.5 * pixels(3) / pixels(axis),
+        Units::Pixel => 1.0 / pixels(axis),
     };
     let [x, y] = translations.map(|g| generator.coefficient(g));
     Ok(Velocity { x: x * length(3), y: y * length(2) })

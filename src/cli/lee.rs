@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use tch::{Device, Kind, Tensor};
 
 use crate::figure::{Format, TangentsFigure};
-use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::measure::lee::{HORIZON_IMAGES, LeeMeter, LeeOptions};
 use crate::measure::lee_report::LeeReport;
 use crate::memory::{self, Allowance, size};
 use crate::report::{Number, Vectors, vectors_bytes};
@@ -46,6 +46,9 @@ pub struct LeeArgs {
     labels: LabelArgs,
     #[command(flatten)]
     resume: ResumeArgs,
+    /// Leave out the horizon, up to what shift the linear answer holds: 7 forward passes on each of 4 images.
+    #[arg(long)]
+    no_horizon: bool,
     /// Write the Lie derivatives themselves: keys lie/NAME and value, [N, outputs…], in the run's precision.
     #[arg(long, value_name = "FILE.safetensors")]
     vectors: Option<PathBuf>,
@@ -102,20 +105,26 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let kept = checkpoint_options(args, &opened, usize::from(batch));
     let mut progress = Progress::open(&args.resume, "lee", &opened, kept, &console)?;
     let (mut names, mut classes) = (Vec::new(), Vec::new());
-    let mut first = None;
+    let mut first: Vec<Tensor> = Vec::new();
+    let wanted = if args.no_horizon { 1 } else { HORIZON_IMAGES };
     opened.for_batches(usize::from(batch), &console, &progress.known(), |batch| {
         names.extend(batch.names());
         classes.extend(batch.frames().map(|frame| labels.of(frame)));
         let found = progress.recall("", batch, || Ok(meter.find(&batch.tensor()?, &batch.names())?))?;
         meter.take(found);
         console.advance(batch.len() as u64);
-        if first.is_none() {
-            first = Some(batch.tensor()?);
+        if first.len() < wanted {
+            let images = batch.tensor()?;
+            first.extend((0..images.size()[0]).map(|at| images.f_narrow(0, at, 1)).collect::<Result<Vec<_>, _>>()?);
+            first.truncate(wanted);
         }
         Ok(())
     })?;
     console.finish();
-    let Some(first) = first else {
+    if !args.no_horizon {
+        meter.measure_horizon(&first)?;
+    }
+    let Some(first) = first.into_iter().next() else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
     };
     // As many repetitions as fit into about two seconds; none where not even one does.

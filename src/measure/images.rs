@@ -8,7 +8,7 @@ use tch::{Device as TorchDevice, Kind, Tensor};
 use super::grouping::Estimator;
 use super::layers::{LayerMeter, LayersError, LayersOptions, report};
 use super::layers_report::LayersReport;
-use super::lee::{LeeError, LeeMeter, LeeOptions};
+use super::lee::{HORIZON_IMAGES, LeeError, LeeMeter, LeeOptions};
 use super::lee_report::LeeReport;
 use super::run::{Device, Images as ImagesHeader, Model, Origin, Precision, Quantised, Run};
 use crate::graph::{InputLayout, Integers, Network};
@@ -234,9 +234,15 @@ pub fn measure_lee(images: &Images<'_>, options: LeeOptions) -> Result<LeeReport
     let scale = || pixel_scale(images.network, &images.source, &images.stated.preprocessing);
     let pixel_scale = options.pixel_scale.clone().or_else(scale);
     let mut meter = LeeMeter::new(images.network, LeeOptions { pixel_scale, ..options })?;
+    let mut first = Vec::new();
     for (at, name) in images.names().into_iter().enumerate() {
-        meter.measure(&images.tensor(at)?, &[name])?;
+        let x = images.tensor(at)?;
+        meter.measure(&x, &[name])?;
+        if first.len() < HORIZON_IMAGES {
+            first.push(x);
+        }
     }
+    meter.measure_horizon(&first)?;
     let timing = meter.timing(&images.tensor(0)?, 0)?;
     Ok(meter.report(images.header()?, &[], timing)?)
 }

@@ -3,6 +3,8 @@
 //! L = Df\[A x\] − A f(x) for the seven measured generators at once: their tangents share one primal. Everything else
 //! (rotation, scale, any combination) is linear in these seven vectors.
 
+mod class_scores;
+mod horizon;
 mod report;
 
 use std::time::Instant;
@@ -12,18 +14,21 @@ use tch::{Kind, Tensor};
 
 use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
-use crate::graph::{Network, Sweep, Value, is_finite};
+use crate::graph::{Bound, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::statistics::median;
 use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Units};
 
 use super::action::Actions;
-use super::lee_report::Timing;
+use super::lee_report::{Horizon, Logits, Timing};
 use super::output_action::{Chosen, Place, choose};
+
+use class_scores::ClassScores;
 
 pub use super::lee_error::LeeError;
 pub use super::output::{ActionChoice, BoxFormat, Output};
 pub use super::output_action::OutputAction;
+pub use horizon::MOST_IMAGES as HORIZON_IMAGES;
 
 /// How to measure.
 #[derive(Clone, Debug)]
@@ -81,6 +86,8 @@ struct Behind {
     value: Tensor,
     tangent: Tensor,
     lie: Tensor,
+    /// The network's own output and its tangents, where they are class scores.
+    scores: Option<(Tensor, Tensor)>,
 }
 
 /// What a sweep found of one image.
@@ -96,6 +103,8 @@ pub struct LeeImage {
     top: Option<usize>,
     /// Mean |L| per generator that is reported.
     mean_abs: Vec<f64>,
+    /// Of a classifier.
+    scores: Option<ClassScores>,
     /// What the sweep took, in milliseconds per image.
     sweep_ms: f64,
     /// The values and L, where they are kept.
@@ -140,6 +149,8 @@ pub struct LeeMeter<'a> {
     /// The measured generators that what is reported is made of, in their order.
     swept: Vec<Generator>,
     images: Vec<LeeImage>,
+    /// Where it was asked for: the horizon, or why there is none.
+    horizon: Option<Result<Horizon, String>>,
     /// What one unit of the input's channels is in pixel values, `[channels, 1, 1]`.
     pixel_scale: Option<Tensor>,
 }
@@ -180,6 +191,7 @@ impl<'a> LeeMeter<'a> {
             swept,
             options,
             images: Vec::new(),
+            horizon: None,
         })
     }
 
@@ -225,6 +237,7 @@ impl<'a> LeeMeter<'a> {
     /// The measured function's value, its tangent, and L: the tangent less what the group does to the value, along a
     /// combination or every measured generator.
     fn behind(&mut self, Sweep { value, tangent }: Sweep, along: Option<&Combination>) -> Result<Behind, LeeError> {
+        let scores = self.logits().map(|_| (value.shallow_clone(), tangent.shallow_clone()));
         let (value, tangent) = match self.output {
             Output::Softmax => softmax_tangent(&value, &tangent)?,
             Output::Logits | Output::Identity => (value, tangent),
@@ -244,7 +257,7 @@ impl<'a> LeeMeter<'a> {
                 tangent.f_sub(&Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?)?
             }
         };
-        Ok(Behind { value, tangent, lie })
+        Ok(Behind { value, tangent, lie, scores })
     }
 
     /// L for `x` of shape `[images, input shape…]`, under the swept generators: `[7, images, output shape…]` where all are.
@@ -286,7 +299,7 @@ impl<'a> LeeMeter<'a> {
         let start = Instant::now();
         let images = x.size()[0];
         let input = self.input(&x)?;
-        let Behind { value, tangent, lie } = self.derivatives_of(&input, images)?;
+        let Behind { value, tangent, lie, scores } = self.derivatives_of(&input, images)?;
         if !is_finite(&lie)? {
             let hint = "check the model's weights, or try --precision f64";
             return Err(self.not_finite("the Lie derivative", names, hint));
@@ -294,8 +307,16 @@ impl<'a> LeeMeter<'a> {
         let sweep_ms = start.elapsed().as_secs_f64() * 1e3 / images as f64;
         tracing::debug!(images = ?names, seconds = start.elapsed().as_secs_f64(), "swept");
         let dx = input.tangents_from(images, 0, input.tangents)?.f_unflatten(0, [input.tangents, images])?;
+        let places: Vec<usize> = self.swept.iter().map(|generator| generator.index()).collect();
         let mut found = Vec::new();
         for image in 0..images {
+            let scores = match (&scores, self.logits()) {
+                (Some((output, tangents)), Some(logits)) => {
+                    let (output, tangents) = (output.f_get(image)?, tangents.f_select(1, image)?);
+                    Some(ClassScores::of(&output, &tangents, &places, logits)?)
+                }
+                _ => None,
+            };
             let (value, lie) = (value.f_narrow(0, image, 1)?, lie.f_narrow(1, image, 1)?);
             let sizes = self.sizes(&x.f_get(image)?, &dx.f_select(1, image)?, &lie.f_squeeze_dim(1)?)?;
             let vectors = match self.options.keep_vectors {
@@ -309,6 +330,7 @@ impl<'a> LeeMeter<'a> {
                 change: self.change(&value, &tangent.f_select(1, image)?)?,
                 top: self.top_class(&value)?,
                 mean_abs: sizes.mean_abs,
+                scores,
                 sweep_ms,
                 vectors,
             });
@@ -321,6 +343,21 @@ impl<'a> LeeMeter<'a> {
         match self.network.output().shape[..] {
             [1, classes] if classes > 1 => usize::try_from(classes).ok(),
             _ => None,
+        }
+    }
+
+    /// What the logits of a classifier are: its output's entries where softmax comes behind them or they are measured as
+    /// they are, the logarithms where the network ends in a softmax itself. None of an output that is no vector of class
+    /// scores or moves.
+    fn logits(&self) -> Option<Logits> {
+        if self.classes().is_none() || self.output_action != OutputAction::None {
+            return None;
+        }
+        match (self.output, self.network.bound()) {
+            (Output::Softmax, _) => Some(Logits::Output),
+            (_, Some(Bound::Simplex)) => Some(Logits::LogProbabilities),
+            (Output::Logits, _) => Some(Logits::Output),
+            (Output::Identity, _) => None,
         }
     }
 
@@ -457,6 +494,12 @@ impl<'a> LeeMeter<'a> {
     pub fn sweep_ms(&self) -> f64 {
         median(self.images.iter().map(|image| image.sweep_ms).collect())
     }
+}
+
+/// aᵀ G a.
+fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {
+    let a = combination.coefficients();
+    (0..7).map(|i| a[i] * (0..7).map(|j| a[j] * gram[i][j]).sum::<f64>()).sum()
 }
 
 /// ⟨v_i, v_j⟩/dim of the rows of a `[rows, dim]` tensor in double precision.

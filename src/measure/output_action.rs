@@ -107,7 +107,7 @@ impl OutputAction {
             Self::Flow(grid) => {
                 let Some(field) = combination.without(Generator::Saturate) else { return Ok(value.f_zeros_like()?) };
                 let moved = actions.on(&place.of(grid))?.along(&field, value)?;
-                Ok(moved.f_sub(&turned(&field, value, &place.of(&place.input))?)?)
+                Ok(moved.f_sub(&turned(&field, value)?)?)
             }
         }
     }
@@ -170,12 +170,10 @@ fn boxes(field: &Combination, value: &Tensor, (format, axis): (BoxFormat, i64), 
     Tensor::f_cat(&[&a, &b, &c, &d, &still], axis)
 }
 
-/// V F: the linear part of the field applied to vectors in pixels, `[…, 2, rows, columns]`.
-fn turned(field: &Combination, value: &Tensor, input: &Grid) -> Torch<Tensor> {
+/// V F: the linear part of the field applied to vectors in pixels, which are square, `[…, 2, rows, columns]`.
+fn turned(field: &Combination, value: &Tensor) -> Torch<Tensor> {
     let a = |generator| field.coefficient(generator);
-    let aspect = input.rows.pitch / input.columns.pitch;
-    let matrix =
-        [a(Generator::StretchX), a(Generator::ShearX) * aspect, a(Generator::ShearY) / aspect, a(Generator::StretchY)];
+    let matrix = [a(Generator::StretchX), a(Generator::ShearX), a(Generator::ShearY), a(Generator::StretchY)];
     let matrix = Tensor::f_from_slice(&matrix)?.f_view([2, 2])?.f_to_kind(Kind::Double)?;
     let matrix = matrix.f_to_device(value.device())?.f_to_kind(value.kind())?;
     let size = value.size();
@@ -340,7 +338,7 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
         (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
         // The same pixels as channels first, in another order of axes.
         (Layout::Map(map), _) if map.is_channels_last() => {
-            Ok(OutputAction::Tokens(SiteMap { grid: as_image(&map.grid), ..map.clone() }))
+            Ok(OutputAction::Tokens(SiteMap { grid: as_image(network, &map.grid), ..map.clone() }))
         }
         (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
         _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
@@ -351,15 +349,16 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
 /// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the way to
 /// the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has it.
 pub(super) fn image_grid(network: &Network, tracked: &Grid) -> Grid {
-    if network.is_inner() { *tracked } else { as_image(tracked) }
+    if network.is_inner() { *tracked } else { as_image(network, tracked) }
 }
 
 /// The grid of an output that is an image: where its samples are cells that cover the input's plane, they are that
 /// image's pixels, whatever fraction of a pixel the strides and paddings before it have moved their nominal centres.
-fn as_image(tracked: &Grid) -> Grid {
-    let covers = |axis: &Axis| (axis.pitch * axis.samples as f64 - 2.0).abs() < 1e-9;
-    if covers(&tracked.rows) && covers(&tracked.columns) {
-        Grid::image(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)
+fn as_image(network: &Network, tracked: &Grid) -> Grid {
+    let Some(input) = network.input().layout.plane() else { return *tracked };
+    let covers = |axis: &Axis, image: &Axis| (axis.extent() - image.extent()).abs() < 1e-9 * image.extent();
+    if covers(&tracked.rows, &input.rows) && covers(&tracked.columns, &input.columns) {
+        input.covered_by(tracked.rows.samples, tracked.columns.samples, GridKind::Tracked)
     } else {
         *tracked
     }

@@ -1,11 +1,30 @@
 //! A report with the proportions of a real one, for the tests of figures and texts.
 
 use aliascope::measure::lee_report::{
-    GeneratorLee, Gram, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, SymmetryDirection, Timing,
+    GeneratorLee, Gram, Horizon, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, Logits, MarginRate, Margins,
+    SymmetryDirection, Timing,
 };
 use aliascope::measure::output::Output;
 use aliascope::measure::run::{Images, Lie, Measured, Model, Run};
+use aliascope::statistics::{Estimate, Interval, Summary};
 use aliascope::symmetry::{Generator, MEASURED};
+
+/// A value with an interval from `below` to `above` times it.
+fn estimate(value: f64, below: f64, above: f64) -> Estimate {
+    Estimate { value, interval: Some(Interval { low: below * value, high: above * value }) }
+}
+
+/// Twenty values of this mean.
+fn summary(mean: f64) -> Summary {
+    Summary {
+        geometric_mean: Some(estimate(0.55 * mean, 0.58, 1.73)),
+        geometric_count: 20,
+        undefined: None,
+        mean: estimate(mean, 0.71, 1.62),
+        effective_count: Some(9.6),
+        deciding: Vec::new(),
+    }
+}
 
 /// Twenty photos through a classifier.
 pub fn classifier() -> LeeReport {
@@ -64,6 +83,17 @@ pub fn classifier() -> LeeReport {
         input_units: InputUnits::Photo,
         accuracy: None,
         predicted: None,
+        margins: Some(Margins { logits: Logits::Output, by_image: vec![Some(2.0); 20] }),
+        horizon: Some(Horizon {
+            generator: "translate_x".to_owned(),
+            images: 4,
+            forwards: 28,
+            shifts: vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
+            ratios: [0.97, 1.04, 1.54, 0.8, 0.43, 0.3].map(Some).to_vec(),
+            by_image: vec![[0.97, 1.04, 1.54, 0.8, 0.43, 0.3].map(Some).to_vec(); 4],
+            pixels: Some(0.5),
+        }),
+        horizon_missing: None,
         generators: lee
             .into_iter()
             .map(|(name, lee, sem, mean_abs)| {
@@ -74,8 +104,12 @@ pub fn classifier() -> LeeReport {
                         lee,
                         sem: Some(sem),
                         mean_abs,
+                        summary: summary(lee),
                         relative,
-                        images_effective: None,
+                        relative_interval: relative.and_then(|relative| estimate(relative, 0.8, 1.4).interval),
+                        relative_geometric_mean: relative.map(|relative| estimate(0.6 * relative, 0.7, 1.43)),
+                        fisher: Some(summary(170.0 * lee)),
+                        margin_rate: Some(MarginRate { median: estimate(30.0 * lee, 0.5, 2.4), images: 20 }),
                         by_image: LeeByImage::default(),
                     },
                 )
@@ -84,13 +118,17 @@ pub fn classifier() -> LeeReport {
         gram: Gram {
             order: MEASURED.iter().map(|generator| generator.name().to_owned()).collect(),
             matrix: (0..7).map(|i| (0..7).map(|j| if i == j { lee[i].1 } else { 0.0 }).collect()).collect(),
-            input_energy: energy.to_vec(),
+            input_gram: (0..7).map(|i| (0..7).map(|j| if i == j { energy[i] } else { 0.0 }).collect()).collect(),
         },
         symmetry_spectrum: spectrum
             .into_iter()
             .map(|(eigenvalue, direction)| SymmetryDirection {
                 eigenvalue,
-                direction: Generator::AFFINE.iter().map(|g| g.name().to_owned()).zip(direction).collect(),
+                direction: Generator::AFFINE
+                    .iter()
+                    .zip(direction)
+                    .map(|(g, part)| (g.name().to_owned(), part / energy[g.index()].sqrt()))
+                    .collect(),
             })
             .collect(),
         timing: Timing { forward_ms: Some(41.0), forward_batch8_ms: Some(236.0), sweep_ms: 402.0 },
@@ -106,14 +144,20 @@ pub fn degenerate() -> LeeReport {
         *lee = GeneratorLee {
             lee: 0.0,
             sem: None,
+            summary: Summary::of(&[0.0], |_| false),
             mean_abs: 0.0,
             relative: None,
-            images_effective: None,
+            relative_interval: None,
+            relative_geometric_mean: None,
+            fisher: None,
+            margin_rate: None,
             by_image: LeeByImage::default(),
         };
     }
     report.gram.matrix = vec![vec![0.0; 7]; 7];
-    report.gram.input_energy = vec![0.0; 7];
+    report.gram.input_gram = vec![vec![0.0; 7]; 7];
+    (report.margins, report.horizon) = (None, None);
+    report.horizon_missing = Some("no translation is among the generators".to_owned());
     report.symmetry_spectrum.clear();
     report.timing = Timing { forward_ms: None, forward_batch8_ms: None, sweep_ms: 0.0 };
     report

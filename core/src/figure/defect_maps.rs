@@ -13,7 +13,7 @@ use super::style::{self, GRID, fit, fit_end, printable};
 use super::tangents::photo;
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layers_report::{LayerResults, LayersReport};
-use crate::symmetry::{Axis, GridKind};
+use crate::symmetry::{Axis, Grid, GridKind};
 
 /// The photo, and over it δ² of the layers that contribute most.
 #[derive(Clone, Debug)]
@@ -109,7 +109,8 @@ impl Figure for DefectMapsFigure<'_> {
 /// Spreads every site's δ² over the pixels nearest to it.
 fn paint(density: &mut Array2<f64>, map: &DefectMap) {
     let (rows, columns) = density.dim();
-    let (down, along) = (cells(&map.grid.rows, rows), cells(&map.grid.columns, columns));
+    let image = Grid::image(rows, columns, GridKind::Tracked);
+    let (down, along) = (cells(&map.grid.rows, &image.rows), cells(&map.grid.columns, &image.columns));
     for ((row, column), square) in map.squares.indexed_iter() {
         let share = square / (down[row].len() * along[column].len()) as f64;
         for &i in &down[row] {
@@ -121,8 +122,7 @@ fn paint(density: &mut Array2<f64>, map: &DefectMap) {
 }
 
 /// Per site the pixels that it is nearest to; the pixel nearest to it where there is none, on a finer grid or outside.
-fn cells(axis: &Axis, pixels: usize) -> Vec<Vec<usize>> {
-    let image = Axis::image(pixels, GridKind::Tracked);
+fn cells(axis: &Axis, image: &Axis) -> Vec<Vec<usize>> {
     let nearest = |u: f64, of: &Axis| ((u - of.origin) / of.pitch + 0.5).floor();
     let mut cells = vec![Vec::new(); axis.samples];
     for (pixel, u) in image.positions().enumerate() {
@@ -133,7 +133,7 @@ fn cells(axis: &Axis, pixels: usize) -> Vec<Vec<usize>> {
     }
     for (site, u) in axis.positions().enumerate() {
         if cells[site].is_empty() {
-            cells[site].push(nearest(u, &image).clamp(0.0, (pixels - 1) as f64) as usize);
+            cells[site].push(nearest(u, image).clamp(0.0, (image.samples - 1) as f64) as usize);
         }
     }
     cells
@@ -220,7 +220,6 @@ fn panel<DB: DrawingBackend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symmetry::Grid;
 
     #[test]
     fn painting_keeps_the_sum_and_the_place() {

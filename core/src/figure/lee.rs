@@ -1,20 +1,22 @@
 //! The figure of `aliascope lee`: LEE per generator and the symmetry spectrum.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::{PathElement, Rectangle};
+use plotters::element::{Circle, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
+use super::decades::Decades;
 use super::field::draw_field;
 use super::number::compact;
-use super::scale::Scale;
-use super::style::{self, GRID, INK, SERIES, anchored, fit, printable};
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
 use crate::measure::lee_report::{GeneratorLee, InputUnits, LeeReport};
 use crate::measure::output::ActionChoice;
+use crate::statistics::Interval;
 use crate::symmetry::{MEASURED, Named, Units};
 
-/// Bars of LEE ± standard error per generator, beside the eigenvalues and vector fields of the symmetry spectrum.
+/// Dots with intervals of LEE per generator on a logarithmic axis, beside the eigenvalues and vector fields of the symmetry
+/// spectrum.
 #[derive(Clone, Copy, Debug)]
 pub struct LeeFigure<'a>(pub &'a LeeReport);
 
@@ -22,8 +24,8 @@ const HEIGHT: i32 = 760;
 const MARGIN: i32 = 28;
 /// Where panels begin, below title and subtitle.
 const TOP: i32 = 112;
-/// The bars' panel.
-const BARS_WIDTH: i32 = 620;
+/// The panel of LEE.
+const DOTS_WIDTH: i32 = 620;
 /// The panel of one direction.
 const DIRECTION_WIDTH: i32 = 212;
 const DIRECTIONS_PER_ROW: i32 = 3;
@@ -32,18 +34,18 @@ impl Figure for LeeFigure<'_> {
     fn size(&self) -> (u32, u32) {
         let spectrum =
             if self.0.symmetry_spectrum.is_empty() { 0 } else { MARGIN + DIRECTIONS_PER_ROW * DIRECTION_WIDTH };
-        ((2 * MARGIN + BARS_WIDTH + spectrum) as u32, HEIGHT as u32)
+        ((2 * MARGIN + DOTS_WIDTH + spectrum) as u32, HEIGHT as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.0;
-        let all_finite = report.generators.values().all(|g| g.lee.is_finite() && g.sem.is_none_or(f64::is_finite))
+        let all_finite = report.generators.values().all(|g| Shown::of(g).is_finite())
             && report.symmetry_spectrum.iter().all(|direction| direction.eigenvalue.is_finite());
         if !all_finite {
             return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
         }
         draw_header(root, report, self.size().0 as i32 - 2 * MARGIN)?;
-        draw_bars(root, report)?;
+        draw_generators(root, report)?;
         draw_spectrum(root, report)
     }
 }
@@ -80,7 +82,7 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
     Ok(())
 }
 
-/// What a bar stands for; bars of one kind stand together.
+/// What a dot stands for; those of one kind stand together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Measured,
@@ -116,20 +118,54 @@ impl Origin {
     }
 }
 
-fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
+/// What is drawn of a generator's LEE.
+#[derive(Clone, Copy)]
+struct Shown {
+    mean: f64,
+    /// A filled dot; none where it is not defined.
+    geometric_mean: Option<f64>,
+    /// Of the geometric mean, or of the mean where there is none.
+    interval: Option<Interval>,
+}
+
+impl Shown {
+    fn of(lee: &GeneratorLee) -> Self {
+        let estimate = lee.summary.geometric_mean.unwrap_or(lee.summary.mean);
+        Self {
+            mean: lee.lee,
+            geometric_mean: lee.summary.geometric_mean.map(|mean| mean.value),
+            interval: estimate.interval,
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = f64> + Clone {
+        let ends = self.interval.map(|interval| [interval.low, interval.high]);
+        std::iter::once(self.mean).chain(self.geometric_mean).chain(ends.into_iter().flatten())
+    }
+
+    fn is_finite(self) -> bool {
+        self.all().all(f64::is_finite)
+    }
+
+    /// The number beside it.
+    fn number(self) -> f64 {
+        self.geometric_mean.unwrap_or(self.mean)
+    }
+}
+
+fn draw_generators<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
     const MOST_FOR_NAMES: i32 = 230;
-    const NUMBERS: i32 = 100;
+    const NUMBERS: i32 = 84;
     const AXIS: i32 = 60;
-    let values = report.generators.values();
-    let reach = values.clone().map(|g| g.lee + g.sem.unwrap_or(0.0)).fold(0.0, f64::max);
-    let scale = Scale::of(values.map(|g| g.lee), reach);
+    let values = report.generators.values().flat_map(|lee| Shown::of(lee).all()).filter(|value| *value > 0.0);
+    let decades = Decades::of(values.collect::<Vec<_>>().into_iter());
     let groups: Vec<(Origin, Vec<(&String, &GeneratorLee)>)> = [Origin::Measured, Origin::Derived, Origin::Asked]
         .into_iter()
         .map(|origin| (origin, report.generators.iter().filter(|(name, _)| Origin::of(name) == origin).collect()))
         .filter(|(_, members): &(_, Vec<_>)| !members.is_empty())
         .collect();
 
-    root.draw_text("Lie derivative error E‖L f‖² / dim, with its standard error", &style::panel(), (MARGIN, TOP - 10))?;
+    root.draw_text("Lie derivative error ‖L f‖² / dim over images", &style::panel(), (MARGIN, TOP - 10))?;
     if groups.is_empty() {
         return Ok(());
     }
@@ -139,7 +175,7 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
         names = names.max(root.estimate_text_size(&text, &style::label())?.0 as i32 + 24);
     }
     let names = names.min(MOST_FOR_NAMES);
-    let (left, right) = (MARGIN + names, MARGIN + BARS_WIDTH - NUMBERS);
+    let (left, right) = (MARGIN + names, MARGIN + DOTS_WIDTH - NUMBERS);
     let (top, bottom) = (TOP + 20, HEIGHT - AXIS);
     // A heading takes two thirds of a row.
     let rows = 3 * report.generators.len() as i32 + 2 * groups.len() as i32;
@@ -147,13 +183,12 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
     let third = third.min(18.0);
     let bottom = top + (third * f64::from(rows)).round() as i32;
 
-    for (place, text) in scale.ticks() {
+    for (place, text) in decades.ticks() {
         let x = left + (place * f64::from(right - left)).round() as i32;
         root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
         root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 6))?;
     }
-    let note = if scale.is_log() { "logarithmic axis" } else { "" };
-    root.draw_text(note, &anchored(style::note(), HPos::Center, VPos::Top), ((left + right) / 2, bottom + 28))?;
+    draw_key(root, (left, bottom + 36))?;
 
     let mut y = f64::from(top);
     for (origin, members) in groups {
@@ -164,7 +199,7 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
             let middle = (y + 1.5 * third).round() as i32;
             let name = fit(root, &printable(name), &style::label(), names - 12)?;
             root.draw_text(&name, &anchored(style::label(), HPos::Right, VPos::Center), (left - 10, middle))?;
-            draw_bar(root, lee, &scale, origin.color(), Row { left, right, middle, half: (1.05 * third) as i32 })?;
+            draw_dot(root, Shown::of(lee), &decades, origin.color(), Row { left, right, middle })?;
             y += 3.0 * third;
         }
     }
@@ -172,61 +207,69 @@ fn draw_bars<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<
     Ok(())
 }
 
+/// What the two dots are.
+fn draw_key<DB: DrawingBackend>(root: &Area<DB>, (left, middle): (i32, i32)) -> Result<(), FigureError> {
+    let note = anchored(style::note(), HPos::Left, VPos::Center);
+    let mut x = left;
+    for (text, color) in [("geometric mean, 95 % interval", FAINT_INK), ("mean", WHITE)] {
+        root.draw(&Circle::new((x, middle), 4, color.filled()))?;
+        root.draw(&Circle::new((x, middle), 4, INK.stroke_width(1)))?;
+        root.draw_text(text, &note, (x + 10, middle))?;
+        x += 10 + root.estimate_text_size(text, &note)?.0 as i32 + 24;
+    }
+    Ok(())
+}
+
 struct Row {
     left: i32,
     right: i32,
     middle: i32,
-    half: i32,
 }
 
-fn draw_bar<DB: DrawingBackend>(
+fn draw_dot<DB: DrawingBackend>(
     root: &Area<DB>,
-    lee: &GeneratorLee,
-    scale: &Scale,
+    shown: Shown,
+    decades: &Decades,
     color: RGBColor,
     row: Row,
 ) -> Result<(), FigureError> {
-    let x = |value: f64| row.left + (scale.place(value) * f64::from(row.right - row.left)).round() as i32;
-    let mut end = x(lee.lee);
-    if end > row.left {
-        let corners = [(row.left, row.middle - row.half), (end, row.middle + row.half)];
-        root.draw(&Rectangle::new(corners, color.filled()))?;
-        root.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
-    }
-    if let Some(sem) = lee.sem.filter(|sem| *sem > 0.0) {
-        let (low, high) = (x(lee.lee - sem), x(lee.lee + sem));
-        let cap = (row.half / 2).max(2);
-        let lines = [
+    const RADIUS: i32 = 5;
+    const CAP: i32 = 4;
+    // What is 0 has no place on the axis: it stands on its left end.
+    let x = |value: f64| {
+        let place = if value > 0.0 { decades.place(value).clamp(0.0, 1.0) } else { 0.0 };
+        row.left + (place * f64::from(row.right - row.left)).round() as i32
+    };
+    if let Some(interval) = shown.interval {
+        let (low, high) = (x(interval.low), x(interval.high));
+        for line in [
             [(low, row.middle), (high, row.middle)],
-            [(low, row.middle - cap), (low, row.middle + cap)],
-            [(high, row.middle - cap), (high, row.middle + cap)],
-        ];
-        // A pale line under the dark one keeps it visible on a dark bar.
-        for line in &lines {
-            root.draw(&PathElement::new(line.to_vec(), WHITE.stroke_width(4)))?;
-        }
-        for line in lines {
+            [(low, row.middle - CAP), (low, row.middle + CAP)],
+            [(high, row.middle - CAP), (high, row.middle + CAP)],
+        ] {
             root.draw(&PathElement::new(line.to_vec(), INK.stroke_width(2)))?;
         }
-        end = end.max(high);
     }
-    let (text, x) = (compact(lee.lee), end + 9);
-    let width = root.estimate_text_size(&text, &style::label())?.0 as i32;
-    // Grid lines stop at the number.
-    root.draw(&Rectangle::new([(x - 2, row.middle - 8), (x + width + 2, row.middle + 8)], WHITE.filled()))?;
-    root.draw_text(&text, &anchored(style::label(), HPos::Left, VPos::Center), (x, row.middle))?;
-    Ok(())
+    let mean = (x(shown.mean), row.middle);
+    root.draw(&Circle::new(mean, RADIUS - 1, WHITE.filled()))?;
+    root.draw(&Circle::new(mean, RADIUS - 1, INK.stroke_width(1)))?;
+    if let Some(geometric) = shown.geometric_mean {
+        root.draw(&Circle::new((x(geometric), row.middle), RADIUS, color.filled()))?;
+        root.draw(&Circle::new((x(geometric), row.middle), RADIUS, INK.stroke_width(1)))?;
+    }
+    let number = anchored(style::label(), HPos::Left, VPos::Center);
+    Ok(root.draw_text(&compact(shown.number()), &number, (row.right + 12, row.middle))?)
 }
 
 fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
     if report.symmetry_spectrum.is_empty() {
         return Ok(());
     }
-    let left = 2 * MARGIN + BARS_WIDTH;
+    let left = 2 * MARGIN + DOTS_WIDTH;
     let units = if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" };
     let title = format!("Symmetry spectrum: directions of the affine algebra, x in {units}");
     root.draw_text(&title, &style::panel(), (left, TOP - 10))?;
-    let note = "eigenvalue: relative LEE with generators scaled to E‖A x‖² = 1; x right, y down";
+    let note = "λ: relative LEE, E‖L‖²/E‖A x‖² along a direction, whatever the basis; x right, y down";
     root.draw_text(note, &style::note(), (left, TOP + 14))?;
     draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 84))?;
 
@@ -236,7 +279,7 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
     for (i, direction) in report.symmetry_spectrum.iter().take(6).enumerate() {
         let (column, row) = (i as i32 % DIRECTIONS_PER_ROW, i as i32 / DIRECTIONS_PER_ROW);
         let (x, y) = (left + column * DIRECTION_WIDTH, top + row * row_height);
-        let coefficients = direction.coefficients(&report.gram);
+        let coefficients = direction.coefficients();
         let field = |u: [f64; 2]| {
             coefficients.iter().fold([0.0; 2], |[x, y], (generator, a)| {
                 let [vx, vy] = generator.field(u);
@@ -246,7 +289,9 @@ fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Res
         let value = format!("{} = {}", subscripted(i), compact(direction.eigenvalue.max(0.0)));
         root.draw_text(&value, &style::label(), (x, y - 22))?;
         draw_field(root, (x, y), FIELD, field)?;
-        for (line, term) in direction.words().replace(" + ", "\n+ ").replace(" − ", "\n− ").lines().enumerate() {
+        for (line, term) in
+            direction.words(&report.gram).replace(" + ", "\n+ ").replace(" − ", "\n− ").lines().enumerate()
+        {
             let text = fit(root, term, &style::label(), DIRECTION_WIDTH - 8)?;
             root.draw_text(&text, &style::label(), (x, y + FIELD + 6 + 18 * line as i32))?;
         }
@@ -262,28 +307,24 @@ fn draw_eigenvalues<DB: DrawingBackend>(
 ) -> Result<(), FigureError> {
     // Rounding can leave the least eigenvalue of a singular matrix just below zero.
     let values: Vec<f64> = report.symmetry_spectrum.iter().map(|direction| direction.eigenvalue.max(0.0)).collect();
-    let scale = Scale::of(values.iter().copied(), 0.0);
+    let decades = Decades::of(values.iter().copied().filter(|value| *value > 0.0).collect::<Vec<_>>().into_iter());
     let bottom = top + height;
     let left = left + 52;
     let step = (width - 60) / values.len() as i32;
-    for (place, text) in scale.ticks() {
+    let right = left + step * values.len() as i32;
+    for (place, text) in decades.ticks() {
         let y = bottom - (place * f64::from(height)).round() as i32;
-        root.draw(&PathElement::new(vec![(left, y), (left + step * values.len() as i32, y)], GRID.stroke_width(1)))?;
+        root.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
         root.draw_text(&text, &anchored(style::note(), HPos::Right, VPos::Center), (left - 6, y))?;
     }
     for (i, value) in values.iter().enumerate() {
         let x = left + step * i as i32 + step / 2;
-        let y = bottom - (scale.place(*value) * f64::from(height)).round() as i32;
-        if y < bottom {
-            let corners = [(x - 13, y), (x + 13, bottom)];
-            root.draw(&Rectangle::new(corners, SERIES[0].filled()))?;
-        }
+        let place = if *value > 0.0 { decades.place(*value).clamp(0.0, 1.0) } else { 0.0 };
+        let y = bottom - (place * f64::from(height)).round() as i32;
+        root.draw(&Circle::new((x, y), 5, SERIES[0].filled()))?;
         root.draw_text(&subscripted(i), &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 4))?;
     }
-    root.draw(&PathElement::new(
-        vec![(left, bottom), (left + step * values.len() as i32, bottom)],
-        INK.stroke_width(1),
-    ))?;
+    root.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], INK.stroke_width(1)))?;
     Ok(())
 }
 

@@ -10,9 +10,17 @@ const MOST_WORDS: usize = 3;
 
 impl SymmetryDirection {
     /// The components that matter, largest first and positive (an eigenvector's sign means nothing):
-    /// `0.71 stretch_x + 0.60 shear_y`.
-    pub fn words(&self) -> String {
-        let mut terms: Vec<(&str, f64)> = self.direction.iter().map(|(name, d)| (name.as_str(), *d)).collect();
+    /// `0.71 stretch_x + 0.60 shear_y`. Each is what its generator alone does to the images, a_i √N_ii with N from `gram`; all
+    /// six together have the length 1.
+    pub fn words(&self, gram: &Gram) -> String {
+        let size = |name: &str| {
+            let place = gram.order.iter().position(|other| other == name)?;
+            Some(gram.input_gram.get(place)?.get(place)?.max(0.0).sqrt())
+        };
+        let part = |(name, a): (&'_ String, &f64)| a * size(name).unwrap_or(0.0);
+        let length = self.direction.iter().map(|entry| part(entry).powi(2)).sum::<f64>().sqrt();
+        let mut terms: Vec<(&str, f64)> =
+            self.direction.iter().map(|entry| (entry.0.as_str(), part(entry) / length)).collect();
         terms.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
         let largest = terms.first().map_or(0.0, |(_, d)| *d);
         let named = terms.into_iter().take(MOST_WORDS).filter(|(_, d)| d.abs() >= WORTH_A_WORD * largest.abs());
@@ -30,18 +38,8 @@ impl SymmetryDirection {
         words
     }
 
-    /// Its coefficients over the generators themselves, a_i = d_i/√n_i with n_i from `gram`; zero where n_i = 0.
-    pub fn coefficients(&self, gram: &Gram) -> Vec<(Generator, f64)> {
-        let energy = |name: &str| {
-            let place = gram.order.iter().position(|other| other == name)?;
-            gram.input_energy.get(place).copied().filter(|n| *n > 0.0)
-        };
-        MEASURED
-            .into_iter()
-            .filter_map(|generator| {
-                let d = *self.direction.get(generator.name())?;
-                Some((generator, energy(generator.name()).map_or(0.0, |n| d / n.sqrt())))
-            })
-            .collect()
+    /// Its coefficients by generator.
+    pub fn coefficients(&self) -> Vec<(Generator, f64)> {
+        MEASURED.into_iter().filter_map(|g| Some((g, *self.direction.get(g.name())?))).collect()
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layer_metrics::LayerMetrics;
 use super::run::Run;
+use crate::statistics::Interval;
 
 /// The version of [`MetricsReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const METRICS_SCHEMA_VERSION: u32 = 3;
@@ -63,6 +64,8 @@ pub struct Measure {
     pub value: f64,
     /// Its standard error over images (the jackknife's); null for a single image.
     pub sem: Option<f64>,
+    /// Its BCa interval of 95 % over images; null for fewer than three, and where it is the same in every resample.
+    pub interval: Option<Interval>,
     /// Each image's own mean, in the order of `image_names`; null for an image that does not allow it.
     pub by_image: Vec<Option<f64>>,
 }
@@ -74,6 +77,8 @@ pub struct Psnr {
     pub value: Option<f64>,
     /// Its standard error over images (the jackknife's); null for a single image, and where the error is 0.
     pub sem: Option<f64>,
+    /// Its BCa interval of 95 % over images; null as that of a mean, and where some resample has an error of 0.
+    pub interval: Option<Interval>,
     /// Each image's own PSNR; null where its error is 0.
     pub by_image: Vec<Option<f64>>,
     /// Σ mask·(ref − img)²/Σ mask, both summed over all images, draws and channels first.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::metrics_report::{Measure, Psnr};
-use crate::statistics::jackknife;
+use crate::statistics::{Interval, bca, jackknife};
 
 /// What was added up of one measure, and of how much, image by image.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,14 @@ impl Sum {
     fn mean(self) -> Option<f64> {
         (self.count > 0.0).then(|| self.total / self.count)
     }
+}
+
+/// A function of the mean.
+struct OverImages {
+    value: Option<f64>,
+    sem: Option<f64>,
+    interval: Option<Interval>,
+    by_image: Vec<Option<f64>>,
 }
 
 impl Tally {
@@ -64,27 +72,32 @@ impl Tally {
 
     /// A function of the pooled mean, with the jackknife's error over images; of a mean over images of equal counts that is
     /// its standard error.
-    fn of<T>(
-        &self,
-        value: impl Fn(f64) -> Option<f64>,
-        make: impl FnOnce(Option<f64>, Option<f64>, Vec<Option<f64>>) -> T,
-    ) -> T {
-        let whole = self.pooled(None).mean().and_then(&value);
-        let sem = jackknife(self.images(), |image| self.pooled(Some(image)).mean().and_then(&value));
-        make(whole, sem, self.0.iter().map(|sum| sum.mean().and_then(&value)).collect())
+    fn of(&self, value: impl Fn(f64) -> Option<f64>) -> OverImages {
+        let having: Vec<Sum> = self.0.iter().copied().filter(|sum| sum.count > 0.0).collect();
+        let of_sample = |sample: &[usize]| {
+            let sum = |of: fn(&Sum) -> f64| sample.iter().map(|image| of(&having[*image])).sum();
+            Sum { total: sum(|image| image.total), count: sum(|image| image.count) }.mean().and_then(&value)
+        };
+        OverImages {
+            value: self.pooled(None).mean().and_then(&value),
+            sem: jackknife(self.images(), |image| self.pooled(Some(image)).mean().and_then(&value)),
+            interval: bca(having.len(), of_sample),
+            by_image: self.0.iter().map(|sum| sum.mean().and_then(&value)).collect(),
+        }
     }
 
     /// The mean; nothing where no image has it.
     pub fn measure(&self) -> Option<Measure> {
-        self.of(Some, |value, sem, by_image| value.map(|value| Measure { value, sem, by_image }))
+        let OverImages { value, sem, interval, by_image } = self.of(Some);
+        value.map(|value| Measure { value, sem, interval, by_image })
     }
 
     /// The mean square error as a PSNR for outputs of this range.
     pub fn psnr(&self, range: f64) -> Option<Psnr> {
         let mse = self.measure()?;
         let pixels = self.pooled(None).count;
-        let db = |mse| psnr(mse, range);
-        Some(self.of(db, |value, sem, by_image| Psnr { value, sem, by_image, mse, pixels }))
+        let OverImages { value, sem, interval, by_image } = self.of(|mse| psnr(mse, range));
+        Some(Psnr { value, sem, interval, by_image, mse, pixels })
     }
 }
 
@@ -112,7 +125,10 @@ mod tests {
         let measure = tally(&[[2.0, 2.0], [6.0, 2.0], [0.0, 0.0], [16.0, 2.0]]).measure().unwrap();
         assert_eq!((measure.value, measure.by_image), (4.0, vec![Some(1.0), Some(3.0), None, Some(8.0)]));
         assert!((measure.sem.unwrap() - (13.0_f64 / 3.0).sqrt()).abs() < 1e-14);
-        assert_eq!(tally(&[[3.0, 2.0]]).measure().unwrap().sem, None);
+        let interval = measure.interval.unwrap();
+        assert!(1.0 <= interval.low && interval.low < 4.0 && 4.0 < interval.high && interval.high <= 8.0);
+        let alone = tally(&[[3.0, 2.0]]).measure().unwrap();
+        assert_eq!((alone.sem, alone.interval), (None, None));
         assert_eq!(tally(&[[0.0, 0.0]]).measure(), None);
     }
 

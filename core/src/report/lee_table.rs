@@ -2,27 +2,31 @@
 
 use crate::figure::number::compact;
 use crate::figure::style::printable;
-use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport};
+use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport, Logits};
 use crate::measure::run::{Run, counted};
-use crate::symmetry::Units;
+use crate::statistics::{Estimate, Interval};
+use crate::symmetry::{Generator, Units};
 
 use super::sample_size::sample_size;
-use super::text::{GAP, bar, pad_left, pad_right, shortened, wrapped};
+use super::text::{GAP, pad_left, pad_right, shortened, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
-/// The bars end here even on a wide terminal: longer ones say no more.
-const LONGEST_BAR: usize = 30;
+/// Names of generators are shortened to no less than this.
+const LEAST_NAME: usize = 11;
 
 /// The report as lines of at most `width` columns (taken as 60 where it is less), without colours.
 ///
-/// Generators with LEE ± standard error, E|L|, relative LEE and a bar; the symmetry spectrum in words; what was
-/// assumed; what it cost.
+/// Generators with the geometric mean of LEE, its mean, both with intervals, and relative LEE; of a classifier Fisher LEE
+/// and the margin's rate; the horizon; the symmetry spectrum in words; what was assumed; what it cost. Columns that have no
+/// room are left out from the right.
 pub fn lee_table(report: &LeeReport, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let mut lines = vec![heading(report), reason(&report.run), String::new()];
     lines.extend(generators(report, width));
     lines.extend(worth(report));
+    lines.extend(class_scores(report, width));
+    lines.extend(horizon(report).into_iter().flat_map(|line| [String::new(), line]));
     lines.extend(spectrum(report));
     lines.push(String::new());
     lines.extend(report.accuracy.as_ref().map(accuracy));
@@ -40,7 +44,7 @@ fn heading(report: &LeeReport) -> String {
     let images = report.run.images.in_words();
     let shape = report.run.model.output_shape_in_words();
     let what = report.run.what();
-    format!("{}: Lie derivatives of {what} ({shape}), mean over {images}", report.run.model.path)
+    format!("{}: Lie derivatives of {what} ({shape}), {images}", report.run.model.path)
 }
 
 /// Why that is measured, and why it moves as it does.
@@ -48,51 +52,149 @@ pub(super) fn reason(run: &Run) -> String {
     run.output.as_ref().map(|output| output.reason.clone()).unwrap_or_default()
 }
 
-fn generators(report: &LeeReport, width: usize) -> Vec<String> {
-    let mut rows = vec![["generator", "LEE", "± s.e.m.", "mean |L|", "relative"].map(str::to_owned)];
-    rows.extend(report.generators.iter().map(|(name, lee)| cells(name, lee)));
-    let mut columns = [0; 5];
-    for row in &rows {
-        for (column, cell) in columns.iter_mut().zip(row) {
-            *column = (*column).max(cell.chars().count());
-        }
-    }
+/// A table of these columns, the first to the left, as many of them as have room.
+fn columns(rows: &[Vec<String>], width: usize) -> Vec<String> {
+    let size = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let count = rows.first().map_or(0, Vec::len);
+    let sizes: Vec<usize> = (0..count).map(size).collect();
     // A combination may be named at any length; numbers may not be pushed off the screen.
-    let numbers: usize = columns[1..].iter().map(|column| column + GAP.len()).sum();
-    columns[0] = columns[0].min(width.saturating_sub(numbers).max(11));
-    let room = width.saturating_sub(columns[0] + numbers + GAP.len()).min(LONGEST_BAR);
-    let largest = report.generators.values().map(|lee| lee.lee).fold(0.0, f64::max);
-    let bars = std::iter::once(String::new()).chain(report.generators.values().map(|lee| bar(lee.lee, largest, room)));
+    let mut shown = count;
+    let numbers = |shown: usize| sizes[1..shown].iter().map(|column| column + GAP.len()).sum::<usize>();
+    while shown > 3 && numbers(shown) + sizes[0].min(LEAST_NAME) > width {
+        shown -= 1;
+    }
+    let name = sizes[0].min(width.saturating_sub(numbers(shown)).max(LEAST_NAME));
     rows.iter()
-        .zip(bars)
-        .map(|(row, bar)| {
-            let mut line = pad_right(&shortened(&row[0], columns[0]), columns[0]);
-            for (cell, column) in row.iter().zip(columns).skip(1) {
+        .map(|row| {
+            let mut line = pad_right(&shortened(&row[0], name), name);
+            for (cell, column) in row.iter().zip(&sizes).take(shown).skip(1) {
                 line += GAP;
-                line += &pad_left(cell, column);
+                line += &pad_left(cell, *column);
             }
-            line + GAP + &bar
+            line
         })
         .collect()
+}
+
+/// `0.0341–0.120`.
+fn interval(of: Option<Interval>) -> String {
+    of.map_or_else(|| "–".to_owned(), |of| format!("{}–{}", compact(of.low), compact(of.high)))
+}
+
+fn value(of: Option<Estimate>) -> String {
+    of.map_or_else(|| "–".to_owned(), |of| compact(of.value))
+}
+
+/// Geometric and plain mean of LEE, with intervals.
+fn generators(report: &LeeReport, width: usize) -> Vec<String> {
+    let heading = ["generator", "geo. mean", "95 % interval", "mean", "95 % interval", "relative"];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    rows.extend(report.generators.iter().map(|(name, lee)| {
+        let geometric = lee.summary.geometric_mean;
+        vec![
+            name.clone(),
+            value(geometric),
+            interval(geometric.and_then(|estimate| estimate.interval)),
+            compact(lee.lee),
+            interval(lee.summary.mean.interval),
+            value(lee.relative_geometric_mean),
+        ]
+    }));
+    let mut lines = columns(&rows, width);
+    lines.push(
+        "LEE, ‖L‖²/dim: its geometric mean over images with Student's interval on the logarithms, its mean with the BCa \
+         bootstrap's; relative: over ‖A x‖²/dim, geometric mean."
+            .to_owned(),
+    );
+    lines.extend(undefined(report));
+    lines
+}
+
+/// Why a geometric mean is missing, or of fewer images, once for all generators of which it is true.
+fn undefined(report: &LeeReport) -> Vec<String> {
+    let images = report.run.images.count();
+    let mut notes: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, lee) in &report.generators {
+        let (summary, count) = (&lee.summary, lee.summary.geometric_count);
+        let note = match &summary.undefined {
+            Some(reason) if count == images => format!("No geometric mean: {reason}"),
+            Some(_) if count == 0 => "No geometric mean: no image changes".to_owned(),
+            Some(reason) => format!("No geometric mean over the {count} of {images} images that change: {reason}"),
+            None if count < images => format!("Geometric mean over the {count} of {images} images that change"),
+            None => continue,
+        };
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, names)) => names.push(name),
+            None => notes.push((note, vec![name])),
+        }
+    }
+    notes.into_iter().map(|(note, names)| format!("{note} ({}).", names.join(", "))).collect()
+}
+
+/// Of a classifier, what does not hide its confidence.
+fn class_scores(report: &LeeReport, width: usize) -> Vec<String> {
+    let Some(margins) = &report.margins else { return Vec::new() };
+    let heading = ["generator", "Fisher LEE (nats)", "95 % interval", "margin rate", "95 % interval"];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    rows.extend(report.generators.iter().map(|(name, lee)| {
+        let fisher = lee.fisher.as_ref().and_then(|fisher| fisher.geometric_mean);
+        let rate = lee.margin_rate.map(|rate| rate.median);
+        let ends = |of: Option<Estimate>| interval(of.and_then(|estimate| estimate.interval));
+        vec![name.clone(), value(fisher), ends(fisher), value(rate), ends(rate)]
+    }));
+    let mut lines = vec![String::new()];
+    lines.extend(columns(&rows, width));
+    let logits = match margins.logits {
+        Logits::Output => "the class scores",
+        Logits::LogProbabilities => "the logarithms of the class probabilities",
+    };
+    lines.push(format!(
+        "Fisher LEE: LᵀFL of the logits, which are {logits}; ½t² times it is the divergence that a motion by t causes. \
+         Geometric mean. Margin rate: |dm/dt|/m, m the largest logit less the next; median, the same at any temperature."
+    ));
+    let images = report.run.images.count();
+    let known = margins.by_image.iter().flatten().count();
+    if known < images {
+        lines.push(format!("{known} of {images} images have a margin."));
+    }
+    lines
+}
+
+/// Up to what shift the linear answer holds.
+fn horizon(report: &LeeReport) -> Option<String> {
+    let Some(horizon) = &report.horizon else {
+        return report.horizon_missing.as_ref().map(|reason| format!("Horizon not measured: {reason}."));
+    };
+    let ratios = horizon.shifts.iter().zip(&horizon.ratios).map(|(shift, ratio)| {
+        let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        format!("{ratio} at {shift}")
+    });
+    let smallest = horizon.shifts.first().copied().unwrap_or(0.0);
+    let reach = match horizon.pixels {
+        Some(pixels) => format!("the linear answer holds up to {pixels} px"),
+        None => format!("the linear answer does not hold even at {smallest} px"),
+    };
+    Some(format!(
+        "Horizon under {}: {reach}, where the actual change of the output is within ½ and 2 of the linear one: {} px \
+         (median of {}, {} forward passes).",
+        horizon.generator,
+        ratios.collect::<Vec<_>>().join(", "),
+        counted(horizon.images, "image"),
+        horizon.forwards
+    ))
 }
 
 /// What the mean is worth of the generator of which it is worth least.
 fn worth(report: &LeeReport) -> Option<String> {
     let least = |(_, a): &(&String, &GeneratorLee), (_, b): &(&String, &GeneratorLee)| {
-        let effective = |of: &GeneratorLee| of.images_effective.unwrap_or(f64::INFINITY);
+        let effective = |of: &GeneratorLee| of.summary.effective_count.unwrap_or(f64::INFINITY);
         effective(a).total_cmp(&effective(b))
     };
     let (name, lee) = report.generators.iter().min_by(least)?;
     Some(format!(
-        "LEE of {name}: {}; the other generators have more.",
+        "Mean of {name}: {}; the other generators have more.",
         sample_size(&lee.by_image.lee, &report.run.images)?
     ))
-}
-
-fn cells(name: &str, lee: &GeneratorLee) -> [String; 5] {
-    let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), compact);
-    let sem = lee.sem.map_or_else(|| "–".to_owned(), |sem| format!("± {}", compact(sem)));
-    [name.to_owned(), compact(lee.lee), sem, compact(lee.mean_abs), optional(lee.relative)]
 }
 
 fn spectrum(report: &LeeReport) -> Vec<String> {
@@ -102,15 +204,19 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE, generators scaled to \
-             E‖A x‖² = 1; sizes of x in {}):",
+            "Symmetry spectrum of the affine algebra, least equivariant first (relative LEE along the direction; what each \
+             generator's part alone does to the images; sizes of x in {}):",
             if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" }
         ),
     ];
     let values: Vec<String> = report.symmetry_spectrum.iter().map(|d| compact(d.eigenvalue.max(0.0))).collect();
     let column = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
     for (value, direction) in values.iter().zip(&report.symmetry_spectrum) {
-        lines.push(format!("{GAP}{}{GAP}{}", pad_left(value, column), direction.words()));
+        lines.push(format!("{GAP}{}{GAP}{}", pad_left(value, column), direction.words(&report.gram)));
+    }
+    let missing = Generator::AFFINE.len().saturating_sub(values.len());
+    if missing > 0 {
+        lines.push(format!("{} that do nothing to these images have no place.", counted(missing, "direction")));
     }
     lines
 }

@@ -3,9 +3,11 @@
 use super::layer_metrics_rows::layer_metrics_rows;
 use super::rows::Rows;
 use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
+use crate::statistics::Interval;
 
-/// A measure's value, standard error, and values by image.
-type Measured<'a> = Option<(Option<f64>, Option<f64>, &'a [Option<f64>])>;
+/// A measure's value, standard error, interval, and values by image.
+type Of<'a> = (Option<f64>, Option<f64>, Option<Interval>, &'a [Option<f64>]);
+type Measured<'a> = Option<Of<'a>>;
 
 /// One row per measure that there is, PSNRs in decibels, empty where the error is 0; of a report on layers one row per layer
 /// and measure. With `per_image` one for each image.
@@ -17,30 +19,37 @@ pub fn metrics_rows(report: &MetricsReport, per_image: bool) -> Rows {
         let mut rows = Rows::new(["image", "measure", "value"]);
         for (at, image) in report.run.images.names.iter().enumerate() {
             for (name, measured) in measures(report) {
-                if let Some((_, _, by_image)) = measured {
+                if let Some((_, _, _, by_image)) = measured {
                     rows.push([image.into(), name.into(), by_image.get(at).copied().flatten().into()]);
                 }
             }
         }
         return rows;
     }
-    let mut rows = Rows::new(["measure", "value", "sem", "images"]);
+    let mut rows = Rows::new(["measure", "value", "sem", "low", "high", "images"]);
     for (name, measured) in measures(report) {
-        if let Some((value, sem, by_image)) = measured {
-            rows.push([name.into(), value.into(), sem.into(), by_image.iter().flatten().count().into()]);
+        if let Some((value, sem, interval, by_image)) = measured {
+            rows.push([
+                name.into(),
+                value.into(),
+                sem.into(),
+                interval.map(|interval| interval.low).into(),
+                interval.map(|interval| interval.high).into(),
+                by_image.iter().flatten().count().into(),
+            ]);
         }
     }
     rows
 }
 
 fn measures(report: &MetricsReport) -> [(&'static str, Measured<'_>); 16] {
-    fn psnr(psnr: &Psnr) -> (Option<f64>, Option<f64>, &[Option<f64>]) {
+    fn psnr(psnr: &Psnr) -> Of<'_> {
         // An error of 0 has no PSNR, and yet its image was measured.
         let by_image = if psnr.by_image.iter().any(Option::is_some) { &psnr.by_image } else { &psnr.mse.by_image };
-        (psnr.value, psnr.sem, by_image)
+        (psnr.value, psnr.sem, psnr.interval, by_image)
     }
-    fn mean(measure: &Measure) -> (Option<f64>, Option<f64>, &[Option<f64>]) {
-        (Some(measure.value), measure.sem, &measure.by_image)
+    fn mean(measure: &Measure) -> Of<'_> {
+        (Some(measure.value), measure.sem, measure.interval, &measure.by_image)
     }
     let m = &report.metrics;
     [

@@ -4,11 +4,14 @@ use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
 use crate::measure::metrics_report::{Measure, MetricsReport, Psnr};
+use crate::statistics::Interval;
 
 use super::text::{GAP, blocks, pad_left, pad_right, tail, wrapped};
 
 /// Columns of a measure's name.
 const NAME: usize = 30;
+/// Of an interval.
+const INTERVAL: usize = 19;
 
 /// Every figure with its standard error and the protocol it was taken under, then what is missing, in lines of at most
 /// `width` columns (taken as 80 where it is less).
@@ -47,21 +50,24 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
             "{}{GAP}{}{GAP}{}{GAP}protocol",
             pad_right("measure", NAME),
             pad_left("value", 12),
-            pad_left("± s.e.m.", 10)
+            pad_left("95 % interval", INTERVAL)
         ),
     ];
     let (m, p) = (&report.metrics, &report.protocols);
     let psnr = |value: &Option<Psnr>| -> Shown {
         let psnr = value.as_ref()?;
         let db = |db: f64| format!("{db:.2} dB");
-        Some((psnr.value.map_or("exact".to_owned(), db), psnr.sem.map(|sem| format!("{sem:.2}"))))
+        let interval = psnr.interval.map(|interval| format!("{:.2}–{:.2}", interval.low, interval.high));
+        Some((psnr.value.map_or("exact".to_owned(), db), interval))
     };
     let number = |value: &Option<Measure>| -> Shown {
-        value.as_ref().map(|measure| (compact(measure.value), measure.sem.map(compact)))
+        let interval = |of: Interval| format!("{}–{}", compact(of.low), compact(of.high));
+        value.as_ref().map(|measure| (compact(measure.value), measure.interval.map(interval)))
     };
     let share = |value: &Option<Measure>| -> Shown {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
-        value.as_ref().map(|measure| (format!("{} %", percent(measure.value)), measure.sem.map(percent)))
+        let interval = |of: Interval| format!("{}–{}", percent(of.low), percent(of.high));
+        value.as_ref().map(|measure| (format!("{} %", percent(measure.value)), measure.interval.map(interval)))
     };
     let rows = [
         ("EQ-T", psnr(&m.eq_t), &p.eq_t),
@@ -83,17 +89,17 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
     ];
     let mut protocols: Vec<&String> = Vec::new();
     for (name, shown, protocol) in rows {
-        let Some((value, sem)) = shown else { continue };
+        let Some((value, interval)) = shown else { continue };
         if !protocols.contains(&protocol) {
             protocols.push(protocol);
         }
         let at = protocols.iter().position(|known| *known == protocol).unwrap_or(0) + 1;
-        let sem = sem.map_or_else(|| "–".to_owned(), |sem| format!("± {sem}"));
+        let interval = interval.unwrap_or_else(|| "–".to_owned());
         lines.push(format!(
             "{}{GAP}{}{GAP}{}{GAP}({at})",
             pad_right(name, NAME),
             pad_left(&value, 12),
-            pad_left(&sem, 10)
+            pad_left(&interval, INTERVAL)
         ));
     }
     lines.push(String::new());

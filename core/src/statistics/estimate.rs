@@ -28,7 +28,7 @@ impl Interval {
 }
 
 /// What is estimated from a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
@@ -51,7 +51,7 @@ pub enum Undefined {
     #[error("there are no values")]
     Empty,
     /// A logarithm of 0.
-    #[error("{zeros} of {count} values are 0, which has no logarithm")]
+    #[error("{zeros} of {count} values {} 0, which has no logarithm", if *.zeros == 1 { "is" } else { "are" })]
     Zero {
         /// How many are 0.
         zeros: usize,

@@ -10,6 +10,7 @@
 //! | values of any sign | [`mean_with_interval`] | BCa bootstrap |
 //! | any statistic | – | [`bca`] |
 //! | values of any distribution | [`median_with_interval`] | order statistics |
+//! | a measure of a report | [`Summary`] | both of the first, and which images make the mean |
 //! | two lists, image by image | [`paired_ratio`] | t on the differences of logarithms; paired BCa bootstrap |
 //! | two lists of different images | [`unpaired_ratio`] | Welch's t on the logarithms |
 //! | a share of cases | [`proportion`] | Wilson's |
@@ -31,6 +32,7 @@ mod quantile;
 mod rank;
 mod regression;
 mod sample;
+mod summary;
 mod unpaired;
 
 pub use bootstrap::{RESAMPLES, bca, mean_with_interval};
@@ -46,4 +48,5 @@ pub use quantile::{normal_quantile, student_quantile};
 pub use rank::spearman;
 pub use regression::{Fit, grouped_least_squares, least_squares};
 pub use sample::{deciding, effective_count, mean, median, standard_error};
+pub use summary::{Share, Summary};
 pub use unpaired::unpaired_ratio;

@@ -13,10 +13,12 @@ use super::combination::Combination;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GridKind {
-    /// Pixels are cells of the image: u_i = (2i + 1)/N − 1 at the input, carried through every stride and padding.
+    /// Pixels are cells of the image: u_i = (2i + 1 − N)/N_x at the input, N the axis's own number of pixels and N_x that of
+    /// its columns, carried through every stride and padding.
     #[default]
     Tracked,
-    /// u_i = 2i/(N − 1) − 1 at every depth, as in the code released with the paper; a bias of its own.
+    /// The outer samples' centres lie on the image's edge at every depth, as in the code released with the paper, a bias of
+    /// its own: u_i = (2i/(N − 1) − 1)·a, a = 1 along x and (N_y − 1)/(N_x − 1) of the input along y.
     AlignCorners,
 }
 
@@ -24,7 +26,8 @@ pub enum GridKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Units {
-    /// Half the input's width (height, for y): positions run from −1 to 1.
+    /// Half the input's width, for both axes: x runs from −1 to 1, y from −N_y/N_x to N_y/N_x. On an image that is not square
+    /// no other unit that is tied to a side lets a rotation rotate.
     #[default]
     HalfWidth,
     /// The input's pixels, about the same centre.
@@ -99,15 +102,25 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// The axis of an image of `samples` pixels, in half-widths.
+    /// The columns of an image that is `samples` pixels wide, in half-widths.
     pub fn image(samples: usize, kind: GridKind) -> Self {
+        Self::spanning(samples, 1.0, kind)
+    }
+
+    /// `samples` samples from −`half` to `half`: cells that fill it, or points with the outer ones at its ends.
+    pub fn spanning(samples: usize, half: f64, kind: GridKind) -> Self {
         let n = samples as f64;
         match kind {
-            GridKind::Tracked => Self { samples, origin: 1.0 / n - 1.0, pitch: 2.0 / n },
+            GridKind::Tracked => Self { samples, origin: half / n - half, pitch: 2.0 * half / n },
             // One sample has no spacing of its own; it lies at the centre.
-            GridKind::AlignCorners if samples < 2 => Self { samples, origin: 0.0, pitch: 2.0 },
-            GridKind::AlignCorners => Self { samples, origin: -1.0, pitch: 2.0 / (n - 1.0) },
+            GridKind::AlignCorners if samples < 2 => Self { samples, origin: 0.0, pitch: 2.0 * half },
+            GridKind::AlignCorners => Self { samples, origin: -half, pitch: 2.0 * half / (n - 1.0) },
         }
+    }
+
+    /// The length that its samples' cells fill.
+    pub fn extent(&self) -> f64 {
+        self.pitch * self.samples as f64
     }
 
     /// The same samples with positions multiplied by `factor`.
@@ -185,9 +198,33 @@ impl Grid {
         most
     }
 
-    /// The grid of an image of `rows` × `columns` pixels, in half-widths.
+    /// The grid of an image of `rows` × `columns` pixels, in half-widths: of square pixels, so that y runs from
+    /// −rows/columns to rows/columns.
+    ///
+    /// ```
+    /// use aliascope_core::symmetry::{Grid, GridKind};
+    /// let grid = Grid::image(48, 320, GridKind::Tracked);
+    /// assert_eq!((grid.columns.pitch, grid.rows.extent()), (2.0 / 320.0, 0.3));
+    /// ```
     pub fn image(rows: usize, columns: usize, kind: GridKind) -> Self {
-        Self { rows: Axis::image(rows, kind), columns: Axis::image(columns, kind) }
+        let half = match kind {
+            GridKind::Tracked => rows as f64 / columns as f64,
+            GridKind::AlignCorners => rows.saturating_sub(1).max(1) as f64 / columns.saturating_sub(1).max(1) as f64,
+        };
+        Self { rows: Axis::spanning(rows, half, kind), columns: Axis::image(columns, kind) }
+    }
+
+    /// The grid of `rows` × `columns` samples that cover the plane of this grid, an image.
+    pub fn covered_by(&self, rows: usize, columns: usize, kind: GridKind) -> Self {
+        let image = Self::image(self.rows.samples, self.columns.samples, kind);
+        let half = |axis: &Axis| match kind {
+            GridKind::Tracked => 0.5 * axis.extent(),
+            GridKind::AlignCorners => 0.5 * axis.pitch * axis.samples.saturating_sub(1).max(1) as f64,
+        };
+        Self {
+            rows: Axis::spanning(rows, half(&image.rows), kind),
+            columns: Axis::spanning(columns, half(&image.columns), kind),
+        }
     }
 
     /// The same samples with positions in `units`; `input` is the network's input, in half-widths.
@@ -205,7 +242,7 @@ impl Grid {
     pub fn placed(&self, kind: GridKind, units: Units, input: &Self) -> Self {
         let of_kind = |g: &Self| match kind {
             GridKind::Tracked => *g,
-            GridKind::AlignCorners => Self::image(g.rows.samples, g.columns.samples, GridKind::AlignCorners),
+            GridKind::AlignCorners => input.covered_by(g.rows.samples, g.columns.samples, kind),
         };
         of_kind(self).in_units(units, &of_kind(input))
     }
@@ -242,6 +279,38 @@ mod tests {
                 assert!(sum.abs() < 1e-12 * n as f64, "{kind} {n}: {sum}");
             }
         }
+    }
+
+    #[test]
+    fn a_square_image_has_the_positions_of_both_its_sides() {
+        for kind in GridKind::ALL {
+            for n in [1, 2, 7, 224, 299] {
+                let (grid, side) = (Grid::image(n, n, kind), n as f64);
+                assert_eq!(grid.rows, grid.columns);
+                if kind == GridKind::Tracked {
+                    // To the last bit as when each side was its own unit.
+                    assert_eq!((grid.rows.origin, grid.rows.pitch), (1.0 / side - 1.0, 2.0 / side));
+                }
+                // Half and full extents are powers of two times these.
+                assert_eq!(grid.covered_by(n, n, kind), grid);
+            }
+        }
+    }
+
+    #[test]
+    fn pixels_of_any_image_are_square() {
+        for kind in GridKind::ALL {
+            for (rows, columns) in [(48, 320), (320, 48), (3, 7), (24, 40)] {
+                let grid = Grid::image(rows, columns, kind);
+                // One rounding of the ratio of the sides, another of the pitch.
+                assert!((grid.rows.pitch / grid.columns.pitch - 1.0).abs() < 4.0 * f64::EPSILON, "{kind} {grid:?}");
+                let middle = grid.rows.position((rows as f64 - 1.0) / 2.0);
+                assert!(middle.abs() < 1e-14 * grid.rows.extent(), "{kind} {middle}");
+            }
+        }
+        // A map of other proportions covers the same plane.
+        let map = Grid::image(48, 320, GridKind::Tracked).covered_by(3, 40, GridKind::Tracked);
+        assert!((map.rows.extent() - 0.3).abs() < 1e-15 && (map.columns.extent() - 2.0).abs() < 1e-15, "{map:?}");
     }
 
     #[test]

@@ -274,15 +274,16 @@ impl<'a> LayerShifts<'a> {
         let maps = || piece.inputs.iter().chain(&piece.outputs).filter_map(|&id| self.map(id));
         let coarsest = maps()
             .fold([0.0_f64; 2], |most, map| [most[0].max(map.grid.columns.pitch), most[1].max(map.grid.rows.pitch)]);
+        let image = self.network.input().layout.plane().map_or([2.0; 2], |g| [g.columns.extent(), g.rows.extent()]);
         let samples = |map: &SiteMap, shift: [f64; 2]| -> Option<[f64; 2]> {
             let mut samples = [0.0; 2];
             for (axis, pitch) in [map.grid.columns.pitch, map.grid.rows.pitch].into_iter().enumerate() {
-                // The image is two half-widths wide.
+                let length = image[axis] * shift[axis];
                 samples[axis] = match how {
-                    Steps::Fractional => 2.0 * shift[axis] / pitch,
-                    Steps::Rounded => (2.0 * shift[axis] / pitch).round(),
+                    Steps::Fractional => length / pitch,
+                    Steps::Rounded => (length / pitch).round(),
                     Steps::Whole => {
-                        let steps = (2.0 * shift[axis] / coarsest[axis]).round() * coarsest[axis] / pitch;
+                        let steps = (length / coarsest[axis]).round() * coarsest[axis] / pitch;
                         if (steps - steps.round()).abs() > WHOLE * steps.abs().max(1.0) {
                             return None;
                         }

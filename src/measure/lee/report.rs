@@ -5,16 +5,16 @@ use ndarray_linalg::error::LinalgError;
 
 use crate::graph::Bound;
 use crate::measure::lee_report::{
-    Accuracy, GeneratorLee, Gram, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, Timing,
+    Accuracy, GeneratorLee, Gram, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, MarginRate, Margins, Timing,
 };
 use crate::measure::output::Output;
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
 use crate::measure::symmetry_spectrum::symmetry_spectrum;
-use crate::statistics::effective_count;
+use crate::statistics::{Summary, bca, geometric_mean, median_with_interval, standard_error};
 use crate::symmetry::{Combination, Generator};
 
-use super::{LeeImage, LeeMeter};
+use super::{LeeImage, LeeMeter, quadratic};
 
 /// Below this share of its scale an output hardly changes.
 const HARDLY: f64 = 1e-5;
@@ -55,9 +55,12 @@ impl LeeMeter<'_> {
             input_units: if self.pixel_scale.is_some() { InputUnits::Photo } else { InputUnits::Input },
             accuracy: self.accuracy(classes),
             predicted: self.predicted(),
+            margins: self.margins(),
             generators: self.results(),
             symmetry_spectrum,
             gram,
+            horizon: self.horizon.as_ref().and_then(|found| found.as_ref().ok().cloned()),
+            horizon_missing: self.horizon.as_ref().and_then(|found| found.as_ref().err().cloned()),
             timing,
         })
     }
@@ -127,39 +130,63 @@ impl LeeMeter<'_> {
         Gram {
             order: self.swept.iter().map(|g| g.name().to_owned()).collect(),
             matrix: places().map(|i| places().map(|j| entry(i, j)).collect()).collect(),
-            input_energy: places().map(|i| mean(&|n| self.images[n].input_gram[i][i])).collect(),
+            input_gram: places()
+                .map(|i| places().map(|j| mean(&|n| self.images[n].input_gram[i][j])).collect())
+                .collect(),
         }
+    }
+
+    /// The margins of a classifier's decisions.
+    pub fn margins(&self) -> Option<Margins> {
+        let logits = self.logits()?;
+        let by_image = self.images.iter().map(|image| image.scores.as_ref()?.margin).collect();
+        Some(Margins { logits, by_image })
     }
 
     /// The result of every generator over the images so far.
     pub fn results(&self) -> IndexMap<String, GeneratorLee> {
-        let n = self.images();
-        let result = |at: usize, combination: &Combination| {
-            let per_image: Vec<f64> = self.images.iter().map(|image| quadratic(combination, &image.gram)).collect();
-            let lee = per_image.iter().sum::<f64>() / n.max(1) as f64;
-            let energy = self.images.iter().map(|image| quadratic(combination, &image.input_gram)).sum::<f64>()
-                / n.max(1) as f64;
-            let spread = per_image.iter().map(|l| (l - lee).powi(2)).sum::<f64>();
-            let images_effective = effective_count(&per_image);
-            let by_image = LeeByImage {
-                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).collect(),
-                input_energy: self.images.iter().map(|image| quadratic(combination, &image.input_gram)).collect(),
-                lee: per_image,
-            };
-            GeneratorLee {
-                lee,
-                sem: (n > 1).then(|| (spread / (n - 1) as f64 / n as f64).sqrt()),
-                mean_abs: self.images.iter().map(|image| image.mean_abs[at]).sum::<f64>() / n.max(1) as f64,
-                relative: (energy > 0.0).then(|| lee / energy),
-                images_effective,
-                by_image,
-            }
-        };
-        self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), result(at, c))).collect()
+        self.generators().iter().enumerate().map(|(at, c)| (c.name().to_owned(), self.result(at, c))).collect()
     }
-}
 
-fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {
-    let a = combination.coefficients();
-    (0..7).map(|i| a[i] * (0..7).map(|j| a[j] * gram[i][j]).sum::<f64>()).sum()
+    /// That of the generator at a place.
+    fn result(&self, at: usize, combination: &Combination) -> GeneratorLee {
+        let each = |of: &dyn Fn(&LeeImage) -> f64| self.images.iter().map(of).collect::<Vec<f64>>();
+        let lee = each(&|image| quadratic(combination, &image.gram));
+        let energy = each(&|image| quadratic(combination, &image.input_gram));
+        let mean_abs = each(&|image| image.mean_abs[at]);
+        let changes = |image: usize| energy[image] > 0.0;
+        let summary = Summary::of(&lee, changes);
+        let sum = |of: &[f64], sample: &[usize]| sample.iter().map(|at| of[*at]).sum::<f64>();
+        let ratio = |sample: &[usize]| {
+            let energy = sum(&energy, sample);
+            (energy > 0.0).then(|| sum(&lee, sample) / energy)
+        };
+        let all: Vec<usize> = (0..self.images()).collect();
+        let relative: Vec<f64> = all.iter().filter(|at| changes(**at)).map(|at| lee[*at] / energy[*at]).collect();
+        let scores = || self.images.iter().map(|image| image.scores.as_ref());
+        let fisher: Option<Vec<f64>> = match self.logits() {
+            Some(_) => scores().map(|scores| Some(quadratic(combination, &scores?.fisher))).collect(),
+            None => None,
+        };
+        let rate = |scores: Option<&super::ClassScores>| {
+            let scores = scores?;
+            let derivative: f64 =
+                combination.coefficients().iter().zip(&scores.margin_rates).map(|(a, rate)| a * rate).sum();
+            Some(derivative / scores.margin?)
+        };
+        let margin_rate: Option<Vec<Option<f64>>> = self.logits().map(|_| scores().map(rate).collect());
+        let known = margin_rate.iter().flatten().flatten().map(|rate| rate.abs()).collect::<Vec<f64>>();
+        GeneratorLee {
+            lee: summary.mean.value,
+            sem: standard_error(&lee, summary.mean.value),
+            mean_abs: sum(&mean_abs, &all) / self.images().max(1) as f64,
+            relative: ratio(&all),
+            relative_interval: bca(all.len(), ratio),
+            relative_geometric_mean: geometric_mean(&relative).ok(),
+            fisher: fisher.as_ref().map(|fisher| Summary::of(fisher, changes)),
+            margin_rate: median_with_interval(&known).map(|median| MarginRate { median, images: known.len() }),
+            summary,
+            by_image: LeeByImage { lee, mean_abs, input_energy: energy, fisher, margin_rate },
+        }
+    }
 }
