@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{GraphError, LoadOptions, Network};
-use aliascope::measure::layers::alone::LayerShifts;
+use aliascope::measure::layers::per_layer::LayerShifts;
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, probes};
 use aliascope::measure::layers_report::LayerResults;
 use aliascope::measure::lee::Output;

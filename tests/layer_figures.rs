@@ -35,9 +35,13 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
                 sources: 1 + i % 2,
                 contribution,
                 sem: Some(0.1 * contribution),
+                geometric_mean: None,
                 by_image: vec![contribution; 15],
                 signed_share: Some(if i % 3 == 0 { 2.0 } else { -0.5 } / count as f64),
+                removal_gain: 0.5 * contribution,
+                removal_gain_sem: None,
                 aliasing: part(0.7),
+                kernel: part(0.1),
                 boundary: part(1.2),
                 discretisation: if derivative == "spectral" { None } else { part(0.2) },
                 cumulative,
@@ -57,6 +61,7 @@ fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {
                 sem: None,
                 share,
                 share_sem: None,
+                share_interval: None,
                 share_by_image: share,
                 share_by_image_sem: None,
                 joint: contribution,
@@ -352,7 +357,7 @@ fn the_page_is_whole_and_needs_nothing_else() {
     // Every row has a cell for every heading, with the number that it is sorted by.
     for row in document.descendants().filter(|node| node.attribute("data-place").is_some()) {
         let cells: Vec<_> = row.children().filter(|node| node.is_element()).collect();
-        assert_eq!(cells.len(), 14);
+        assert_eq!(cells.len(), 16);
         assert!(cells.iter().all(|cell| cell.attribute("data-v").is_some()));
     }
     let text: String = document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect();

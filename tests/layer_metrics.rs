@@ -10,7 +10,7 @@ use aliascope::figure::{Format, LayerMetricsFigure, render};
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layer_metrics::{LayerMeasure, LayerMetrics};
-use aliascope::measure::layers::alone::LayerShifts;
+use aliascope::measure::layers::per_layer::LayerShifts;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::measure::metrics_report::{METRICS_SCHEMA_VERSION, Metrics, MetricsReport, Protocol};
 use aliascope::measure::output::Output;

@@ -59,7 +59,7 @@ fn one_generator_lies_at_the_top_of_the_json() {
     let sum: f64 = layers.iter().map(|layer| number(layer, "contribution")).sum();
     assert!((number(last, "cumulative") / sum - 1.0).abs() < 1e-12);
     for layer in layers {
-        for key in ["name", "op", "module", "class", "local_error", "aliasing", "boundary"] {
+        for key in ["name", "op", "module", "class", "local_error", "aliasing", "kernel", "boundary"] {
             assert!(!layer[key].is_null(), "{key} is missing in {layer}");
         }
         assert!(layer["discretisation"].is_null(), "the spectral derivative makes no error of its own");

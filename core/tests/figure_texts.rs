@@ -179,7 +179,7 @@ fn figures_of_surgery() {
         let main: (&str, &[&str]) = ("", &["translate_x", "saturate", "before", "after", "Lie derivative error"]);
         all.extend(wrong(&format!("surgery_{kind}"), &surgery::report(&names), &(), &[main]));
         all.extend(wrong(&format!("surgery_plain_{kind}"), &surgery::without_layers(&names), &(), &[main]));
-        let advice: (&str, &[&str]) = ("advice", &["LEE", "contribution", "translate_x"]);
+        let advice: (&str, &[&str]) = ("advice", &["LEE", "removal gain", "translate_x"]);
         all.extend(wrong(&format!("surgery_advised_{kind}"), &surgery::advised(&names), &(), &[main, advice]));
         assert!(surgery::nothing_chosen(&names).figures(&()).is_empty());
     }

@@ -66,7 +66,7 @@ pub struct LayersArgs {
     /// Images per sweep; nodes, with --orbit.
     #[arg(long, default_value = "1")]
     batch: std::num::NonZeroU16,
-    /// Leave out the split into aliasing, boundary and discretisation: half the time.
+    /// Leave out the split into aliasing, kernel, boundary and discretisation, which saves time.
     #[arg(long)]
     no_split: bool,
     /// Memory for the stacks of a run, in MiB.

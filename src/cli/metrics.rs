@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 
 use crate::graph::Network;
 use crate::input::Frame;
-use crate::measure::layers::alone::{AT_ONCE, LayerShifts};
+use crate::measure::layers::per_layer::{AT_ONCE, LayerShifts};
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::output::Output;
 use crate::memory::{self, Allowance};

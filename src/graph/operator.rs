@@ -162,6 +162,8 @@ pub enum Pattern<'a> {
     },
     /// A convolution over rows and columns.
     Convolution(Taps<'a>),
+    /// The adjoint of one.
+    TransposedConvolution(Taps<'a>),
 }
 
 impl<'a> Pattern<'a> {

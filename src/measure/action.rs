@@ -121,7 +121,10 @@ impl Action {
     }
 
     /// ∂x h and ∂y h.
-    fn derivatives(&self, h: &Tensor) -> Torch<(Tensor, Tensor)> {
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn derivatives(&self, h: &Tensor) -> Torch<(Tensor, Tensor)> {
         Ok((h.f_matmul(&self.dx)?, self.dy.f_matmul(h)?))
     }
 

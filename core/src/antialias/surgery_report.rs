@@ -8,7 +8,7 @@ use crate::measure::lee_report::Accuracy;
 use crate::measure::run::Run;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const SURGERY_SCHEMA_VERSION: u32 = 2;
+pub const SURGERY_SCHEMA_VERSION: u32 = 3;
 
 /// A network before and after designs were put into it, over a set of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,7 +204,7 @@ pub struct Advice {
     pub steps: Vec<AdviceStep>,
     /// Why it ended before the budget was spent; null where it did not.
     pub ended: Option<String>,
-    /// How well the layers' contributions forecast the first step.
+    /// How well the layers' removal gains forecast the first step.
     pub forecast: Forecast,
 }
 
@@ -251,14 +251,16 @@ impl Trial {
     }
 }
 
-/// The layers' contributions as a forecast of what replacing them gains.
+/// The layers' removal gains as a forecast of what replacing them gains.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// Per place, in graph order: contribution E‖J δ‖²/dim(output) of its nodes in the network as it was, and the gain when it
-    /// was replaced on its own.
+    /// Per place, in graph order: what its nodes' errors are in the network as it was, and the gain when it was replaced on
+    /// its own.
     pub places: Vec<ForecastPlace>,
-    /// Spearman's rank correlation between the two; null for fewer than three places.
+    /// Spearman's rank correlation between removal gains and gains; null for fewer than three places.
     pub rank_correlation: Option<f64>,
+    /// The same between contributions and gains.
+    pub contribution_rank_correlation: Option<f64>,
 }
 
 /// One place.
@@ -268,8 +270,10 @@ pub struct ForecastPlace {
     pub name: String,
     /// The path of the module that it is in, as the tables of layers have it; empty where the file tells none.
     pub module: String,
-    /// What its nodes contribute.
+    /// What its nodes contribute, E‖J δ‖²/dim(output).
     pub contribution: f64,
+    /// The sum of its nodes' removal gains: what LEE would fall by if each were exact, taken one at a time.
+    pub removal_gain: f64,
     /// What replacing it gained.
     pub gain: f64,
 }

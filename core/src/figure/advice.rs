@@ -6,7 +6,6 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::number::power_of_ten;
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
 use crate::antialias::surgery_report::{Advice, ForecastPlace, SurgeryReport, Trial};
@@ -148,54 +147,46 @@ impl AdviceFigure<'_> {
         Ok(())
     }
 
-    /// Contributions on a logarithmic axis, gains on a plain one: some are losses.
+    /// Gains against removal gains, both on plain axes: some are losses.
     fn forecast<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let forecast = &self.advice.forecast;
         let (left, right) = (WIDTH / 2 + 150, WIDTH - 40);
         let (top, bottom) = (TOP + 28, HEIGHT - 62);
         let title = match forecast.rank_correlation {
             Some(rho) => {
-                format!("What the layers' contributions foretell: rank correlation {rho:.2}").replace('-', "−")
+                format!("What the layers' removal gains foretell: rank correlation {rho:.2}").replace('-', "−")
             }
-            None => "What the layers' contributions foretell".to_owned(),
+            None => "What the layers' removal gains foretell".to_owned(),
         };
         root.draw_text(&title, &style::panel(), (left - 60, TOP))?;
-        let positive = || forecast.places.iter().map(|place| place.contribution).filter(|value| *value > 0.0);
-        let (least, most) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
-        if most <= 0.0 {
+        if forecast.places.is_empty() {
             return Ok(());
         }
-        let (first, last) = (least.log10() - 0.25, most.log10() + 0.25);
+        let foretold = || forecast.places.iter().map(|place| place.removal_gain);
+        let (first, last) = with_air(foretold().fold(0.0, f64::min), foretold().fold(0.0, f64::max));
         let gains = || forecast.places.iter().map(|place| place.gain);
-        let (low, high) = (gains().fold(0.0, f64::min), gains().fold(0.0, f64::max));
-        let air = 0.08 * (high - low).max(1e-300);
-        let (low, high) = (low - air, high + air);
-        let x_of = |value: f64| {
-            let place = if value > 0.0 { (value.log10() - first) / (last - first) } else { 0.0 };
-            left + (place * f64::from(right - left)).round() as i32
-        };
+        let (low, high) = with_air(gains().fold(0.0, f64::min), gains().fold(0.0, f64::max));
+        let x_of = |value: f64| left + ((value - first) / (last - first) * f64::from(right - left)).round() as i32;
         let y_of = |value: f64| bottom - ((value - low) / (high - low) * f64::from(bottom - top)).round() as i32;
-        let every = (((last - first) / 6.0).ceil() as i32).max(1);
-        for exponent in (first.ceil() as i32..=last.floor() as i32).filter(|exponent| exponent.rem_euclid(every) == 0) {
-            let x = x_of(10f64.powi(exponent));
+        for (value, text) in round_values(first, last) {
+            let x = x_of(value);
             root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
-            let text = power_of_ten(exponent);
             root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 8))?;
         }
-        let (step, digits) = round_step(high - low);
-        let mut gain = (low / step).ceil() * step;
-        while gain <= high {
-            let y = y_of(gain);
+        for (value, text) in round_values(low, high) {
+            let y = y_of(value);
             root.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
-            let zero = gain.abs() < 1e-9 * step;
-            let text = if zero { "0".to_owned() } else { format!("{gain:+.digits$}").replace('-', "−") };
             root.draw_text(&text, &anchored(style::label(), HPos::Right, VPos::Center), (left - 8, y))?;
-            gain += step;
         }
+        root.draw(&PathElement::new(vec![(x_of(0.0), top), (x_of(0.0), bottom)], INK.stroke_width(1)))?;
         root.draw(&PathElement::new(vec![(left, y_of(0.0)), (right, y_of(0.0))], INK.stroke_width(1)))?;
         root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
         let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
-        root.draw_text("contribution E‖J δ‖²/dim of the layer", &x_title, ((left + right) / 2, HEIGHT - 8))?;
+        root.draw_text(
+            "removal gain: LEE that would go if the layer were exact",
+            &x_title,
+            ((left + right) / 2, HEIGHT - 8),
+        )?;
         let upright =
             anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
         root.draw_text("LEE that replacing it alone takes away", &upright, (left - 92, (top + bottom) / 2))?;
@@ -204,7 +195,7 @@ impl AdviceFigure<'_> {
         named.sort_by(|a, b| forecast.places[*b].gain.abs().total_cmp(&forecast.places[*a].gain.abs()));
         named.truncate(8);
         // No name lies on a mark, on the line of no gain, or on another.
-        let point = |place: &ForecastPlace| (x_of(place.contribution), y_of(place.gain));
+        let point = |place: &ForecastPlace| (x_of(place.removal_gain), y_of(place.gain));
         let mut taken = vec![[left, y_of(0.0) - 1, right, y_of(0.0) + 1]];
         taken.extend(forecast.places.iter().map(point).map(|(x, y)| [x - 6, y - 6, x + 6, y + 6]));
         for (at, place) in forecast.places.iter().enumerate() {
@@ -229,6 +220,24 @@ impl AdviceFigure<'_> {
         }
         Ok(())
     }
+}
+
+/// Both ends of an axis, with room beyond them.
+fn with_air(low: f64, high: f64) -> (f64, f64) {
+    let air = 0.08 * (high - low).max(1e-300);
+    (low - air, high + air)
+}
+
+/// Round values of an axis, with their texts.
+fn round_values(low: f64, high: f64) -> Vec<(f64, String)> {
+    let (step, digits) = round_step(high - low);
+    let first = (low / step).ceil() as i64;
+    let values = (first..).map(|at| at as f64 * step).take_while(|value| *value <= high);
+    let text = |value: f64| match value == 0.0 {
+        true => "0".to_owned(),
+        false => format!("{value:+.digits$}").replace('-', "−"),
+    };
+    values.map(|value| (value, text(value))).collect()
 }
 
 /// 1, 2 or 5 times a power of ten, so that about five steps make `span`; and the decimals that its multiples need.

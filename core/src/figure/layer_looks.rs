@@ -10,7 +10,7 @@ use super::number::compact;
 use super::pattern::{Hatch, Pattern};
 use super::style::{self, INK, SERIES, anchored, fit, printable};
 use crate::measure::grouping::Grouping;
-use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport};
+use crate::measure::layers_report::{DefectPart, LayerClass, LayerReport, LayerResults, LayersReport};
 use crate::measure::run::Run;
 
 /// The margin of these figures.
@@ -59,12 +59,15 @@ pub(crate) const fn letter(class: LayerClass) -> char {
     }
 }
 
-/// The patterns of aliasing, boundary and discretisation.
-pub(super) const PARTS: [(&str, Pattern); 3] = [
-    ("aliasing", Pattern::new(SERIES[1], Hatch::Rising)),
-    ("boundary", Pattern::new(SERIES[2], Hatch::None)),
-    ("discretisation", Pattern::new(SERIES[3], Hatch::Upright)),
-];
+/// The look of a part of the defect.
+pub(super) const fn part_pattern(part: DefectPart) -> Pattern {
+    match part {
+        DefectPart::Aliasing => Pattern::new(SERIES[1], Hatch::Rising),
+        DefectPart::Kernel => Pattern::new(RGBColor(0x80, 0x56, 0x2c), Hatch::Falling),
+        DefectPart::Boundary => Pattern::new(SERIES[2], Hatch::None),
+        DefectPart::Discretisation => Pattern::new(SERIES[3], Hatch::Upright),
+    }
+}
 
 /// The classes that some of the results have, in the order of classes.
 pub(crate) fn classes<'a>(results: impl IntoIterator<Item = &'a LayerResults>) -> Vec<LayerClass> {
@@ -131,7 +134,7 @@ pub(super) fn check(results: &LayerResults) -> Result<(), FigureError> {
     let finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
     let layer = |l: &LayerReport| {
         [Some(l.contribution), l.sem, l.signed_share].into_iter().all(finite)
-            && [l.aliasing, l.boundary, l.discretisation].iter().flatten().all(|p| p.contribution.is_finite())
+            && DefectPart::ALL.into_iter().filter_map(|part| l.part(part)).all(|p| p.contribution.is_finite())
     };
     let class = |sum: &crate::measure::layers_report::ClassSum| sum.contribution.is_finite() && finite(sum.share);
     if results.lee.is_finite() && results.layers.iter().all(layer) && results.by_type.values().all(class) {

@@ -8,7 +8,7 @@ use super::layer_looks::{classes, letter, percent, short_name, sum, what, with_e
 use super::markup::escaped;
 use super::number::compact;
 use crate::measure::layer_graph::{GraphNode, LayerGraph, NodeRole};
-use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport};
+use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport};
 
 /// The graph of one attribution.
 #[derive(Clone, Copy, Debug)]
@@ -192,11 +192,9 @@ impl LayersGraphFigure<'_> {
         if let Some(share) = layer.signed_share {
             let _ = write!(text, "\nsigned share of L {}", percent(share));
         }
-        for (name, part) in
-            [("aliasing", layer.aliasing), ("boundary", layer.boundary), ("discretisation", layer.discretisation)]
-        {
-            if let Some(part) = part {
-                let _ = write!(text, "\n{name} {}", compact(part.contribution));
+        for of in DefectPart::ALL {
+            if let Some(part) = layer.part(of) {
+                let _ = write!(text, "\n{} {}", of.name(), compact(part.contribution));
             }
         }
         if layer.sources > 1 {

@@ -7,13 +7,13 @@ use plotters::style::{Color, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::layer_looks::{
-    MARGIN, PARTS, check, entries, group, header, legend, letter, pattern, percent, short_name, sum, what, with_error,
-    worst,
+    MARGIN, check, entries, group, header, legend, letter, part_pattern, pattern, percent, short_name, sum, what,
+    with_error, worst,
 };
 use super::pattern::{Hatch, Pattern};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, anchored, fit_end, printable};
-use crate::measure::layers_report::{LayerClass, LayerReport, LayerResults, LayersReport, Part};
+use crate::measure::layers_report::{DefectPart, LayerClass, LayerReport, LayerResults, LayersReport};
 
 /// The ten worst layers, a row each: ‖J δ‖²/dim, the same of its parts, and the signed share.
 #[derive(Clone, Copy, Debug)]
@@ -35,18 +35,14 @@ const TOP: i32 = 186;
 const WHOLE: i32 = 16;
 const PART: i32 = 8;
 
-fn parts(layer: &LayerReport) -> [Option<Part>; 3] {
-    [layer.aliasing, layer.boundary, layer.discretisation]
-}
-
 impl WorstLayersFigure<'_> {
     fn rows(&self) -> Vec<(usize, &LayerReport)> {
         worst(self.results, ROWS).into_iter().map(|place| (place, &self.results.layers[place])).collect()
     }
 
     /// The parts that some layer has.
-    fn split(&self) -> Vec<usize> {
-        (0..3).filter(|&i| self.results.layers.iter().any(|l| parts(l)[i].is_some())).collect()
+    fn split(&self) -> Vec<DefectPart> {
+        DefectPart::among(&self.results.layers)
     }
 
     fn row_height(&self) -> i32 {
@@ -73,7 +69,7 @@ impl Figure for WorstLayersFigure<'_> {
         shown.sort();
         shown.dedup();
         let mut words = entries(&shown);
-        words.extend(self.split().into_iter().map(|i| (format!("thin: {}", PARTS[i].0), PARTS[i].1)));
+        words.extend(self.split().into_iter().map(|part| (format!("thin: {}", part.name()), part_pattern(part))));
         legend(root, &words, (MARGIN, 100), WIDTH - 2 * MARGIN)?;
         if rows.is_empty() {
             root.draw_text("no layer can make an error", &style::axis(), (MARGIN, TOP + 12))?;
@@ -98,6 +94,7 @@ impl WorstLayersFigure<'_> {
         bottom: i32,
     ) -> Result<Scale, FigureError> {
         let reach = rows.iter().map(|(_, l)| l.contribution + l.sem.unwrap_or(0.0));
+        let parts = |l: &LayerReport| DefectPart::ALL.map(|part| l.part(part));
         let split = rows.iter().flat_map(|(_, l)| parts(l)).flatten().map(|p| p.contribution);
         let reach = reach.chain(split).fold(0.0, f64::max);
         let scale = Scale::of(rows.iter().map(|(_, l)| l.contribution), reach);
@@ -157,11 +154,11 @@ impl WorstLayersFigure<'_> {
         let text = format!("{}{share}", with_error(layer.contribution, layer.sem));
         on_white(root, &text, (end + 8, top + WHOLE / 2))?;
         let mut y = top + WHOLE + 2;
-        for i in self.split() {
-            if let Some(part) = parts(layer)[i] {
+        for of in self.split() {
+            if let Some(part) = layer.part(of) {
                 let end = x(part.contribution);
                 if end > left {
-                    PARTS[i].1.fill(root, [(left, y), (end, y + PART - 1)])?;
+                    part_pattern(of).fill(root, [(left, y), (end, y + PART - 1)])?;
                 }
             }
             y += PART;

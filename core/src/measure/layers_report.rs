@@ -7,9 +7,10 @@ use super::grouping::{Estimator, Grouping};
 use super::node_theorem_report::{FoldMap, NodeTheorem};
 use super::run::Run;
 use crate::spectrum::differentiation::Scheme;
+use crate::statistics::{Estimate, Interval};
 
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const LAYERS_SCHEMA_VERSION: u32 = 3;
+pub const LAYERS_SCHEMA_VERSION: u32 = 4;
 
 /// The equivariance error of a network, attributed to its layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,15 +161,25 @@ pub struct LayerReport {
     pub contribution: f64,
     /// Its standard error over images; null for a single image.
     pub sem: Option<f64>,
+    /// The geometric mean of ‖J δ‖²/dim over images, with Student's interval on the logarithms: it covers where a few images
+    /// have most of the error. Null where an image has none.
+    pub geometric_mean: Option<Estimate>,
     /// ‖J δ‖²/dim image by image, in the order of `run.images.names`.
     pub by_image: Vec<f64>,
     /// E⟨J δ, L⟩/E‖L‖²: over all layers it adds up to 1; null where L = 0.
     pub signed_share: Option<f64>,
-    /// The part that the layer makes on the torus; null where it was not asked for, or a node has no torus.
+    /// (2 E⟨J δ, L⟩ − E‖J δ‖²)/dim: what `lee` would fall by if this layer alone were exact.
+    pub removal_gain: f64,
+    /// Its standard error over images; null for a single image.
+    pub removal_gain_sem: Option<f64>,
+    /// The part that sampling makes, away from the edge; null where it was not asked for, or where one of the layer's nodes
+    /// mixes positions in a way that leaves no part to be told. So for the next two.
     pub aliasing: Option<Part>,
-    /// The part that padding and the edge add.
+    /// The part that the operator makes of the motion on a continuous plane.
+    pub kernel: Option<Part>,
+    /// The part that the edge and the padding add.
     pub boundary: Option<Part>,
-    /// The part that a derivative other than the spectral one adds.
+    /// The part that a derivative other than the spectral one adds; null under the spectral one.
     pub discretisation: Option<Part>,
     /// Contributions of this layer and all before it.
     pub cumulative: f64,
@@ -176,6 +187,51 @@ pub struct LayerReport {
     pub local_error: f64,
     /// The same over E‖A x‖²/dim there; null where nothing moves.
     pub relative_local_error: Option<f64>,
+}
+
+impl LayerReport {
+    /// One of the parts.
+    pub fn part(&self, part: DefectPart) -> Option<Part> {
+        match part {
+            DefectPart::Aliasing => self.aliasing,
+            DefectPart::Kernel => self.kernel,
+            DefectPart::Boundary => self.boundary,
+            DefectPart::Discretisation => self.discretisation,
+        }
+    }
+}
+
+/// The parts that add up to a layer's defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DefectPart {
+    /// What sampling makes.
+    Aliasing,
+    /// What the operator makes on a continuous plane.
+    Kernel,
+    /// What the edge and the padding add.
+    Boundary,
+    /// What a derivative other than the spectral one adds.
+    Discretisation,
+}
+
+impl DefectPart {
+    /// Every part, in the order of results.
+    pub const ALL: [Self; 4] = [Self::Aliasing, Self::Kernel, Self::Boundary, Self::Discretisation];
+
+    /// The name used in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aliasing => "aliasing",
+            Self::Kernel => "kernel",
+            Self::Boundary => "boundary",
+            Self::Discretisation => "discretisation",
+        }
+    }
+
+    /// The parts that some of the layers have.
+    pub fn among(layers: &[LayerReport]) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|part| layers.iter().any(|layer| layer.part(*part).is_some())).collect()
+    }
 }
 
 /// A part of a layer's error.
@@ -200,6 +256,8 @@ pub struct ClassSum {
     pub share: Option<f64>,
     /// Its standard error over images, by the jackknife.
     pub share_sem: Option<f64>,
+    /// Its interval: Student's, of that standard error.
+    pub share_interval: Option<Interval>,
     /// The mean over images of the class's share in each image's own sum, so that images whose errors are large do not
     /// count for more; null where an image has no error.
     pub share_by_image: Option<f64>,

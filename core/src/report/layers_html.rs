@@ -10,7 +10,7 @@ use crate::figure::{
     LayersGraphFigure, WorstLayersFigure, render,
 };
 use crate::measure::layer_graph::LayerGraph;
-use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, Part};
+use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, Part};
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +191,7 @@ fn by_class(html: &mut String, results: &LayerResults) {
 }
 
 /// The columns: heading, and whether they hold words.
-const COLUMNS: [(&str, bool); 14] = [
+const COLUMNS: [(&str, bool); 16] = [
     ("#", false),
     ("layer", true),
     ("operators", true),
@@ -200,7 +200,9 @@ const COLUMNS: [(&str, bool); 14] = [
     ("± s.e.", false),
     ("share", false),
     ("signed share", false),
+    ("removal gain", false),
     ("aliasing", false),
+    ("kernel", false),
     ("boundary", false),
     ("discretisation", false),
     ("running sum", false),
@@ -230,9 +232,15 @@ fn layer_table(html: &mut String, results: &LayerResults) {
         row(html, (place, layer), whole);
     }
     html.push_str(
-        "</tbody>\n</table>\n</div>\n<p class=\"note\">aliasing, boundary and discretisation: E‖J δ‖²/dim of that part alone. \
+        "</tbody>\n</table>\n</div>\n<p class=\"note\">aliasing, kernel, boundary and discretisation: E‖J δ‖²/dim of that part alone; – where parts cannot be told. Removal gain: what LEE would fall \
+         by if this layer alone were exact. \
          Error at that depth: E‖e‖²/dim where the layer ends; relative: over E‖A x‖²/dim there.</p>\n",
     );
+}
+
+/// A number with a minus sign that is one.
+fn signed(value: f64) -> String {
+    compact(value).replace('-', "−")
 }
 
 fn row(html: &mut String, (place, layer): (usize, &LayerReport), whole: f64) {
@@ -257,9 +265,10 @@ fn row(html: &mut String, (place, layer): (usize, &LayerReport), whole: f64) {
     cell(layer.sem, compact);
     cell((whole > 0.0).then(|| layer.contribution / whole), percent);
     cell(layer.signed_share, percent);
-    cell(part(layer.aliasing), compact);
-    cell(part(layer.boundary), compact);
-    cell(part(layer.discretisation), compact);
+    cell(Some(layer.removal_gain), signed);
+    for of in DefectPart::ALL {
+        cell(part(layer.part(of)), compact);
+    }
     cell(Some(layer.cumulative), compact);
     cell(Some(layer.local_error), compact);
     cell(layer.relative_local_error, compact);

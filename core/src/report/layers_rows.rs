@@ -1,7 +1,8 @@
 //! An attribution as tidy rows.
 
 use super::rows::{Cell, Rows};
-use crate::measure::layers_report::{LayersReport, Part};
+use crate::measure::layers_report::{DefectPart, LayersReport, Part};
+use crate::statistics::Interval;
 
 /// One row per layer, generator and derivative; with `per_image` one per image, layer, generator and derivative.
 pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
@@ -18,9 +19,16 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
         "sources",
         "contribution",
         "sem",
+        "geometric_mean",
+        "geometric_mean_low",
+        "geometric_mean_high",
         "signed_share",
+        "removal_gain",
+        "removal_gain_sem",
         "aliasing",
         "aliasing_signed_share",
+        "kernel",
+        "kernel_signed_share",
         "boundary",
         "boundary_signed_share",
         "discretisation",
@@ -34,6 +42,8 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
             let part = |part: Option<Part>| {
                 [part.map(|part| part.contribution).into(), part.and_then(|part| part.signed_share).into()]
             };
+            let interval = layer.geometric_mean.and_then(|mean| mean.interval);
+            let end = |of: fn(Interval) -> f64| Cell::from(interval.map(of));
             let mut cells: Vec<Cell> = vec![
                 (&results.generator).into(),
                 results.derivative.name().into(),
@@ -44,9 +54,14 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
                 layer.sources.into(),
                 layer.contribution.into(),
                 layer.sem.into(),
+                layer.geometric_mean.map(|mean| mean.value).into(),
+                end(|interval| interval.low),
+                end(|interval| interval.high),
                 layer.signed_share.into(),
+                layer.removal_gain.into(),
+                layer.removal_gain_sem.into(),
             ];
-            cells.extend([layer.aliasing, layer.boundary, layer.discretisation].into_iter().flat_map(part));
+            cells.extend(DefectPart::ALL.into_iter().flat_map(|of| part(layer.part(of))));
             cells.extend([layer.cumulative.into(), layer.local_error.into(), layer.relative_local_error.into()]);
             rows.push(cells);
         }

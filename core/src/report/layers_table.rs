@@ -2,7 +2,7 @@
 
 use crate::figure::number::compact;
 use crate::figure::style::printable;
-use crate::measure::layers_report::{LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
+use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
 use crate::measure::run::Images;
 use crate::spectrum::differentiation::Scheme;
 
@@ -43,7 +43,7 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     lines.push(String::new());
     lines.push(format!(
         "contribution is E‖J δ‖²/dim of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
-         share of L itself, which adds up to 100 %. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
+         share of L itself, which adds up to 100 %; gain is what LEE would fall by if the layer alone were exact. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
         report.run.lie().boundary, report.run.lie().grid, report.run.lie().units, report.run.images.preprocess, report.run.arithmetic(), report.estimator
     ));
     let times =
@@ -107,26 +107,20 @@ fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize
     let mut worst: Vec<&LayerReport> = results.layers.iter().collect();
     worst.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
     let shown = worst.len().min(top);
-    let parts = |l: &LayerReport| [l.aliasing, l.boundary, l.discretisation];
-    let split: Vec<usize> = (0..3).filter(|&i| results.layers.iter().any(|l| parts(l)[i].is_some())).collect();
-    let mut head = vec!["layer", "class", "contribution", "signed"];
-    head.extend(split.iter().map(|&i| ["aliasing", "boundary", "discret."][i]));
-    let mut rows: Vec<Vec<String>> = vec![head.into_iter().map(str::to_owned).collect()];
-    for layer in &worst[..shown] {
-        let mut row = vec![
-            layer.name.clone(),
-            layer.class.name().to_owned(),
-            above(layer.contribution, results.rounding),
-            percent(layer.signed_share),
-        ];
-        row.extend(split.iter().map(|&i| {
-            let part = |part: Part| above(part.contribution, results.rounding);
-            parts(layer)[i].map_or_else(|| "–".to_owned(), part)
-        }));
-        rows.push(row);
-    }
+    let shown_layers = &worst[..shown];
+    let bars: Vec<f64> = shown_layers.iter().map(|l| l.contribution).collect();
     let largest = worst.first().map_or(0.0, |l| l.contribution);
-    lines.extend(columns(&rows, &worst[..shown].iter().map(|l| l.contribution).collect::<Vec<_>>(), largest, width));
+    let errors = error_cells(shown_layers, results.rounding);
+    let parts = part_cells(shown_layers, results.rounding);
+    let joined: Vec<Vec<String>> =
+        errors.iter().zip(&parts).map(|(errors, parts)| errors.iter().chain(&parts[1..]).cloned().collect()).collect();
+    if room_of_names(&joined, width) >= LEAST_NAME || parts[0].len() == 1 {
+        lines.extend(columns(&joined, &bars, largest, width));
+    } else {
+        lines.extend(columns(&errors, &bars, largest, width));
+        lines.push(String::new());
+        lines.extend(columns(&parts, &vec![0.0; bars.len()], 0.0, width));
+    }
     if worst.len() > shown {
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
         lines.push(format!("and {} more with {} together", worst.len() - shown, above(rest, results.rounding)));
@@ -156,9 +150,64 @@ fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize
     lines
 }
 
+/// What layers make, under a heading.
+fn error_cells(layers: &[&LayerReport], rounding: f64) -> Vec<Vec<String>> {
+    let head = ["layer", "class", "contribution", "signed", "gain"].map(str::to_owned).to_vec();
+    let row = |layer: &&LayerReport| {
+        vec![
+            layer.name.clone(),
+            layer.class.name().to_owned(),
+            above(layer.contribution, rounding),
+            percent(layer.signed_share),
+            gain(layer.removal_gain, rounding),
+        ]
+    };
+    std::iter::once(head).chain(layers.iter().map(row)).collect()
+}
+
+/// The parts that some of the layers have and that are not zero in all, under a heading.
+fn part_cells(layers: &[&LayerReport], rounding: f64) -> Vec<Vec<String>> {
+    let sizes = |part: DefectPart| layers.iter().filter_map(move |layer| Some(layer.part(part)?.contribution));
+    let split: Vec<DefectPart> =
+        DefectPart::ALL.into_iter().filter(|part| sizes(*part).any(|size| size > 0.0)).collect();
+    let mut head = vec!["layer".to_owned()];
+    head.extend(split.iter().map(|part| match part {
+        DefectPart::Discretisation => "discret.".to_owned(),
+        part => part.name().to_owned(),
+    }));
+    let row = |layer: &&LayerReport| {
+        let size = |part: Part| above(part.contribution, rounding);
+        let parts = split.iter().map(|&part| layer.part(part).map_or_else(|| "–".to_owned(), size));
+        std::iter::once(layer.name.clone()).chain(parts).collect()
+    };
+    std::iter::once(head).chain(layers.iter().map(row)).collect()
+}
+
+/// The columns that a table of these rows leaves to the names in its first one.
+fn room_of_names(rows: &[Vec<String>], width: usize) -> usize {
+    width.saturating_sub(widths(rows)[1..].iter().map(|w| w + GAP.len()).sum())
+}
+
+/// The widest cell of each column.
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths = vec![0; rows.first().map_or(0, Vec::len)];
+    for row in rows {
+        for (column, cell) in widths.iter_mut().zip(row) {
+            *column = (*column).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
 /// A squared size, or, where it is not above what rounding leaves, that it is below that.
 fn above(value: f64, rounding: f64) -> String {
     if value > 0.0 && value < rounding { format!("< {}", compact(rounding)) } else { compact(value) }
+}
+
+/// As [`above`], of either sign.
+fn gain(value: f64, rounding: f64) -> String {
+    let size = above(value.abs(), rounding);
+    if value < 0.0 && !size.starts_with('<') { format!("−{size}") } else { size }
 }
 
 fn with_error(value: String, error: Option<String>) -> String {
@@ -211,13 +260,7 @@ fn percent(share: Option<f64>) -> String {
 
 /// Rows under a heading, numbers to the right, with a bar per row.
 fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> Vec<String> {
-    let count = rows.first().map_or(0, Vec::len);
-    let mut widths = vec![0; count];
-    for row in rows {
-        for (column, cell) in widths.iter_mut().zip(row) {
-            *column = (*column).max(cell.chars().count());
-        }
-    }
+    let mut widths = widths(rows);
     let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
     let free = width.saturating_sub(others);
     if free < widths[0].min(LEAST_NAME) {
@@ -239,7 +282,7 @@ fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> 
                 }
                 line += &if words { pad_right(&tail(cell, column), column) } else { pad_left(cell, column) };
             }
-            line + GAP + &bar
+            if bar.is_empty() { line } else { line + GAP + &bar }
         })
         .collect()
 }

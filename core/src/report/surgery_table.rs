@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::sample_size::sample_size;
 use super::text::{blocks, tail, wrapped};
-use crate::antialias::surgery_report::{Advice, InsertionReport, Mean, Paired, SurgeryReport};
+use crate::antialias::surgery_report::{Advice, Forecast, InsertionReport, Mean, Paired, SurgeryReport};
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 
@@ -202,9 +202,11 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
     if let Some(ended) = &advice.ended {
         writeln!(text, "\nended: {ended}")?;
     }
-    if let Some(correlation) = advice.forecast.rank_correlation {
-        let value = format!("{correlation:.2}").replace('-', "−");
-        writeln!(text, "\nforecast by the layers' contributions: rank correlation {value} with the gains of step 1")?;
+    let Forecast { rank_correlation, contribution_rank_correlation, .. } = &advice.forecast;
+    if let (Some(removal), Some(contribution)) = (rank_correlation, contribution_rank_correlation) {
+        let [removal, contribution] = [removal, contribution].map(|rho| format!("{rho:.2}").replace('-', "−"));
+        writeln!(text, "\nforecast of the gains of step 1, rank correlation: {removal} by the layers' removal gains")?;
+        writeln!(text, "(what LEE falls by if a layer is exact), {contribution} by their contributions")?;
     }
     writeln!(text)
 }

@@ -8,6 +8,7 @@ use aliascope_core::measure::layers_report::{
 };
 use aliascope_core::report::LayersBeside;
 use aliascope_core::spectrum::differentiation::Scheme;
+use aliascope_core::statistics::{Interval, geometric_mean};
 use aliascope_core::symmetry::{Axis, Grid, GridKind};
 use ndarray::{Array2, Array3};
 
@@ -31,9 +32,13 @@ pub fn results(generator: &str, derivative: &str, names: &[String]) -> LayerResu
             sources: 1 + i % 2,
             contribution,
             sem: Some(0.1 * contribution),
+            geometric_mean: geometric_mean(&[0.9 * contribution, contribution, 1.1 * contribution]).ok(),
             by_image: vec![0.9 * contribution, contribution, 1.1 * contribution],
             signed_share: Some(if i % 3 == 0 { 2.0 } else { -0.5 } / count as f64),
+            removal_gain: if i % 3 == 0 { 0.4 } else { -1.3 } * contribution,
+            removal_gain_sem: Some(0.2 * contribution),
             aliasing: part(0.7),
+            kernel: part(0.1),
             boundary: part(1.2),
             discretisation: if derivative == "spectral" { None } else { part(0.2) },
             cumulative,
@@ -52,6 +57,7 @@ pub fn results(generator: &str, derivative: &str, names: &[String]) -> LayerResu
             sem: Some(0.1 * contribution),
             share,
             share_sem: share.map(|share| 0.05 * share),
+            share_interval: share.map(|share| Interval { low: 0.8 * share, high: 1.2 * share }),
             share_by_image: share,
             share_by_image_sem: share.map(|share| 0.05 * share),
             joint: contribution,
@@ -90,11 +96,13 @@ pub fn silent(names: &[String]) -> LayerResults {
     (silent.sem, silent.images_effective, silent.lee_by_image) = (Some(0.0), None, vec![0.0; 3]);
     for layer in &mut silent.layers {
         (layer.contribution, layer.sem, layer.signed_share, layer.cumulative) = (0.0, None, None, 0.0);
-        (layer.aliasing, layer.boundary, layer.relative_local_error) = (None, None, None);
+        (layer.aliasing, layer.kernel, layer.boundary) = (None, None, None);
+        (layer.removal_gain, layer.removal_gain_sem, layer.relative_local_error) = (0.0, None, None);
+        layer.geometric_mean = None;
     }
     for sum in silent.by_type.values_mut() {
         (sum.contribution, sum.sem, sum.joint) = (0.0, None, 0.0);
-        (sum.share, sum.share_sem, sum.signed_share) = (None, None, None);
+        (sum.share, sum.share_sem, sum.share_interval, sum.signed_share) = (None, None, None, None);
         (sum.share_by_image, sum.share_by_image_sem) = (None, None);
     }
     silent

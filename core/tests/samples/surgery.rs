@@ -146,10 +146,12 @@ pub fn advised(names: &[String]) -> SurgeryReport {
                     name: name.clone(),
                     module: name.trim_end_matches("/act").to_owned(),
                     contribution: 0.02 / (at + 1) as f64,
+                    removal_gain: 0.02 / (at + 1) as f64 - 0.006,
                     gain: 0.0212 - 0.002 * at as f64,
                 })
                 .collect(),
             rank_correlation: (names.len() > 2).then_some(-0.42),
+            contribution_rank_correlation: (names.len() > 2).then_some(0.3),
         },
     });
     report

@@ -1,7 +1,7 @@
 //! Where to put a design first: greedy, each step exact.
 //!
 //! A step tries every place that is left, alone on top of those chosen before, on all images, and takes the one that
-//! lowers LEE most per forward that it costs. Beside it stand the layers' contributions, which one attribution gives, as a
+//! lowers LEE most per forward that it costs. Beside it stand the layers' removal gains, which one attribution gives, as a
 //! cheap forecast of the first step.
 
 use std::time::Instant;
@@ -79,7 +79,7 @@ pub fn advise(
         done += 1;
         progress(done, total);
     };
-    let contributions = contributions(target.network(), insertions, options, images, &mut tick)?;
+    let errors = errors(target.network(), insertions, options, images, &mut tick)?;
     let mut search = Search {
         network: target.network(),
         insertions,
@@ -107,7 +107,7 @@ pub fn advise(
         let mut trials = search.trials(&tried);
         if step == 0 {
             advice.start = Mean::of(&tried.before).mean;
-            advice.forecast = forecast(target.network(), &trials, &contributions);
+            advice.forecast = forecast(target.network(), &trials, &errors);
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
@@ -225,8 +225,8 @@ impl Search<'_> {
     }
 }
 
-/// How well contributions forecast the gains of the first step.
-fn forecast(network: &Network, trials: &[(usize, Trial)], contributions: &[f64]) -> Forecast {
+/// How well removal gains and contributions forecast the gains of the first step.
+fn forecast(network: &Network, trials: &[(usize, Trial)], errors: &[PlaceError]) -> Forecast {
     let module = |name: &str| {
         let step = network.steps().iter().find(|step| step.name == name);
         step.map_or_else(String::new, |step| step.module.clone())
@@ -237,7 +237,8 @@ fn forecast(network: &Network, trials: &[(usize, Trial)], contributions: &[f64])
             let place = ForecastPlace {
                 name: trial.name.clone(),
                 module: module(&trial.name),
-                contribution: contributions[*insertion],
+                contribution: errors[*insertion].contribution,
+                removal_gain: errors[*insertion].removal_gain,
                 gain: trial.gain.mean,
             };
             (*insertion, place)
@@ -245,9 +246,13 @@ fn forecast(network: &Network, trials: &[(usize, Trial)], contributions: &[f64])
         .collect();
     places.sort_by_key(|(insertion, _)| *insertion);
     let places: Vec<ForecastPlace> = places.into_iter().map(|(_, place)| place).collect();
-    let [forecast, gain]: [Vec<f64>; 2] =
-        [places.iter().map(|p| p.contribution).collect(), places.iter().map(|p| p.gain).collect()];
-    Forecast { rank_correlation: spearman(&forecast, &gain), places }
+    let of = |value: fn(&ForecastPlace) -> f64| places.iter().map(value).collect::<Vec<f64>>();
+    let gains = of(|place| place.gain);
+    Forecast {
+        rank_correlation: spearman(&of(|place| place.removal_gain), &gains),
+        contribution_rank_correlation: spearman(&of(|place| place.contribution), &gains),
+        places,
+    }
 }
 
 /// Why none of the trials, best first, was chosen, and what to try.
@@ -307,26 +312,37 @@ fn check(outcome: &Outcome, insertion: &Insertion, image: &str) -> Result<(), Su
     .into())
 }
 
-/// E‖J δ‖²/dim of each place's nodes in the network as it was.
-fn contributions(
+/// What the nodes of a place make of the error of the network as it was.
+struct PlaceError {
+    /// E‖J δ‖²/dim, summed over its nodes.
+    contribution: f64,
+    /// What LEE would fall by if they were exact, one at a time and summed.
+    removal_gain: f64,
+}
+
+/// The errors of each place's nodes.
+fn errors(
     network: &Network,
     insertions: &[Insertion],
     options: &AdviseOptions,
     images: &[(String, Tensor)],
     done: &mut dyn FnMut(),
-) -> Result<Vec<f64>, SurgeryError> {
+) -> Result<Vec<PlaceError>, SurgeryError> {
     let layers = LayersOptions { grouping: Grouping::Node, split: false, ..options.layers.clone() };
     let mut meter = LayerMeter::new(network, layers)?;
     for (name, x) in images {
         meter.measure(x, std::slice::from_ref(name), &mut |_, _| {})?;
         done();
     }
-    let of: Vec<(String, f64)> =
-        meter.per_image().map(|(name, values)| (name.to_owned(), Mean::of(&values).mean)).collect();
-    let sum = |insertion: &Insertion| {
-        of.iter().filter(|(name, _)| insertion.site.nodes.contains(name)).map(|(_, value)| value).sum::<f64>()
+    let layers = meter.results().layers;
+    let of = |insertion: &Insertion| {
+        let nodes = layers.iter().filter(|layer| insertion.site.nodes.contains(&layer.name));
+        nodes.fold(PlaceError { contribution: 0.0, removal_gain: 0.0 }, |sum, layer| PlaceError {
+            contribution: sum.contribution + layer.contribution,
+            removal_gain: sum.removal_gain + layer.removal_gain,
+        })
     };
-    Ok(insertions.iter().map(sum).collect())
+    Ok(insertions.iter().map(of).collect())
 }
 
 /// A trial is on the front where none has both less LEE and less cost; the network as it was is in the race too.

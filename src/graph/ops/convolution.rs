@@ -226,6 +226,15 @@ impl Linear for TransposedConvolution {
     fn is_fresh(&self) -> bool {
         true
     }
+
+    fn pattern(&self) -> Pattern<'_> {
+        match self.window.kernel.len() {
+            2 => {
+                Pattern::TransposedConvolution(Taps { weight: &self.weight, window: &self.window, groups: self.groups })
+            }
+            _ => Pattern::Any,
+        }
+    }
 }
 
 /// ConvTranspose: the adjoint of Conv.

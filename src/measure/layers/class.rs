@@ -1,5 +1,7 @@
 //! What kind of layer a node belongs to.
 
+use tch::Tensor;
+
 use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step, ops};
@@ -102,8 +104,11 @@ fn differs_by_site(network: &Network, step: &Step, op: &dyn Linear) -> bool {
 
 /// Whether an operator's constants are the same all along `axes`, counted from the end.
 pub(super) fn is_constant_over(op: &dyn Linear, axes: &[i64]) -> bool {
-    op.constants().iter().all(|c| {
-        let size = c.size();
-        axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
-    })
+    op.constants().iter().all(|c| is_constant_along(c, axes))
+}
+
+/// Whether a constant is the same all along `axes`, counted from the end.
+pub(super) fn is_constant_along(c: &Tensor, axes: &[i64]) -> bool {
+    let size = c.size();
+    axes.iter().all(|a| size.len() < -*a as usize || size[(size.len() as i64 + a) as usize] == 1)
 }

@@ -7,8 +7,11 @@ use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step};
 
 use super::class::{class_of, is_constant_over};
+use super::motion::Motion;
+use super::split::{Padded, Site, Split};
 use crate::measure::grouping::Grouping;
-use crate::measure::layers_report::LayerClass;
+use crate::measure::layers_report::{DefectPart, LayerClass};
+use crate::measure::output_action::OutputAction;
 
 /// A layer: nodes whose errors are added up as vectors.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,17 @@ pub(super) struct Layer {
     pub steps: Vec<usize>,
     /// The value whose error is the layer's local one: the last that it makes.
     pub closes: usize,
+    /// What its tangents carry, in their order: they add up to its defect.
+    pub carries: Vec<Carried>,
+}
+
+/// What one tangent of a layer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// The defect under the spectral derivative, of which no part is told.
+    Whole,
+    /// A part of it.
+    Part(DefectPart),
 }
 
 /// What becomes of a value's action.
@@ -37,42 +51,38 @@ pub(super) enum Role {
     Source(usize),
 }
 
-/// What a padding put around a value's rows and columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Padded {
-    /// Samples before the first row and column.
-    pub begin: [i64; 2],
-    /// Rows and columns of the value inside.
-    pub inside: [i64; 2],
-}
-
 /// The sources of a network.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Per value.
     pub roles: Vec<Role>,
-    /// Per value: what a padding node put around it. Its error shows at the next node, whose padding it is.
-    pub padded: Vec<Option<Padded>>,
+    /// Per value: how the defect of the node that makes it is split, where it is a source.
+    pub splits: Vec<Split>,
     /// In graph order.
     pub layers: Vec<Layer>,
 }
 
 /// How a plan is made.
-pub(super) struct PlanOptions {
+pub(super) struct PlanOptions<'a> {
     pub grouping: Grouping,
     /// Whether the generator holds saturation, for which an offset is an error.
     pub saturates: bool,
     /// Whether known zeros are computed all the same: a check of the plan itself.
     pub compute_zeros: bool,
-    /// Whether the output has an action of its own, whatever its layout.
-    pub output_moves: bool,
+    /// What the group does to the output.
+    pub output_action: &'a OutputAction,
+    /// The motion whose defects are split into parts; none where they are left whole.
+    pub split: Option<&'a Motion>,
+    /// Whether what the derivative's scheme adds is a part.
+    pub discretises: bool,
 }
 
 impl Plan {
-    pub fn new(network: &Network, options: &PlanOptions) -> Self {
+    pub fn new(network: &Network, options: &PlanOptions<'_>) -> Self {
         let values = network.values();
         let mut roles = vec![Role::Exact; values.len()];
         let mut padded = vec![None; values.len()];
+        let mut splits = vec![Split::Whole; values.len()];
         let mut pending: Vec<Vec<usize>> = vec![Vec::new(); values.len()];
         let mut layers = Layers { list: Vec::new(), places: HashMap::new(), grouping: options.grouping };
         for (at, step) in network.steps().iter().enumerate() {
@@ -90,7 +100,7 @@ impl Plan {
                 let known = known && padded[id].is_none();
                 // Saturation moves a pooled value, but not the output.
                 let stays = if is_output { still && !options.saturates } else { still || known };
-                let moves = is_output && options.output_moves;
+                let moves = is_output && *options.output_action != OutputAction::None;
                 let exact = exact && !options.compute_zeros && stays && !moves;
                 roles[id] = if exact {
                     Role::Exact
@@ -102,6 +112,10 @@ impl Plan {
                         layers.mention(layer, &network.steps()[earlier]);
                         layers.list[layer].steps.push(earlier);
                     }
+                    if let Some(motion) = options.split {
+                        let (padded, output_action) = (&padded, options.output_action);
+                        splits[id] = Site { network, step, id, before: &before, padded, output_action }.split(motion);
+                    }
                     Role::Source(layer)
                 } else {
                     pending[id].clone_from(&before);
@@ -110,7 +124,41 @@ impl Plan {
                 };
             }
         }
-        Self { roles, padded, layers: layers.list }
+        let mut layers = layers.list;
+        for (at, layer) in layers.iter_mut().enumerate() {
+            let own = roles.iter().zip(&splits).filter(|(role, _)| **role == Role::Source(at)).map(|(_, split)| split);
+            let parts = |motion| own.map(|split| split.parts(motion)).collect::<Option<Vec<_>>>();
+            layer.carries = match options.split.and_then(parts) {
+                // A part that one of its nodes has is a part of the layer; where a node has none to tell, neither has it.
+                Some(parts) => {
+                    let has = |part: &DefectPart| parts.iter().flatten().any(|other| other == part);
+                    DefectPart::ALL.into_iter().filter(has).map(Carried::Part).collect()
+                }
+                None => vec![Carried::Whole],
+            };
+            if options.discretises {
+                layer.carries.push(Carried::Part(DefectPart::Discretisation));
+            }
+        }
+        Self { roles, splits, layers }
+    }
+}
+
+impl Layer {
+    /// Whether parts of its defect are told apart.
+    pub fn tells_parts(&self) -> bool {
+        !self.carries.contains(&Carried::Whole)
+    }
+}
+
+impl Plan {
+    /// Per layer: the tangents of the layers before it.
+    pub fn firsts(&self) -> impl Iterator<Item = i64> + '_ {
+        self.layers.iter().scan(0, |first, layer| {
+            let own = *first;
+            *first += layer.carries.len() as i64;
+            Some(own)
+        })
     }
 }
 
@@ -146,7 +194,16 @@ impl Layers {
 
     fn place(&mut self, name: String, class: LayerClass, module: String) -> usize {
         *self.places.entry((name.clone(), class)).or_insert_with(|| {
-            self.list.push(Layer { name, ops: Vec::new(), module, class, sources: 0, steps: Vec::new(), closes: 0 });
+            self.list.push(Layer {
+                name,
+                ops: Vec::new(),
+                module,
+                class,
+                sources: 0,
+                steps: Vec::new(),
+                closes: 0,
+                carries: Vec::new(),
+            });
             self.list.len() - 1
         })
     }
@@ -166,7 +223,7 @@ fn padding(network: &Network, step: &Step, output: usize) -> Option<Padded> {
 }
 
 /// Whether the action passes through the node as it is, for every input: Dop\[A x\] = A op(x).
-fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions) -> bool {
+fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions<'_>) -> bool {
     let Operator::Linear(op) = &*step.operator else { return false };
     if options.saturates && op.offset().is_some() {
         return false;

@@ -8,12 +8,14 @@ use tch::{Kind, Tensor};
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Step, Value, Visitor};
 
-use super::parts::Actor;
-use super::plan::Role;
+use super::actor::Actor;
+use super::found::{ImageFound, LayersFound};
+use super::plan::{Plan, Role};
 use super::rounding::Gauge;
 use super::sweep::bounded;
-use super::{LayerMeter, LayersError, LayersFound, Output};
-use crate::measure::lee::{LeeError, softmax_tangent};
+use super::{LayerMeter, LayersError};
+use crate::measure::layers_report::LayerClass;
+use crate::measure::lee::{LeeError, Output, softmax_tangent};
 
 /// What to do where reverse mode does not get past entries that forward mode only chooses among.
 const BACKWARD: &str = "values that are not finite, such as scores behind a mask, have none: use --estimator exact";
@@ -81,7 +83,26 @@ pub fn find(
         progress(probe + 1, count);
     }
     let each = meters.iter().zip(&samples).zip(defects);
-    each.map(|((meter, samples), defects)| meter.of_probes(samples, defects, count)).collect()
+    each.map(|((meter, samples), defects)| found_of(&meter.plan, samples, defects, count)).collect()
+}
+
+/// What one image's probes found.
+fn found_of(plan: &Plan, samples: &Samples, defects: Defects, count: usize) -> Result<LayersFound, LayersError> {
+    let n = count.max(1) as f64;
+    let mut image = ImageFound::default();
+    for sampled in &samples.layers {
+        let mean = sampled[0] / n;
+        image.contribution.push(mean);
+        image.variance.push((sampled[1] / n - mean * mean).max(0.0) / (n - 1.0).max(1.0));
+        image.signed.push(sampled[2] / n);
+    }
+    let classes = LayerClass::ALL.into_iter().zip(&samples.classes);
+    let has = |class: LayerClass| plan.layers.iter().any(|layer| layer.class == class);
+    image.joint = classes.filter(|(class, _)| has(*class)).map(|(class, sum)| (class, sum / n)).collect();
+    // The law holds for every probe, Σ_v zᵀJδ_v = zᵀL, and E (zᵀr)² = ‖r‖².
+    image.residual = [samples.residual / n, defects.lie.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?];
+    let Defects { local, gauges, cancelling, .. } = defects;
+    Ok(LayersFound { images: vec![image], local, gauges, cancelling: [cancelling, 0.0], maps: Vec::new() })
 }
 
 /// The gradients of `scalar` by `leaves`: none where no derivative comes through, as behind an ArgMax or a comparison.
@@ -106,7 +127,7 @@ pub(super) struct Samples {
 
 impl Samples {
     fn new(layers: usize) -> Self {
-        let classes = crate::measure::layers_report::LayerClass::ALL.len();
+        let classes = LayerClass::ALL.len();
         Self { layers: vec![[0.0; 3]; layers], classes: vec![0.0; classes], residual: 0.0 }
     }
 

@@ -2,13 +2,17 @@
 
 use crate::measure::grouping::Estimator;
 use crate::measure::layers_report::{
-    Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport, NodeSpectrum,
-    Part,
+    Attributions, ClassSum, DefectPart, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
+    NodeSpectrum, Part,
 };
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
-use crate::statistics::{effective_count, jackknife, mean, standard_error};
+use crate::statistics::{
+    Interval, LEVEL, effective_count, geometric_mean, jackknife, mean, standard_error, student_quantile,
+};
 
+use super::found::LayerSums;
+use super::plan::Layer;
 use super::{LayerMeter, agreements};
 
 /// The result of meters of one network over the images so far: of the run that is described. `timings` are those of a forward
@@ -97,13 +101,17 @@ impl LayerMeter<'_> {
         let (images, dim) = (self.images().max(1) as f64, self.dim as f64);
         let share = |signed: f64| norm_squared.map(|whole| signed / images / whole);
         let mut cumulative = 0.0;
-        let layer = |(layer, sums): (&super::plan::Layer, &super::LayerSums)| {
+        let layer = |(layer, sums): (&Layer, &LayerSums)| {
             let square = sums.contribution.iter().sum::<f64>() / images;
             cumulative += square;
-            let part = |i: usize| {
-                let [square, signed] = sums.parts[i].filter(|_| self.parts > i.max(1))?;
+            let part = |part: DefectPart| {
+                let [square, signed] = sums.part(layer, part)?;
                 Some(Part { contribution: self.mean_square(square), signed_share: share(signed) })
             };
+            let signed = sums.signed.iter().sum();
+            let by_image = self.over_dim(&sums.contribution);
+            let gains = self.over_dim(&sums.removal_gains());
+            let gain = mean(&gains);
             let of_probes = || (sums.probe_variance > 0.0).then(|| sums.probe_variance.sqrt() / images);
             LayerReport {
                 name: layer.name.clone(),
@@ -113,11 +121,15 @@ impl LayerMeter<'_> {
                 sources: layer.sources,
                 contribution: square / dim,
                 sem: standard_error(&sums.contribution, square).or_else(of_probes).map(|sem| sem / dim),
-                by_image: self.over_dim(&sums.contribution),
-                signed_share: share(sums.signed),
-                aliasing: part(0),
-                boundary: part(1),
-                discretisation: part(2),
+                geometric_mean: geometric_mean(&by_image).ok(),
+                by_image,
+                signed_share: share(signed),
+                removal_gain: gain,
+                removal_gain_sem: standard_error(&gains, gain),
+                aliasing: part(DefectPart::Aliasing),
+                kernel: part(DefectPart::Kernel),
+                boundary: part(DefectPart::Boundary),
+                discretisation: part(DefectPart::Discretisation),
                 cumulative: cumulative / dim,
                 local_error: sums.local[0] / images,
                 relative_local_error: (sums.local[1] > self.rounding.square(sums.gauge.closing))
@@ -137,7 +149,7 @@ impl LayerMeter<'_> {
         let sum = squares(&|_| true);
         let summed = self.exceeds_rounding(sum * images);
         let everything = self.squares_by_image(|_| true);
-        let class = |(class, sums): (&LayerClass, &super::ClassSums)| {
+        let class = |(class, joint): (&LayerClass, &f64)| {
             let of = || layers.iter().filter(|l| l.class == *class);
             let square = squares(&|other| other == *class);
             let own = self.squares_by_image(|other| other == *class);
@@ -149,20 +161,23 @@ impl LayerMeter<'_> {
                 let rest = whole.1 - everything[image];
                 (summed && rest > 0.0).then(|| (whole.0 - own[image]) / rest)
             };
+            let share = summed.then(|| square / sum);
+            let share_sem = jackknife(own.len(), share_without);
             let result = ClassSum {
                 layers: of().count(),
                 contribution: square / dim,
                 sem: standard_error(&own, square).map(|sem| sem / dim),
-                share: summed.then(|| square / sum),
-                share_sem: jackknife(own.len(), share_without),
+                share,
+                share_sem,
+                share_interval: share.zip(share_sem).map(|(share, sem)| share_interval(share, sem, own.len())),
                 share_by_image,
                 share_by_image_sem: share_by_image.and_then(|mean| standard_error(&shares, mean)),
-                joint: self.mean_square(sums.joint),
+                joint: self.mean_square(*joint),
                 signed_share: if exists { of().map(|l| l.signed_share).sum() } else { None },
             };
             (class.name().to_owned(), result)
         };
-        self.classes.iter().map(class).collect()
+        self.joint.iter().map(class).collect()
     }
 
     /// Image by image, the sum of ‖J δ‖² of the layers that `counts`.
@@ -175,4 +190,10 @@ impl LayerMeter<'_> {
         }
         sums
     }
+}
+
+/// Student's interval of a share of so many images, within 0 and 1.
+fn share_interval(share: f64, error: f64, images: usize) -> Interval {
+    let half = student_quantile(0.5 + 0.5 * LEVEL, images.saturating_sub(1).max(1)) * error;
+    Interval { low: (share - half).max(0.0), high: (share + half).min(1.0) }
 }

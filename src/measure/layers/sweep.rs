@@ -8,25 +8,29 @@ use tch::{Device, Kind, Tensor};
 use crate::graph::layout::Layout;
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Step, Value, Visitor};
-use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::spectrum::differentiation::Scheme;
 
-use super::parts::{Actor, Unbounded, Windowed};
-use super::plan::Role;
+use super::actor::{Actor, Unbounded};
+use super::extension::Periodic;
+use super::motion::saturating;
+use super::plan::{Carried, Role};
 use super::rounding::Gauge;
-use super::{LayerMeter, LayersError, Output, PARTS};
+use super::sampling::OnPlane;
+use super::split::Split;
+use super::{LayerMeter, LayersError};
+use crate::measure::action::Actions;
 use crate::measure::defect_map::DefectMap;
-use crate::measure::lee::softmax_tangent;
+use crate::measure::layers_report::DefectPart;
+use crate::measure::lee::{Output, softmax_tangent};
 
 /// What one sweep, or several under a memory limit, found.
 pub(super) struct Outcome {
     /// L, `[images, output shape…]`.
     pub lie: Tensor,
-    /// J δ, `[layers, parts, images, output shape…]`.
+    /// J δ, `[tangents of all layers, images, output shape…]`.
     pub pushed: Tensor,
     /// Per layer: Σ over images of ‖e‖²/dim and ‖a‖²/dim where it ends.
     pub local: Vec<[f64; 2]>,
-    /// Per layer: whether a node in it has no torus to be split on.
-    pub unsplit: Vec<bool>,
     /// Per layer: sizes at its nodes.
     pub gauges: Vec<Gauge>,
     /// ‖Df\[A x\]‖² + ‖A f‖², summed over images.
@@ -38,10 +42,10 @@ pub(super) struct Outcome {
 /// The tangents that every sweep has, by their places.
 #[derive(Clone, Copy)]
 struct Fixed {
-    /// The action under the periodic spectral derivative, where defects are split.
-    torus: Option<i64>,
-    /// The action under the spectral derivative and the asked boundary, where another derivative is asked for.
+    /// The action under the spectral derivative, where another one is asked for and defects are split.
     spectral: Option<i64>,
+    /// What saturation alone does, where positions move as well and defects are split.
+    saturation: Option<i64>,
     /// The tangent of the whole network, in the first sweep.
     whole: Option<i64>,
     count: i64,
@@ -54,18 +58,22 @@ struct Sweep<'m, 'n> {
     meter: &'m LayerMeter<'n>,
     images: i64,
     main: Actor,
-    torus: Actor,
     spectral: Actor,
+    saturating: Actor,
+    /// What parts on the plane are made with.
+    actions: Actions,
+    periodic: Periodic,
     fixed: Fixed,
     /// The layers whose defects this sweep pushes.
     layers: Range<usize>,
+    /// Per layer of the network: its first tangent in this sweep.
+    firsts: Vec<i64>,
     outcome: Found,
 }
 
 #[derive(Default)]
 struct Found {
     local: Vec<[f64; 2]>,
-    unsplit: Vec<bool>,
     gauges: Vec<Gauge>,
     cancelling: f64,
     /// By the values' places.
@@ -80,19 +88,13 @@ pub(super) fn attribute(
 ) -> Result<Outcome, LayersError> {
     let images = x.size()[0];
     let layers = meter.plan.layers.len();
-    let together = layers_at_once(meter, images)?.min(layers.max(1));
-    let sweeps = layers.div_ceil(together).max(1);
+    let ranges = ranges(meter, images)?;
+    let sweeps = ranges.len();
     let steps = meter.network.steps().len();
     let mut lie = None;
     let mut pushed = Vec::new();
-    let mut found = Found {
-        local: vec![[0.0; 2]; layers],
-        unsplit: vec![false; layers],
-        gauges: vec![Gauge::default(); layers],
-        ..Found::default()
-    };
-    for at in 0..sweeps {
-        let range = at * together..((at + 1) * together).min(layers);
+    let mut found = Found { local: vec![[0.0; 2]; layers], gauges: vec![Gauge::default(); layers], ..Found::default() };
+    for (at, range) in ranges.into_iter().enumerate() {
         let mut sweep = Sweep::new(meter, images, range, at == 0, found);
         let (whole, made) = sweep.run(x, &mut |done| progress(at * steps + done, sweeps * steps))?;
         found = sweep.outcome;
@@ -103,26 +105,37 @@ pub(super) fn attribute(
     let pushed = Tensor::f_cat(&pushed, 0)?;
     found.maps.sort_by_key(|(at, _)| *at);
     let maps = found.maps.into_iter().map(|(_, map)| map).collect();
-    let Found { local, unsplit, gauges, cancelling, .. } = found;
-    Ok(Outcome { lie, pushed, local, unsplit, gauges, cancelling, maps })
+    let Found { local, gauges, cancelling, .. } = found;
+    Ok(Outcome { lie, pushed, local, gauges, cancelling, maps })
 }
 
-/// How many layers' defects fit into the memory limit beside what every sweep holds.
-fn layers_at_once(meter: &LayerMeter<'_>, images: i64) -> Result<usize, LayersError> {
+/// The layers whose defects go together: as many in a row as fit into the memory limit beside what every sweep holds.
+fn ranges(meter: &LayerMeter<'_>, images: i64) -> Result<Vec<Range<usize>>, LayersError> {
     // Beside a step's input and output stacks a copy of one of them may exist.
     let entry = 2 * peak_entry(meter.network) * images as u64;
     let fixed = 1 + fixed_tangents(meter, true).count as u64;
-    let parts = meter.parts as u64;
-    let fits = (meter.options.memory / entry.max(1)).saturating_sub(fixed) / parts;
-    if fits == 0 {
+    let room = (meter.options.memory / entry.max(1)).saturating_sub(fixed);
+    let needs = |layer: usize| meter.plan.layers[layer].carries.len() as u64;
+    let layers = meter.plan.layers.len();
+    let most = (0..layers).map(needs).max().unwrap_or(1);
+    if room < most {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         return Err(LayersError::Memory {
             given: meter.options.memory >> 20,
-            needed: mib(entry * (fixed + parts)),
+            needed: mib(entry * (fixed + most)),
             images,
         });
     }
-    Ok(usize::try_from(fits).unwrap_or(usize::MAX))
+    let (mut ranges, mut start, mut taken) = (Vec::new(), 0, 0);
+    for layer in 0..layers {
+        if taken + needs(layer) > room {
+            ranges.push(start..layer);
+            (start, taken) = (layer, 0);
+        }
+        taken += needs(layer);
+    }
+    ranges.push(start..layers);
+    Ok(ranges)
 }
 
 /// The most bytes that all live values take, for one entry of the stack.
@@ -147,57 +160,72 @@ fn fixed_tangents(meter: &LayerMeter<'_>, first: bool) -> Fixed {
             count - 1
         })
     };
-    let torus = next(meter.parts > 1);
-    let spectral = next(meter.parts > 2);
+    let spectral = next(meter.options.split && meter.options.scheme != Scheme::Spectral);
+    let saturation = next(meter.options.split && meter.motion.is_mixed());
     let whole = next(first);
-    Fixed { torus, spectral, whole, count }
+    Fixed { spectral, saturation, whole, count }
 }
 
 impl<'m, 'n> Sweep<'m, 'n> {
     fn new(meter: &'m LayerMeter<'n>, images: i64, layers: Range<usize>, first: bool, outcome: Found) -> Self {
+        let generator = &meter.options.generator;
+        let saturation = saturating(generator).unwrap_or_else(|| generator.clone());
+        let (kind, device) = (meter.network.kind(), meter.network.device());
+        let fixed = fixed_tangents(meter, first);
+        let firsts: Vec<i64> = meter.plan.firsts().collect();
+        let before = firsts.get(layers.start).copied().unwrap_or(0);
         Self {
             meter,
             images,
             main: meter.actor(),
-            torus: meter.actor_under((Scheme::Spectral, Boundary::Periodic)),
-            spectral: meter.actor_under((Scheme::Spectral, meter.options.boundary)),
-            fixed: fixed_tangents(meter, first),
+            spectral: meter.actor_of(generator, Scheme::Spectral),
+            saturating: meter.actor_of(&saturation, Scheme::Spectral),
+            actions: Actions::new(Scheme::Spectral, meter.options.boundary, kind, device),
+            periodic: Periodic::new(kind, device),
+            firsts: firsts.into_iter().map(|first| fixed.count + first - before).collect(),
+            fixed,
             layers,
             outcome,
         }
     }
 
-    /// L, in the first sweep, and J δ of this sweep's layers, `[layers, parts, images, output shape…]`.
+    /// L, in the first sweep, and J δ of this sweep's layers, `[tangents, images, output shape…]`.
     fn run(&mut self, x: &Tensor, progress: &mut dyn FnMut(usize)) -> Result<(Option<Tensor>, Tensor), LayersError> {
         let input = self.input(x)?;
         let network = self.meter.network;
-        let output = network.walk(input, &mut Attribution { sweep: self, torus: None, at: 0, progress })?;
+        let output =
+            network.walk(input, &mut Attribution { sweep: self, plane: OnPlane::default(), at: 0, progress })?;
         self.output(output)
     }
 
     /// The tangents that a step's outputs have once their own defects have joined.
     fn room(&self, step: &Step) -> i64 {
         let tangents = |id: &usize| match self.meter.plan.roles[*id] {
-            Role::Source(layer) if self.layers.contains(&layer) => self.first_tangent(layer) + self.meter.parts as i64,
+            Role::Source(layer) if self.layers.contains(&layer) => self.end(layer),
             _ => 0,
         };
         step.outputs.iter().flatten().map(tangents).max().unwrap_or(0)
     }
 
-    /// The first tangent of a layer of this sweep.
-    fn first_tangent(&self, layer: usize) -> i64 {
-        self.fixed.count + ((layer - self.layers.start) * self.meter.parts) as i64
+    /// Behind the last tangent of a layer of this sweep.
+    fn end(&self, layer: usize) -> i64 {
+        self.firsts[layer] + self.meter.plan.layers[layer].carries.len() as i64
+    }
+
+    /// The tangents of this sweep.
+    fn count(&self) -> i64 {
+        self.layers.clone().last().map_or(self.fixed.count, |last| self.end(last))
     }
 
     fn input(&mut self, x: &Tensor) -> Result<Value, LayersError> {
         let layout = &self.meter.network.input().layout;
         let action = self.main.on(layout, x)?;
         let mut stack = vec![x.shallow_clone(), action.shallow_clone()];
-        if self.fixed.torus.is_some() {
-            stack.push(self.torus.on(layout, x)?);
-        }
         if self.fixed.spectral.is_some() {
             stack.push(self.spectral.on(layout, x)?);
+        }
+        if self.fixed.saturation.is_some() {
+            stack.push(self.saturating.on(layout, x)?);
         }
         if self.fixed.whole.is_some() {
             stack.push(action);
@@ -206,19 +234,24 @@ impl<'m, 'n> Sweep<'m, 'n> {
         Ok(Value { stack, tangents: self.fixed.count })
     }
 
-    /// The defect on the torus of a node with a window: none where it has no window, or it is not asked for; inside,
-    /// none where the window does not close on the torus.
-    fn torus_defect(&mut self, step: &Step, inputs: &[&Value]) -> Result<Option<Option<Tensor>>, LayersError> {
-        let (Some(at), Some(windowed)) = (self.fixed.torus, Windowed::of(step)) else { return Ok(None) };
-        let network = self.meter.network;
-        let Some(&Some(id)) = step.outputs.first() else { return Ok(None) };
-        let (Role::Source(layer), Some(input)) = (self.meter.plan.roles[id], inputs.first()) else { return Ok(None) };
-        if input.tangents == 0 || !self.layers.contains(&layer) {
-            return Ok(None);
+    /// What a node with a window does on a plane without an edge; nothing of other nodes.
+    fn on_plane(&mut self, step: &Step, inputs: &[&Value]) -> Result<OnPlane, LayersError> {
+        let meter = self.meter;
+        for &id in step.outputs.iter().flatten() {
+            let (Role::Source(layer), Split::Sampling(sampling)) = (meter.plan.roles[id], &meter.plan.splits[id])
+            else {
+                continue;
+            };
+            let (Some(field), [input]) = (&meter.motion.field, inputs) else { continue };
+            if input.tangents == 0 || !self.layers.contains(&layer) || !meter.plan.layers[layer].tells_parts() {
+                continue;
+            }
+            let x = input.primal(self.images)?;
+            let x = Unbounded::of(&x)?.zeroed(&x)?;
+            let shape = &meter.network.values()[id].shape;
+            return Ok(sampling.on_plane(step, &x, field, (&mut self.actions, &mut self.periodic), shape)?);
         }
-        let layout = (&network.values()[step.inputs[0]].layout, self.meter.plan.padded[step.inputs[0]]);
-        let shape = &network.values()[id].shape;
-        Ok(Some(windowed.torus_defect(&mut self.torus, (input, self.images, at), layout, shape)?))
+        Ok(OnPlane::default())
     }
 
     /// Puts the value's own actions in place of the pushed ones, and the difference into the layer's tangents.
@@ -228,7 +261,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
         id: usize,
         layer: usize,
         value: Value,
-        torus: Option<&Option<Tensor>>,
+        plane: &OnPlane,
     ) -> Result<Value, LayersError> {
         let meter = self.meter;
         let images = self.images;
@@ -255,42 +288,23 @@ impl<'m, 'n> Sweep<'m, 'n> {
             };
             self.outcome.maps.extend(defect_map(&whole, &layout, layer, step)?.map(|map| (id, map)));
         }
-        let mut parts = Vec::new();
-        if let Some(at) = self.fixed.torus {
-            let on_torus = match torus {
-                Some(known) => {
-                    let _ = defect(&mut self.torus, at, &mut own)?;
-                    known.as_ref().map(|defect| unbounded.zeroed(defect)).transpose()?
-                }
-                None => Some(defect(&mut self.torus, at, &mut own)?),
-            };
-            if on_torus.is_none() {
-                self.outcome.unsplit[layer] = true;
-            }
-            let aliasing = on_torus.map_or_else(|| whole.f_zeros_like(), Ok)?;
-            let spectral = match self.fixed.spectral {
-                Some(at) => defect(&mut self.spectral, at, &mut own)?,
-                None => whole.shallow_clone(),
-            };
-            parts.push(aliasing.shallow_clone());
-            parts.push(spectral.f_sub(&aliasing)?);
-            if self.fixed.spectral.is_some() {
-                parts.push(whole.f_sub(&spectral)?);
-            }
-        } else {
-            parts.push(whole);
-        }
-        debug_assert!(parts.len() == self.meter.parts && parts.len() <= PARTS.len());
-
-        let first = if self.layers.contains(&layer) { Some(self.first_tangent(layer)) } else { None };
-        let wanted = first.map_or(0, |first| first + parts.len() as i64);
+        let spectral = self.fixed.spectral.map(|at| defect(&mut self.spectral, at, &mut own)).transpose()?;
+        let saturated = self.fixed.saturation.map(|at| defect(&mut self.saturating, at, &mut own)).transpose()?;
+        let joins = self.layers.contains(&layer);
+        let parts = match joins {
+            true => self.parts((id, layer), Defect { whole, spectral, saturated }, plane, (&y, &unbounded))?,
+            false => Vec::new(),
+        };
+        let wanted = if joins { self.end(layer) } else { 0 };
         let value = owned(value, images, wanted, step.operator.is_fresh())?;
         for (at, action) in own {
             value.tangents_from(images, at, 1)?.f_copy_(&action)?;
         }
-        if let Some(first) = first {
-            for (i, part) in parts.iter().enumerate() {
-                let _ = value.tangents_from(images, first + i as i64, 1)?.f_add_(part)?;
+        for (carried, part) in &parts {
+            let place = meter.plan.layers[layer].carries.iter().position(|other| other == carried);
+            debug_assert!(place.is_some(), "{carried:?} of '{}' has no tangent", step.name);
+            if let Some(place) = place {
+                let _ = value.tangents_from(images, self.firsts[layer] + place as i64, 1)?.f_add_(part)?;
             }
         }
         if let (Some(whole), true) = (self.fixed.whole, self.meter.plan.layers[layer].closes == id) {
@@ -304,9 +318,57 @@ impl<'m, 'n> Sweep<'m, 'n> {
         Ok(value)
     }
 
+    /// What joins the layer's tangents: they add up to the defect.
+    fn parts(
+        &self,
+        (id, layer): (usize, usize),
+        defect: Defect,
+        plane: &OnPlane,
+        (y, unbounded): (&Tensor, &Unbounded),
+    ) -> Result<Vec<(Carried, Tensor)>, LayersError> {
+        use DefectPart::{Aliasing, Boundary, Discretisation, Kernel};
+        let Defect { whole, spectral, saturated } = defect;
+        let mut parts = Vec::new();
+        if let Some(spectral) = &spectral {
+            parts.push((Carried::Part(Discretisation), whole.f_sub(spectral)?));
+        }
+        let spectral = spectral.unwrap_or(whole);
+        if !self.meter.plan.layers[layer].tells_parts() {
+            parts.push((Carried::Whole, spectral));
+            return Ok(parts);
+        }
+        let motion = match &saturated {
+            Some(saturated) => spectral.f_sub(saturated)?,
+            None => spectral,
+        };
+        let mut told = Vec::new();
+        match &self.meter.plan.splits[id] {
+            Split::Pointwise => told.push((Aliasing, motion)),
+            Split::Plane | Split::Whole => told.push((Kernel, motion)),
+            Split::Sampling(_) | Split::Mean { .. } => {
+                let kernel = match &self.meter.plan.splits[id] {
+                    Split::Mean { divergence } if *divergence != 0.0 => Some(y.f_mul_scalar(-divergence)?),
+                    _ => plane.kernel.as_ref().map(Tensor::shallow_clone),
+                };
+                let aliasing = plane.aliasing.as_ref().map(Tensor::shallow_clone);
+                let mut rest = motion;
+                for (part, on_plane) in [(Aliasing, aliasing), (Kernel, kernel)] {
+                    let Some(on_plane) = on_plane else { continue };
+                    let on_plane = unbounded.zeroed(&on_plane)?;
+                    rest = rest.f_sub(&on_plane)?;
+                    told.push((part, on_plane));
+                }
+                told.push((Boundary, rest));
+            }
+        }
+        told.extend(saturated.map(|saturated| (Kernel, saturated)));
+        parts.extend(told.into_iter().map(|(part, tensor)| (Carried::Part(part), tensor)));
+        Ok(parts)
+    }
+
     /// Through the softmax behind the output, and apart.
     fn output(&mut self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
-        let wanted = self.fixed.count + (self.layers.len() * self.meter.parts) as i64;
+        let wanted = self.count();
         let output = owned(output, self.images, wanted, true)?;
         let (value, tangents) = (output.primal(self.images)?, output.tangents_from(self.images, 0, wanted)?);
         let mut size = vec![wanted, self.images];
@@ -325,18 +387,24 @@ impl<'m, 'n> Sweep<'m, 'n> {
             }
             None => None,
         };
-        let mut size = vec![self.layers.len() as i64, self.meter.parts as i64];
-        size.extend(&tangents.size()[1..]);
-        let pushed = tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?.f_reshape(size)?;
-        Ok((lie, pushed))
+        Ok((lie, tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?))
     }
+}
+
+/// The defect of a node, and what of it comes from less than all that is asked for.
+struct Defect {
+    whole: Tensor,
+    /// Under the spectral derivative, where another one is asked for.
+    spectral: Option<Tensor>,
+    /// Under saturation alone, where positions move as well.
+    saturated: Option<Tensor>,
 }
 
 /// A sweep on its way through the network.
 struct Attribution<'s, 'm, 'n> {
     sweep: &'s mut Sweep<'m, 'n>,
-    /// The defect on the torus of the step that has just run; as [`Sweep::torus_defect`].
-    torus: Option<Option<Tensor>>,
+    /// What the step that has just run does on a plane without an edge.
+    plane: OnPlane,
     /// Steps done.
     at: usize,
     progress: &'s mut dyn FnMut(usize),
@@ -348,21 +416,19 @@ impl Visitor for Attribution<'_, '_, '_> {
 
     fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, LayersError> {
         // Before the step runs: it may write over its input.
-        self.torus = self.sweep.torus_defect(step, inputs)?;
+        self.plane = self.sweep.on_plane(step, inputs)?;
         Ok(self.sweep.meter.network.apply(step, inputs, self.sweep.images, self.sweep.room(step))?)
     }
 
     fn made(&mut self, step: &Step, id: usize, value: Value) -> Result<Value, LayersError> {
         match self.sweep.meter.plan.roles[id] {
-            Role::Source(layer) if value.tangents > 0 => {
-                self.sweep.at_source(step, id, layer, value, self.torus.as_ref())
-            }
+            Role::Source(layer) if value.tangents > 0 => self.sweep.at_source(step, id, layer, value, &self.plane),
             _ => Ok(value),
         }
     }
 
     fn done(&mut self, _step: &Step) {
-        self.torus = None;
+        self.plane = OnPlane::default();
         self.at += 1;
         (self.progress)(self.at);
     }

@@ -1,27 +1,30 @@
-//! Every layer alone: LEE beside metrics under finite shifts, as figure 4 (right) of Gruver et al. 2023 compares them.
+//! Layer by layer, each on its own: LEE beside metrics under finite shifts, as figure 4 (right) of Gruver et al. 2023
+//! compares them.
 //!
 //! A layer's own maps are moved before it, and what it makes of them is held against its moved output. LEE is the same in
 //! the limit of small motions, and has besides what becomes of the error at the network's output.
 
+mod pieces;
+mod results;
+
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::plan::{Plan, Role};
 use super::{LayerMeter, LayersError, LayersFound, LayersOptions};
 use crate::graph::layout::{Layout, SiteMap};
 use crate::graph::operator::Torch;
-use crate::graph::{Network, Value, is_finite, wires};
-use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share};
-use crate::measure::layers_report::LayerClass;
+use crate::graph::{Network, Value, is_finite};
+use crate::measure::layer_metrics::LayerMeasure;
 use crate::measure::lee::LeeError;
 use crate::measure::transport::{shift_lanczos, shift_whole};
-use crate::statistics::{mean, spearman, standard_error};
+use crate::statistics::mean;
 use crate::symmetry::{Combination, Generator};
+
+use pieces::{Piece, pieces};
 
 /// How far a number of samples may be from a whole one: rounding of pitches.
 const WHOLE: f64 = 1e-6;
@@ -31,18 +34,6 @@ const MEMORY: u64 = 1 << 30;
 
 /// Shifts of a layer's maps at once.
 pub const AT_ONCE: usize = 16;
-
-/// Connected nodes of one layer, which can be run on their own.
-#[derive(Debug, PartialEq)]
-struct Piece {
-    layer: usize,
-    /// Places of its nodes, in order.
-    steps: Vec<usize>,
-    /// Values that it reads from outside.
-    inputs: Vec<usize>,
-    /// Values that others read.
-    outputs: Vec<usize>,
-}
 
 /// How maps are moved by the same part of the image.
 #[derive(Clone, Copy, PartialEq)]
@@ -347,80 +338,6 @@ impl<'a> LayerShifts<'a> {
         let steps = piece.steps.iter().map(|&at| &self.network.steps()[at]);
         Ok(self.network.run_part(steps, inputs, images, &piece.outputs)?)
     }
-
-    /// The results over the images so far.
-    pub fn results(&self) -> LayerMetrics {
-        let plan = &self.meters[0].plan;
-        let images = self.found.len();
-        let [across, down] = [0, 1].map(|at| self.meters[at].squares().map(|(_, v)| v.to_vec()).collect::<Vec<_>>());
-        // [layer][measure][image], the first measure not yet over the entries of the output
-        let values: Vec<Vec<Option<Vec<f64>>>> = (0..plan.layers.len())
-            .map(|layer| {
-                let lee = across[layer].iter().zip(&down[layer]).map(|(x, y)| 0.5 * (x + y)).collect();
-                let others = (0..LayerMeasure::ALL.len() - 1)
-                    .map(|measure| self.found.iter().map(|image| image[layer][measure]).collect::<Option<Vec<f64>>>());
-                std::iter::once(Some(lee)).chain(others).collect()
-            })
-            .collect();
-        let compared: Vec<usize> =
-            (0..plan.layers.len()).filter(|&layer| values[layer].iter().all(Option::is_some)).collect();
-        let entries =
-            |measure: LayerMeasure| if measure == LayerMeasure::Lee { self.meters[0].dim as f64 } else { 1.0 };
-        let of = |layer: usize, measure: usize| values[layer][measure].as_deref().unwrap_or_default();
-        let sum = |layers: &[usize], measure: usize| -> Vec<f64> {
-            (0..images).map(|image| layers.iter().map(|&layer| of(layer, measure)[image]).sum()).collect()
-        };
-        let whole: Vec<Vec<f64>> = (0..LayerMeasure::ALL.len()).map(|measure| sum(&compared, measure)).collect();
-        let shares = |own: &[f64], measure: usize| -> Option<Vec<f64>> {
-            let share = |(own, whole): (&f64, &f64)| (*whole > 0.0).then(|| own / whole);
-            own.iter().zip(&whole[measure]).map(share).collect()
-        };
-        let layers = plan
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(at, layer)| {
-                let measures = LayerMeasure::ALL.into_iter().enumerate().map(|(measure, name)| {
-                    let measured = values[at][measure].as_deref().map(|own| Measured {
-                        mean: mean(own) / entries(name),
-                        sem: standard_error(own, mean(own)).map(|sem| sem / entries(name)),
-                        by_image: own.iter().map(|value| value / entries(name)).collect(),
-                        share: shares(own, measure).filter(|_| compared.contains(&at)).map(|shares| mean(&shares)),
-                    });
-                    (name.name().to_owned(), measured)
-                });
-                let unmeasured = || "no sample of it has all that a fractional shift reads".to_owned();
-                let missing = self.missing[at].clone().or_else(|| (!compared.contains(&at)).then(unmeasured));
-                let (name, op) = (layer.name.clone(), layer.ops.join("+"));
-                LayerMetric { name, op, class: layer.class, measures: measures.collect(), missing }
-            })
-            .collect();
-        let class = |class: LayerClass| -> Option<(String, IndexMap<String, Share>)> {
-            let members: Vec<usize> =
-                compared.iter().copied().filter(|&layer| plan.layers[layer].class == class).collect();
-            let share = |(measure, name): (usize, LayerMeasure)| {
-                let shares = shares(&sum(&members, measure), measure);
-                let share = shares.as_deref().map(mean);
-                let sem = shares.as_deref().and_then(|shares| standard_error(shares, mean(shares)));
-                (name.name().to_owned(), Share { share, sem })
-            };
-            let shares = || LayerMeasure::ALL.into_iter().enumerate().map(share).collect();
-            (!members.is_empty()).then(|| (class.name().to_owned(), shares()))
-        };
-        let means = |measure: usize| compared.iter().map(|&layer| mean(of(layer, measure))).collect::<Vec<f64>>();
-        let every: f64 = (0..plan.layers.len()).map(|layer| mean(of(layer, 0))).sum();
-        LayerMetrics {
-            protocols: LayerProtocols::default(),
-            layers,
-            by_type: LayerClass::ALL.into_iter().filter_map(class).collect(),
-            compared_share: (every > 0.0).then(|| mean(&whole[0]) / every),
-            rank_correlation: LayerMeasure::ALL
-                .into_iter()
-                .enumerate()
-                .map(|(at, measure)| (measure.name().to_owned(), spearman(&means(0), &means(at))))
-                .collect(),
-        }
-    }
 }
 
 /// Squared error over N, all draws together, and over √N, the mean over draws; none where nothing was compared.
@@ -451,62 +368,4 @@ fn value(values: &HashMap<usize, Tensor>, id: usize) -> Result<&Tensor, LayersEr
 
 fn missing_value(reader: &str) -> LayersError {
     LeeError::Torch(tch::TchError::Torch(format!("'{reader}' reads a value that was not made"))).into()
-}
-
-/// The layers' connected nodes: those that make errors, those whose error shows at them, and exact ones of the same module
-/// that lie next to them.
-fn pieces(network: &Network, plan: &Plan) -> Vec<Piece> {
-    let steps = network.steps();
-    let (writer, readers) = wires(steps, network.values().len());
-    let neighbours = |at: usize| {
-        let before = steps[at].inputs.iter().filter_map(|&id| writer[id]);
-        let behind = steps[at].outputs.iter().flatten().flat_map(|&id| readers[id].iter().copied());
-        before.chain(behind).collect::<Vec<usize>>()
-    };
-    let exact = |at: usize| steps[at].outputs.iter().flatten().all(|&id| plan.roles[id] == Role::Exact);
-    let mut pieces = Vec::new();
-    for (number, layer) in plan.layers.iter().enumerate() {
-        let mut members: HashSet<usize> = layer.steps.iter().copied().collect();
-        let mut open: Vec<usize> = layer.steps.clone();
-        while let Some(at) = open.pop() {
-            for next in neighbours(at) {
-                let same = !layer.module.is_empty() && steps[next].module == layer.module;
-                if same && exact(next) && members.insert(next) {
-                    open.push(next);
-                }
-            }
-        }
-        let mut left = members.clone();
-        let mut own: Vec<usize> = members.into_iter().collect();
-        own.sort_unstable();
-        for first in own {
-            if !left.remove(&first) {
-                continue;
-            }
-            let (mut together, mut open) = (vec![first], vec![first]);
-            while let Some(at) = open.pop() {
-                for next in neighbours(at) {
-                    if left.remove(&next) {
-                        together.push(next);
-                        open.push(next);
-                    }
-                }
-            }
-            together.sort_unstable();
-            let made: Vec<usize> =
-                together.iter().flat_map(|&at| steps[at].outputs.iter().flatten().copied()).collect();
-            let mut inputs: Vec<usize> = together
-                .iter()
-                .flat_map(|&at| steps[at].inputs.iter().copied())
-                .filter(|id| !made.contains(id))
-                .collect();
-            inputs.sort_unstable();
-            inputs.dedup();
-            let leaves =
-                |id: &usize| *id == network.output_id() || readers[*id].iter().any(|reader| !together.contains(reader));
-            let outputs: Vec<usize> = made.iter().copied().filter(leaves).collect();
-            pieces.push(Piece { layer: number, steps: together, inputs, outputs });
-        }
-    }
-    pieces
 }

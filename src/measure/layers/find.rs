@@ -1,0 +1,134 @@
+//! Attributing images by sweeps.
+
+use tch::{Kind, Tensor};
+
+use crate::graph::is_finite;
+use crate::measure::lee::LeeError;
+
+use super::LayersError;
+use super::found::{ImageFound, LayersFound};
+use super::meter::LayerMeter;
+use super::plan::Plan;
+use super::sweep::{self, Outcome};
+
+impl LayerMeter<'_> {
+    /// Attributes a batch of images, `[images, input shape…]`, called `names` in messages; `progress` hears how many
+    /// steps are done, and of how many.
+    ///
+    /// # Errors
+    /// When the network fails, a result is not finite, or the memory limit is too small.
+    pub fn measure(
+        &mut self,
+        x: &Tensor,
+        names: &[String],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), LayersError> {
+        let found = self.find(x, names, progress)?;
+        self.take(found);
+        Ok(())
+    }
+
+    /// What a sweep finds of a batch of images, as [`measure`](Self::measure) takes it up.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn find(
+        &self,
+        x: &Tensor,
+        names: &[String],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LayersFound, LayersError> {
+        let x = self.network.place(x)?;
+        let name = names.join("', '");
+        self.check_input(&x, &name)?;
+        let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
+        self.check_lie(&outcome.lie, &name)?;
+        let images = (0..x.size()[0]).map(|image| image_of(&outcome, &self.plan, image)).collect::<Result<_, _>>()?;
+        Ok(LayersFound {
+            images,
+            local: outcome.local,
+            gauges: outcome.gauges,
+            cancelling: [0.0, outcome.cancelling],
+            maps: outcome.maps,
+        })
+    }
+
+    /// L, `[images, output shape…]`, and what each layer's defects become at the output, J δ, `[layers, images, output
+    /// shape…]`, of a batch of images `[images, input shape…]`.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn vectors(&self, x: &Tensor) -> Result<(Tensor, Tensor), LayersError> {
+        let outcome = tch::no_grad(|| sweep::attribute(self, x, &mut |_, _| {}))?;
+        let pushed = by_layer(&outcome.pushed, &self.plan)?;
+        Ok((outcome.lie, pushed))
+    }
+
+    pub(super) fn check_input(&self, x: &Tensor, image: &str) -> Result<(), LayersError> {
+        match is_finite(x)? {
+            true => Ok(()),
+            false => Err(LeeError::not_finite("the input", image, "check the image or tensor").into()),
+        }
+    }
+
+    pub(super) fn check_lie(&self, lie: &Tensor, image: &str) -> Result<(), LayersError> {
+        let hint = "check the model's weights, or try --precision f64";
+        match is_finite(lie)? {
+            true => Ok(()),
+            false => Err(LeeError::not_finite("the Lie derivative", image, hint).into()),
+        }
+    }
+}
+
+/// Of the tangents of all layers, one in front of the other, the sum of each layer's.
+fn by_layer(pushed: &Tensor, plan: &Plan) -> Result<Tensor, tch::TchError> {
+    let sums = plan.layers.iter().zip(plan.firsts()).map(|(layer, first)| {
+        let own = pushed.f_narrow(0, first, layer.carries.len() as i64)?;
+        own.f_sum_dim_intlist([0].as_slice(), true, None::<Kind>)
+    });
+    let sums = sums.collect::<Result<Vec<_>, _>>()?;
+    if sums.is_empty() { pushed.f_narrow(0, 0, 0) } else { Tensor::f_cat(&sums, 0) }
+}
+
+/// One image's sizes, of its vectors in double precision.
+fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, LayersError> {
+    let flat = |x: Tensor| -> Result<Tensor, tch::TchError> { x.f_flatten(1, -1)?.f_to_kind(Kind::Double) };
+    let lie = flat(outcome.lie.f_narrow(0, image, 1)?)?.f_squeeze_dim(0)?;
+    // [tangents, entries]
+    let pushed = flat(outcome.pushed.f_select(1, image)?)?;
+    let squares = |x: &Tensor| -> Result<Vec<f64>, tch::TchError> {
+        floats(&x.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)
+    };
+    let whole = by_layer(&pushed, plan)?;
+    let mut each = squares(&pushed)?.into_iter().zip(floats(&pushed.f_matmul(&lie)?)?);
+    let parts = plan
+        .layers
+        .iter()
+        .map(|layer| each.by_ref().take(layer.carries.len()).map(|(square, signed)| [square, signed]).collect());
+    let parts = parts.collect();
+    let mut joint = Vec::new();
+    for class in plan.layers.iter().map(|layer| layer.class).collect::<std::collections::BTreeSet<_>>() {
+        let members: Vec<i64> =
+            (0..plan.layers.len() as i64).filter(|&i| plan.layers[i as usize].class == class).collect();
+        let index = Tensor::f_from_slice(&members)?.f_to_device(whole.device())?;
+        let sum = whole.f_index_select(0, &index)?.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?;
+        joint.push((class, square(&sum)?));
+    }
+    let rest = whole.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?.f_sub(&lie)?;
+    Ok(ImageFound {
+        contribution: squares(&whole)?,
+        signed: floats(&whole.f_matmul(&lie)?)?,
+        parts,
+        variance: Vec::new(),
+        joint,
+        residual: [square(&rest)?, square(&lie)?],
+    })
+}
+
+fn square(x: &Tensor) -> Result<f64, tch::TchError> {
+    x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])
+}
+
+fn floats(x: &Tensor) -> Result<Vec<f64>, tch::TchError> {
+    Vec::try_from(&x.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?)
+}
