@@ -111,6 +111,8 @@ class LayersOptions(NetworkOptions, MeasuringOptions, ResumeOptions, total=False
     """Derivatives to compare, as ``derivative=spectral,forward``."""
     estimator: str
     """``exact``, ``probes=N``, ``auto`` or ``authors``."""
+    orbit: str
+    """Finite moves in the place of the derivative: ``GENERATOR=DISTANCE[px][:NODES]``, such as ``translate_x=1px:16``."""
     spectrum: str
     """A node, for which the harmonics that make its defect are found."""
     no_split: bool

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from .command import Done
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 WORDS = frozenset(
     {"class", "derivative", "design", "family", "form", "generator", "image", "kind", "measure", "module", "name"}
@@ -159,16 +159,16 @@ class LeeResult(NetworkResult):
         return pd.DataFrame(rows)
 
     @property
-    def vectors(self) -> Mapping[str, np.ndarray]:
+    def vectors(self) -> Mapping[str, NDArray[Any]]:
         """The Lie derivatives L themselves by generator, ``[N, outputs…]``, in the run's precision."""
         return {name[len("lie/") :]: value for name, value in self._tensors().items() if name.startswith("lie/")}
 
     @property
-    def value(self) -> np.ndarray:
+    def value(self) -> NDArray[Any]:
         """The measured function's values, ``[N, outputs…]``."""
         return self._tensors()["value"]
 
-    def _tensors(self) -> dict[str, np.ndarray]:
+    def _tensors(self) -> dict[str, NDArray[Any]]:
         if self._vectors is None:
             raise ValueError("the vectors were not kept; leave vectors=False out of the call")
         from safetensors.numpy import load

@@ -144,6 +144,9 @@ def test_without_torch_the_cache_is_used(
     code = f"import aliascope as al; al.lee({str(path)!r}, 'x.png')"
     raised = environment.run(environment.python, "-c", code)
     assert "aliascope.errors.MachineError: libtorch 2.13.0 is not here" in raised.stderr
+    # The doctor says the same, and not how a build is mended.
+    advice = environment.command("doctor")
+    assert advice.returncode == 1 and "→ run `python -m aliascope setup`" in advice.stdout
     # What needs no network needs no libtorch.
     assert environment.command("harmonics", "--activation", "relu").returncode == 0
     fill_cache(environment, libraries)

@@ -109,7 +109,9 @@ fn of(libraries: &Result<Libraries, String>) -> Vec<Finding> {
     let found = match libraries {
         Ok(found) => found,
         Err(problem) => {
-            return vec![Finding { found: problem.clone(), ..Finding::new("libtorch", None, true, again) }];
+            // Most problems say themselves what to do, which differs between a build and a wheel.
+            let (found, hint) = problem.split_once("; ").unwrap_or((problem, again));
+            return vec![Finding { found: found.to_owned(), ..Finding::new("libtorch", None, true, hint) }];
         }
     };
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
