@@ -87,6 +87,8 @@ class ResumeOptions(TypedDict, total=False):
 class LeeOptions(NetworkOptions, MeasuringOptions, LabelOptions, ResumeOptions, total=False):
     """Options of `lee`."""
 
+    no_horizon: bool
+    """Leave out the horizon, up to what shift the linear answer holds: some forward passes on the first images."""
     batch: int
     """Images per sweep."""
     memory: int
@@ -112,11 +114,11 @@ class LayersOptions(NetworkOptions, MeasuringOptions, ResumeOptions, total=False
     estimator: str
     """``exact``, ``probes=N``, ``auto`` or ``authors``."""
     orbit: str
-    """Finite moves in the place of the derivative: ``GENERATOR=DISTANCE[px][:NODES]``, such as ``translate_x=1px:16``."""
+    """Finite moves in the place of the derivative, as ``translate_x=1px:16``: how far, in how many steps."""
     spectrum: str
     """A node, for which the harmonics that make its defect are found."""
     no_split: bool
-    """Leave out the split into aliasing, boundary and discretisation: half the time."""
+    """Leave out the split into aliasing, kernel, boundary and discretisation, which saves time."""
     batch: int
     """Images per sweep."""
     memory: int

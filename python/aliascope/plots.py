@@ -41,19 +41,19 @@ def _axes(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def _dots(ax: Axes, values: list[float], errors: list[float | None], at: Any, style: dict[str, Any]) -> None:
-    """Means with standard errors, which a logarithmic axis cannot show below 0: there they end at a tenth of the
-    mean."""
-    below = [min(error or 0.0, 0.9 * value) for value, error in zip(values, errors)]
-    above = [error or 0.0 for error in errors]
-    ax.errorbar(values, at, xerr=[below, above], **{"fmt": "o", "capsize": 2, "markersize": 5, **style})
+def _dots(ax: Axes, estimates: list[dict[str, Any]], at: Any, style: dict[str, Any]) -> None:
+    """Estimates with the intervals that they have."""
+    values = [estimate["value"] for estimate in estimates]
+    ends = [estimate["interval"] or {"low": estimate["value"], "high": estimate["value"]} for estimate in estimates]
+    errors = [
+        [max(value - end["low"], 0) for value, end in zip(values, ends)],
+        [max(end["high"] - value, 0) for value, end in zip(values, ends)],
+    ]
+    ax.errorbar(values, at, xerr=errors, **{"fmt": "o", "capsize": 2, "markersize": 5, **style})
 
 
-def lee(result: LeeResult, ax: Axes | None, **style: Any) -> Axes:
-    names = list(result.lee)
-    ax = _axes(ax, height=1.2 + 0.3 * len(names))
-    values, errors = list(result.lee.values()), list(result.sem.values())
-    _dots(ax, values, errors, range(len(names)), style)
+def _by_generator(ax: Axes, names: list[str], values: list[float]) -> Axes:
+    """The axis of LEE, and the generators from above to below."""
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     if min(values) > 0:
@@ -63,28 +63,23 @@ def lee(result: LeeResult, ax: Axes | None, **style: Any) -> Axes:
     return ax
 
 
+def lee(result: LeeResult, ax: Axes | None, **style: Any) -> Axes:
+    names = list(result.lee)
+    ax = _axes(ax, height=1.2 + 0.3 * len(names))
+    _dots(ax, [entry["summary"]["mean"] for entry in result.report["generators"].values()], range(len(names)), style)
+    return _by_generator(ax, names, list(result.lee.values()))
+
+
 def comparison(result: Comparison, ax: Axes | None, **style: Any) -> Axes:
     networks = result.report["networks"]
     names = list(networks[0]["generators"])
     ax = _axes(ax, height=1.4 + 0.1 * (2 + len(networks)) * len(names))
     step = 0.6 / max(len(networks), 2)
     for number, network in enumerate(networks):
-        entries = [network["generators"][name]["lee"] for name in names]
-        values = [entry["value"] for entry in entries]
-        ends = [entry["interval"] or {"low": entry["value"], "high": entry["value"]} for entry in entries]
-        errors = [
-            [value - end["low"] for value, end in zip(values, ends)],
-            [end["high"] - value for value, end in zip(values, ends)],
-        ]
         places = [at + (number - (len(networks) - 1) / 2) * step for at in range(len(names))]
-        look = {"fmt": "o", "capsize": 2, "markersize": 4, "label": network["name"], **style}
-        ax.errorbar(values, places, xerr=errors, **look)
-    ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
-    if all(lee > 0 for by_generator in result.lee.values() for lee in by_generator.values()):
-        ax.set_xscale("log")
-    ax.set_xlabel(LEE)
-    ax.grid(axis="x", alpha=0.3)
+        estimates = [network["generators"][name]["lee"] for name in names]
+        _dots(ax, estimates, places, {"markersize": 4, "label": network["name"], **style})
+    _by_generator(ax, names, [lee for by_generator in result.lee.values() for lee in by_generator.values()])
     ax.legend(loc="best", fontsize="small")
     return ax
 
@@ -194,11 +189,6 @@ def antialias(result: AntialiasResult, ax: Axes | None, **style: Any) -> Axes:
             range(len(paired)),
             **{"marker": "o", "linestyle": "", "color": f"C{number}", "label": name, **style},
         )
-    ax.set_yticks(range(len(paired)), paired.index)
-    ax.invert_yaxis()
-    if paired[["before", "after"]].min().min() > 0:
-        ax.set_xscale("log")
-    ax.set_xlabel(LEE)
-    ax.grid(axis="x", alpha=0.3)
+    _by_generator(ax, list(paired.index), [*paired["before"], *paired["after"]])
     ax.legend(fontsize="small")
     return ax

@@ -141,6 +141,20 @@ class LeeResult(NetworkResult):
         return {name: entry["sem"] for name, entry in self.report["generators"].items()}
 
     @property
+    def geometric_mean(self) -> dict[str, float | None]:
+        """The geometric mean of LEE over images by generator, which a few images do not decide; None where it is not
+        defined. Its interval of 95 % is in the table.
+        """
+        summaries = {name: entry["summary"]["geometric_mean"] for name, entry in self.report["generators"].items()}
+        return {name: None if summary is None else summary["value"] for name, summary in summaries.items()}
+
+    @property
+    def horizon(self) -> float | None:
+        """The largest shift in pixels up to which the linear answer holds within a factor of 2, if that is known."""
+        horizon = self.report.get("horizon")
+        return None if horizon is None else horizon["pixels"]
+
+    @property
     def per_image(self) -> pd.DataFrame:
         """One row per image and generator, with the columns of the command's ``--csv --per-image``."""
         import pandas as pd
@@ -194,8 +208,13 @@ class LeeResult(NetworkResult):
         """The class with the largest score, image by image, from 0; None where the output is no vector of classes."""
         return self.report.get("predicted")
 
+    def _shown(self) -> pd.DataFrame:
+        names = ["name", "geometric_mean", "geometric_mean_low", "geometric_mean_high", "lee", "sem", "relative"]
+        table = self.table
+        return table[[name for name in names if name in table]]
+
     def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
-        """LEE of each generator with its standard error, on a logarithmic axis; `style` goes to `Axes.errorbar`."""
+        """LEE of each generator with its interval of 95 %, on a logarithmic axis; `style` goes to `Axes.errorbar`."""
         from . import plots
 
         return plots.lee(self, ax, **style)
@@ -275,7 +294,8 @@ class LayersResult(NetworkResult):
 
     def _shown(self) -> pd.DataFrame:
         table = self.table.sort_values("contribution", ascending=False, kind="stable")
-        names = ["name", "class", "contribution", "sem", "share", "signed_share", "aliasing", "boundary"]
+        names = ["name", "class", "contribution", "sem", "share", "signed_share", "removal_gain"]
+        names += ["aliasing", "kernel", "boundary"]
         several = [name for name in ("generator", "derivative") if table[name].nunique() > 1]
         return table[several + [name for name in names if name in table and not table[name].isna().all()]]
 

@@ -127,7 +127,8 @@ def test_ctrl_c_stops_the_command(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
     def interrupt() -> None:
-        while not (tmp_path / "pid").exists():
+        pid = tmp_path / "pid"
+        while not (pid.exists() and pid.read_text()):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -47,6 +47,12 @@ def test_lee_is_the_mean_square_of_its_vectors(path: Path, frames: np.ndarray) -
         assert np.mean(np.float64(result.vectors[name]) ** 2) == pytest.approx(lee, rel=1e-5)
 
 
+def test_how_far_the_linear_answer_holds(path: Path, frames: np.ndarray) -> None:
+    result = al.lee(path, frames, "translate_x")
+    assert result.horizon == result.report["horizon"]["pixels"]
+    assert al.lee(path, frames, "translate_x", no_horizon=True).horizon is None
+
+
 def test_a_model_a_path_and_text_are_the_same_network(path: Path, model: onnx.ModelProto, frames: np.ndarray) -> None:
     of_path, of_text, of_proto = (al.lee(network, frames, "rotate") for network in (path, str(path), model))
     assert of_path.lee == of_text.lee == of_proto.lee
@@ -58,6 +64,7 @@ def test_tables_hold_the_numbers_to_the_last_bit(path: Path, frames: np.ndarray)
     table = result.table.set_index("name")
     assert table["lee"].to_dict() == result.lee
     assert table["sem"].to_dict() == result.sem
+    assert table["geometric_mean"].to_dict() == result.geometric_mean
     per_image = result.per_image
     assert list(per_image["image"].unique()) == ["images[0]", "images[1]"] == result.images
     means = per_image.groupby("name")["lee"].mean()
