@@ -154,9 +154,14 @@ impl FieldFigure<'_> {
         let longest = arrows.iter().map(|(_, [x, y])| x.hypot(*y)).fold(0.0, f64::max);
         let zoom = self.zoom();
         for ([x, y], along) in arrows.iter().filter(|_| longest > 0.0) {
-            let centre = [f64::from(left) + x * zoom, f64::from(top) + y * zoom];
-            // Two cells at the longest: most are far shorter.
+            // Two cells at the longest: most are far shorter. Those at the edge are moved inside.
             let along = along.map(|part| part / longest * 2.0 * side as f64 * zoom);
+            let (width, height) = self.panel();
+            let inside = |place: f64, length: f64, from: i32, side: i32| {
+                let room = (length.abs() / 2.0).min(f64::from(side) / 2.0);
+                f64::from(from) + place.clamp(room, f64::from(side) - room)
+            };
+            let centre = [inside(x * zoom, along[0], left, width), inside(y * zoom, along[1], top, height)];
             draw_arrow(root, centre, along, Arrow { color: SERIES[1], outlined: true })?;
         }
         let scalar = self.report.scalar.in_words();
@@ -208,8 +213,8 @@ impl FieldFigure<'_> {
         let (rows, columns) = x.dim();
         let cell = rows.max(columns) as f64 / CELLS as f64;
         let furthest = ndarray::Zip::from(x).and(y).fold(0.0f64, |most, x, y| most.max(x.hypot(*y)));
-        // The largest displacement is drawn as a cell and a half.
-        let larger = if furthest > 0.0 { 1.5 * cell / furthest } else { 0.0 };
+        // The largest displacement is drawn as a cell and a fifth.
+        let larger = if furthest > 0.0 { 1.2 * cell / furthest } else { 0.0 };
         let zoom = self.zoom();
         let at = |column: f64, row: f64| {
             // Sampling at u + v moves the content by −v; the scalar falls along −v, so the content moves by v.

@@ -198,7 +198,8 @@ impl OrbitFigure<'_> {
                 root.draw(&PathElement::new(path, color.stroke_width(2)))?;
             }
             let end = line.last().copied().unwrap_or(0.0);
-            labels.push((y.place(end), format!("{} {}", compact(end), printable(name)), color));
+            // The front is cut of what is too long: the number stays.
+            labels.push((y.place(end), format!("{}  {}", printable(name), compact(end)), color));
         }
         // From top to bottom, each below the one before.
         labels.sort_by_key(|(place, ..)| *place);

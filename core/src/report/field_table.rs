@@ -3,6 +3,7 @@
 use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::field_report::{FieldImage, FieldReport};
+use crate::measure::output::ChosenBy;
 use crate::measure::scalar::Scalar;
 use crate::spectrum::smooth::Edge;
 use crate::symmetry::Units;
@@ -27,7 +28,7 @@ pub fn field_table(report: &FieldReport, width: usize) -> String {
             "{}: field of motion of the {} of {} ({}), {}",
             report.run.model.path,
             report.scalar.in_words(),
-            report.run.what(),
+            output(report),
             report.run.model.output_shape_in_words(),
             report.run.images.in_words()
         ),
@@ -50,6 +51,16 @@ pub fn field_table(report: &FieldReport, width: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Which output it is.
+fn output(report: &FieldReport) -> String {
+    let Some(output) = &report.run.output else { return "its output".to_owned() };
+    match output.chosen_by {
+        ChosenBy::FirstOutput => "its output".to_owned(),
+        ChosenBy::OutputName => format!("its output '{}'", output.name),
+        ChosenBy::At => format!("its inner value '{}'", output.name),
+    }
 }
 
 fn motions(report: &FieldReport, width: usize) -> Vec<String> {
