@@ -129,6 +129,12 @@ enum Reading {
     Along(Tensor),
 }
 
+/// The classes at both ends, and the one that the margin is held against.
+struct Ends {
+    top: [usize; 2],
+    against: usize,
+}
+
 impl Reading {
     /// Of vectors `[…, entries]` in double precision.
     fn of(&self, vectors: &Tensor) -> Torch<Tensor> {
@@ -233,11 +239,11 @@ impl<'a> OrbitMeter<'a> {
         }
         let change = ends[1].f_sub(&ends[0])?;
         let square = change.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?;
-        let (reading, top, against) = self.reading(&ends, &change, square)?;
+        let (reading, classes) = self.reading(&ends, &change, square)?;
         let scalar = |y: &Tensor| reading.of(y)?.f_double_value(&[]);
         let mut image = OrbitImage {
-            top,
-            against,
+            top: classes.as_ref().map(|ends| ends.top),
+            against: classes.as_ref().map(|ends| ends.against),
             scalar: [scalar(&ends[0])?, scalar(&ends[1])?],
             square,
             slopes: vec![Vec::new(); self.names.len()],
@@ -289,18 +295,12 @@ impl<'a> OrbitMeter<'a> {
     }
 
     /// What is read of the output, and the classes at both ends.
-    #[allow(clippy::type_complexity)]
-    fn reading(
-        &self,
-        ends: &[Tensor; 2],
-        change: &Tensor,
-        square: f64,
-    ) -> Result<(Reading, Option<[usize; 2]>, Option<usize>), OrbitError> {
+    fn reading(&self, ends: &[Tensor; 2], change: &Tensor, square: f64) -> Result<(Reading, Option<Ends>), OrbitError> {
         let is_classes = matches!(self.network.output().shape[..], [1, classes] if classes > 1)
             && matches!(self.meter.output(), Output::Softmax | Output::Logits);
         if !is_classes {
             let unit = if square > 0.0 { change.f_div_scalar(square.sqrt())? } else { change.f_zeros_like()? };
-            return Ok((Reading::Along(unit), None, None));
+            return Ok((Reading::Along(unit), None));
         }
         let largest = |y: &Tensor| y.f_argmax(-1, false)?.f_int64_value(&[]);
         let [before, after] = [largest(&ends[0])?, largest(&ends[1])?];
@@ -312,8 +312,8 @@ impl<'a> OrbitMeter<'a> {
                 largest(&others)?
             }
         };
-        let top = [before, after].map(|class| class.unsigned_abs() as usize);
-        Ok((Reading::Margin(before, against), Some(top), Some(against.unsigned_abs() as usize)))
+        let [first, last, other] = [before, after, against].map(|class| class.unsigned_abs() as usize);
+        Ok((Reading::Margin(before, against), Some(Ends { top: [first, last], against: other })))
     }
 
     /// At each of these nodes y_t, and its derivative by each layer and edge, `[layers and edges, entries]`: flat and in

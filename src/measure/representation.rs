@@ -257,7 +257,7 @@ impl<'a> RepresentationMeter<'a> {
             return [left, right];
         }
         let all: Vec<usize> = (0..places).collect();
-        if self.images % 2 == 0 { [all, Vec::new()] } else { [Vec::new(), all] }
+        if self.images.is_multiple_of(2) { [all, Vec::new()] } else { [Vec::new(), all] }
     }
 
     /// `[1, shape…]` as `[channels, places]` in double precision.

@@ -76,7 +76,7 @@ mod tests {
             let (nodes, weights) = gauss_legendre(points);
             for degree in 0..2 * points {
                 let sum: f64 = nodes.iter().zip(&weights).map(|(x, w)| w * x.powi(degree as i32)).sum();
-                let exact = if degree % 2 == 0 { 2.0 / (degree as f64 + 1.0) } else { 0.0 };
+                let exact = if degree.is_multiple_of(2) { 2.0 / (degree as f64 + 1.0) } else { 0.0 };
                 assert!((sum - exact).abs() < 1e-13, "{points} nodes, degree {degree}: {sum} {exact}");
             }
         }

@@ -73,7 +73,7 @@ pub fn orbit(names: &[String], of_classes: bool) -> OrbitReport {
         .chain(["edge of the image", "edge of the output"].map(|edge| (edge.to_owned(), None)))
         .collect();
     let image = |at: usize| {
-        let part = |layer: usize| (1.0 / (1.0 + layer as f64)) * if layer % 2 == 0 { -0.4 } else { 0.3 };
+        let part = |layer: usize| (1.0 / (1.0 + layer as f64)) * if layer.is_multiple_of(2) { -0.4 } else { 0.3 };
         let parts: Vec<f64> = (0..count).map(part).collect();
         let change: f64 = parts.iter().sum();
         OrbitImage {

@@ -27,7 +27,7 @@ pub(super) fn run(args: &LayersArgs, orbit: &Orbit) -> Result<(), Failure> {
         .with("group", args.group)
         .with("memory", args.memory)
         .with("orbit", orbit);
-    let mut progress = Progress::open(&args.resume, "layers --orbit", &opened, kept, &console)?;
+    let mut progress = Progress::open(&args.resume, "layers-orbit", &opened, kept, &console)?;
     let (mut names, mut forwards, mut orbits) = (Vec::new(), Vec::new(), Vec::new());
     opened.for_batches(1, &console, &progress.known(), |batch| {
         let name = batch.names().concat();
