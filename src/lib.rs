@@ -34,6 +34,7 @@
 //! - [`measure`]: the measurements and the plain structs they return.
 //! - [`study`]: many networks on the same images: comparisons, surveys, and their statistics.
 //! - [`antialias`]: anti-aliasing layers, what the theorem predicts for each, and what is measured.
+//! - [`repair`]: weights adapted after designs were put into a network, by distillation from the network before.
 //! - [`figure`]: figures drawn from those structs. Pure Rust.
 //! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all. Pure Rust.
 //! - [`cli`]: the command line: parses, calls, prints.
@@ -46,6 +47,7 @@ pub mod antialias;
 pub mod cli;
 pub mod graph;
 pub mod measure;
+pub mod repair;
 pub mod study;
 
 pub use graph::{LoadOptions, Network};

@@ -12,7 +12,7 @@
 //! - [`hash`]: SHA-256 of files and images.
 //! - [`input`]: photos and tensors as network input, one at a time.
 //! - [`statistics`]: means and ratios over images, with intervals.
-//! - [`measure`], [`antialias`], [`operators`]: the plain structs that measurements return.
+//! - [`measure`], [`antialias`], [`repair`], [`operators`]: the plain structs that measurements return.
 //! - [`study`]: many networks on the same images: comparisons, surveys, and their statistics.
 //! - [`printable`]: names from files made fit to be printed.
 //! - [`figure`]: figures drawn from those structs.
@@ -33,6 +33,7 @@ pub mod memory;
 pub mod onnx;
 pub mod operators;
 pub mod printable;
+pub mod repair;
 pub mod report;
 pub mod spectrum;
 pub mod statistics;

@@ -90,7 +90,7 @@ pub(super) struct SurgeryArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlaceChoice {
+pub(super) enum PlaceChoice {
     /// As its paper has it.
     Paper,
     /// Before the activation.
@@ -99,7 +99,17 @@ enum PlaceChoice {
     After,
 }
 
-fn read_replacement(text: &str) -> Result<Replacement, String> {
+impl PlaceChoice {
+    pub(super) fn place(self) -> Place {
+        match self {
+            Self::Paper => Place::Paper,
+            Self::Before => Place::Before,
+            Self::After => Place::After,
+        }
+    }
+}
+
+pub(super) fn read_replacement(text: &str) -> Result<Replacement, String> {
     text.parse().map_err(|error: SurgeryError| error.to_string())
 }
 
@@ -116,11 +126,7 @@ impl SurgeryArgs {
     }
 
     fn place(&self) -> Place {
-        match self.place {
-            PlaceChoice::Paper => Place::Paper,
-            PlaceChoice::Before => Place::Before,
-            PlaceChoice::After => Place::After,
-        }
+        self.place.place()
     }
 }
 
@@ -286,7 +292,11 @@ fn advice(
 }
 
 /// The least and the largest entry of values over all images.
-fn ranges(opened: &Opened, names: &[String], console: &Console) -> Result<HashMap<String, [f64; 2]>, Failure> {
+pub(super) fn ranges(
+    opened: &Opened,
+    names: &[String],
+    console: &Console,
+) -> Result<HashMap<String, [f64; 2]>, Failure> {
     let mut found: HashMap<String, [f64; 2]> = HashMap::new();
     let values = opened.network.values();
     opened.for_images(console, |_, x| {
@@ -403,7 +413,7 @@ fn measure(
     Ok((report, saved))
 }
 
-fn insertion_report(insertion: &Insertion) -> InsertionReport {
+pub(super) fn insertion_report(insertion: &Insertion) -> InsertionReport {
     InsertionReport {
         name: insertion.site.name.clone(),
         op: insertion.site.operator.clone(),

@@ -21,6 +21,8 @@ mod metrics;
 mod missing_model;
 mod network;
 mod ops;
+mod repair;
+mod repair_images;
 mod representation;
 mod resume;
 mod run;
@@ -58,6 +60,7 @@ enum Command {
     Metrics(Box<metrics::MetricsArgs>),
     Ops(ops::OpsArgs),
     Antialias(Box<antialias::AntialiasArgs>),
+    Repair(Box<repair::RepairArgs>),
     Doctor(DoctorArgs),
     Completions(manual::CompletionsArgs),
     Man(manual::ManArgs),
@@ -80,6 +83,7 @@ impl Command {
             Self::Antialias(args) => antialias::run(args),
             Self::Completions(args) => manual::completions(args),
             Self::Man(args) => manual::pages(args),
+            Self::Repair(args) => repair::run(args),
             Self::Doctor(args) => Ok(aliascope_core::cli::doctor::run(
                 args,
                 &Ok(doctor::libraries()),

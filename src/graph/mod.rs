@@ -32,6 +32,8 @@ mod memory_format;
 mod network;
 pub mod operator;
 pub mod ops;
+mod parameter;
+mod parameters;
 mod parts;
 mod refusal;
 mod run;
@@ -51,6 +53,7 @@ pub use load::{InputLayout, Integers, LoadOptions, MissingOperator, evaluate, mi
 pub use memory_format::MemoryFormat;
 pub(crate) use network::wires;
 pub use network::{Bound, Network, Step, ValueInfo};
+pub use parameter::{Parameter, ParameterRole};
 
 pub use run::Sweep;
 pub use target::Target;

@@ -12,6 +12,7 @@ use tch::{TchError, Tensor};
 use super::function::Function;
 use super::fused_activation::FusedActivation;
 use super::memory_format::MemoryFormat;
+use super::parameter::Held;
 pub use super::torch::Torch;
 use super::window::{Taps, Window};
 
@@ -136,6 +137,11 @@ pub trait Linear: Debug {
     /// What Λ is, as far as plans and layouts go by it.
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Any
+    }
+
+    /// The constants that training may change.
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        Vec::new()
     }
 
     /// Puts weights that images are convolved with into the memory format that images will have.

@@ -11,6 +11,20 @@ static RESUMABLE: AtomicBool = AtomicBool::new(false);
 /// Whether the same command goes on by itself.
 static GOES_ON: AtomicBool = AtomicBool::new(false);
 
+/// Whether an interruption is noted only, and whether there was one.
+static NOTE_ONLY: AtomicBool = AtomicBool::new(false);
+static NOTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first interruption is noted and ends nothing, so that a command can end in its own way; or no longer.
+pub fn note_only(on: bool) {
+    NOTE_ONLY.store(on, Ordering::Relaxed);
+}
+
+/// Whether an interruption was noted.
+pub fn was_noted() -> bool {
+    NOTED.load(Ordering::Relaxed)
+}
+
 /// From now on an interruption says how to go on.
 pub fn say_resume() {
     RESUMABLE.store(true, Ordering::Relaxed);
@@ -26,6 +40,10 @@ pub fn handle() {
     let ignored = hangups_are_ignored();
     // Without a handler Ctrl-C still ends the process, only without a sentence.
     let _ = ctrlc::set_handler(|| {
+        if NOTE_ONLY.load(Ordering::Relaxed) && !NOTED.swap(true, Ordering::Relaxed) {
+            eprintln!("\naliascope: ending after this step, with the best so far; another interruption ends at once");
+            return;
+        }
         // An output file is written whole or not at all: wait for one that is being renamed into place.
         let _written = wait_for_writers();
         let words = match (GOES_ON.load(Ordering::Relaxed), RESUMABLE.load(Ordering::Relaxed)) {

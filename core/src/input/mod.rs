@@ -1,5 +1,6 @@
 //! Photos and tensors as network input, one at a time.
 
+mod crops;
 mod error;
 mod folder;
 mod grammar;
@@ -16,6 +17,7 @@ mod source;
 mod stated;
 mod tensor_file;
 
+pub use crops::{CropDraw, DecodedPhoto};
 pub use error::InputError;
 pub(crate) use kind::is_picture;
 pub use labels::{LabelSource, Labels, listed_images};

@@ -99,7 +99,7 @@ pub(super) fn photo_of(
 }
 
 /// The pixels of `image` at another size.
-fn resize<P>(
+pub(super) fn resize<P>(
     image: &ImageBuffer<P, Vec<P::Subpixel>>,
     (width, height): (u32, u32),
     interpolation: Interpolation,
@@ -145,7 +145,7 @@ pub fn read_luma(path: &Path) -> Result<Array2<f64>, InputError> {
 }
 
 /// Luma of ITU-R BT.601, as image libraries define greyscale.
-fn luma([r, g, b]: [f64; 3]) -> f64 {
+pub(super) fn luma([r, g, b]: [f64; 3]) -> f64 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 
@@ -200,7 +200,7 @@ pub(super) fn photo_format(start: &[u8]) -> Result<ImageFormat, String> {
 }
 
 /// The pixels, and what is noted of them for a network of `channels` channels.
-fn decode(path: &Path, bytes: &[u8], channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
+pub(super) fn decode(path: &Path, bytes: &[u8], channels: usize) -> Result<(DynamicImage, Vec<PhotoNote>), InputError> {
     let wrong = |problem: &str| InputError::Image { path: path.to_owned(), problem: problem.to_owned() };
     let undecodable = |error: ImageError| {
         let problem = match error {

@@ -76,7 +76,7 @@ impl Placement {
 }
 
 /// Width and height of the centred crop: the largest of the target's aspect ratio, times `share`.
-fn crop_size(width: u32, height: u32, rows: usize, columns: usize, share: f64) -> (u32, u32) {
+pub(super) fn crop_size(width: u32, height: u32, rows: usize, columns: usize, share: f64) -> (u32, u32) {
     let (w, h) = (f64::from(width), f64::from(height));
     let fit = (w / columns as f64).min(h / rows as f64) * share;
     let side = |target: usize, limit: u32| ((fit * target as f64).round() as u32).clamp(1, limit);

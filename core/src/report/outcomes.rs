@@ -21,6 +21,8 @@ use super::operator_table::operator_table;
 use super::orbit_rows::orbit_rows;
 use super::orbit_table::orbit_table;
 use super::outcome::{NamedFigure, Outcome};
+use super::repair_rows::repair_rows;
+use super::repair_table::repair_table;
 use super::representation_table::{representation_rows, representation_table};
 use super::rows::Rows;
 use super::spectrum_rows::{departures_rows, harmonics_rows, image_spectrum_rows, theorem_rows};
@@ -33,8 +35,8 @@ use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
-    LayersDepthFigure, LayersGraphFigure, LeeFigure, NodesFigure, OrbitFigure, SurgeryFigure, TangentsFigure,
-    TheoremFigure, WorstLayersFigure,
+    LayersDepthFigure, LayersGraphFigure, LeeFigure, NodesFigure, OrbitFigure, RepairFigure, SurgeryFigure,
+    TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
 use crate::measure::field_report::FieldReport;
@@ -47,6 +49,7 @@ use crate::measure::node_theorem_report::NodeTheoremReport;
 use crate::measure::orbit_report::OrbitReport;
 use crate::measure::representation_report::RepresentationReport;
 use crate::operators::OperatorList;
+use crate::repair::RepairReport;
 use crate::spectrum::departures::Departures;
 use crate::spectrum::harmonics::HarmonicsReport;
 use crate::spectrum::image_spectrum::ImageSpectrumReport;
@@ -247,6 +250,22 @@ impl Outcome for SurgeryReport {
         std::iter::once(NamedFigure::main(SurgeryFigure { report: self }))
             .chain(self.advice.as_ref().map(advice))
             .collect()
+    }
+}
+
+impl Outcome for RepairReport {
+    type Beside = ();
+
+    fn table(&self, (): &(), width: usize) -> String {
+        repair_table(self, width)
+    }
+
+    fn rows(&self, per_image: bool) -> Rows {
+        repair_rows(self, per_image)
+    }
+
+    fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
+        vec![NamedFigure::main(RepairFigure { report: self })]
     }
 }
 

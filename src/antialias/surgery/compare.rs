@@ -8,7 +8,7 @@ use super::outputs::Changes;
 use super::report::{LayerPair, Mean, OutputChange, Paired};
 use crate::graph::Network;
 use crate::measure::layers::{LayerMeter, LayersOptions};
-use crate::measure::lee::{LeeMeter, LeeOptions, Output, OutputAction};
+use crate::measure::lee::{LeeError, LeeMeter, LeeOptions, Output, OutputAction};
 use crate::measure::lee_report::Accuracy;
 use crate::measure::metrics::{MetricsMeter, MetricsOptions};
 use crate::measure::metrics_report::Metrics;
@@ -107,16 +107,8 @@ impl<'a> Comparison<'a> {
             }
             progress();
             if self.options.draws > 0 {
-                let image = self.shifts[at].len() as u64;
-                // A seed for each image: both networks see the same shifts of it.
-                let options = MetricsOptions {
-                    draws: self.options.draws,
-                    seed: self.options.seed.wrapping_add(image),
-                    ..MetricsOptions::default()
-                };
-                let mut meter = MetricsMeter::new(self.networks[at], options)?;
-                meter.measure_shifts(&x.f_squeeze_dim(0)?, larger)?;
-                self.shifts[at].push(meter.results().0);
+                let seed = self.options.seed.wrapping_add(self.shifts[at].len() as u64);
+                self.shifts[at].push(shifts_of(self.networks[at], x, larger, self.options.draws, seed)?);
             }
             progress();
         }
@@ -172,26 +164,8 @@ impl<'a> Comparison<'a> {
 
     /// Metrics under shifts that both networks have.
     pub fn shifts(&self) -> IndexMap<String, Paired> {
-        type Metric = fn(&Metrics) -> Option<f64>;
-        let named: [(&str, Metric); 6] = [
-            ("consistency_integer_circular", |m| Some(m.consistency_integer_circular.as_ref()?.value)),
-            ("consistency_half_pixel_circular", |m| Some(m.consistency_half_pixel_circular.as_ref()?.value)),
-            ("consistency_integer_cropped", |m| Some(m.consistency_integer_cropped.as_ref()?.value)),
-            ("consistency_half_pixel_cropped", |m| Some(m.consistency_half_pixel_cropped.as_ref()?.value)),
-            ("eq_t_mse", |m| Some(m.eq_t.as_ref()?.mse.value)),
-            ("eq_t_frac_mse", |m| Some(m.eq_t_frac.as_ref()?.mse.value)),
-        ];
-        let mut found = IndexMap::new();
-        for (name, value) in named {
-            let of = |at: usize| self.shifts[at].iter().map(value).collect::<Option<Vec<f64>>>();
-            let [before, after] = self.both();
-            if let (Some(before), Some(after)) = (of(before), of(after))
-                && !before.is_empty()
-            {
-                found.insert(name.to_owned(), Paired::of(&before, &after));
-            }
-        }
-        found
+        let [before, after] = self.both();
+        shifts_paired(&self.shifts[before], &self.shifts[after])
     }
 
     /// The classes that both networks have scores for; none where the output is no vector of classes.
@@ -209,6 +183,42 @@ impl<'a> Comparison<'a> {
     pub fn change(&self) -> OutputChange {
         self.changes.results()
     }
+}
+
+/// Metrics under shifts of one image, `[1, input shape…]`. With a seed for each image, networks see the same shifts of it.
+pub(crate) fn shifts_of(
+    network: &Network,
+    x: &Tensor,
+    larger: Option<&Tensor>,
+    draws: usize,
+    seed: u64,
+) -> Result<Metrics, LeeError> {
+    let mut meter = MetricsMeter::new(network, MetricsOptions { draws, seed, ..MetricsOptions::default() })?;
+    meter.measure_shifts(&x.f_squeeze_dim(0)?, larger)?;
+    Ok(meter.results().0)
+}
+
+/// Metrics under shifts that two networks have on the same images.
+pub(crate) fn shifts_paired(before: &[Metrics], after: &[Metrics]) -> IndexMap<String, Paired> {
+    type Metric = fn(&Metrics) -> Option<f64>;
+    let named: [(&str, Metric); 6] = [
+        ("consistency_integer_circular", |m| Some(m.consistency_integer_circular.as_ref()?.value)),
+        ("consistency_half_pixel_circular", |m| Some(m.consistency_half_pixel_circular.as_ref()?.value)),
+        ("consistency_integer_cropped", |m| Some(m.consistency_integer_cropped.as_ref()?.value)),
+        ("consistency_half_pixel_cropped", |m| Some(m.consistency_half_pixel_cropped.as_ref()?.value)),
+        ("eq_t_mse", |m| Some(m.eq_t.as_ref()?.mse.value)),
+        ("eq_t_frac_mse", |m| Some(m.eq_t_frac.as_ref()?.mse.value)),
+    ];
+    let mut found = IndexMap::new();
+    for (name, value) in named {
+        let of = |all: &[Metrics]| all.iter().map(value).collect::<Option<Vec<f64>>>();
+        if let (Some(before), Some(after)) = (of(before), of(after))
+            && !before.is_empty()
+        {
+            found.insert(name.to_owned(), Paired::of(&before, &after));
+        }
+    }
+    found
 }
 
 /// Contributions by layer, those of one name added up.

@@ -17,7 +17,7 @@ mod error;
 mod functions_in_file;
 mod graph_index;
 mod insertion;
-mod outputs;
+pub(crate) mod outputs;
 mod rewrite;
 mod rule;
 mod sites;

@@ -8,7 +8,7 @@ use crate::graph::operator::Torch;
 
 /// Outputs of one network against those of another, image by image.
 #[derive(Clone, Debug)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     classes: bool,
     probabilities: bool,
     kept: Vec<f64>,

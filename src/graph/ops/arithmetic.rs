@@ -6,6 +6,7 @@ use crate::graph::builder::{Build, Builder, Built, Operand};
 use crate::graph::error::GraphError;
 use crate::graph::layout::Flow;
 use crate::graph::operator::{Differentiable, Forward, Linear, Operator, Point, Stack, Torch, with_rank};
+use crate::graph::parameter::{Held, ParameterRole};
 
 use super::activation::{Function, is_integer};
 
@@ -154,6 +155,25 @@ impl Linear for SignedSum {
     fn is_fresh(&self) -> bool {
         self.offset.is_some() || self.operands.operands.iter().filter(|o| matches!(o, Operand::Varying(_))).count() > 1
     }
+
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        let constant = |operand: &Operand| matches!(operand, Operand::Constant(_));
+        let mut places = self.operands.operands.iter().enumerate().filter(|(_, operand)| constant(operand));
+        // With one constant, the offset is that constant.
+        let (Some((input, _)), None, Some(offset)) = (places.next(), places.next(), self.offset.as_mut()) else {
+            return Vec::new();
+        };
+        let wanted = self.signs[input] > 0.0 && is_per_channel(offset);
+        let shape = offset.size();
+        let held = Held { input, role: ParameterRole::Bias, tensor: offset, shape, transposed: false };
+        if wanted { vec![held] } else { Vec::new() }
+    }
+}
+
+/// Whether a constant has an entry for each channel: along one axis, and in floats. A single number belongs to a function.
+fn is_per_channel(constant: &Tensor) -> bool {
+    let size = constant.size();
+    size.iter().filter(|&&n| n > 1).count() == 1 && matches!(constant.kind(), Kind::Float | Kind::Double)
 }
 
 /// Add, Sub and Sum.
@@ -187,6 +207,8 @@ fn keeps(x: &Tensor, constant: &Tensor) -> bool {
 #[derive(Debug)]
 struct Scaling {
     factor: Tensor,
+    /// Which of the node's inputs the factor is.
+    input: usize,
     rank: usize,
     wanted: usize,
 }
@@ -194,6 +216,15 @@ struct Scaling {
 impl Linear for Scaling {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         Ok(vec![with_rank(x[0], self.rank, self.wanted)?.f_mul(&self.factor)?])
+    }
+
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        if !is_per_channel(&self.factor) {
+            return Vec::new();
+        }
+        let shape = self.factor.size();
+        let role = ParameterRole::Factor;
+        vec![Held { input: self.input, role, tensor: &mut self.factor, shape, transposed: false }]
     }
 
     fn apply_onto(&self, first: &mut Tensor, _: &[&Tensor]) -> Torch<bool> {
@@ -275,7 +306,8 @@ pub fn mul(b: &mut Builder<'_>) -> Build {
 
 fn scaling(operands: &Operands, varying: usize, factor: Tensor) -> Build {
     let rank = operands.ranks[varying];
-    built(Operator::Linear(Box::new(Scaling { factor, rank, wanted: operands.rank })))
+    let input = 1 - varying;
+    built(Operator::Linear(Box::new(Scaling { factor, input, rank, wanted: operands.rank })))
 }
 
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use crate::graph::error::GraphError;
 use crate::graph::layout::{Flow, Step};
 use crate::graph::memory_format::{MemoryFormat, arranged};
 use crate::graph::operator::{Activated, Linear, Operator, Pattern, Torch};
+use crate::graph::parameter::{Held, ParameterRole};
 use crate::graph::window::{Taps, Window, fold_stack, unfold_stack};
 
 use super::convolve::{convolve, convolve_transposed};
@@ -110,6 +111,10 @@ impl Linear for Convolution {
         true
     }
 
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        weight_and_bias(&mut self.weight, self.offset.as_mut(), 0)
+    }
+
     fn arrange(&mut self, format: MemoryFormat) -> Torch<()> {
         // So that libtorch does not do it at every call.
         if self.weight.dim() == 4 {
@@ -202,6 +207,18 @@ pub fn conv(b: &mut Builder<'_>) -> Build {
     Ok(Built { operator: Operator::Linear(Box::new(Convolution { weight, offset, window, groups })), flow })
 }
 
+/// The parameters of a convolution whose weight has its outputs along this axis.
+fn weight_and_bias<'a>(weight: &'a mut Tensor, offset: Option<&'a mut Tensor>, outputs: usize) -> Vec<Held<'a>> {
+    let shape = weight.size();
+    let role = ParameterRole::Weight { outputs };
+    let weight = Held { input: 1, role, tensor: weight, shape, transposed: false };
+    let bias = offset.map(|offset| {
+        let shape = vec![offset.numel() as i64];
+        Held { input: 2, role: ParameterRole::Bias, tensor: offset, shape, transposed: false }
+    });
+    std::iter::once(weight).chain(bias).collect()
+}
+
 #[derive(Debug)]
 struct TransposedConvolution {
     weight: Tensor,
@@ -217,6 +234,10 @@ impl Linear for TransposedConvolution {
         let (x, lead) = fold_stack(x[0])?;
         let y = convolve_transposed(&self.window, &self.crop, &x, &self.weight, self.groups)?;
         Ok(vec![unfold_stack(y, lead)?])
+    }
+
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        weight_and_bias(&mut self.weight, self.offset.as_mut(), 1)
     }
 
     fn offset(&self) -> Option<&Tensor> {

@@ -7,6 +7,7 @@ use crate::graph::layout::Flow;
 use crate::graph::operator::{
     AttentionPart, Differentiable, Forward, Linear, Operator, Pattern, Point, Torch, with_rank,
 };
+use crate::graph::parameter::{Held, ParameterRole};
 
 fn built(operator: Operator, flow: Flow) -> Build {
     Ok(Built { operator, flow })
@@ -70,6 +71,18 @@ impl Linear for MatrixMap {
 
     fn is_fresh(&self) -> bool {
         true
+    }
+
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        let input = 1 - self.side;
+        // Stacks of matrices are no layer's weights.
+        if self.sides.ranks[input] != 2 || !self.sides.is_plain() {
+            return Vec::new();
+        }
+        let size = self.constant.size();
+        let shape = size[size.len() - 2..].to_vec();
+        let role = ParameterRole::Weight { outputs: input };
+        vec![Held { input, role, tensor: &mut self.constant, shape, transposed: false }]
     }
 
     fn pattern(&self) -> Pattern<'_> {
@@ -177,12 +190,34 @@ struct Dense {
     weight: Tensor,
     transposed: bool,
     offset: Option<Tensor>,
+    /// Whether the file has the weight transposed.
+    stored_transposed: bool,
+    /// α and β.
+    factors: [f64; 2],
 }
 
 impl Linear for Dense {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
         let x = if self.transposed { x[0].f_transpose(-1, -2)? } else { x[0].shallow_clone() };
         Ok(vec![x.f_matmul(&self.weight)?])
+    }
+
+    fn parameters(&mut self) -> Vec<Held<'_>> {
+        let mut found = Vec::new();
+        if self.factors[0] == 1.0 {
+            let transposed = self.stored_transposed;
+            let mut shape = self.weight.size();
+            if transposed {
+                shape.reverse();
+            }
+            let role = ParameterRole::Weight { outputs: if transposed { 0 } else { 1 } };
+            found.push(Held { input: 1, role, tensor: &mut self.weight, shape, transposed });
+        }
+        if let Some(offset) = self.offset.as_mut().filter(|_| self.factors[1] == 1.0) {
+            let shape = offset.size();
+            found.push(Held { input: 2, role: ParameterRole::Bias, tensor: offset, shape, transposed: false });
+        }
+        found
     }
 
     fn offset(&self) -> Option<&Tensor> {
@@ -299,7 +334,9 @@ pub fn gemm(b: &mut Builder<'_>) -> Build {
             let offset =
                 offset.map(|c| if factors[1] == 1.0 { Ok(c) } else { c.f_mul_scalar(factors[1]) }).transpose()?;
             let flow = if transposed[0] { Flow::Lost } else { Flow::Mixed { axis: -1 } };
-            built(Operator::Linear(Box::new(Dense { weight, transposed: transposed[0], offset })), flow)
+            let [transposed, stored_transposed] = transposed;
+            let dense = Dense { weight, transposed, offset, stored_transposed, factors };
+            built(Operator::Linear(Box::new(dense)), flow)
         }
         (a, w, bias) => {
             let op =

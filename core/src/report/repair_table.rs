@@ -1,0 +1,194 @@
+//! `aliascope repair` as a table for a terminal.
+
+use std::fmt::{Result, Write};
+
+use super::text::{blocks, wrapped};
+use crate::antialias::surgery_report::{Mean, Paired};
+use crate::figure::number::compact;
+use crate::figure::style::printable;
+use crate::measure::run::counted;
+use crate::repair::{RepairReport, Stage};
+
+/// Layers of the recalibration that are listed.
+const MOST: usize = 8;
+
+/// A network stage by stage, in lines of at most `width` columns (taken as 80 where it is less).
+pub fn repair_table(report: &RepairReport, width: usize) -> String {
+    let width = width.max(80);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_repair(&mut text, report, width);
+    let mut kept = String::new();
+    for line in text.lines().flat_map(|line| wrapped(&printable(line), width)) {
+        kept += line.trim_end();
+        kept.push('\n');
+    }
+    kept
+}
+
+fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Result {
+    let training = &report.training;
+    writeln!(
+        text,
+        "{}: judged on {}; output {}; {} derivative, {} boundary; {}",
+        report.run.model.path,
+        report.run.images.in_words(),
+        report.run.behind(),
+        report.run.lie().derivative,
+        report.run.lie().boundary,
+        report.run.arithmetic()
+    )?;
+    if report.insertions.is_empty() {
+        writeln!(text, "no designs: weights alone are adapted")?;
+    } else {
+        let (rules, places) = (report.replace.join(", "), counted(report.insertions.len(), "place"));
+        writeln!(text, "{rules} in {places}, {} padding", report.padding)?;
+    }
+    let lee = match training.lee_weight {
+        0.0 => String::new(),
+        weight => format!(" + {weight} LEE under {}", training.generators.join(", ")),
+    };
+    writeln!(
+        text,
+        "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best at {}\n",
+        training.train,
+        training.parameters,
+        counted(training.images, "image"),
+        training.loss,
+        compact(training.rate),
+        training.steps,
+        training.steps_asked,
+        training.batch,
+        training.minutes,
+        training.ended,
+        training.best_step
+    )?;
+    write_stages(text, report, width)?;
+    if let Some(recalibration) = &report.recalibration {
+        let layers = &recalibration.layers;
+        let mean = |of: fn(&crate::repair::RecalibratedLayer) -> f64| {
+            layers.iter().map(of).sum::<f64>() / layers.len().max(1) as f64
+        };
+        writeln!(
+            text,
+            "\nrecalibration of {} in {} on {} in {:.0} s: relative squared error of their outputs {} → {} on average",
+            recalibration.kind,
+            counted(layers.len(), "layer"),
+            counted(recalibration.images, "image"),
+            recalibration.seconds,
+            compact(mean(|layer| layer.before)),
+            compact(mean(|layer| layer.after))
+        )?;
+        let head = ["layer", "before", "after"].map(str::to_owned).to_vec();
+        let rows =
+            layers.iter().take(MOST).map(|layer| vec![layer.name.clone(), compact(layer.before), compact(layer.after)]);
+        let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+        blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
+        if layers.len() > MOST {
+            writeln!(text, "  … and {} more", layers.len() - MOST)?;
+        }
+    }
+    let cost = &report.cost;
+    writeln!(
+        text,
+        "\ncost: {} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
+        compact(cost.forward_passes),
+        cost.forward_ms_before,
+        cost.forward_ms_after,
+        cost.time_ratio
+    )?;
+    if let Some(path) = &report.saved {
+        writeln!(text, "saved: {path}; the saved model's output differs by {:.1e}", report.saved_difference)?;
+    }
+    writeln!(text, "\n{}", report.conclusion.text)
+}
+
+/// What a stage has of a quantity.
+type Value<'a> = Box<dyn Fn(&Stage) -> Option<String> + 'a>;
+
+fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Result {
+    let Some(last) = report.last() else { return Ok(()) };
+    let mut head = vec![format!("on {} of the images", report.lee_images.len()), "before".to_owned()];
+    head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
+    head.push("last − before".to_owned());
+    let mut rows = vec![head];
+    let share = |value: f64| percent(value);
+    for (name, paired) in &last.generators {
+        rows.push(paired_row(report, &format!("LEE {name}"), paired, &compact, |stage| stage.generators.get(name)));
+    }
+    for (name, paired) in &last.shifts {
+        let is_share = name.starts_with("consistency_");
+        let number: &dyn Fn(f64) -> String = if is_share { &share } else { &compact };
+        let title = match name.as_str() {
+            "consistency_integer_circular" => "roll, whole pixel",
+            "consistency_half_pixel_circular" => "roll, half pixel",
+            "consistency_integer_cropped" => "crop, whole pixel",
+            "consistency_half_pixel_cropped" => "crop, half pixel",
+            other => other,
+        };
+        rows.push(paired_row(report, title, paired, number, |stage| stage.shifts.get(name)));
+    }
+    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
+
+    let mut head = vec![format!("on all {}", report.run.images.in_words()), "before".to_owned()];
+    head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
+    let mut rows = vec![head];
+    let with_error = |mean: &Mean, number: &dyn Fn(f64) -> String| match mean.sem {
+        Some(sem) => format!("{} ± {}", number(mean.mean), number(sem)),
+        None => number(mean.mean),
+    };
+    let confidence = last.change.confidence.as_ref().map(|paired| percent(paired.before));
+    let accuracy = report.accuracy_before.as_ref().map(|accuracy| percent(accuracy.top1));
+    let quantities: [(&str, Option<String>, Value<'_>); 5] = [
+        ("KL, nats", None, Box::new(|stage| stage.change.kl.as_ref().map(|kl| with_error(kl, &compact)))),
+        (
+            "top-1 unchanged",
+            None,
+            Box::new(|stage| stage.change.top1_unchanged.as_ref().map(|kept| with_error(kept, &share))),
+        ),
+        ("top-1 accuracy", accuracy, Box::new(|stage| stage.accuracy.as_ref().map(|accuracy| percent(accuracy.top1)))),
+        ("confidence", confidence, Box::new(|stage| stage.change.confidence.as_ref().map(|c| percent(c.after)))),
+        ("change / length", None, Box::new(|stage| Some(with_error(&stage.change.relative, &compact)))),
+    ];
+    for (name, before, value) in quantities {
+        if value(last).is_none() {
+            continue;
+        }
+        let mut row = vec![name.to_owned(), before.unwrap_or_else(|| "-".to_owned())];
+        row.extend(report.stages.iter().map(|stage| value(stage).unwrap_or_else(|| "-".to_owned())));
+        rows.push(row);
+    }
+    writeln!(text)?;
+    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
+    let shifts = match last.shifts.keys().any(|name| name.starts_with("consistency_")) {
+        true => {
+            "roll, crop: how often the top-1 class stays when the image is rolled around, or cut out of the photo elsewhere; "
+        }
+        false => "",
+    };
+    writeln!(text, "{shifts}±: standard error over images; of differences, over images in pairs")
+}
+
+fn paired_row<'a>(
+    report: &'a RepairReport,
+    name: &str,
+    last: &Paired,
+    number: &dyn Fn(f64) -> String,
+    of: impl Fn(&'a Stage) -> Option<&'a Paired>,
+) -> Vec<String> {
+    let with = |value: f64, sem: Option<f64>| match sem {
+        Some(sem) => format!("{} ± {}", number(value), number(sem)),
+        None => number(value),
+    };
+    let mut row = vec![name.to_owned(), with(last.before, last.before_sem)];
+    for stage in &report.stages {
+        row.push(of(stage).map_or("-".to_owned(), |paired| with(paired.after, paired.after_sem)));
+    }
+    let sign = if last.difference > 0.0 { "+" } else { "" };
+    row.push(format!("{sign}{}", with(last.difference, last.difference_sem)));
+    row
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share).replace('-', "−")
+}

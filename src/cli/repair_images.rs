@@ -1,0 +1,141 @@
+//! The images that weights are adapted on: crops of photos, or tensors as they are.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use ndarray::Array3;
+use rayon::prelude::*;
+use tch::Tensor;
+
+use super::network::{Console, Opened};
+use super::{Failure, Status};
+use crate::graph::InputLayout;
+use crate::hash::hash_of;
+use crate::input::{CropDraw, DecodedPhoto, Frame, InputError, Preprocessing, Source};
+use crate::measure::input;
+use crate::memory;
+use crate::repair::{TrainOptions, batch};
+
+/// Photos that weights are adapted on.
+pub(super) struct TrainingImages {
+    source: Source,
+    /// Places among the source's frames of those that can be decoded.
+    places: Vec<usize>,
+    /// The hashes of their files' bytes.
+    hashes: Vec<String>,
+    /// Decoded photos, as far as there is room for them.
+    decoded: Vec<Option<DecodedPhoto>>,
+    size: [usize; 3],
+}
+
+/// The share of free memory that decoded photos may take.
+const SHARE: u64 = 4;
+
+impl TrainingImages {
+    /// Lists and decodes them. Photos that cannot be decoded are left out, with a note.
+    pub(super) fn open(paths: &[PathBuf], opened: &Opened, console: &Console) -> Result<Self, Failure> {
+        let network = &opened.network;
+        let [_, channels, rows, columns] = network.input().shape[..] else {
+            return Err(Failure::new(Status::Unsupported, "the network's input is no image"));
+        };
+        let size = [channels, rows, columns].map(|n| n as usize);
+        let mut source = Source::open_as(paths, size, network.input_layout() == InputLayout::ChannelsLast)?;
+        let bad = source.sift();
+        for (frame, error) in bad {
+            leave_out(&frame, &error, opened, console)?;
+        }
+        let mut images = Self { source, places: Vec::new(), hashes: Vec::new(), decoded: Vec::new(), size };
+        let mut room = memory::available().unwrap_or(u64::MAX) / SHARE;
+        for (at, frame) in images.source.frames().iter().enumerate() {
+            let hash = hash_of(&images.source.bytes(frame)?);
+            let photo = match frame {
+                Frame::Tensor { .. } => None,
+                Frame::Photo(path) => match DecodedPhoto::read(path, size) {
+                    Ok(photo) => Some(photo),
+                    Err(error) => {
+                        leave_out(frame, &error, opened, console)?;
+                        continue;
+                    }
+                },
+            };
+            let fits = photo.as_ref().is_some_and(|photo| photo.bytes() as u64 <= room);
+            if let (true, Some(photo)) = (fits, &photo) {
+                room -= photo.bytes() as u64;
+            }
+            images.places.push(at);
+            images.hashes.push(hash);
+            images.decoded.push(photo.filter(|_| fits));
+        }
+        if images.places.is_empty() {
+            return Err(Failure::new(Status::Input, "--images: there is no photo that can be read; give others"));
+        }
+        Ok(images)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// What tells them from others.
+    pub(super) fn hash(&self) -> String {
+        hash_of(self.hashes.concat().as_bytes())
+    }
+
+    /// The names of the validation images whose bytes are those of one of them.
+    pub(super) fn overlap(&self, opened: &Opened) -> Result<Vec<String>, Failure> {
+        let own: HashSet<&str> = self.hashes.iter().map(String::as_str).collect();
+        let mut found = Vec::new();
+        for frame in opened.source.frames() {
+            if own.contains(hash_of(&opened.source.bytes(frame)?).as_str()) {
+                found.push(frame.name());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision: crops, which seed and step decide.
+    pub(super) fn batch(&self, options: &TrainOptions, step: usize, opened: &Opened) -> Result<Tensor, Failure> {
+        let (chosen, mut rng) = batch(options, step, self.len());
+        let draws: Vec<(usize, CropDraw)> = chosen.into_iter().map(|at| (at, CropDraw::draw(&mut rng))).collect();
+        let preprocessing = &opened.preprocessing;
+        let images: Result<Vec<Array3<f32>>, InputError> =
+            draws.par_iter().map(|(at, draw)| self.crop(*at, draw, preprocessing)).collect();
+        let [channels, rows, columns] = self.size.map(|n| n as i64);
+        let tensors = images?.into_iter().map(|image| {
+            let values: Vec<f32> = image.iter().copied().collect();
+            Ok(Tensor::f_from_slice(&values)?.f_view([1, channels, rows, columns])?)
+        });
+        Ok(Tensor::f_stack(&tensors.collect::<Result<Vec<_>, Failure>>()?, 0)?)
+    }
+
+    fn crop(&self, at: usize, draw: &CropDraw, preprocessing: &Preprocessing) -> Result<Array3<f32>, InputError> {
+        let frame = &self.source.frames()[self.places[at]];
+        match (frame, &self.decoded[at]) {
+            (_, Some(photo)) => Ok(photo.crop(draw, preprocessing, self.size)),
+            (Frame::Photo(path), None) => Ok(DecodedPhoto::read(path, self.size)?.crop(draw, preprocessing, self.size)),
+            (Frame::Tensor { .. }, None) => Ok(self.source.read(frame, preprocessing)?.0.mapv(|value| value as f32)),
+        }
+    }
+
+    /// So many of them, evenly spaced, as the network takes images: `[images, 1, channels, rows, columns]`.
+    pub(super) fn evenly(&self, count: usize, opened: &Opened) -> Result<Tensor, Failure> {
+        let count = count.min(self.len());
+        let images = (0..count).map(|i| {
+            let frame = &self.source.frames()[self.places[i * self.len() / count]];
+            let (image, _) = self.source.read(frame, &opened.preprocessing)?;
+            Ok(input(&image)?.f_to_kind(opened.network.kind())?)
+        });
+        Ok(Tensor::f_stack(&images.collect::<Result<Vec<_>, Failure>>()?, 0)?)
+    }
+}
+
+/// Says that a photo is left out; an error where nothing may be.
+fn leave_out(frame: &Frame, error: &InputError, opened: &Opened, console: &Console) -> Result<(), Failure> {
+    let skipped = crate::measure::run::Skipped::new(frame, error);
+    if opened.strict {
+        return Err(Failure::new(Status::Input, error.to_string()));
+    }
+    console.note(&skipped.note());
+    Ok(())
+}

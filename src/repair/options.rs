@@ -1,0 +1,55 @@
+//! How to train.
+
+use aliascope_core::repair::{Loss, Trained};
+
+use crate::symmetry::Combination;
+
+/// How to train.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// How many steps.
+    pub steps: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// The first learning rate; it falls to 0 along half a cosine.
+    pub rate: f64,
+    /// The seed of crops and generators.
+    pub seed: u64,
+    /// What is lowered.
+    pub loss: Loss,
+    /// Which weights are adapted.
+    pub train: Trained,
+    /// The weight of the student's own LEE beside the loss.
+    pub lee_weight: f64,
+    /// The generators of that LEE, one of them a step.
+    pub generators: Vec<Combination>,
+    /// The limit of the gradient's length.
+    pub clip: f64,
+    /// Steps between validations.
+    pub every: usize,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            steps: 200,
+            batch: 16,
+            rate: 1e-4,
+            seed: 0,
+            loss: Loss::Kl,
+            train: Trained::All,
+            lee_weight: 0.0,
+            generators: Vec::new(),
+            clip: 1.0,
+            every: 25,
+        }
+    }
+}
+
+impl TrainOptions {
+    /// The learning rate of a step, counted from 0: half a cosine from the first rate to 0 behind the last step.
+    pub fn rate_at(&self, step: usize) -> f64 {
+        let share = step as f64 / self.steps.max(1) as f64;
+        self.rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+    }
+}
