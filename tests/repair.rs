@@ -76,8 +76,8 @@ impl Draft {
     }
 }
 
-/// Two strided convolutions, one depthwise, a 1×1, a transposed one, a pool, a Gemm with its weight transposed, a MatMul, a sum
-/// and a product with a constant per channel.
+/// Two strided convolutions, one depthwise, a 1×1, a transposed one, a pool, a Gemm with its weight transposed, a
+/// MatMul, a sum and a product with a constant per channel.
 fn classifier() -> OnnxFile {
     let mut d = Draft { nodes: Vec::new(), constants: Vec::new(), noise: Noise(11) };
     d.convolution(["x", "stem"], [6, 3, 3], 2, 1);
@@ -188,8 +188,8 @@ fn parameters_are_those_of_the_file() {
     assert_eq!(stored, dims);
 }
 
-/// Gradients of the recorded forward pass by every parameter, against central differences in double precision. ReLU's kinks
-/// are passed by few entries: of the differences of step 1e-6 the error is some 1e-9.
+/// Gradients of the recorded forward pass by every parameter, against central differences in double precision. ReLU's
+/// kinks are passed by few entries: of the differences of step 1e-6 the error is some 1e-9.
 #[test]
 fn gradients_are_those_of_differences() {
     let case = case("stride=blurpool:3");
@@ -232,8 +232,8 @@ impl Scaled for Tensor {
     }
 }
 
-/// What is written is what computes: in the file's type and shape, constants that others read stay for them, and a second
-/// writing changes nothing.
+/// What is written is what computes: in the file's type and shape, constants that others read stay for them, and a
+/// second writing changes nothing.
 #[test]
 fn a_written_file_is_the_network() {
     let case = case("stride=blurpool:3");
@@ -296,8 +296,8 @@ fn the_recorded_lee_is_that_of_a_sweep() {
     assert!((found - wanted).abs() < 0.03 * wanted, "{found} {wanted}");
 }
 
-/// A layer whose input is a sum of what the teacher's layer sees and noise-free, rescaled channels is recovered: where a design
-/// leaves all as it was, nothing changes; where the weights of a layer were spoilt, they come back.
+/// A layer whose input is a sum of what the teacher's layer sees and noise-free, rescaled channels is recovered: where
+/// a design leaves all as it was, nothing changes; where the weights of a layer were spoilt, they come back.
 #[test]
 fn recalibration_finds_what_was_there() {
     let case = case("stride=blurpool:3");
@@ -340,8 +340,9 @@ fn recalibration_undoes_a_known_change() {
     let written = ["halved".to_owned()];
     let networks = [&case.teacher, &student];
     let layers = recalibrate(networks, &parameters, &written, RecalibrationKind::Channels, &x).unwrap();
-    // Halving is not undone by scales of the sums where there is a bias inside them, but nearly: b + s(y − b) with s = 2 and a
-    // shift is exact. The ridge of 1e-2 towards the old scale leaves 1e-2 of the distance, and so 1e-4 of the error.
+    // Halving is not undone by scales of the sums where there is a bias inside them, but nearly: b + s(y − b) with s =
+    // 2 and a shift is exact. The ridge of 1e-2 towards the old scale leaves 1e-2 of the distance, and so 1e-4 of the
+    // error.
     assert!(layers[0].before > 0.1 && layers[0].after < 2e-4 * layers[0].before, "{layers:?}");
 }
 

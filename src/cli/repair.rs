@@ -36,11 +36,11 @@ use crate::symmetry::{Combination, Generator};
 use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 use aliascope_core::cli::signals;
 
-/// Put anti-aliasing designs into a pretrained network, and adapt its weights on unlabelled photos until it says again what it
-/// said before.
+/// Put anti-aliasing designs into a pretrained network, and adapt its weights on unlabelled photos until it says again
+/// what it said before.
 ///
-/// The network before is the teacher. What is reported is measured on other photos than those that weights were adapted on:
-/// with designs in place, after recalibration without a step, and after the steps, each against the network before.
+/// The network before is the teacher. What is reported is measured on other photos than those that weights were adapted
+/// on: with designs in place, after recalibration without a step, and after the steps, each against the network before.
 #[derive(Debug, Args)]
 pub struct RepairArgs {
     /// A pretrained network, an ONNX file with one image input.
@@ -52,7 +52,8 @@ pub struct RepairArgs {
     /// Only layers with this in their name, or of exactly this name.
     #[arg(long = "where", value_name = "PATTERN")]
     pattern: Option<String>,
-    /// Photos that weights are adapted on (png, jpg), folders of them, or a .safetensors with key `x`; no labels are needed.
+    /// Photos that weights are adapted on (png, jpg), folders of them, or a .safetensors with key `x`; no labels are
+    /// needed.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// Other photos, on which the result is judged.

@@ -94,7 +94,8 @@ impl TrainingImages {
         Ok(found)
     }
 
-    /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision: crops, which seed and step decide.
+    /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision: crops, which seed and step
+    /// decide.
     pub(super) fn batch(&self, options: &TrainOptions, step: usize, opened: &Opened) -> Result<Tensor, Failure> {
         let (chosen, mut rng) = batch(options, step, self.len());
         let draws: Vec<(usize, CropDraw)> = chosen.into_iter().map(|at| (at, CropDraw::draw(&mut rng))).collect();

@@ -9,11 +9,13 @@ use super::parameter::Parameter;
 use super::torch::Torch;
 
 impl Network {
-    /// The constants that training may change: weights and biases of convolutions and dense layers, and what is added to or
-    /// multiplied with each channel. Each becomes a tensor of its own operator, also where several nodes read one constant of
-    /// the file. What normalises (statistics and affine part of a normalisation that is a node) is none of them.
+    /// The constants that training may change: weights and biases of convolutions and dense layers, and what is added
+    /// to or multiplied with each channel. Each becomes a tensor of its own operator, also where several nodes read one
+    /// constant of the file. What normalises (statistics and affine part of a normalisation that is a node) is none of
+    /// them.
     ///
-    /// Nodes are fused with constants that may be computed from these: after a change, [`fuse_again`](Self::fuse_again).
+    /// Nodes are fused with constants that may be computed from these: after a change,
+    /// [`fuse_again`](Self::fuse_again).
     ///
     /// # Errors
     /// When memory is short.

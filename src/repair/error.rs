@@ -25,14 +25,14 @@ pub enum RepairError {
     Torch(#[from] tch::TchError),
     /// There is nothing to adapt.
     #[error(
-        "nothing to adapt: no weight or bias of a convolution or dense layer that was asked for is a constant in the model's \
-         file; simplify the model (python3 -m onnxsim OLD.onnx NEW.onnx), or use --train all"
+        "nothing to adapt: no weight or bias of a convolution or dense layer that was asked for is a constant in the \
+         model's file; simplify the model (python3 -m onnxsim OLD.onnx NEW.onnx), or use --train all"
     )]
     Nothing,
     /// The loss is no number any more.
     #[error(
-        "the {what} of step {step} is not finite; lower --rate (it is {rate:e}), or --lee-weight where it is large, and see that \
-         the photos are as the network takes them"
+        "the {what} of step {step} is not finite; lower --rate (it is {rate:e}), or --lee-weight where it is large, and \
+         see that the photos are as the network takes them"
     )]
     NotFinite {
         /// The loss or the gradient.

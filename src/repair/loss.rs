@@ -10,7 +10,8 @@ use crate::graph::{Network, Sweep};
 use crate::measure::lee::{LeeMeter, LeeOptions, Output};
 use crate::symmetry::{Combination, Units};
 
-/// Below what a probability counts as this: its logarithm has no bound, and in single precision it is rounding beside 1.
+/// Below what a probability counts as this: its logarithm has no bound, and in single precision it is rounding beside
+/// 1.
 const LEAST_PROBABILITY: f64 = 1e-12;
 
 /// How far a student is from its teacher.
@@ -38,8 +39,9 @@ impl Objective {
         self.loss
     }
 
-    /// The distance of the student's outputs from the teacher's, `[images, …]`, as a numerator and a denominator, which add
-    /// up over batches: Σ KL and the number of images, or Σ (s − t)² and Σ (t − t̄)², t̄ the mean of an image's output.
+    /// The distance of the student's outputs from the teacher's, `[images, …]`, as a numerator and a denominator, which
+    /// add up over batches: Σ KL and the number of images, or Σ (s − t)² and Σ (t − t̄)², t̄ the mean of an image's
+    /// output.
     ///
     /// # Errors
     /// When libtorch refuses; so for the next.
@@ -73,8 +75,8 @@ impl Objective {
     }
 }
 
-/// The outputs of the last layer with weights before each replacement but the first and before the output, where the student
-/// has a value of the same name and shape: teacher's places and student's.
+/// The outputs of the last layer with weights before each replacement but the first and before the output, where the
+/// student has a value of the same name and shape: teacher's places and student's.
 fn ends(teacher: &Network, student: &Network, written: &[String]) -> [Vec<usize>; 2] {
     let mut found = [Vec::new(), Vec::new()];
     let (mut behind, mut last) = (false, None);
@@ -105,9 +107,9 @@ fn ends(teacher: &Network, student: &Network, written: &[String]) -> [Vec<usize>
 
 /// The student's own LEE, as libtorch differentiates it.
 ///
-/// Df\[A x\] is a central difference of the recorded forward pass, (f(x + h A x) − f(x − h A x))/2h, with h a twentieth of a
-/// pixel's move where the generator moves most along an axis. Along a sine of frequency ω it is off by (hω)²/6 of itself: 0.4 %
-/// at Nyquist's, and less below.
+/// Df\[A x\] is a central difference of the recorded forward pass, (f(x + h A x) − f(x − h A x))/2h, with h a twentieth
+/// of a pixel's move where the generator moves most along an axis. Along a sine of frequency ω it is off by (hω)²/6 of
+/// itself: 0.4 % at Nyquist's, and less below.
 pub struct TangentMeter<'a> {
     network: &'a Network,
     meter: LeeMeter<'a>,

@@ -1,8 +1,8 @@
 //! Repair of a network in which designs were put: its weights are adapted until it says again what it said before.
 //!
 //! The network before is the teacher, the rewritten one the student. [`recalibrate`] solves for weights layer by layer,
-//! [`Trainer`] lowers a loss by steps; both change the student's [`parameters`](crate::graph::Network::parameters) in place.
-//! [`with_parameters`] writes them into the model's file, and what is measured is the network of that file.
+//! [`Trainer`] lowers a loss by steps; both change the student's [`parameters`](crate::graph::Network::parameters) in
+//! place. [`with_parameters`] writes them into the model's file, and what is measured is the network of that file.
 
 mod adam;
 mod error;

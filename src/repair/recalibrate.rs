@@ -1,10 +1,10 @@
 //! Weights that bring each layer's output closest to the teacher's, without a step.
 //!
-//! Layers behind the first replacement are taken in graph order, each on what the layers before it make now. For a layer with
-//! input X of the student (one row per position of the output, one column per entry of the window) and output T of the
-//! teacher, R = T − X w₀ − b₀ is what the old weights miss. Either each output channel gets a scale and a shift, the
-//! regression of T on y₀ = X w₀ + b₀; or the weights get Δ with min ‖R − XΔ − 1δᵀ‖² + λ tr(XᵀX)/d ‖Δ‖² (ridge regression
-//! towards w₀), by normal equations of centred X and R in double precision, group by group.
+//! Layers behind the first replacement are taken in graph order, each on what the layers before it make now. For a
+//! layer with input X of the student (one row per position of the output, one column per entry of the window) and
+//! output T of the teacher, R = T − X w₀ − b₀ is what the old weights miss. Either each output channel gets a scale and
+//! a shift, the regression of T on y₀ = X w₀ + b₀; or the weights get Δ with min ‖R − XΔ − 1δᵀ‖² + λ tr(XᵀX)/d ‖Δ‖²
+//! (ridge regression towards w₀), by normal equations of centred X and R in double precision, group by group.
 
 use std::collections::HashSet;
 
@@ -206,7 +206,8 @@ fn is_dense(step: &Step) -> bool {
     step.op_type == "Gemm" || matches!(op.pattern(), Pattern::Matrix { axis: -1, .. })
 }
 
-/// The windows of an image `[1, channels, rows, columns]` group by group, `[groups, columns, positions]`, in double precision.
+/// The windows of an image `[1, channels, rows, columns]` group by group, `[groups, columns, positions]`, in double
+/// precision.
 fn windows(x: &Tensor, window: &crate::graph::window::Window, groups: i64) -> Torch<Tensor> {
     let pads = [window.begin[1], window.end[1], window.begin[0], window.end[0]];
     let padded = x.f_constant_pad_nd(pads.as_slice())?.f_contiguous()?;
@@ -215,8 +216,8 @@ fn windows(x: &Tensor, window: &crate::graph::window::Window, groups: i64) -> To
     unfolded.f_reshape([groups, size[1] / groups, size[2]])?.f_to_kind(Kind::Double)
 }
 
-/// Ridge regression of the residuals on the windows, both image by image, `[groups, …, positions]`: windows, wanted outputs,
-/// residuals. The new weights are written; the relative squared error before and after.
+/// Ridge regression of the residuals on the windows, both image by image, `[groups, …, positions]`: windows, wanted
+/// outputs, residuals. The new weights are written; the relative squared error before and after.
 fn regress(
     images: i64,
     columns: impl Fn(i64) -> Torch<[Tensor; 3]>,
@@ -294,8 +295,8 @@ fn add(parameter: &Parameter, change: &Tensor) -> Torch<()> {
     Ok(())
 }
 
-/// The regression of each channel of the wanted outputs on the old ones; a shift only where there is a bias. The new weights are
-/// written; the relative squared error before and after.
+/// The regression of each channel of the wanted outputs on the old ones; a shift only where there is a bias. The new
+/// weights are written; the relative squared error before and after.
 fn scale_and_shift(
     old: &Tensor,
     wanted: &Tensor,

@@ -4,11 +4,11 @@ use tch::Tensor;
 
 use crate::graph::{GraphError, Network, Step, Visitor};
 
-/// f(x) for `x` of shape `[images, input shape…]`, node by node, recorded where libtorch records, and the values at some
-/// places of [`Network::values`], in the order of `places`.
+/// f(x) for `x` of shape `[images, input shape…]`, node by node, recorded where libtorch records, and the values at
+/// some places of [`Network::values`], in the order of `places`.
 ///
-/// The stack is put into the network's memory format first, and stays in it backwards: in channels-first memory libtorch's
-/// depthwise convolutions take fifty times as long backwards.
+/// The stack is put into the network's memory format first, and stays in it backwards: in channels-first memory
+/// libtorch's depthwise convolutions take fifty times as long backwards.
 ///
 /// # Errors
 /// When an operator fails, which the message names.

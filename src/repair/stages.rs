@@ -45,8 +45,8 @@ impl<'a> StageMeter<'a> {
         Ok(Self { network, options, lee, shifts: Vec::new(), outputs: Vec::new(), names: Vec::new() })
     }
 
-    /// Measures one image, `[1, input shape…]`: its output, and where `wholly` is set, LEE and what shifts do; `larger` is the
-    /// same photo with more around it.
+    /// Measures one image, `[1, input shape…]`: its output, and where `wholly` is set, LEE and what shifts do; `larger`
+    /// is the same photo with more around it.
     pub fn measure(
         &mut self,
         x: &Tensor,

@@ -11,8 +11,8 @@ use super::error::RepairError;
 use super::train::{Seen, Trainer};
 use super::write::bytes;
 
-/// All that a training goes on from: variables, moments, averages, best averages, and what was seen. Random numbers depend on
-/// seed and step, and need no state.
+/// All that a training goes on from: variables, moments, averages, best averages, and what was seen. Random numbers
+/// depend on seed and step, and need no state.
 pub struct State(Vec<u8>);
 
 /// What a state belongs to: a training of the same networks, images and options.
@@ -67,8 +67,8 @@ impl State {
         let about = header.metadata().clone().unwrap_or_default();
         if about.get(OWNER).map(String::as_str) != Some(owner) {
             return Err(RepairError::State(
-                "it belongs to another network, other images or other options; give those of the run that wrote it, or leave \
-                 --resume out"
+                "it belongs to another network, other images or other options; give those of the run that wrote it, or \
+                 leave --resume out"
                     .to_owned(),
             ));
         }

@@ -22,7 +22,8 @@ use crate::symmetry::{Combination, Generator};
 /// The most that a step leaves of the average of weights before it; early steps leave less.
 const AVERAGE: f64 = 0.98;
 
-/// Random numbers of a step: they depend on the seed and the step alone, so that a run is gone on from by its number of steps.
+/// Random numbers of a step: they depend on the seed and the step alone, so that a run is gone on from by its number of
+/// steps.
 fn random(seed: u64, step: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(step as u64 + 1);

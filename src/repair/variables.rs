@@ -11,8 +11,8 @@ use crate::graph::onnx::OnnxFile;
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Parameter, ParameterRole, wires};
 
-/// The student's parameters that may be adapted, and how many others there are: those that are constants of the file before
-/// designs were put in, which designs' own are not.
+/// The student's parameters that may be adapted, and how many others there are: those that are constants of the file
+/// before designs were put in, which designs' own are not.
 ///
 /// # Errors
 /// When memory is short, or there is none.

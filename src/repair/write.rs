@@ -30,8 +30,8 @@ fn kind_of(data_type: i32) -> Option<Kind> {
     }
 }
 
-/// The name of the constant that a parameter is in a file; none where the file has no such node, or no such constant: then
-/// it cannot be written back.
+/// The name of the constant that a parameter is in a file; none where the file has no such node, or no such constant:
+/// then it cannot be written back.
 pub(super) fn constant_of<'f>(file: &'f OnnxFile, parameter: &Parameter) -> Option<&'f TensorProto> {
     let graph = file.model.graph.as_ref()?;
     let node = graph.node.iter().find(|node| name_of(node) == parameter.node)?;
@@ -40,8 +40,8 @@ pub(super) fn constant_of<'f>(file: &'f OnnxFile, parameter: &Parameter) -> Opti
     kind_of(constant.data_type?).map(|_| constant)
 }
 
-/// The file with these values in the place of parameters' constants, each of the stored shape and type. A constant that other
-/// nodes read too stays for them. Constants that nothing reads any more are left out.
+/// The file with these values in the place of parameters' constants, each of the stored shape and type. A constant that
+/// other nodes read too stays for them. Constants that nothing reads any more are left out.
 ///
 /// # Errors
 /// When libtorch refuses, or the file has no graph.

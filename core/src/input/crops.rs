@@ -41,8 +41,8 @@ impl CropDraw {
 }
 
 impl DecodedPhoto {
-    /// Reads a photo for crops that become an input of `[channels, rows, columns]`. It is kept at the size at which its smallest
-    /// crop has about as many pixels as the input, where it is larger.
+    /// Reads a photo for crops that become an input of `[channels, rows, columns]`. It is kept at the size at which its
+    /// smallest crop has about as many pixels as the input, where it is larger.
     ///
     /// # Errors
     /// When it cannot be read or decoded, or has no pixels.

@@ -32,8 +32,8 @@ pub enum Verdict {
     NotJudged,
 }
 
-/// How far accuracy may fall, and what share of top-1 classes, or of another output's length, has to stay where there is no
-/// accuracy.
+/// How far accuracy may fall, and what share of top-1 classes, or of another output's length, has to stay where there
+/// is no accuracy.
 const ACCURACY: f64 = 0.02;
 const KEPT: f64 = 0.9;
 /// Standard errors on either side of an interval of 95 %.
@@ -42,16 +42,17 @@ const INTERVAL: f64 = 1.96;
 impl Conclusion {
     /// Of a report whose other fields are filled in.
     ///
-    /// LEE counts as lower where the interval of 95 % of its paired difference lies below 0, under every generator that was
-    /// measured first to last; function counts as kept where accuracy falls by no more than two points, without labels where
-    /// nine in ten top-1 classes stay, and without classes where the output moves by no more than a tenth of its length.
+    /// LEE counts as lower where the interval of 95 % of its paired difference lies below 0, under every generator that
+    /// was measured first to last; function counts as kept where accuracy falls by no more than two points, without
+    /// labels where nine in ten top-1 classes stay, and without classes where the output moves by no more than a tenth
+    /// of its length.
     pub fn of(report: &RepairReport) -> Self {
         let Some(last) = report.last() else { return Self::default() };
         let facts = facts(report, last);
         if !report.training.overlap.is_empty() {
             let text = format!(
-                "Not judged: {} of {} validation images are among the training images, so that these numbers do not show what \
-                 happens on others; give --validate images that the weights were not adapted on. {facts}",
+                "Not judged: {} of {} validation images are among the training images, so that these numbers do not \
+                 show what happens on others; give --validate images that the weights were not adapted on. {facts}",
                 report.training.overlap.len(),
                 report.run.images.count()
             );

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
-    /// The divergence KL of the network's probabilities from those of the network before; of an output that is no vector of
-    /// classes, as `logits`.
+    /// The divergence KL of the network's probabilities from those of the network before; of an output that is no
+    /// vector of classes, as `logits`.
     #[default]
     Kl,
     /// The squared error of the output over its variance.
     Logits,
-    /// As `kl`, and inner values too: at the end of each stretch between replacements, the squared error over the square.
+    /// As `kl`, and inner values too: at the end of each stretch between replacements, the squared error over the
+    /// square.
     Features,
 }
 

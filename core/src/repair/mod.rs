@@ -46,7 +46,8 @@ pub struct RepairReport {
     pub training: Training,
     /// What recalibration did; null where it was left out.
     pub recalibration: Option<Recalibration>,
-    /// The validation images on which LEE and metrics under shifts were measured, in the order of their values by image.
+    /// The validation images on which LEE and metrics under shifts were measured, in the order of their values by
+    /// image.
     pub lee_images: Vec<String>,
     /// Shifts per image; 0 where they were left out.
     pub draws: usize,
@@ -117,8 +118,8 @@ pub struct Recalibration {
 pub struct RecalibratedLayer {
     /// The node.
     pub name: String,
-    /// ‖student − teacher‖²/‖teacher − its channel means‖² of the layer's output on the calibration images, the layers before
-    /// it recalibrated already, and this one not.
+    /// ‖student − teacher‖²/‖teacher − its channel means‖² of the layer's output on the calibration images, the layers
+    /// before it recalibrated already, and this one not.
     pub before: f64,
     /// The same with this layer recalibrated.
     pub after: f64,
@@ -146,8 +147,8 @@ pub struct CurvePoint {
     pub step: usize,
     /// The mean loss of the steps since the last point, as it was lowered; null at the first.
     pub loss: Option<f64>,
-    /// On validation images, with averaged weights: the divergence KL of classes, or the squared error of another output over
-    /// its variance.
+    /// On validation images, with averaged weights: the divergence KL of classes, or the squared error of another
+    /// output over its variance.
     pub validation: f64,
     /// LEE under the first of the generators on some validation images, by a central difference.
     pub lee: f64,

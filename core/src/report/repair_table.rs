@@ -50,7 +50,8 @@ fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Resul
     };
     writeln!(
         text,
-        "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best at {}\n",
+        "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
+         at {}\n",
         training.train,
         training.parameters,
         counted(training.images, "image"),
