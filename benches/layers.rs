@@ -1,4 +1,5 @@
-//! What an exact attribution of one generator on one image costs, in forwards of the same network in the same process.
+//! What an exact attribution of one generator on one image costs, in forward passes of the same network in the same
+//! process.
 //!
 //! `cargo bench --bench layers` prints medians over repetitions that take turns; `-- MODEL.onnx…` measures other
 //! networks, such as a ResNet-50 from `scripts/export.py`.
@@ -19,7 +20,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if models.is_empty() {
         models.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/efficientnet-lite0.onnx"));
     }
-    println!("medians of {REPETITIONS} repetitions in turn, {} threads; forwards of batch 1", tch::get_num_threads());
+    println!(
+        "medians of {REPETITIONS} repetitions in turn, {} threads; forward passes of batch 1",
+        tch::get_num_threads()
+    );
     println!(
         "{:<28} {:>7} {:>11} {:>8} {:>8} {:>11} {:>10}",
         "network", "sources", "forward ms", "exact", "split", "100 probes", "residual"

@@ -1,8 +1,9 @@
 //! What a sweep of seven generators costs, as a ratio to one batch-8 forward of the same network in the same process.
 //!
 //! `cargo bench --bench sweep` prints medians over repetitions that take turns, so that a drift of the machine's speed
-//! falls on all alike; `-- MODEL.onnx…` measures other networks. Behind them: what one image of several at once costs, which
-//! says whether the stack should be cut into smaller batches, and what a batch of eight costs in either order of memory.
+//! falls on all alike; `-- MODEL.onnx…` measures other networks. Behind them: what one image of several at once costs,
+//! which says whether the stack should be cut into smaller batches, and what a batch of eight costs in either memory
+//! format.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -58,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             alone / sweep
         );
     }
-    println!("\nms per image in forwards of so many, and ms of a forward of eight in either order of memory");
+    println!("\nms per image in forward passes of so many, and ms of a forward pass of eight in either memory format");
     let heads: Vec<String> = AT_ONCE.iter().map(|n| format!("{n:>7}")).collect();
     println!("{:<28} {} {:>15} {:>15}", "network", heads.join(" "), "channels last", "channels first");
     for path in &models {
@@ -71,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The median milliseconds per image of forwards of [`AT_ONCE`] images, in turn.
+/// The median milliseconds per image of forward passes of [`AT_ONCE`] images, in turn.
 fn per_image(network: &Network) -> Result<[f64; 6], Box<dyn std::error::Error>> {
     let mut times = AT_ONCE.map(|_| Vec::new());
     for _ in 0..=REPETITIONS / 2 {

@@ -1,4 +1,4 @@
-//! Where a network's time goes: milliseconds per operator, in a forward of eight images and in a sweep of one.
+//! Where a network's time goes: milliseconds per operator, in a forward pass of eight images and in a sweep of one.
 //!
 //! It is the processor's time on one thread, which other programs on the machine disturb little; with a number of
 //! threads it is time by the clock on so many.

@@ -1,5 +1,5 @@
-//! How much memory a sweep takes, beside a forward of eight images: the most that the process ever held, in a process
-//! of its own for each.
+//! How much memory a sweep takes, beside a forward pass of eight images: the most that the process ever held, in a
+//! process of its own for each.
 //!
 //!     cargo run --example peak_memory -- models/efficientnet-lite0.onnx…
 

@@ -116,7 +116,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-preprocessing", action="store_true", help="leave the preprocessing out of the file")
     parser.add_argument("--own-environment", action="store_true", help="use the cache's PyTorch, not this Python's")
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
-    arguments = parser.parse_intermixed_args()  # the output may stand behind options
+    arguments = parser.parse_intermixed_args()  # the output may stand after options
     if arguments.output is None and is_module(arguments.network):
         arguments.output = Path(arguments.network).with_suffix(".onnx")
     return arguments
@@ -153,7 +153,7 @@ def check_module(arguments: argparse.Namespace) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Refuses what can be refused before anything is imported or downloaded."""
     if arguments.output is None:
-        raise Failure(f"name the ONNX file to write behind {arguments.network}")
+        raise Failure(f"name the ONNX file to write after {arguments.network}")
     if arguments.output.exists() and not arguments.force:
         raise Failure(f"{arguments.output} exists: pass --force to replace it, or name another file")
     if is_module(arguments.network):
@@ -232,7 +232,7 @@ def main() -> None:
         raise Failure(f"{arguments.network}: its files cannot be fetched or read ({told.strip().rstrip('.')})") from error
     except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        # TorchScript tells where in the module first, and what behind it.
+        # TorchScript tells where in the module first, and what after it.
         told = next((line.removeprefix("RuntimeError: ") for line in lines if line.startswith("RuntimeError: ")), lines[0])
         raise Failure(f"{arguments.network} cannot be made or exported: {told.rstrip('.')}") from error
     networks.save(exported, arguments.output)

@@ -164,7 +164,7 @@ def tensors(model: onnx.ModelProto, seen: list[Call]) -> list[str]:
 
 
 def probe(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """The network with one output: its own, and behind it the tensors called `names`, each once, flattened."""
+    """The network with one output: its own, and after it the tensors called `names`, each once, flattened."""
     probed = onnx.ModelProto()
     probed.CopyFrom(model)
     output = model.graph.output[0]
@@ -179,7 +179,7 @@ def probe(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
 
 
 def read(values: np.ndarray, outputs: int, names: list[str], seen: list[Call]) -> list[torch.Tensor]:
-    """The inputs of PyTorch's calls `seen`, of what `probe`'s network gave behind the `outputs` entries of its own."""
+    """The inputs of PyTorch's calls `seen`, of what `probe`'s network gave after the `outputs` entries of its own."""
     sizes = {name: call.x.numel() for name, call in zip(names, seen)}
     if outputs + sum(sizes.values()) != values.size:
         raise Unmatched(f"the probed tensors have {values.size - outputs} entries, and PyTorch's {sum(sizes.values())}")

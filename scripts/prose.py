@@ -39,7 +39,7 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
         if not line.strip():
             blank = True
             continue
-        # Four spaces begin a code block behind a blank line; below a list item they may continue it.
+        # Four spaces begin a code block after a blank line; below a list item they may continue it.
         code = line.startswith("    ") and (code or (blank and not in_list))
         if not line.startswith(" "):
             in_list = False

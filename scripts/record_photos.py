@@ -67,7 +67,7 @@ def files() -> dict[str, bytes]:
     found["grey.jpg"] = saved(image.convert("L"), "JPEG")
     found["cmyk.jpg"] = saved(image.convert("CMYK"), "JPEG")
     found["optimised.jpg"] = saved(image, "JPEG", optimize=True)
-    found["trailing.jpg"] = saved(image, "JPEG") + b"what cameras put behind the end"
+    found["trailing.jpg"] = saved(image, "JPEG") + b"what cameras put after the end"
     clear = image.copy()
     clear.putalpha(Image.fromarray(np.arange(ROWS * COLUMNS, dtype=np.uint8).reshape(ROWS, COLUMNS)))
     found["alpha.png"] = saved(clear, "PNG")

@@ -19,9 +19,11 @@
 //!
 //! A crate that depends on this one needs libtorch beside it: docs/guide.md, "From Rust", has the lines for that.
 //!
-//! Data flows one way, down this list; nothing imports from below itself. What is pure Rust is the crate `aliascope-core`,
-//! which needs no libtorch and is shown here under the same paths.
+//! Data flows one way, down this list; nothing imports from below itself. What is pure Rust is the crate
+//! `aliascope-core`, which needs no libtorch and is shown here under the same paths.
 //!
+//! - [`origin`]: who computed a result, and when. Pure Rust.
+//! - [`number`]: numbers as people read them. Pure Rust.
 //! - [`memory`]: what this process may still take of memory. Pure Rust.
 //! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
 //!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters. Pure Rust.
@@ -36,12 +38,15 @@
 //! - [`antialias`]: anti-aliasing layers, what the theorem predicts for each, and what is measured.
 //! - [`repair`]: weights adapted after designs were put into a network, by distillation from the network before.
 //! - [`figure`]: figures drawn from those structs. Pure Rust.
-//! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all. Pure Rust.
+//! - [`report`]: the same structs as JSON, CSV, safetensors and terminal tables, written whole or not at all. Pure
+//!   Rust.
 //! - [`cli`]: the command line: parses, calls, prints.
 
 #![warn(missing_docs)]
 
-pub use aliascope_core::{figure, hash, input, memory, printable, report, spectrum, statistics, symmetry};
+pub use aliascope_core::{
+    figure, hash, input, memory, number, origin, printable, report, spectrum, statistics, symmetry,
+};
 
 pub mod antialias;
 pub mod cli;

@@ -11,6 +11,7 @@ use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::inspect::inspect;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::measure::layers_report::LayerReport;
+use aliascope::measure::run::Run;
 use common::weightless::{NETWORKS, timm};
 use tch::{Device, Kind, Tensor};
 
@@ -51,7 +52,7 @@ fn both_exporters_give_the_same_layers() {
 fn nodes_that_no_name_tells_of_have_their_module_beside_them() {
     let modules = |by: &str| -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
-        for node in inspect(&exported(by), by).nodes {
+        for node in inspect(&exported(by), Run::default()).nodes {
             *found.entry(node.module).or_default() += 1;
         }
         found
@@ -65,7 +66,7 @@ fn timm_networks_have_the_same_layers_by_both_exporters() {
     for name in NETWORKS {
         let layers = |by: &str| -> BTreeSet<(String, &'static str)> {
             let network = timm(name, by, Kind::Float);
-            let [placed, all] = inspect(&network, name).placed();
+            let [placed, all] = inspect(&network, Run::default()).placed();
             assert!(placed as f64 >= 0.95 * all as f64, "{name} {by}: {placed} of {all} nodes have a layout");
             let meter = LayerMeter::new(&network, LayersOptions::new("rotate".parse().unwrap())).unwrap();
             let of =

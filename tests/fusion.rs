@@ -11,7 +11,7 @@ use common::{noise, relative};
 use tch::{Kind, Tensor};
 
 /// The operators of an unobserved run in order, and the largest relative difference from the run node by node: of value
-/// and tangents of a sweep, and of a forward of several images.
+/// and tangents of a sweep, and of a forward pass of several images.
 fn compare(network: &Network) -> (Vec<String>, f64) {
     let shape = &network.input().shape;
     let entries: i64 = shape.iter().product();
@@ -243,7 +243,7 @@ fn a_product_with_its_bias_is_one_operator() {
     let with = |rest: Vec<NodeProto>| {
         [vec![node("MatMul", &["x", "w"], &["p"]), node("Add", &["p", "b"], &["s"])], rest].concat()
     };
-    // A gain for each feature goes into the weight, also behind a transposition.
+    // A gain for each feature goes into the weight, also after a transposition.
     assert_fused(with(vec![node("Mul", &["s", "gains"], &["y"])]), &["Linear"]);
     assert_fused(with(vec![turned("s", "t"), node("Mul", &["t", "column"], &["y"])]), &["Linear"]);
     // One for each row does not.

@@ -76,7 +76,7 @@ fn other_files_in_a_models_place_are_answered_with_what_to_type() {
         ("weights.pth", zip(&["archive/data.pkl", "archive/data/0"]), "--checkpoint"),
         ("old.pth", b"\x80\x02\x8a\x0al\xfc\x9c".to_vec(), "--checkpoint"),
         ("weights.safetensors", [&16u64.to_le_bytes()[..], b"{\"a\":{}}        "].concat(), "--checkpoint"),
-        ("photo.onnx", fs::read(photo).unwrap(), "behind --images"),
+        ("photo.onnx", fs::read(photo).unwrap(), "after --images"),
         ("names.onnx", b"tench\ngoldfish\n".to_vec(), "text file"),
         ("page.onnx", "<!doctype html><title>Größe".into(), "text file"),
         ("net.tflite", b"\x1c\0\0\0TFL3\0\0".to_vec(), "--tflite"),

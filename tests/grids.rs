@@ -239,14 +239,14 @@ fn branches_half_a_sample_apart_meet_halfway_and_the_disagreement_is_the_sum_s()
 
 #[test]
 fn one_sample_has_nowhere_to_go() {
-    // A pool over everything, written as a window; what comes of it behind a resize, beside a map.
+    // A pool over everything, written as a window; what comes of it after a resize, beside a map.
     let pool = with(node("AveragePool", &["x"], &["pooled"]), vec![attribute("kernel_shape", Value::Ints(vec![6, 6]))]);
     let resized =
         with(node("Resize", &["pooled", "", "", "sizes"], &["large"]), vec![attribute("mode", Value::Text("linear"))]);
     let joined = with(node("Concat", &["large", "x"], &["y"]), vec![attribute("axis", Value::Int(1))]);
     let network = network(&[1, 2, 6, 6], vec![pool, resized, joined], vec![ints("sizes", &[4], &[1, 2, 6, 6])]);
     let layouts: Vec<String> = network.values()[1..].iter().map(|value| value.layout.describe()).collect();
-    assert_eq!(layouts, ["still", "still", "6×6 plane"]);
+    assert_eq!(layouts, ["non-spatial", "non-spatial", "6×6 plane"]);
     assert_eq!(grid(&network), Grid::image(6, 6, GridKind::Tracked));
 }
 

@@ -52,7 +52,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Ran {
     Ran { status: status.code(), stderr, took }
 }
 
-/// A small network of 16 × 16 pixels in which every name is `name` with something behind it.
+/// A small network of 16 × 16 pixels in which every name is `name` with something after it.
 fn named(name: &str) -> ModelProto {
     let floats = |name: &str, shape: &[i64]| TensorProto {
         name: text(name),

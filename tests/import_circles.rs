@@ -119,15 +119,15 @@ fn resolve(files: &BTreeMap<Module, File>, module: &Module, path: &[String], dep
         at.pop();
         rest = &rest[1..];
     }
-    while let Some((segment, behind)) = rest.split_first() {
+    while let Some((segment, after)) = rest.split_first() {
         if files[&at].children.contains(segment) {
             at.push(segment.clone());
-            rest = behind;
+            rest = after;
             continue;
         }
         return match files[&at].uses.iter().find(|found| found.name == *segment && depth < 8) {
             Some(found) => {
-                let path: Vec<String> = found.path.iter().chain(behind).cloned().collect();
+                let path: Vec<String> = found.path.iter().chain(after).cloned().collect();
                 resolve(files, &at, &path, depth + 1)
             }
             None => Some(at),

@@ -197,7 +197,7 @@ fn layers_add_up_around_values_that_are_not_finite() {
 
 #[test]
 fn probes_and_shifts_of_layers_say_what_they_make_of_infinite_values() {
-    // A row of scores that are all behind the mask is NaN, and replaced by zeros: reverse mode has NaN for its gradient.
+    // A row of scores that are all masked is NaN, and replaced by zeros: reverse mode has NaN for its gradient.
     let safe = vec![
         node("Add", &["x", "mask"], "s"),
         node("Softmax", &["s"], "p"),

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 const SIDE: i64 = 24;
 
-/// Strided maps, a kink, and a map that is as fine as the input again, or scores; behind a transposition where the input
+/// Strided maps, a kink, and a map that is as fine as the input again, or scores; after a transposition where the input
 /// is channels last.
 fn network(folder: &Path, channels_last: bool) -> PathBuf {
     let weights: Vec<f32> = (0..4 * 3 * 9).map(|i| ((i * 37 % 23) as f32 - 11.0) * 0.05).collect();

@@ -16,7 +16,7 @@ use tch::{Kind, Tensor};
 const ROWS: i64 = 9;
 const COLUMNS: i64 = 14;
 
-/// A strided convolution, a kink and a mean, behind the nodes that lead from `x` to `image`.
+/// A strided convolution, a kink and a mean, after the nodes that lead from `x` to `image`.
 fn network(
     input: &[i64],
     element: i32,

@@ -119,7 +119,7 @@ fn photos_that_cannot_be_read_are_left_out_and_the_rest_is_measured() {
     for (at, command) in commands.iter().enumerate() {
         good(command, &format!("good{at}.json"));
     }
-    // Three whose headers tell, before, between and behind the others, and one that only the decoder refuses.
+    // Three whose headers tell, before, between and after the others, and one that only the decoder refuses.
     fs::write(path.join("photos/000a.png"), b"").unwrap();
     fs::write(path.join("photos/a.jpg"), b"no photo").unwrap();
     fs::write(path.join("photos/b.png"), &fs::read(path.join("photos/000.png")).unwrap()[..20]).unwrap();
@@ -193,7 +193,7 @@ fn until_done(folder: &Path, arguments: &[&str], moments: &mut impl FnMut() -> D
     most
 }
 
-/// The entries of a file of tensors, all behind one another; metadata before them are in no order.
+/// The entries of a file of tensors, all after one another; metadata before them are in no order.
 fn tensors(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = fs::read(path).ok()?;
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -135,7 +135,7 @@ fn silu_slope(v: f64) -> f64 {
     s + v * s * (1.0 - s)
 }
 
-/// Moved by [right, down] with zeros behind, and whether an entry is compared.
+/// Moved by [right, down] filled with zeros, and whether an entry is compared.
 fn moved(x: &Maps, [right, down]: [f64; 2], whole: bool) -> (Maps, Array2<bool>) {
     let n = x[0].nrows() as i64;
     let lanczos = |x: f64| match x {
@@ -197,13 +197,13 @@ fn slow(x: &Maps, layer: &dyn Fn(&Maps) -> Maps, push: &dyn Fn(&Maps) -> Maps, d
         let (mut error, mut entries, mut by_root) = (0.0, 0.0, 0.0);
         for t in draws {
             // The coarsest map is the output; the image is n samples of the input wide.
-            let [before, behind] = match how {
+            let [before, after] = match how {
                 "whole" => [t.map(|t| (t * m).round() * n / m), t.map(|t| (t * m).round())],
                 "rounded" => [t.map(|t| (t * n).round()), t.map(|t| (t * m).round())],
                 _ => [t.map(|t| t * n), t.map(|t| t * m)],
             };
             let seen = layer(&moved(x, before, how != "fractional").0);
-            let (wanted, mask) = moved(&y, behind, how != "fractional");
+            let (wanted, mask) = moved(&y, after, how != "fractional");
             let (mut own, mut count) = (0.0, 0.0);
             for (seen, wanted) in seen.iter().zip(&wanted) {
                 for (at, inside) in mask.indexed_iter() {

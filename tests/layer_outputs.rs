@@ -57,7 +57,7 @@ fn a_map_holds_the_defect_of_the_first_image() {
         [(0, (16, 24)), (1, (8, 12))]
     );
     assert_eq!(maps[1].grid, network.output().layout.plane().unwrap());
-    // The last node's defect is what it contributes: nothing lies behind it. Sums of 96 squares in double precision.
+    // The last node's defect is what it contributes: nothing lies after it. Sums of 96 squares in double precision.
     let results = first.results();
     let contribution = results.layers[1].contribution * results.dim as f64;
     assert!(contribution > 1.0 && (maps[1].squares.sum() / contribution - 1.0).abs() < 1e-12);

@@ -31,7 +31,7 @@ fn tokens_and_windows_are_followed() {
     // Rolled by half a window, and back.
     assert_eq!(layout("/layers/layers.0/blocks/blocks.1/Concat_1"), "8×8 in windows");
     assert_eq!(layout("/layers/layers.0/blocks/blocks.1/Add"), "8×8 channels last");
-    // The weights of an attention relate two sites.
+    // The weights of an attention relate two positions.
     assert_eq!(value(&swin, "/layers/layers.0/blocks/blocks.0/attn/softmax/Softmax").layout, Layout::Unknown);
 
     let vit = family("vit");
@@ -46,9 +46,9 @@ fn tokens_and_windows_are_followed() {
             .map(|s| s.name.as_str())
             .filter(|name| !name.contains("attn") && !name.contains("mlp_tokens"))
             .collect();
-        // Every residual sum has a layout, whatever mixes sites between two of them.
+        // Every residual sum has a layout, whatever mixes positions between two of them.
         assert!(unknown.is_empty(), "{name}: {unknown:?}");
-        assert_eq!(network.output().layout, Layout::Still, "{name}");
+        assert_eq!(network.output().layout, Layout::NonSpatial, "{name}");
     }
 }
 
@@ -65,7 +65,7 @@ fn merged_patches_lie_at_the_centres_of_what_they_merge() {
 
 #[test]
 fn gathered_maps_are_what_was_moved() {
-    // Operators that only move entries change no map: channel sums over the sites stay as they are.
+    // Operators that only move entries change no map: channel sums over the positions stay as they are.
     let mut compared = 0;
     for name in ["vit", "swin", "convnext", "mixer", "xcit"] {
         let network = family(name);
@@ -82,10 +82,10 @@ fn gathered_maps_are_what_was_moved() {
         let sums = |id: usize| {
             let Layout::Map(map) = &network.values()[id].layout else { return None };
             let maps = map.gather(stacks[id].as_ref().unwrap()).unwrap();
-            let sites = (map.grid.rows.samples * map.grid.columns.samples) as i64;
+            let positions = (map.grid.rows.samples * map.grid.columns.samples) as i64;
             Some((
                 maps.numel(),
-                maps.reshape([-1, sites]).square().sum_dim_intlist([0i64].as_slice(), false, None::<Kind>),
+                maps.reshape([-1, positions]).square().sum_dim_intlist([0i64].as_slice(), false, None::<Kind>),
             ))
         };
         for step in network.steps() {
@@ -177,8 +177,8 @@ const MOVED: [(&str, &str, usize); 15] = [
     ("volo", "dynamo", 4),
 ];
 
-/// What noise in the place of weights leaves constant: a softmax over all sites of which one gets everything, the same one
-/// for every image.
+/// What noise in the place of weights leaves constant: a softmax over all positions of which one gets everything, the
+/// same one for every image.
 const SATURATED: [(&str, &str); 1] = [("lambda", "/stages/stages.3/stages.3.0/self_attn/Softmax_output_0")];
 
 #[test]

@@ -426,10 +426,10 @@ fn the_order_of_memory_is_measured_once_where_that_pays() {
         let output = command.assert().success().get_output().clone();
         String::from_utf8(output.stderr).unwrap()
     };
-    let kept = cache.path().join("memory-order.json");
+    let kept = cache.path().join("memory-format.json");
     assert!(run(1, &[]).contains("channels last in memory (not measured"));
     assert!(
-        run(1, &["--memory-order", "channels-first"]).contains("channels first in memory (as --memory-order says)")
+        run(1, &["--memory-order", "channels-first"]).contains("channels first in memory (as --memory-format says)")
     );
     assert!(!kept.exists());
 

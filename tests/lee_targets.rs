@@ -43,8 +43,8 @@ fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: text(name), r#type: Some(2), i: Some(value), ..Default::default() }
 }
 
-/// Maps of 8 channels, pooled and flattened to eight scores, on images of 16 × 16; further nodes behind.
-fn scores(folder: &Path, file: &str, behind: Vec<NodeProto>, outputs: &[&str]) -> PathBuf {
+/// Maps of 8 channels, pooled and flattened to eight scores, on images of 16 × 16; further nodes after.
+fn scores(folder: &Path, file: &str, after: Vec<NodeProto>, outputs: &[&str]) -> PathBuf {
     let weights: Vec<f32> = (0..8 * 3 * 9).map(|i| ((i * 37 % 23) as f32 - 11.0) * 0.05).collect();
     let kernel = TensorProto {
         name: text("kernel"),
@@ -61,7 +61,7 @@ fn scores(folder: &Path, file: &str, behind: Vec<NodeProto>, outputs: &[&str]) -
         named("GlobalAveragePool", "/pool/Pool", &["/stem/act/out"], "/pool/out"),
         named("Flatten", "/flatten/Flatten", &["/pool/out"], "scores"),
     ];
-    nodes.extend(behind);
+    nodes.extend(after);
     let mut made = model(&[Some(1), Some(3), Some(16), Some(16)], nodes, vec![kernel]);
     let graph = made.graph.as_mut().unwrap();
     let value = |name: &&str| ValueInfoProto { name: text(name), ..graph.output[0].clone() };
@@ -83,13 +83,13 @@ fn locally_constant_outputs_are_refused_with_the_node_and_the_value_before_it() 
         cast.attribute = vec![integer("to", to)];
         cast
     };
-    for (what, behind, node) in [
+    for (what, after, node) in [
         ("ArgMax", vec![arg_max.clone()], "/head/ArgMax"),
         ("Round", vec![named("Round", "/head/Round", &["scores"], "y")], "/head/Round"),
         ("Sign", vec![named("Sign", "/head/Sign", &["scores"], "y")], "/head/Sign"),
         ("Cast", vec![cast(2)], "/head/Cast"),
         ("Cast", vec![cast(9)], "/head/Cast"),
-        // What comes behind it moves as little.
+        // What comes after it moves as little.
         (
             "Floor",
             vec![
@@ -99,7 +99,7 @@ fn locally_constant_outputs_are_refused_with_the_node_and_the_value_before_it() 
             "/head/Floor",
         ),
     ] {
-        let path = scores(folder, "model.onnx", behind, &["y"]);
+        let path = scores(folder, "model.onnx", after, &["y"]);
         for command in ["lee", "layers"] {
             refuses(
                 run(command, &path, &[]),
@@ -112,9 +112,9 @@ fn locally_constant_outputs_are_refused_with_the_node_and_the_value_before_it() 
         assert!(report["generators"]["saturate"]["lee"].as_f64().unwrap() > 0.0);
     }
     // One path that moves is enough, and then nothing is said.
-    let behind =
+    let after =
         vec![named("Round", "/head/Round", &["scores"], "whole"), named("Sub", "/head/Sub", &["scores", "whole"], "y")];
-    let half = scores(folder, "half.onnx", behind, &["y"]);
+    let half = scores(folder, "half.onnx", after, &["y"]);
     let whole = scores(folder, "whole.onnx", vec![], &["scores"]);
     let lee = |path: &Path| json(&mut run("lee", path, &["--output", "logits"]))["gram"]["matrix"].clone();
     assert_eq!(lee(&half), lee(&whole));
@@ -128,9 +128,9 @@ fn locally_constant_outputs_are_refused_with_the_node_and_the_value_before_it() 
 #[test]
 fn an_inner_value_is_measured_by_the_name_of_its_node_or_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    // Nothing behind the value needs to be known.
-    let behind = vec![named("Frobnicate", "/head/Frobnicate", &["scores"], "y")];
-    let path = scores(folder.path(), "model.onnx", behind, &["y"]);
+    // Nothing after the value needs to be known.
+    let after = vec![named("Frobnicate", "/head/Frobnicate", &["scores"], "y")];
+    let path = scores(folder.path(), "model.onnx", after, &["y"]);
     refuses(run("lee", &path, &[]), 4, &["Frobnicate"]);
     let by = |name: &str| json(&mut run("lee", &path, &["--at", name]));
     let report = by("/stem/act/Relu");
@@ -193,8 +193,8 @@ fn nodes_inside_of_functions_are_found_too() {
 #[test]
 fn one_of_several_outputs_is_measured_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let behind = vec![named("Sigmoid", "/head/Sigmoid", &["scores"], "y")];
-    let path = scores(folder.path(), "model.onnx", behind, &["y", "/stem/act/out"]);
+    let after = vec![named("Sigmoid", "/head/Sigmoid", &["scores"], "y")];
+    let path = scores(folder.path(), "model.onnx", after, &["y", "/stem/act/out"]);
     let first = run("lee", &path, &[]).assert().success();
     first.stderr(predicate::str::contains("measured is the output 'y'; not measured: /stem/act/out (--output-name"));
     let report = json(&mut run("lee", &path, &["--output-name", "/stem/act/out"]));

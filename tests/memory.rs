@@ -55,7 +55,7 @@ fn write(folder: &Path, name: &str, model: &ModelProto) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The sum of a huge value that the nodes make of `x`, or of constants alone, in which case `x` is added behind it.
+/// The sum of a huge value that the nodes make of `x`, or of constants alone, in which case `x` is added after it.
 fn huge(nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> ModelProto {
     let folds = !nodes.iter().any(|node| node.input.iter().any(|input| input == "x"));
     let back = match folds {

@@ -71,8 +71,8 @@ fn tangents_are_limits_of_differences() {
         // small, and double precision leaves 1e-16/1e-8 = 1e-8 of the value at it.
         let step = 1e-8;
         let ahead = network.forward(&(&x + step * dx.get(0))).unwrap();
-        let behind = network.forward(&(&x - step * dx.get(0))).unwrap();
-        let difference = (ahead - behind) / (2.0 * step);
+        let after = network.forward(&(&x - step * dx.get(0))).unwrap();
+        let difference = (ahead - after) / (2.0 * step);
         let error = relative(&sweep.tangent.get(0), &difference);
         println!("{name}: {error:.1e}");
         assert!(error <= 1e-6, "{name}: {error:.1e}");

@@ -94,7 +94,7 @@ impl Draft {
     }
 }
 
-/// Six boxes of the blob, one deviation to each side, `[1, 4, 6]` or `[1, 6, 4]`, behind them something that stays.
+/// Six boxes of the blob, one deviation to each side, `[1, 4, 6]` or `[1, 6, 4]`, after them something that stays.
 fn boxes(corners: bool, last: bool) -> Draft {
     let mut draft = Draft::moments();
     let four = if corners {
@@ -297,13 +297,13 @@ fn tokens_move_on_the_grid_that_they_lie_on() {
 /// What an output vector is taken for, and the sentence that says so.
 #[test]
 fn what_is_assumed_of_the_output_is_said() {
-    let vector = |name: &str, behind: Option<&str>| {
+    let vector = |name: &str, after: Option<&str>| {
         let mut draft = Draft::moments();
         draft.concat(&["cx", "cy", "sx", "sy"], 1, "four");
         draft.constants.push(ints("flat", &[2], &[1, 4]));
-        let last = if behind.is_some() { "before" } else { name };
+        let last = if after.is_some() { "before" } else { name };
         draft.add("Reshape", &["four", "flat"], last);
-        if let Some(operator) = behind {
+        if let Some(operator) = after {
             draft.add(operator, &["before"], name);
         }
         let mut file = draft.file();
@@ -318,9 +318,9 @@ fn what_is_assumed_of_the_output_is_said() {
         why,
         "Softmax over 4 class scores is assumed, which no generator moves; give --output identity for a regression."
     );
-    for (name, behind) in [("landmarks", None), ("y", Some("Sigmoid")), ("y", Some("Softmax"))] {
-        let (output, why) = vector(name, behind);
-        assert_eq!(output, Output::Identity, "{name} {behind:?}");
+    for (name, after) in [("landmarks", None), ("y", Some("Sigmoid")), ("y", Some("Softmax"))] {
+        let (output, why) = vector(name, after);
+        assert_eq!(output, Output::Identity, "{name} {after:?}");
         assert_eq!(why, "The output (1×4) is taken as a vector that no generator moves.");
     }
 

@@ -1,9 +1,9 @@
-//! Parts of maps, windows that overlap, pools over tokens and scans: where their entries lie is held against where single
-//! pixels show, and parts that are put together again leave no trace.
+//! Parts of maps, windows that overlap, pools over tokens and scans: where their entries lie is held against where
+//! single pixels show, and parts that are put together again leave no trace.
 
 mod common;
 
-use aliascope::graph::layout::{Layout, SiteMap};
+use aliascope::graph::layout::{Layout, PositionMap};
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use aliascope::graph::{LoadOptions, Network, ValueInfo};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
@@ -74,12 +74,12 @@ fn describe(of: &Network, name: &str) -> String {
     info(of, name).layout.describe()
 }
 
-fn map<'a>(of: &'a Network, name: &str) -> &'a SiteMap {
-    info(of, name).layout.sites().unwrap_or_else(|| panic!("{name}: {:?}", info(of, name).layout))
+fn map<'a>(of: &'a Network, name: &str) -> &'a PositionMap {
+    info(of, name).layout.positions().unwrap_or_else(|| panic!("{name}: {:?}", info(of, name).layout))
 }
 
-/// How strongly each pixel shows at each site of each value: what a change of that pixel alone makes of the value's map,
-/// summed over its channels, `[pixels, sites]`. Nothing where a value has no map.
+/// How strongly each pixel shows at each position of each value: what a change of that pixel alone makes of the value's
+/// map, summed over its channels, `[pixels, positions]`. Nothing where a value has no map.
 fn shown(of: &Network) -> Vec<Option<Tensor>> {
     let [1, channels, rows, columns] = of.input().shape[..] else { panic!("{:?}", of.input().shape) };
     tch::manual_seed(3);
@@ -91,17 +91,17 @@ fn shown(of: &Network) -> Vec<Option<Tensor>> {
     let before = values(of, &ground);
     let maps = of.values().iter().zip(changed.iter().zip(&before));
     maps.map(|(info, (after, before))| {
-        let map = info.layout.sites()?;
-        let sites = (map.grid.rows.samples * map.grid.columns.samples) as i64;
-        let change = map.gather(&(after - before)).unwrap().reshape([pixels, -1, sites]);
+        let map = info.layout.positions()?;
+        let positions = (map.grid.rows.samples * map.grid.columns.samples) as i64;
+        let change = map.gather(&(after - before)).unwrap().reshape([pixels, -1, positions]);
         Some(change.abs().sum_dim_intlist([1i64].as_slice(), false, None::<Kind>))
     })
     .collect()
 }
 
-/// Holds every map of a network against where single pixels show: the mean place of the pixels that a site sees, weighed
-/// by how strongly, is the place of the site, for all whose window is not cut by the image's edge. Says how many values and
-/// how many sites were held.
+/// Holds every map of a network against where single pixels show: the mean place of the pixels that a position sees,
+/// weighed by how strongly, is the place of the position, for all whose window is not cut by the image's edge. Says how
+/// many values and how many positions were held.
 fn lies_where_pixels_show(of: &Network) -> [usize; 2] {
     let names: Vec<&str> = of.values().iter().map(|value| value.name.as_str()).collect();
     lies_where_pixels_show_of(of, &names)
@@ -113,15 +113,16 @@ fn lies_where_pixels_show_of(of: &Network, names: &[&str]) -> [usize; 2] {
     let columns = input.columns.samples;
     let mut held = [0, 0];
     for (info, shown) in of.values().iter().zip(shown(of)) {
-        let (Some(shown), Some(map)) = (shown, info.layout.sites()) else { continue };
+        let (Some(shown), Some(map)) = (shown, info.layout.positions()) else { continue };
         if !names.contains(&info.name.as_str()) {
             continue;
         }
         let wide = map.grid.columns.samples;
-        let weights: Vec<Vec<f64>> =
-            (0..shown.size()[1]).map(|site| Vec::try_from(&shown.select(1, site).contiguous()).unwrap()).collect();
+        let weights: Vec<Vec<f64>> = (0..shown.size()[1])
+            .map(|position| Vec::try_from(&shown.select(1, position).contiguous()).unwrap())
+            .collect();
         let most = weights.iter().map(|w| w.iter().filter(|w| **w > 1e-12).count()).max().unwrap();
-        for (site, weights) in weights.iter().enumerate() {
+        for (position, weights) in weights.iter().enumerate() {
             if weights.iter().filter(|w| **w > 1e-12).count() < most {
                 continue;
             }
@@ -133,10 +134,11 @@ fn lies_where_pixels_show_of(of: &Network, names: &[&str]) -> [usize; 2] {
                 mean(&|pixel| input.rows.position((pixel / columns) as f64)),
                 mean(&|pixel| input.columns.position((pixel % columns) as f64)),
             ];
-            let said = [map.grid.rows.position((site / wide) as f64), map.grid.columns.position((site % wide) as f64)];
+            let said =
+                [map.grid.rows.position((position / wide) as f64), map.grid.columns.position((position % wide) as f64)];
             for (found, said) in found.iter().zip(said) {
                 // Differences of numbers of size 1 over 1e-5.
-                assert!((found - said).abs() < 1e-8, "{} site {site}: at {found}, said {said}", info.name);
+                assert!((found - said).abs() < 1e-8, "{} position {position}: at {found}, said {said}", info.name);
             }
             held[1] += 1;
         }
@@ -185,8 +187,8 @@ fn the_two_parts_of_a_rolled_map_are_known_and_leave_no_trace() {
             assert_eq!(describe(&network, name), "8×6 in windows", "{name}");
         }
         assert_eq!(map(&network, "home"), map(&network, "map"));
-        let [values, sites] = lies_where_pixels_show(&network);
-        assert!(values >= 15 && sites > 300, "{values} {sites}");
+        let [values, positions] = lies_where_pixels_show(&network);
+        assert!(values >= 15 && positions > 300, "{values} {positions}");
         // Nothing but the two functions is a layer: what the parts do to each other is not laid to them.
         let options = LayersOptions::new("rotate".parse().unwrap());
         let mut meter = LayerMeter::new(&network, LayersOptions { grouping: Grouping::Node, ..options }).unwrap();
@@ -222,7 +224,7 @@ fn slices_lie_where_they_were_taken() {
             for name in ["some rows", "some", "act"] {
                 assert!(matches!(info(&network, name).layout, Layout::Map(_)), "{name} {rows:?} {columns:?}");
             }
-            assert_eq!(network.output().layout, Layout::Still);
+            assert_eq!(network.output().layout, Layout::NonSpatial);
             let _ = lies_where_pixels_show(&network);
         }
     }
@@ -268,9 +270,9 @@ fn subsampled_tokens_are_pooled_and_subsampled_again() {
         ("mixed", "6×6 tokens"),
         ("means", "3×3 channels last"),
         ("third rows", "2×6 channels last"),
-        ("a", "still"),
-        ("b", "still"),
-        ("y", "still"),
+        ("a", "non-spatial"),
+        ("b", "non-spatial"),
+        ("y", "non-spatial"),
     ] {
         assert_eq!(describe(&network, name), said, "{name}");
     }
@@ -334,7 +336,7 @@ fn pools_over_tokens_lie_in_the_middle_of_what_they_pool_or_nowhere() {
         ];
         network(&[1, 2, 6, columns], nodes, vec![ints("flat", &[3], &[1, 2, 6 * columns])])
     };
-    for (length, said) in [(2, "6×3"), (3, "6×2"), (6, "6×1"), (12, "3×1"), (18, "2×1"), (36, "still")] {
+    for (length, said) in [(2, "6×3"), (3, "6×2"), (6, "6×1"), (12, "3×1"), (18, "2×1"), (36, "non-spatial")] {
         let network = pooled(length, 6);
         assert!(describe(&network, "y").starts_with(said), "{length}: {}", describe(&network, "y"));
         assert!(lies_where_pixels_show(&network)[0] >= 2);
@@ -344,7 +346,7 @@ fn pools_over_tokens_lie_in_the_middle_of_what_they_pool_or_nowhere() {
         let network = pooled(length, 6);
         assert_eq!((&network.output().layout, network.output().relates), (&Layout::Unknown, true), "{length}");
     }
-    // What is left over behind the last whole pool is left out.
+    // What is left over after the last whole pool is left out.
     assert_eq!(describe(&pooled(10, 5), "y"), "3×1 tokens");
     assert!(matches!(pooled(7, 7).output().layout, Layout::Map(_)));
 }
@@ -436,7 +438,7 @@ fn a_class_token_that_has_seen_the_whole_map_has_no_site() {
     }
 }
 
-/// The pixel that shows most at each site is the one at the site's place.
+/// The pixel that shows most at each position is the one at the position's place.
 fn sees_its_own_place_most(of: &Network, name: &str) {
     let at = of.values().iter().position(|value| value.name == name).unwrap();
     let shown = shown(of)[at].as_ref().unwrap().shallow_clone();
@@ -494,10 +496,10 @@ fn windows_over_three_axes_and_products_of_a_site_with_itself_stay_in_place() {
         transpose("x", "last", &[0, 2, 3, 1]),
         with("Reshape", &["last", "five"], "volume", &[]),
         with("Conv", &["volume", "w"], "lambdas", &[("pads", Value::Ints(vec![1, 1, 0, 1, 1, 0]))]),
-        with("Reshape", &["lambdas", "matrices"], "by site", &[]),
-        transpose("by site", "sites first", &[0, 2, 1, 3]),
+        with("Reshape", &["lambdas", "matrices"], "by position", &[]),
+        transpose("by position", "positions first", &[0, 2, 1, 3]),
         with("Reshape", &["last", "vectors"], "queries", &[]),
-        with("MatMul", &["queries", "sites first"], "applied", &[]),
+        with("MatMul", &["queries", "positions first"], "applied", &[]),
         with("Relu", &["applied"], "y", &[]),
     ];
     let constants = vec![
@@ -507,11 +509,11 @@ fn windows_over_three_axes_and_products_of_a_site_with_itself_stay_in_place() {
         ints("vectors", &[4], &[1, 30, 1, 2]),
     ];
     let network = network(&[1, 2, 5, 6], nodes, constants);
-    for name in ["volume", "lambdas", "by site", "applied", "y"] {
+    for name in ["volume", "lambdas", "by position", "applied", "y"] {
         assert!(map(&network, name).grid.agrees_with(&network.input().layout.plane().unwrap()), "{name}");
         assert!(matches!(info(&network, name).layout, Layout::Map(_)), "{name}");
     }
-    let [held, _] = lies_where_pixels_show_of(&network, &["volume", "lambdas", "by site", "sites first"]);
+    let [held, _] = lies_where_pixels_show_of(&network, &["volume", "lambdas", "by position", "positions first"]);
     assert_eq!(held, 4);
     // A window over an axis whose samples do not follow each other evenly has no centre.
     let nodes = vec![

@@ -31,7 +31,7 @@ fn quantised_constants_are_exact() {
         let x = Tensor::zeros([&[1], wanted.size().as_slice()].concat(), (Kind::Float, tch::Device::Cpu));
         let y = network.forward(&x).unwrap().squeeze_dim(0);
         let name = test.name.as_deref().unwrap_or("");
-        // The reference rounds 32 bits to single precision before it multiplies, and once more behind; here it is once.
+        // The reference rounds 32 bits to single precision before it multiplies, and once more after; here it is once.
         let exact = if name.starts_with("INT32") { y.allclose(&wanted, 1.2e-7, 0.0, false) } else { y.equal(&wanted) };
         assert!(exact, "{name}: {:?}", (y - wanted).abs().max());
     }
@@ -122,16 +122,16 @@ fn what_cannot_be_rounded_right_is_refused() {
     let message = refusal(&there_and_back(scale(), float, None), true);
     assert!(message.contains("the element type 17") && message.contains("whole numbers are"), "{message}");
     // A zero point that is computed has no type of its own any more; one that is only moved has.
-    let behind = |operator: &str, inputs: &[&str], code| {
+    let after = |operator: &str, inputs: &[&str], code| {
         let mut file = there_and_back(scale(), whole("stored", code, &[3]), None);
         file.model.graph.as_mut().unwrap().node.insert(0, node(operator, inputs, &["z"]));
         load(&file, true).map(|_| ()).map_err(|error| error.to_string())
     };
-    let message = behind("Neg", &["stored"], 3).unwrap_err();
+    let message = after("Neg", &["stored"], 3).unwrap_err();
     assert!(message.contains("a zero point that is computed"), "{message}");
-    assert_eq!(behind("Identity", &["stored"], 22), Ok(()));
+    assert_eq!(after("Identity", &["stored"], 22), Ok(()));
     // Arithmetic on 4 bits would not wrap around here.
-    let message = behind("Add", &["stored", "stored"], 22).unwrap_err();
+    let message = after("Add", &["stored", "stored"], 22).unwrap_err();
     assert!(message.contains("the element type int4") && message.contains("only DequantizeLinear"), "{message}");
 }
 

@@ -42,8 +42,8 @@ fn floats(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
 
 const SHAPE: [Option<i64>; 4] = [Some(1), Some(3), Some(16), Some(16)];
 
-/// Nodes behind a convolution of three by three taps to two channels, with its padding, `c`.
-fn behind(
+/// Nodes after a convolution of three by three taps to two channels, with its padding, `c`.
+fn after(
     folder: &Path,
     name: &str,
     pads: i64,
@@ -89,7 +89,7 @@ fn on_a_photo_of_one_colour_nothing_is_relative() {
 fn layers_add_up_on_a_photo_of_one_colour() {
     let folder = tempfile::tempdir().unwrap();
     let colour = one_colour(folder.path());
-    let unpadded = behind(folder.path(), "unpadded.onnx", 0, vec![], vec![node("Relu", &["c"], "y")], vec![]);
+    let unpadded = after(folder.path(), "unpadded.onnx", 0, vec![], vec![node("Relu", &["c"], "y")], vec![]);
     for precision in ["f32", "f64"] {
         // The padding makes edges, and their errors cancel.
         let report = json(&mut run("layers", &resnet(), &colour, &["--precision", precision]));
@@ -133,7 +133,7 @@ fn an_output_that_sees_nothing_is_told_from_an_equivariant_one() {
     let chelsea = asset("photos/chelsea.png");
     let detector = |bias: f32| {
         let nodes = vec![node("Add", &["c", "bias"], "logits"), node("Sigmoid", &["logits"], "y")];
-        behind(folder, "detector.onnx", 1, vec![], nodes, vec![floats("bias", &[1], vec![bias])])
+        after(folder, "detector.onnx", 1, vec![], nodes, vec![floats("bias", &[1], vec![bias])])
     };
     for (bias, constant) in [(-20.0, 1), (-2.0, 0)] {
         let report = json(&mut run("lee", &detector(bias), &chelsea, &[]));
@@ -155,11 +155,11 @@ fn relative_errors_are_those_of_pixels_whatever_units_the_network_takes() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let chelsea = asset("photos/chelsea.png");
-    let raw = behind(folder, "raw.onnx", 1, vec![], vec![node("Relu", &["c"], "y")], vec![]);
+    let raw = after(folder, "raw.onnx", 1, vec![], vec![node("Relu", &["c"], "y")], vec![]);
     // The same function of the photo: this one takes pixels of −1 to 1, and undoes that.
     let front = vec![node("Mul", &["x", "half"], "scaled"), node("Add", &["scaled", "half"], "pixels")];
     let constant = vec![floats("half", &[1], vec![0.5])];
-    let half = behind(folder, "half.onnx", 1, front, vec![node("Relu", &["c"], "y")], constant);
+    let half = after(folder, "half.onnx", 1, front, vec![node("Relu", &["c"], "y")], constant);
     let raw = json(&mut run("lee", &raw, &chelsea, &["--preprocess", "raw", "--precision", "f64"]));
     let half = json(&mut run("lee", &half, &chelsea, &["--preprocess", "half", "--precision", "f64"]));
     assert_eq!((&raw["input_units"], &half["input_units"]), (&"photo".into(), &"photo".into()));

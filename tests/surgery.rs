@@ -317,12 +317,12 @@ fn downsamplings_stand_where_their_papers_have_them() {
     let file = classifier(32);
     let network = Network::from_file(&file, &DOUBLE()).unwrap();
     let target = TargetModel::new(&file, &network).unwrap();
-    let behind = |rule: &str| -> Vec<String> {
+    let after = |rule: &str| -> Vec<String> {
         insertions(&target, &[rule], None, Padding::Reflect).unwrap().iter().map(|g| g.follows().to_owned()).collect()
     };
-    // Hard swish is four nodes, and the filter goes behind the last of them.
-    assert_eq!(behind("stride=blurpool:3"), ["/stem/act/Clip", "/pool/MaxPool", "/down/act/Div"]);
-    assert_eq!(behind("stride=ideal"), ["/stem/Conv", "/pool/MaxPool", "/down/Conv"]);
+    // Hard swish is four nodes, and the filter goes after the last of them.
+    assert_eq!(after("stride=blurpool:3"), ["/stem/act/Clip", "/pool/MaxPool", "/down/act/Div"]);
+    assert_eq!(after("stride=ideal"), ["/stem/Conv", "/pool/MaxPool", "/down/Conv"]);
     // Written out by hand: convolution at stride 1, relu6, blur with the stride.
     let after = rewritten(&target, &["conv=blurpool:3"]);
     let stem: Vec<&str> = after.steps().iter().take(3).map(|step| step.op_type.as_str()).collect();

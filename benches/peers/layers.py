@@ -179,8 +179,8 @@ def main() -> None:
             if key not in ("layers", "residual"):
                 say(f"  {key:<16} {value:9.1f} ms")
         for key, value in result["in_forwards_of_pytorch"].items():
-            say(f"  {key:<16} {value:9.1f} of PyTorch's forwards")
-        say(f"  ours, exact      {result['in_own_forwards']:9.1f} of its own forwards, residual {result['medians_ms']['residual']:.1e}")
+            say(f"  {key:<16} {value:9.1f} of PyTorch's forward passes")
+        say(f"  ours, exact      {result['in_own_forwards']:9.1f} of its own forward passes, residual {result['medians_ms']['residual']:.1e}")
         say(f"  {OF_THE_PAPER} probes / exact: {result['100 probes / exact']:.1f}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"threads": arguments.threads, "networks": results}, indent=1) + "\n")

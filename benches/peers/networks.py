@@ -5,7 +5,7 @@
 
 Peers, for one photo and the seven generators (EfficientNet-Lite0 is timm's, the other networks too, all seeded):
 
-* `eager 1`, `eager 8`: PyTorch's forward of one photo and of eight, gradients off, in its default order of memory and
+* `eager 1`, `eager 8`: PyTorch's forward pass of one photo and of eight, gradients off, in its default memory format and
   with timm's attention written out, which is what the derivatives below can go through.
 * `eager 8, tuned`: the same in channels-last memory, and with PyTorch's fused attention where there is one: the
   faster of the two orders of memory counts.
@@ -15,7 +15,7 @@ Peers, for one photo and the seven generators (EfficientNet-Lite0 is timm's, the
   moved by a bilinear sampler whose parameter t carries the derivative, and the network follows, so that each generator
   costs the network's derivative and the sampler's.
 
-aliascope runs `lee` in a process of its own, once a round, which times one forward, a forward of eight and the sweep
+aliascope runs `lee` in a process of its own, once a round, which times one forward pass, one of eight and the sweep
 in it; so PyTorch and aliascope take turns, and a drift of the machine's speed falls on both. Times are medians of
 rounds, and ratios medians of the rounds' ratios; the JSON with all of them is results/peers.json.
 """

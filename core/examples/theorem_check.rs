@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let study = departures(&[3, 4, 5, 6, 8, 10], &[5, 6, 7, 8, 9, 11, 12], 12, velocity)?;
     let path = folder.join("departures.png");
     std::fs::write(&path, render(&DeparturesFigure { study: &study }, Format::Png)?)?;
-    print!("{}", departures_table(&study));
+    print!("{}", departures_table(&study, 80));
     println!(
         "{}: See in it: where no bins are shared the diagonal form is right, and the printed one need not be, since v is \
          not along an axis.",

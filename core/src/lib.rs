@@ -3,6 +3,8 @@
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!
+//! - [`origin`]: who computed a result, and when.
+//! - [`number`]: numbers as people read them.
 //! - [`memory`]: what this process may still take of memory.
 //! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
 //!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters.
@@ -30,8 +32,10 @@ pub mod hash;
 pub mod input;
 pub mod measure;
 pub mod memory;
+pub mod number;
 pub mod onnx;
 pub mod operators;
+pub mod origin;
 pub mod printable;
 pub mod repair;
 pub mod report;

@@ -1,5 +1,5 @@
-//! Names that come from files, made fit to be printed: what a terminal, a table or a reader could take for something else
-//! is written as an escape, and what is too long to be read is cut.
+//! Names that come from files, made fit to be printed: what a terminal, a table or a reader could take for something
+//! else is written as an escape, and what is too long to be read is cut.
 //!
 //! Results keep the names as they are, JSON has the true ones. What is printed passes through here where it leaves:
 //! [`shown`] for a whole result before a table, a figure or a page is made of it, [`printable`] for a message.

@@ -1,5 +1,5 @@
-//! What every figure's SVG keeps to: each text lies inside the drawing and on no other, what must be shown is there, and
-//! every number is one.
+//! What every figure's SVG keeps to: each text lies inside the drawing and on no other, what must be shown is there,
+//! and every number is one.
 
 mod samples;
 
@@ -11,7 +11,7 @@ use aliascope_core::spectrum::Velocity;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
-use samples::{bench, comparison, layers, long_name, motions, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, surgery};
 
 /// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
 const LINE: f64 = 2384.0 / 2048.0;
@@ -181,8 +181,25 @@ fn figures_of_surgery() {
         all.extend(wrong(&format!("surgery_plain_{kind}"), &surgery::without_layers(&names), &(), &[main]));
         let advice: (&str, &[&str]) = ("advice", &["LEE", "removal gain", "translate_x"]);
         all.extend(wrong(&format!("surgery_advised_{kind}"), &surgery::advised(&names), &(), &[main, advice]));
+        let numbered: (&str, &[&str]) = ("advice", &["as it was", "1"]);
+        all.extend(wrong(&format!("surgery_alike_{kind}"), &surgery::advised_alike(&names), &(), &[numbered]));
         assert!(surgery::nothing_chosen(&names).figures(&()).is_empty());
     }
+    right(&all);
+}
+
+#[test]
+fn figures_of_metrics() {
+    let classes: &[&str] = &["consistency, whole, circular", "Mean square change", "49.0–88.2", "one image"];
+    let mut all = wrong("metrics", &metrics::classifier(), &(), &[("", classes)]);
+    all.extend(wrong(
+        "metrics_images",
+        &metrics::images(),
+        &(),
+        &[("", &["EQ-T_frac", "exact", "31.40 dB", "−12.60 dB (−17.60 to −9.60)"])],
+    ));
+    all.extend(wrong("metrics_authors", &metrics::authors(), &(), &[("", &["consistency, columns rolled"])]));
+    all.extend(wrong("metrics_single", &metrics::single(), &(), &[("", &["sample invariance, rotation"])]));
     right(&all);
 }
 
@@ -216,6 +233,8 @@ fn figures_of_formulas() {
         let report = spectral::harmonics_of(activation, 2);
         all.extend(wrong(&activation[..4], &report, &(), &[("", &["Nyquist", "|c_k|"])]));
     }
+    let departures: &[&str] = &["diagonal", "paper", "2K/M", "form/exact"];
+    all.extend(wrong("departures", &spectral::departures(), &(), &[("", departures)]));
     right(&all);
 }
 

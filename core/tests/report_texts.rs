@@ -7,7 +7,7 @@ use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome};
 use aliascope_core::spectrum::Velocity;
 
-use samples::{bench, comparison, layers, long_name, motions, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -32,6 +32,11 @@ fn fits<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
             assert!(!line.contains("NaN") && !line.contains("inf "), "{name} at {width}: {line}");
         }
     }
+}
+
+/// Holds the CSV of the values image by image against its snapshot.
+fn by_image<T: Outcome>(name: &str, report: &T) {
+    insta::assert_snapshot!(format!("{name}_by_image"), String::from_utf8(report.rows(true).csv()).unwrap());
 }
 
 fn beside() -> LayersBeside {
@@ -70,6 +75,18 @@ fn orbits() {
 #[test]
 fn representations() {
     told("representation", &motions::representation(), &());
+}
+
+#[test]
+fn layers_with_one_resolved_by_frequency() {
+    told("layers_spectrum", &layers::with_spectrum(&layers::names(3)), &beside());
+}
+
+#[test]
+fn values_image_by_image() {
+    by_image("layers", &layers::generators(&layers::names(3)));
+    by_image("surgery", &surgery::report(&places(2)));
+    by_image("metrics", &metrics::classifier());
 }
 
 #[test]
@@ -152,4 +169,18 @@ fn the_theorem_on_formulas() {
 fn harmonics_of_activations() {
     told("harmonics", &spectral::harmonics_of("relu", 2), &());
     told("harmonics_polynomial", &spectral::harmonics_of("poly:0,1", 1), &());
+}
+
+#[test]
+fn departures_of_the_forms() {
+    told("departures", &spectral::departures(), &());
+}
+
+#[test]
+fn metrics_under_finite_transforms() {
+    told("metrics", &metrics::classifier(), &());
+    told("metrics_images", &metrics::images(), &());
+    for report in [metrics::authors(), metrics::single()] {
+        fits("metrics", &report, &());
+    }
 }

@@ -1,17 +1,18 @@
 //! The spectral side's figures: promised labels, and nothing cut off at the edges.
 
+mod samples;
+
 use aliascope_core::figure::{
     AliasedFractionFigure, DeparturesFigure, Figure, FiltersFigure, FoldingMapFigure, Format, HarmonicsFigure,
     ImageSpectrumFigure, SchemesFigure, TheoremFigure, render,
 };
-use aliascope_core::spectrum::departures::departures;
+use aliascope_core::spectrum::Velocity;
 use aliascope_core::spectrum::filter::Filter;
-use aliascope_core::spectrum::harmonics::{Signal, aliased_fractions, harmonics};
+use aliascope_core::spectrum::harmonics::aliased_fractions;
 use aliascope_core::spectrum::image_spectrum::{ImageSignal, image_spectrum};
-use aliascope_core::spectrum::series::RandomSeries;
-use aliascope_core::spectrum::theorem::{Setup, check_series};
-use aliascope_core::spectrum::{FourierSeries, GridSize, Velocity};
 use ndarray::Array2;
+
+use samples::spectral;
 
 /// Draws it both ways, checks that it holds `labels`, and that its rim is white: what reaches it is cut off.
 ///
@@ -34,36 +35,14 @@ fn check(figure: &impl Figure, name: &str, labels: &[&str]) {
     }
 }
 
-fn signal(activation: &str, stride: usize) -> Signal {
-    Signal {
-        activation: activation.parse().unwrap(),
-        amplitude: 2.0,
-        frequency: 3,
-        samples: 32,
-        stride,
-        filter: "binomial-2".parse().unwrap(),
-        oversample: None,
-    }
-}
-
 #[test]
 fn the_theorem_figure() {
-    let series = |band| FourierSeries::random(RandomSeries { band, decay: 1.0, real: true, seed: 1 }).unwrap();
     for (name, band, velocity) in [
         ("theorem", 9, Velocity::new(0.8, 0.6)),
         ("theorem_axis", 9, Velocity::new(1.0, 0.0)),
         ("theorem_alias_free", 3, Velocity::new(1.0, 0.0)),
     ] {
-        let setup = Setup {
-            samples: None,
-            grid: GridSize::square(7),
-            velocity,
-            prefilter: Filter::None,
-            activation: None,
-            tolerance: 1e-6,
-        };
-        let mut report = check_series(&series(band), &setup).unwrap();
-        report.input = "a series".to_owned();
+        let report = spectral::theorem(band, velocity, None);
         check(
             &TheoremFigure { report: &report },
             name,
@@ -75,7 +54,7 @@ fn the_theorem_figure() {
 #[test]
 fn the_harmonics_figures() {
     for activation in ["relu", "tanh", "poly:0,1"] {
-        let report = harmonics(&signal(activation, 2)).unwrap();
+        let report = spectral::harmonics_of(activation, 2);
         let labels = ["Nyquist", "|c_k|", "as the grid sees them", "stays", "folds", "after binomial-2"];
         check(&HarmonicsFigure { report: &report }, &format!("harmonics_{}", &activation[..4]), &labels);
         check(&FoldingMapFigure { report: &report }, &format!("folding_{}", &activation[..4]), &["seen as Alias(n)"]);
@@ -101,7 +80,7 @@ fn the_photo_figure() {
 
 #[test]
 fn the_studies_figures() {
-    let study = departures(&[3, 5, 8], &[5, 6, 8], 3, Velocity::new(0.8, 0.6)).unwrap();
+    let study = spectral::departures();
     check(&DeparturesFigure { study: &study }, "departures", &["diagonal", "paper", "2K/M", "form/exact"]);
     check(&SchemesFigure { samples: 224 }, "schemes", &["spectral", "authors", "radians per sample"]);
     let filters = FiltersFigure { filters: Filter::examples()[1..].to_vec(), stride: 2 };

@@ -41,7 +41,7 @@ class NetworkOptions(TypedDict, total=False):
     """What the command computes on: ``cpu``, ``cuda`` or ``cuda:N``; wherever the module is."""
     threads: int
     """Threads of the command."""
-    memory_order: str
+    memory_format: str
     """How images lie in memory: ``auto``, ``channels-last``, ``channels-first``."""
     strict: bool
     """Fail at the first photo that cannot be read, instead of leaving it out with a warning."""

@@ -1,5 +1,5 @@
-//! Antiderivative antialiasing (ADAA) of order 1: after Parker, Zavalishin & Le Bivic (DAFx 2016) in audio, and for images
-//! arXiv 2512.20211.
+//! Antiderivative antialiasing (ADAA) of order 1: after Parker, Zavalishin & Le Bivic (DAFx 2016) in audio, and for
+//! images arXiv 2512.20211.
 
 use tch::{Kind as Element, Tensor};
 
@@ -10,10 +10,11 @@ use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::spectrum::activation::Activation;
 
-/// The mean of σ along the straight line between neighbours, (F(xₙ) − F(xₙ₋₁))/(xₙ − xₙ₋₁) with F′ = σ, along each axis.
+/// The mean of σ along the straight line between neighbours, (F(xₙ) − F(xₙ₋₁))/(xₙ − xₙ₋₁) with F′ = σ, along each
+/// axis.
 ///
-/// Along an axis the result lies half a sample before xₙ. The difference along x is averaged over two rows and that along y
-/// over two columns, so that both lie at (n − ½, m − ½), and the layer is the mean of both.
+/// Along an axis the result lies half a sample before xₙ. The difference along x is averaged over two rows and that
+/// along y over two columns, so that both lie at (n − ½, m − ½), and the layer is the mean of both.
 #[derive(Debug)]
 pub struct Adaa {
     activation: Activation,

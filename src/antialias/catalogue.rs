@@ -43,7 +43,7 @@ type Made = Result<Box<dyn Design>, DesignError>;
 
 /// A design, or a small family of them: how it is named, and how it is made of a name.
 struct Row {
-    /// How the name is written: its word, and then what may or must stand behind it; several words with commas between.
+    /// How the name is written: its word, and then what may or must stand after it; several words with commas between.
     form: &'static str,
     /// The names that `all` runs.
     examples: &'static [&'static str],
@@ -56,8 +56,8 @@ struct Row {
 /// Stands in a form for the name of any activation that has no row of its own.
 const ACTIVATION: &str = "ACTIVATION";
 
-/// Every design. What [`catalogue`] lists, what `all` runs, what [`design`] reads and what is suggested for a name that is
-/// not known, all come from here.
+/// Every design. What [`catalogue`] lists, what `all` runs, what [`design`] reads and what is suggested for a name that
+/// is not known, all come from here.
 const DESIGNS: &[Row] = &[
     Row { form: "stride", examples: &["stride"], note: "", build: |name| name.plain(Fir::stride(name.stride)) },
     Row {
@@ -285,7 +285,7 @@ impl Row {
 struct Name<'n> {
     given: &'n str,
     word: &'n str,
-    /// What stands behind the first colon.
+    /// What stands after the first colon.
     rest: Option<&'n str>,
     stride: usize,
     range: [f64; 2],

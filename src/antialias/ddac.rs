@@ -8,7 +8,8 @@ use super::plane::{check_padding, check_stride, pad};
 use super::{Guarantee, Kind, Padding};
 use crate::graph::operator::Torch;
 
-/// Per output pixel and group of channels a k × k kernel: the softmax, over its k² entries, of a convolution of the input.
+/// Per output pixel and group of channels a k × k kernel: the softmax, over its k² entries, of a convolution of the
+/// input.
 ///
 /// The released code takes the softmax over all groups' entries together, so that one group's kernel does not sum to 1;
 /// this follows the paper.

@@ -63,8 +63,8 @@ pub trait Design: fmt::Debug {
         false
     }
 
-    /// D f_x\[ẋ\] for `dx` of shape `[tangents, images, channels, rows, columns]`; by default `forward` itself where it is
-    /// linear, else libtorch's forward-mode automatic differentiation.
+    /// D f_x\[ẋ\] for `dx` of shape `[tangents, images, channels, rows, columns]`; by default `forward` itself where it
+    /// is linear, else libtorch's forward-mode automatic differentiation.
     ///
     /// # Errors
     /// When libtorch refuses.
@@ -100,7 +100,8 @@ pub trait Design: fmt::Debug {
         }
     }
 
-    /// G_n on the torus: the factor by which harmonic n of the finer of its two grids is multiplied, in the convention of
+    /// G_n on the torus: the factor by which harmonic n of the finer of its two grids is multiplied, in the convention
+    /// of
     /// [`crate::spectrum::filter::Response::gain`]; nothing where the design is no filter. For a downsampling the finer
     /// grid is the input's; an upsampling puts N samples on N·factor, where the harmonics repeat, and filters there.
     fn gain(&self, _fine: GridSize, _wave: Wave) -> Option<Complex64> {
@@ -152,8 +153,8 @@ pub fn apply(design: &dyn Design, x: &Tensor, padding: Padding) -> Result<Tensor
     Ok(design.forward(x, padding)?)
 }
 
-/// The design as an operator of the executor, for values `[stack, batch, channels, rows, columns]`. Check the map's size
-/// with [`Design::check`] first; [`Resampling::flow`] tells where the output's samples lie.
+/// The design as an operator of the executor, for values `[stack, batch, channels, rows, columns]`. Check the map's
+/// size with [`Design::check`] first; [`Resampling::flow`] tells where the output's samples lie.
 pub fn operator(design: Rc<dyn Design>, padding: Padding) -> Operator {
     let is_linear = design.is_linear();
     let layer = Layer { design, padding };

@@ -1,5 +1,5 @@
-//! Nonlinearities between an upsampling and a low-pass filter: StyleGAN3's (Karras et al., NeurIPS 2021, arXiv 2106.12423)
-//! with FIR filters, and with ideal ones AFC's (Michaeli et al., CVPR 2023, arXiv 2303.08085).
+//! Nonlinearities between an upsampling and a low-pass filter: StyleGAN3's (Karras et al., NeurIPS 2021, arXiv
+//! 2106.12423) with FIR filters, and with ideal ones AFC's (Michaeli et al., CVPR 2023, arXiv 2303.08085).
 
 use ndarray::{Array2, Array3, s};
 use tch::Tensor;
@@ -161,8 +161,8 @@ impl Filtered {
         }
     }
 
-    /// Back from there to a map of these rows and columns. Between ideal filters that reflect or see zeros, the finer map is
-    /// that of the whole extended period.
+    /// Back from there to a map of these rows and columns. Between ideal filters that reflect or see zeros, the finer
+    /// map is that of the whole extended period.
     fn down(&self, fine: &Tensor, [rows, columns]: [i64; 2], padding: Padding) -> Torch<Tensor> {
         match &self.filters {
             Filters::Fir(taps) if !self.as_matrices(rows, columns) => {

@@ -1,5 +1,5 @@
-//! Ideal low-pass filters before a stride: FLC (Grabinski et al., ECCV 2022, arXiv 2204.00491), AFC's pooling (Michaeli et
-//! al., CVPR 2023, arXiv 2303.08085), and ASAP's window (arXiv 2307.09804).
+//! Ideal low-pass filters before a stride: FLC (Grabinski et al., ECCV 2022, arXiv 2204.00491), AFC's pooling (Michaeli
+//! et al., CVPR 2023, arXiv 2303.08085), and ASAP's window (arXiv 2307.09804).
 //!
 //! Written as one matrix per axis, which is exact, quicker than a transform at the sizes of feature maps, and something
 //! that ONNX can say.

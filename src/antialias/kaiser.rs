@@ -16,7 +16,8 @@ use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, Wave};
 
-/// A sinc with its cut-off at the coarse Nyquist frequency under Kaiser's window; `taps` per axis, or 6 per coarse sample.
+/// A sinc with its cut-off at the coarse Nyquist frequency under Kaiser's window; `taps` per axis, or 6 per coarse
+/// sample.
 pub fn kaiser(taps: Option<usize>, stride: usize) -> Fir {
     let filter = Filter::Kaiser(taps);
     let about = "a sinc under Kaiser's window, cut off at the coarse Nyquist frequency (StyleGAN3, arXiv 2106.12423)";

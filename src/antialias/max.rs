@@ -1,4 +1,4 @@
-//! Max-pooling, plain and with BlurPool behind it.
+//! Max-pooling, plain and with BlurPool after it.
 
 use ndarray::Array3;
 use tch::Tensor;
@@ -12,7 +12,8 @@ use crate::graph::operator::Torch;
 use crate::spectrum::filter::Filter;
 use crate::spectrum::{GridSize, HalfSpectrum, Wave};
 
-/// The largest of `window` × `window` samples at stride 1, a binomial filter of `blur` taps (1: none), every s-th sample.
+/// The largest of `window` × `window` samples at stride 1, a binomial filter of `blur` taps (1: none), every s-th
+/// sample.
 #[derive(Debug)]
 pub struct MaxPool {
     window: usize,

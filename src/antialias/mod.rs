@@ -1,7 +1,8 @@
 //! Anti-aliasing designs: layers that alias less, what the theorem predicts for each, and what is measured.
 //!
 //! [`Design`] is what a layer has to say of itself, `catalogue` has every one by name, one file to a design or a small
-//! family, and [`bench`](mod@bench) measures them side by side. [`operator`] makes an executor's operator of a design, and
+//! family, and [`bench`](mod@bench) measures them side by side. [`operator`] makes an executor's operator of a design,
+//! and
 //! [`OnnxForm`] says it in ONNX.
 
 mod adaa;

@@ -167,8 +167,8 @@ impl Design for Norm {
         }
     }
 
-    /// Every statistic here is one of the continuous field, over points or over the torus: the normalised field's harmonics
-    /// are followed by oversampling.
+    /// Every statistic here is one of the continuous field, over points or over the torus: the normalised field's
+    /// harmonics are followed by oversampling.
     fn predict(&self, input: &PredictionInput<'_>) -> Result<Option<Prediction>, PredictionError> {
         Ok(Some(oversampled_prediction(input, 1, 1, &|_| true, &|fine, _| self.on_array(fine))?))
     }

@@ -2,9 +2,9 @@
 //! 2011.14214) and LPS (Rojas-Gomez et al., NeurIPS 2022, arXiv 2210.08001).
 //!
 //! A component is what striding keeps from one phase (p_y, p_x): x[s·j + p_y, s·i + p_x]. A circular shift of the input
-//! permutes components and shifts them, so a choice that looks at a component's content alone makes the layer exact under
-//! circular shifts by whole samples, up to a shift of its output. The choice is locally constant: the Lie derivative is
-//! plain striding's at that phase and cannot see the gain.
+//! permutes components and shifts them, so a choice that looks at a component's content alone makes the layer exact
+//! under circular shifts by whole samples, up to a shift of its output. The choice is locally constant: the Lie
+//! derivative is plain striding's at that phase and cannot see the gain.
 
 use std::f64::consts::TAU;
 
@@ -114,10 +114,11 @@ pub enum LearnedWeights {
 
 /// The component of the highest rating, which is taken on the unblurred input.
 ///
-/// Ties are no accident: where no two harmonics of a field fold onto each other, all its components have the same norm. The
-/// published rule then takes the first in the order (0, 0), (0, 1), (1, 0), (1, 1), and a shift by one sample takes another
-/// content: it is not exact there. Here Σ e^{x/r} decides between equal ratings, r the input's root mean square, and only
-/// then the order; so that exactness ends where components have the same values in another arrangement.
+/// Ties are no accident: where no two harmonics of a field fold onto each other, all its components have the same norm.
+/// The published rule then takes the first in the order (0, 0), (0, 1), (1, 0), (1, 1), and a shift by one sample takes
+/// another content: it is not exact there. Here Σ e^{x/r} decides between equal ratings, r the input's root mean
+/// square, and only then the order; so that exactness ends where components have the same values in another
+/// arrangement.
 #[derive(Debug)]
 pub struct Polyphase {
     rating: Rating,
@@ -168,8 +169,8 @@ impl Polyphase {
         Ok(tied.iter().enumerate().map(choose).collect())
     }
 
-    /// What decides between components of equal ratings: Σ e^{x/r}, r the root mean square of the whole input. It sees all
-    /// moments of a component's values and nothing of their places, so that a shift leaves it as it is.
+    /// What decides between components of equal ratings: Σ e^{x/r}, r the root mean square of the whole input. It sees
+    /// all moments of a component's values and nothing of their places, so that a shift leaves it as it is.
     fn second_ratings(&self, x: &Tensor) -> Torch<Vec<Vec<f64>>> {
         let s = self.stride as i64;
         let x = x.f_to_kind(Element::Double)?;

@@ -1,4 +1,5 @@
-//! Antialiased resizing by a whole factor, as image libraries do it: a triangle or Keys's cubic, stretched by the stride.
+//! Antialiased resizing by a whole factor, as image libraries do it: a triangle or Keys's cubic, stretched by the
+//! stride.
 
 use super::fir::Fir;
 use super::plane::Taps;

@@ -43,8 +43,8 @@ impl Crop {
     }
 }
 
-/// The largest over `shifts` of ‖f(T x) − T′f(x)‖/‖f(x)‖ on the torus; T′ the nearest of [`expected`]. Nothing where the
-/// output is zero.
+/// The largest over `shifts` of ‖f(T x) − T′f(x)‖/‖f(x)‖ on the torus; T′ the nearest of [`expected`]. Nothing where
+/// the output is zero.
 pub fn circular_error(
     design: &dyn Design,
     x: &Tensor,
@@ -59,8 +59,8 @@ pub fn circular_error(
     })
 }
 
-/// The same on a window: the field moves, the layer sees the window and pads it by reflection, and the middle half of its
-/// output is compared with what the layer makes of the whole torus.
+/// The same on a window: the field moves, the layer sees the window and pads it by reflection, and the middle half of
+/// its output is compared with what the layer makes of the whole torus.
 pub fn cropped_error(
     design: &dyn Design,
     x: &Tensor,
@@ -107,8 +107,8 @@ fn norm(x: &Tensor) -> Torch<f64> {
     x.f_to_kind(Element::Double)?.f_square()?.f_sum(None::<Element>)?.f_sqrt()?.f_double_value(&[])
 }
 
-/// Shifts by whole samples: every pair below the stride (at most 8 × 8 of them), and along the rows, the columns and the
-/// diagonal over the whole field, all of them or 32 spread evenly.
+/// Shifts by whole samples: every pair below the stride (at most 8 × 8 of them), and along the rows, the columns and
+/// the diagonal over the whole field, all of them or 32 spread evenly.
 pub fn integer_shifts(samples: usize, stride: usize) -> Vec<[f64; 2]> {
     let near = stride.min(8) as i64;
     let mut shifts: Vec<[i64; 2]> = (0..near).flat_map(|y| (0..near).map(move |x| [x, y])).collect();

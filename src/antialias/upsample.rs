@@ -99,7 +99,7 @@ pub(super) fn transposed(
 }
 
 /// The input samples beyond the edge that outputs inside it see: output 0 those from −⌈(n − 1 − anchor)/f⌉ on, the last
-/// one those up to ⌈anchor/f⌉ behind the last sample.
+/// one those up to ⌈anchor/f⌉ after the last sample.
 pub(super) fn edge(taps: &Taps, factor: usize) -> usize {
     let [before, after] = taps.reach();
     after.div_ceil(factor).max(before.div_ceil(factor))

@@ -64,7 +64,7 @@ pub struct AntialiasArgs {
 #[group(multiple = false)]
 struct InputArgs {
     /// The field, real: random:BAND, a random trigonometric polynomial, with ,seed=S or ,decay=D (coefficients fall off
-    /// as (1 + |n|)^-D) behind it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m down; or a
+    /// as (1 + |n|)^-D) after it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m down; or a
     /// photo's luma (png, jpg), the middle of it.
     #[arg(long, value_name = "random:BAND|FILE", value_hint = ValueHint::FilePath)]
     field: Option<Field>,

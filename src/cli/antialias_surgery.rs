@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use super::batch::not_finite;
 use super::generators::GeneratorArgs;
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
@@ -13,21 +14,20 @@ use super::network::{Console, NetworkArgs, Opened};
 use super::{Failure, Status};
 use crate::antialias::Padding;
 use crate::antialias::surgery::advise::{AdviseOptions, advise};
-use crate::antialias::surgery::compare::{CompareOptions, Comparison};
-use crate::antialias::surgery::cost::{multiplications, time_in_turn};
-use crate::antialias::surgery::report::{Advice, Cost, InsertionReport, SURGERY_SCHEMA_VERSION, SurgeryReport};
+use crate::antialias::surgery::compare::{CompareOptions, Comparison, Operation};
+use crate::antialias::surgery::cost::cost;
+use crate::antialias::surgery::report::{Advice, SurgeryReport};
 use crate::antialias::surgery::{
-    Form, Insertion, InsertionOptions, Place, Replacement, SurgeryError, TargetModel, functions,
+    Form, Insertion, InsertionOptions, Place, Ranges, Replacement, Rewritten, SurgeryError, TargetModel, functions,
 };
 use crate::figure::Format;
 use crate::graph::branches;
 use crate::graph::inline;
-use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network, is_finite};
 use crate::measure::layers::LayersOptions;
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
-use crate::measure::run::{Precision, Run};
+use crate::measure::run::Precision;
 use crate::symmetry::{Combination, Generator};
 use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 
@@ -62,7 +62,7 @@ pub(super) struct SurgeryArgs {
     /// Only layers with this in their name, or of exactly this name.
     #[arg(long = "where", value_name = "PATTERN", requires = "model")]
     pattern: Option<String>,
-    /// Where a downsampling goes behind a strided convolution [default: as its paper has it].
+    /// Where a downsampling goes after a strided convolution [default: as its paper has it].
     #[arg(long, value_enum, default_value_t = PlaceChoice::Paper, requires = "model")]
     place: PlaceChoice,
     /// Choose where: at each step the place that lowers LEE most per cost, of all that are left.
@@ -71,7 +71,8 @@ pub(super) struct SurgeryArgs {
     /// Replacements that --advise may choose.
     #[arg(long, value_name = "N", requires = "advise", default_value = "3")]
     budget: std::num::NonZeroU16,
-    /// The share of images whose top-1 class --advise must keep, such as 0.9; of other outputs, the share of their length.
+    /// The share of images whose top-1 class --advise must keep, such as 0.9; of other outputs, the share of their
+    /// length.
     #[arg(long, value_name = "SHARE", requires = "advise", default_value = "0")]
     keep: f64,
     #[command(flatten)]
@@ -95,7 +96,7 @@ pub(super) enum PlaceChoice {
     Paper,
     /// Before the activation.
     Before,
-    /// Behind the activation.
+    /// After the activation.
     After,
 }
 
@@ -172,11 +173,18 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     }
 
     let pattern = args.pattern.as_deref();
-    let fitted = target.fitted_inputs(&args.replace, pattern);
-    let ranges = if fitted.is_empty() { HashMap::new() } else { ranges(&opened, &fitted, &console)? };
+    let mut ranges = Ranges::new(network, target.fitted_inputs(&args.replace, pattern));
+    if ranges.is_needed() {
+        opened.for_images(&console, |_, x| Ok(ranges.see(&x)?))?;
+    }
     console.finish();
-    let options =
-        InsertionOptions { rules: &args.replace, pattern, padding: how.padding, place: args.place(), ranges: &ranges };
+    let options = InsertionOptions {
+        rules: &args.replace,
+        pattern,
+        padding: how.padding,
+        place: args.place(),
+        ranges: ranges.found(),
+    };
     let insertions = target.insertions(&options)?;
     // What cannot be saved is said before an hour's measurement.
     if save_to.is_some() {
@@ -196,18 +204,8 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     let loaded = if chosen.is_empty() { None } else { Some(target.load(&rewritten)?) };
     let after = loaded.as_ref().unwrap_or(network);
     note_layouts(network, after, &console);
-    let (report, saved) = measure(args, how, &opened, [network, after], &target, &chosen, advice, &file)?;
-    let before_cost = multiplications(network, &[], None);
-    let after_cost = loaded.as_ref().map_or(before_cost, |after| multiplications(after, &chosen, Some(&rewritten)));
-    let report = SurgeryReport {
-        cost: Cost {
-            multiplications_before: before_cost,
-            multiplications_after: after_cost,
-            forward_passes: after_cost / before_cost.max(1.0),
-            ..report.cost
-        },
-        ..report
-    };
+    let subject = Subject { opened: &opened, after, target: &target, chosen: &chosen, rewritten: &rewritten };
+    let (report, saved) = measure(args, how, &subject, advice)?;
     if chosen.is_empty() && (outputs.draws() || save_to.is_some()) {
         console.note("nothing was chosen, so there is no figure to draw and no new model to save");
     }
@@ -291,32 +289,8 @@ fn advice(
     Ok(found)
 }
 
-/// The least and the largest entry of values over all images.
-pub(super) fn ranges(
-    opened: &Opened,
-    names: &[String],
-    console: &Console,
-) -> Result<HashMap<String, [f64; 2]>, Failure> {
-    let mut found: HashMap<String, [f64; 2]> = HashMap::new();
-    let values = opened.network.values();
-    opened.for_images(console, |_, x| {
-        let x = opened.network.place(&x)?;
-        let _ = opened.network.forward_observed(&x, &mut |id, value| {
-            let name = &values[id].name;
-            if names.contains(name) {
-                let least = value.stack.f_min()?.f_double_value(&[])?;
-                let most = value.stack.f_max()?.f_double_value(&[])?;
-                let range = found.entry(name.clone()).or_insert([least, most]);
-                *range = [range[0].min(least), range[1].max(most)];
-            }
-            Ok(())
-        })?;
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// Says where positions that were certain no longer are: a branch that was moved by half a sample meets one that was not.
+/// Says where positions that were certain no longer are: a branch that was moved by half a sample meets one that was
+/// not.
 fn note_layouts(before: &Network, after: &Network, console: &Console) {
     use crate::graph::layout::Layout;
     let known: HashMap<&str, bool> =
@@ -335,23 +309,29 @@ fn note_layouts(before: &Network, after: &Network, console: &Console) {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+/// Both networks, and what lies between them.
+struct Subject<'a> {
+    opened: &'a Opened,
+    after: &'a Network,
+    target: &'a TargetModel<'a>,
+    chosen: &'a [&'a Insertion],
+    rewritten: &'a Rewritten,
+}
+
+/// The comparison, and the bytes of the new model where it is to be saved.
 fn measure(
     args: &SurgeryArgs,
     how: &How<'_>,
-    opened: &Opened,
-    [before, after]: [&Network; 2],
-    target: &TargetModel<'_>,
-    chosen: &[&Insertion],
+    subject: &Subject<'_>,
     advice: Option<Advice>,
-    file: &OnnxFile,
 ) -> Result<(SurgeryReport, Option<Vec<u8>>), Failure> {
-    let seed = how.network.seed().unwrap_or(0);
+    let Subject { opened, after, target, chosen, rewritten } = *subject;
+    let before = &opened.network;
     let options = CompareOptions {
         lee: lee_options(args, how),
         layers: (!args.no_layers).then(|| layers_options(args, how)),
         draws: usize::from(args.draws),
-        seed,
+        seed: how.network.seed().unwrap_or(0),
     };
     let mut comparison = Comparison::new(before, after, options)?;
     let labels = args.labels.read(&opened.source, comparison.classes())?;
@@ -364,8 +344,7 @@ fn measure(
     let mut first = None;
     opened.for_images(&reading, |frame, x| {
         if !is_finite(&x)? {
-            let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
-            return Err(Failure::new(Status::NotFinite, message));
+            return Err(not_finite(frame));
         }
         let larger = if args.draws > 0 { opened.read_larger(frame, MARGIN)? } else { None };
         comparison.measure(&x, larger.as_ref(), &frame.name(), &mut || console.advance(1))?;
@@ -378,78 +357,25 @@ fn measure(
     let Some(first) = first else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
     };
-    let [old, new, ratio] = time_in_turn(before, after, &first, 9)?;
-    let (saved, difference) = match &args.save {
-        Some(_) if !chosen.is_empty() => {
-            let (bytes, difference) = save(target, chosen, after, &first, file)?;
-            (Some(bytes), Some(difference))
-        }
-        _ => (None, None),
-    };
-    let (layers_lee, conservation_residual) = comparison.layers_lee();
-    let report = SurgeryReport {
-        schema_version: SURGERY_SCHEMA_VERSION,
-        run: Run { lie: Some(comparison.lie()), output: Some(comparison.measured()), ..opened.run(names) },
-        saved: args.save.as_ref().filter(|_| saved.is_some()).map(|path| path.display().to_string()),
-        saved_difference: difference,
-        replace: args.replace.iter().map(ToString::to_string).collect(),
-        pattern: args.pattern.clone(),
-        padding: how.padding,
-        place: args.place(),
-        insertions: chosen.iter().map(|insertion| insertion_report(&insertion.among(chosen))).collect(),
-        generators: comparison.generators(),
-        layers_generator: args.generator().name().to_owned(),
-        layers: comparison.layers(),
-        layers_lee,
-        conservation_residual,
-        shifts: comparison.shifts(),
-        draws: usize::from(args.draws),
-        seed,
-        change: comparison.change(),
-        accuracy: comparison.accuracy(&classes),
-        cost: Cost { forward_ms_before: old, forward_ms_after: new, time_ratio: ratio, ..Cost::default() },
-        advice,
-    };
-    Ok((report, saved))
-}
-
-pub(super) fn insertion_report(insertion: &Insertion) -> InsertionReport {
-    InsertionReport {
-        name: insertion.site.name.clone(),
-        op: insertion.site.operator.clone(),
-        design: insertion.design.name(),
-        behind: insertion.follows().to_owned(),
-        stride: insertion.stride(),
-        reads: [insertion.shape[2], insertion.shape[3]],
-        writes: [insertion.output()[2], insertion.output()[3]],
-    }
-}
-
-/// The bytes of the model in ONNX's own operators, read again and held against the network that was measured.
-fn save(
-    target: &TargetModel<'_>,
-    chosen: &[&Insertion],
-    after: &Network,
-    x: &Tensor,
-    file: &OnnxFile,
-) -> Result<(Vec<u8>, f64), Failure> {
-    let written = target.rewrite(chosen, Form::Onnx)?;
-    let bytes = written.file.to_bytes()?;
-    let again = OnnxFile::from_bytes(&bytes, &file.path)?;
-    let options = LoadOptions {
-        input_shape: Some(after.file_shape()),
-        layout: Some(after.input_layout()),
-        kind: after.kind(),
-        device: after.device(),
-        target: after.target().clone(),
-        straight_through: true,
-    };
-    let again = Network::from_file(&again, &options)?;
-    let x = after.place(x)?;
-    let (wanted, got) = (after.forward(&x)?.f_to_kind(Kind::Double)?, again.forward(&x)?.f_to_kind(Kind::Double)?);
-    let scale = wanted.f_abs()?.f_max()?.f_double_value(&[])?;
-    let difference = wanted.f_sub(&got)?.f_abs()?.f_max()?.f_double_value(&[])?;
-    Ok((bytes, if scale > 0.0 { difference / scale } else { difference }))
+    let cost = cost([before, after], chosen, rewritten, &first)?;
+    let save_to = args.save.as_ref().filter(|_| !chosen.is_empty());
+    let saved = save_to.map(|path| Ok::<_, Failure>((path, target.save(chosen, after, &first)?))).transpose()?;
+    let report = comparison.report(
+        opened.run(names),
+        Operation {
+            rules: &args.replace,
+            pattern: args.pattern.as_deref(),
+            padding: how.padding,
+            place: args.place(),
+            generator: args.generator().name(),
+            chosen,
+            classes: &classes,
+            cost,
+            saved: saved.as_ref().map(|(path, model)| (path.display().to_string(), model.difference)),
+            advice,
+        },
+    );
+    Ok((report, saved.map(|(_, model)| model.bytes)))
 }
 
 impl From<SurgeryError> for Failure {

@@ -16,7 +16,7 @@ pub(super) fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsS
         return arguments;
     }
     if let Some(at) = arguments.iter().position(|argument| argument == "--model") {
-        // Without a name behind it the option is left for the message that it is unknown.
+        // Without a name after it the option is left for the message that it is unknown.
         if arguments.get(at + 1).is_some_and(|model| !is_option(model)) {
             let model = arguments.remove(at + 1);
             arguments.remove(at);

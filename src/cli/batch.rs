@@ -62,8 +62,8 @@ impl Batch<'_> {
 }
 
 impl Opened {
-    /// Calls `run` with batches of so many of the images that can be read. The next batch is read and decoded while `run` is
-    /// busy; images of `known` hashes are decoded where they are asked for alone.
+    /// Calls `run` with batches of so many of the images that can be read. The next batch is read and decoded while
+    /// `run` is busy; images of `known` hashes are decoded where they are asked for alone.
     ///
     /// # Errors
     /// Those of `run`; no image can be read, or one cannot and nothing may be left out.
@@ -165,6 +165,12 @@ impl Opened {
             ),
         ))
     }
+}
+
+/// An image that holds what no network can be measured on.
+pub(super) fn not_finite(frame: &Frame) -> Failure {
+    let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
+    Failure::new(Status::NotFinite, message)
 }
 
 fn read(source: &Source, preprocessing: &Preprocessing, frame: &Frame, known: &HashSet<String>) -> Read {

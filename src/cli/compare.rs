@@ -59,7 +59,7 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
         }
     }
     let outputs = Outputs::claim(&args.output, &ONE_FIGURE)?;
-    let origin = Origin::here(env!("CARGO_PKG_VERSION"));
+    let origin = Origin::here();
     let (mut measured, mut failures) = (Vec::new(), Vec::new());
     let mut first_failure = None;
     let mut skipped = None;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::graph::{LoadOptions, MissingOperator, Network, missing_operators};
+use crate::measure::header;
 use crate::measure::inspect::inspect;
 use crate::report::refuse_inputs;
 
@@ -46,7 +47,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         return Err(Failure::listing(Status::Unsupported, message, missing.iter().map(lack).collect()));
     }
     let network = Network::from_file(&file, &options)?;
-    let inspection = inspect(&network, &args.model.display().to_string());
+    let inspection = inspect(&network, header(&network)?);
     Ok(outputs.write(&inspection, &(), false)?)
 }
 

@@ -168,7 +168,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         .with("figures", outputs.has_figures());
     let mut progress = Progress::open(&args.resume, "layers", &opened, kept, &console)?;
     let seed = args.network.seed().unwrap_or(0);
-    let (mut names, mut forwards, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut passes, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
     let (mut resolved, mut image) = (None, None);
     // Probes take one image after the other.
     let at_once = if probes.is_some() { 1 } else { usize::from(args.batch.get()) };
@@ -186,8 +186,8 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
                 resolved = Some(node_spectrum(network, &x, node, velocity)?);
             }
         }
-        if forwards.len() < 3 {
-            forwards.push(forward_ms(network, &first(batch)?)?);
+        if passes.len() < 3 {
+            passes.push(network.forward_ms(&first(batch)?)?);
         }
         if let Some(probes) = probes {
             // Each image has random numbers of its own, so that it is the same whether those before it are measured or not.
@@ -221,7 +221,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     })?;
     console.finish();
     let estimator = probes.map_or(Estimator::Exact, Estimator::Probes);
-    let timings = [median(forwards), median(attributions)];
+    let timings = [median(passes), median(attributions)];
     let report = layers::report(&meters, opened.run(names), estimator, timings, resolved);
     let (Some(report), Some(first)) = (report, meters.first()) else {
         return Err(Failure::new(Status::Usage, "there is no generator to attribute; give --generator"));
@@ -249,12 +249,12 @@ fn probes(estimator: EstimatorChoice, meters: &[LayerMeter<'_>], console: &Conso
         EstimatorChoice::This(Estimator::Probes(count)) => Some(count),
         EstimatorChoice::Authors => Some(PROBES),
         EstimatorChoice::Auto => {
-            // A backward pass costs about two forwards.
+            // A backward pass costs about two forward passes.
             let by_probes = 2.0 * PROBES as f64 + 2.0 * meters.len() as f64;
             let exact: f64 = meters.iter().map(LayerMeter::exact_cost).sum();
             let chosen = if exact <= by_probes { "exact" } else { "probes=100" };
             console.note(&format!(
-                "estimator {chosen}: an image takes about {exact:.0} forwards exactly, {by_probes:.0} by {PROBES} probes, \
+                "estimator {chosen}: an image takes about {exact:.0} forward passes exactly, {by_probes:.0} by {PROBES} probes, \
                  which leave a relative standard error of 14 %"
             ));
             (exact > by_probes).then_some(PROBES)
@@ -323,11 +323,4 @@ fn check(results: &[LayerResults], double: bool) -> Result<(), Failure> {
         )),
         None => Ok(()),
     }
-}
-
-fn forward_ms(network: &Network, x: &Tensor) -> Result<f64, Failure> {
-    let x = network.place(x)?;
-    let start = Instant::now();
-    let _ = network.forward(&x)?;
-    Ok(start.elapsed().as_secs_f64() * 1e3)
 }

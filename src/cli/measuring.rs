@@ -21,7 +21,7 @@ pub(super) struct MeasuringArgs {
     /// The unit of t.
     #[arg(long, default_value_t = Units::HalfWidth, value_name = "half-width|pixel")]
     pub(super) units: Units,
-    /// What is measured behind the network's output [default: softmax for class scores, else identity].
+    /// The function of the network's output that is measured [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
     pub(super) output: Option<Output>,
     /// How the output moves [default: by its shape]: none, image, tokens, boxes:xywh or boxes:xyxy (in pixels of the

@@ -12,6 +12,7 @@ use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions, Protocol};
 use crate::measure::output::Output;
 use crate::memory::{self, Allowance};
 
+use super::batch::not_finite;
 use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
 use super::resume::{Options, Progress, ResumeArgs};
@@ -36,7 +37,7 @@ pub struct MetricsArgs {
     /// Whose consistency and sample invariance.
     #[arg(long, value_enum, default_value_t = Protocol::Aliascope)]
     protocol: Protocol,
-    /// What is measured behind the network's output [default: softmax for class scores, else identity].
+    /// The function of the network's output that is measured [default: softmax for class scores, else identity].
     #[arg(long, value_enum)]
     output: Option<Output>,
     /// Moved images per forward pass; fewer where memory does not allow as many.
@@ -60,11 +61,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     if !(args.range > 0.0 && args.range.is_finite()) {
         return Err(Failure::new(Status::Usage, format!("--range must be above 0, not {}", args.range)));
     }
-    if args.output_files.draws() && !args.layers {
-        let message = "--plot draws the shares of layers under each metric; give --layers as well, or leave it out";
-        return Err(Failure::new(Status::Usage, message));
-    }
-    let outputs = Outputs::claim(&args.output_files, if args.layers { &ONE_FIGURE } else { &[] })?;
+    let outputs = Outputs::claim(&args.output_files, &ONE_FIGURE)?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
@@ -143,14 +140,12 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
 fn finite(x: &Tensor, frame: &Frame) -> Result<Tensor, Failure> {
     match crate::graph::is_finite(x)? {
         true => Ok(x.shallow_clone()),
-        false => Err(Failure::new(
-            Status::NotFinite,
-            format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name()),
-        )),
+        false => Err(not_finite(frame)),
     }
 }
 
-/// Bytes that the layers' own shifts hold: copies of all values of an image, and a layer's maps under all shifts at once.
+/// Bytes that the layers' own shifts hold: copies of all values of an image, and a layer's maps under all shifts at
+/// once.
 fn shifts_bytes(network: &Network) -> u64 {
     network.all_values_bytes().saturating_add(network.live_bytes(AT_ONCE as u64, 0).saturating_mul(2))
 }

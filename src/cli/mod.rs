@@ -16,7 +16,7 @@ mod lee;
 mod manual;
 mod measuring;
 mod memory;
-mod memory_order;
+mod memory_format;
 mod metrics;
 mod missing_model;
 mod network;

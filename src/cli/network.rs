@@ -23,21 +23,22 @@ use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
 use super::{Failure, Status};
-use super::{memory_order, missing_model};
+use super::{memory_format, missing_model};
 
 /// How to load and run a network.
 #[derive(Debug, Args)]
 pub(super) struct NetworkArgs {
-    /// How photos become input: imagenet (its mean and std, centre 87.5 %, bicubic), half (−1 to 1) or raw (0 to 1), and
-    /// parts that change it, with commas between: mean=A/B/C, std=A/B/C, scale=S, crop=SHARE, resize=PIXELS, letterbox,
-    /// bgr, interpolation=nearest|bilinear|bicubic|lanczos [default: what the model's metadata says, else imagenet].
+    /// How photos become input: imagenet (its mean and std, centre 87.5 %, bicubic), half (−1 to 1) or raw (0 to 1),
+    /// and parts that change it, with commas between: mean=A/B/C, std=A/B/C, scale=S, crop=SHARE, resize=PIXELS,
+    /// letterbox, bgr, interpolation=nearest|bilinear|bicubic|lanczos [default: what the model's metadata says, else
+    /// imagenet].
     #[arg(long, value_name = "HOW")]
     preprocess: Option<Preprocess>,
     /// The input's shape where the model leaves it open, such as 1,3,224,224.
     #[arg(long, value_name = "N,C,H,W", value_delimiter = ',')]
     input_shape: Option<Vec<i64>>,
-    /// Measure at an inner value: the name of a node, for its first output, or of a value; the end of a name that is the
-    /// only one will do.
+    /// Measure at an inner value: the name of a node, for its first output, or of a value; the end of a name that is
+    /// the only one will do.
     #[arg(long, value_name = "NODE", conflicts_with = "output_name")]
     at: Option<String>,
     /// Measure this output, of a model with several [default: the first].
@@ -62,8 +63,8 @@ pub(super) struct NetworkArgs {
     #[arg(long)]
     threads: Option<NonZeroU16>,
     /// How images lie in memory, for speed: results are the same up to rounding.
-    #[arg(long, value_enum, default_value_t = memory_order::Choice::Auto, value_name = "ORDER")]
-    memory_order: memory_order::Choice,
+    #[arg(long, alias = "memory-order", value_enum, default_value_t = memory_format::Choice::Auto, value_name = "FORMAT")]
+    memory_format: memory_format::Choice,
     /// End with status 5 at the first photo that cannot be read, instead of leaving it out.
     #[arg(long)]
     strict: bool,
@@ -216,7 +217,7 @@ impl NetworkArgs {
         } else {
             format!("tensor (taken as it is){order}")
         };
-        let memory = memory_order::settle(&mut network, self.memory_order, source.frames().len())?;
+        let memory = memory_format::settle(&mut network, self.memory_format, source.frames().len())?;
         let (strict, skipped) = (self.strict, RefCell::new(skipped));
         let run = Run { images: Images { preprocess, ..Images::default() }, ..header(&network)? };
         Ok(Opened { network, source, run, memory, preprocessing, notes, strict, skipped })
@@ -293,13 +294,14 @@ impl Opened {
         &self.run
     }
 
-    /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose units
-    /// nobody knows.
+    /// Per channel, what one unit of the input is in pixel values of 0 to 1; none where some image is a tensor, whose
+    /// units nobody knows.
     pub(super) fn pixel_scale(&self) -> Option<Vec<f64>> {
         pixel_scale(&self.network, &self.source, &self.preprocessing)
     }
 
-    /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a tensor.
+    /// A photo with `margin` more rows and columns than the input, `[1, channels, rows, columns]`; nothing for a
+    /// tensor.
     pub(super) fn read_larger(&self, frame: &Frame, margin: usize) -> Result<Option<Tensor>, Failure> {
         let Frame::Photo(path) = frame else { return Ok(None) };
         Ok(Some(larger_photo(&self.network, path, &self.preprocessing, margin)?))

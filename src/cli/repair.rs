@@ -1,6 +1,5 @@
 //! `aliascope repair`: designs in a pretrained network, and its weights adapted until it says what it said before.
 
-use std::collections::HashMap;
 use std::fs;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
@@ -9,7 +8,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use tch::{Kind, Tensor};
 
 use super::antialias::PaddingChoice;
-use super::antialias_surgery::{PlaceChoice, insertion_report, ranges, read_replacement};
+use super::antialias_surgery::{PlaceChoice, read_replacement};
 use super::generators::GeneratorArgs;
 use super::labels::LabelArgs;
 use super::measuring::MeasuringArgs;
@@ -19,7 +18,9 @@ use super::{Failure, Status};
 use crate::antialias::Padding;
 use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::Cost;
-use crate::antialias::surgery::{Form, Insertion, InsertionOptions, Place, Replacement, Rewritten, TargetModel};
+use crate::antialias::surgery::{
+    Form, Insertion, InsertionOptions, Place, Ranges, Replacement, Rewritten, TargetModel,
+};
 use crate::graph::onnx::OnnxFile;
 use crate::graph::{LoadOptions, Network, Parameter, branches, inline, is_finite};
 use crate::hash::hash_of;
@@ -235,14 +236,16 @@ fn judged(
 ) -> Result<(RepairReport, Vec<u8>), Failure> {
     let target = TargetModel::new(file, &opened.network)?;
     let pattern = args.pattern.as_deref();
-    let fitted = target.fitted_inputs(&args.replace, pattern);
-    let ranges = if fitted.is_empty() { HashMap::new() } else { ranges(opened, &fitted, console)? };
+    let mut ranges = Ranges::new(&opened.network, target.fitted_inputs(&args.replace, pattern));
+    if ranges.is_needed() {
+        opened.for_images(console, |_, x| Ok(ranges.see(&x)?))?;
+    }
     let options = InsertionOptions {
         rules: &args.replace,
         pattern,
         padding: args.padding(),
         place: args.place(),
-        ranges: &ranges,
+        ranges: ranges.found(),
     };
     let insertions = target.insertions(&options)?;
     let chosen: Vec<&Insertion> = insertions.iter().collect();
@@ -372,7 +375,7 @@ impl Job<'_> {
             pattern: self.args.pattern.clone(),
             padding: self.args.padding(),
             place: self.args.place(),
-            insertions: self.insertions.iter().map(|i| insertion_report(&i.among(&self.insertions))).collect(),
+            insertions: self.insertions.iter().map(|i| i.among(&self.insertions).report()).collect(),
             training,
             recalibration,
             lee_images: wholly.map(|(name, _)| name.clone()).collect(),

@@ -1,4 +1,5 @@
-//! Going on where an interrupted run stopped: the options of commands that measure image by image, and their checkpoint.
+//! Going on where an interrupted run stopped: the options of commands that measure image by image, and their
+//! checkpoint.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::batch::Batch;
 use super::measuring::MeasuringArgs;
-use super::memory_order::cache;
+use super::memory_format::cache;
 use super::network::{Console, Opened};
 use super::{Failure, Status};
 use aliascope_core::cli::signals::say_resume;
@@ -25,8 +26,8 @@ pub(super) struct ResumeArgs {
     /// Go on where the same command was interrupted: images that were measured then are not measured again.
     #[arg(long)]
     resume: bool,
-    /// Keep results image by image in this file, for --resume; results of several runs may share it [default: a file in the
-    /// cache that goes away when the run is done].
+    /// Keep results image by image in this file, for --resume; results of several runs may share it [default: a file in
+    /// the cache that goes away when the run is done].
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 }
@@ -212,7 +213,7 @@ impl Options {
             .with("precision", run.arithmetic())
             .with("device", run.device)
             .with("threads", tch::get_num_threads())
-            .with("memory-order", opened.network.memory_format())
+            .with("memory-format", opened.network.memory_format())
             .with("batch", batch)
     }
 

@@ -7,8 +7,8 @@ use clap::Parser;
 
 use crate::graph::caught::{caught, is_refusal};
 
-/// Parses the command line, runs the subcommand, prints a failure as one message on standard error, and ends the program
-/// without taking libtorch apart.
+/// Parses the command line, runs the subcommand, prints a failure as one message on standard error, and ends the
+/// program without taking libtorch apart.
 pub fn main() -> ! {
     let status = match super::Cli::try_parse_from(super::arguments::in_order(std::env::args_os())) {
         Ok(cli) => process::run(move || {

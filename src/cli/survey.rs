@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::memory_order::cache;
+use super::memory_format::cache;
 use super::network::{Console, set_threads, usable};
 use super::{Failure, Status};
 use crate::measure::run::{self, Origin, counted};
@@ -121,7 +121,7 @@ fn run_study(args: &RunArgs) -> Result<(), Failure> {
     settings.insert("aliascope".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let mut store = Store::open(&args.into, &settings)?;
     say_again();
-    let origin = Origin::here(env!("CARGO_PKG_VERSION"));
+    let origin = Origin::here();
     let header = RunHeader {
         began: origin.time,
         command: origin.command.join(" "),

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::batch::not_finite;
 use super::network::{Console, NetworkArgs};
 use super::{Failure, Status};
-use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremOptions, node_theorems};
-use crate::measure::node_theorem_report::{NODE_THEOREM_SCHEMA_VERSION, NodeTheoremReport, NodeTheorems};
+use crate::measure::node_theorem::{NodeTheoremError, NodeTheoremMeter, NodeTheoremOptions};
 use crate::spectrum::Velocity;
 use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
@@ -35,29 +35,20 @@ pub(super) fn run(model: &Path, velocity: Velocity, args: &NodeArgs, output: &Ou
     let frames = opened.source.frames();
     let console = Console::new(output.quiet, frames.len(), "images");
     opened.note_outputs(&console);
-    let mut images: Vec<NodeTheorems> = Vec::new();
+    let mut meter = NodeTheoremMeter::new(&opened.network, options);
     let mut names = Vec::new();
     opened.for_images(&console, |frame, x| {
-        let x = opened.network.place(&x)?;
-        if !crate::graph::is_finite(&x)? {
-            let message = format!("the input of '{}' holds NaN or infinity; check the image or tensor", frame.name());
-            return Err(Failure::new(Status::NotFinite, message));
-        }
-        images.push(node_theorems(&opened.network, &x, &options, &mut |done, of| console.part(done, of))?);
+        let progress = &mut |done, of| console.part(done, of);
+        meter.measure(&x, progress).map_err(|error| match error {
+            NodeTheoremError::NotFinite => not_finite(frame),
+            error => error.into(),
+        })?;
         names.push(frame.name());
         console.advance(1);
         Ok(())
     })?;
     console.finish();
-    let NodeTheorems { nodes, skipped, map } = NodeTheorems::mean(images);
-    let report = NodeTheoremReport {
-        schema_version: NODE_THEOREM_SCHEMA_VERSION,
-        run: opened.run(names),
-        velocity: [velocity.x, velocity.y],
-        nodes,
-        skipped,
-        map,
-    };
+    let report = meter.report(opened.run(names));
     outputs.write(&report, &(), args.network.per_image)?;
     opened.finish()
 }
@@ -68,6 +59,7 @@ impl From<NodeTheoremError> for Failure {
         match error {
             NodeTheoremError::Graph(error) => error.into(),
             NodeTheoremError::Torch(error) => error.into(),
+            NodeTheoremError::NotFinite => Self::new(Status::NotFinite, message),
             NodeTheoremError::NoNode { .. } => Self::new(Status::Usage, message),
             _ => Self::new(Status::Unsupported, message),
         }

@@ -1,8 +1,8 @@
 //! Whether a constant matrix along an axis of rows or columns is a filter, and where its outputs then lie.
 //!
 //! A matrix along such an axis may do anything: mix tokens, reverse them. It is a filter with a place for every output
-//! where it does the same at each of them and is symmetric about a centre: then it moves a smooth signal nowhere. Ideal low-pass
-//! filters are written like that in saved models.
+//! where it does the same at each of them and is symmetric about a centre: then it moves a smooth signal nowhere. Ideal
+//! low-pass filters are written like that in saved models.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
@@ -16,10 +16,10 @@ const TOLERANCE: f64 = 1e-5;
 
 /// Where the outputs of a matrix `[outputs, inputs]` lie among its inputs, if it is certain that it is a filter.
 ///
-/// Known are filters on the torus, y_j = Σ_i κ(i − u_j) x_i with i taken around; with zeros beyond the edge, the same without
-/// going around; and of the signal mirrored at its edges, for which A cos(πk(i + ½)/N) = g_k cos(πk(u_j + ½)/N) for every
-/// k. u_j = first + j·N/M, first being 0 or that of means over blocks, (N/M − 1)/2; κ is symmetric. Where two places fit, as for
-/// a mean over everything, none is certain.
+/// Known are filters on the torus, y_j = Σ_i κ(i − u_j) x_i with i taken around; with zeros beyond the edge, the same
+/// without going around; and of the signal mirrored at its edges, for which A cos(πk(i + ½)/N) = g_k cos(πk(u_j + ½)/N)
+/// for every k. u_j = first + j·N/M, first being 0 or that of means over blocks, (N/M − 1)/2; κ is symmetric. Where two
+/// places fit, as for a mean over everything, none is certain.
 pub fn filter_step(matrix: &Array2<f64>) -> Option<Step> {
     let (outputs, inputs) = matrix.dim();
     if outputs < 2 || inputs < 2 || matrix.iter().any(|entry| !entry.is_finite()) {
@@ -35,8 +35,8 @@ pub fn filter_step(matrix: &Array2<f64>) -> Option<Step> {
     (!twice).then_some(Step { first, step })
 }
 
-/// Whether entries depend on i − u_j alone, with all i around the torus or not, and symmetrically, with most weight in the
-/// middle.
+/// Whether entries depend on i − u_j alone, with all i around the torus or not, and symmetrically, with most weight in
+/// the middle.
 fn commutes(matrix: &Array2<f64>, step: Step, around: bool) -> bool {
     let (outputs, inputs) = matrix.dim();
     // Twice (i − u_j), in units of 1/outputs, is a whole number.

@@ -6,13 +6,14 @@ use tch::Tensor;
 
 use crate::symmetry::{Axis, Grid};
 
-use super::labels::{Labels, Sites, values, varies};
+use super::labels::{Labels, Positions, values, varies};
 use super::operator::Torch;
 
-/// What sums over the last axis belong to: where it holds disjoint blocks of sites, as a patch merging has it, the grid of
-/// the blocks' centres; where it holds other sets of sites, no grid.
+/// What sums over the last axis belong to: where it holds disjoint blocks of positions, as a patch merging has it, the
+/// grid of the blocks' centres; where it holds other sets of positions, no grid.
 ///
-/// Blocks may lack sites where a map was padded to a whole number of them. They lie where they would with all sites.
+/// Blocks may lack positions where a map was padded to a whole number of them. They lie where they would with all
+/// positions.
 pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
     let (Some(_), false) = (of.grid(), of.relation) else { return Ok(None) };
     let of = of.condensed()?;
@@ -33,7 +34,7 @@ pub(super) fn blocks(of: &Labels) -> Torch<Option<Labels>> {
     Ok(Some(found.with(found.ids.f_expand(size, false)?)))
 }
 
-/// The grid of the centres of disjoint rectangles of sites on the last axis.
+/// The grid of the centres of disjoint rectangles of positions on the last axis.
 fn rectangles(of: &Labels) -> Torch<Option<Labels>> {
     let Some(grid) = of.grid() else { return Ok(None) };
     let mut size = of.ids.size();
@@ -66,12 +67,12 @@ fn rectangles(of: &Labels) -> Torch<Option<Labels>> {
     size.push(1);
     let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(device)?;
     let centres = Grid { rows: row_axis, columns: column_axis };
-    Ok(Some(Labels { sites: Sites::On(centres), ids, relation: false }))
+    Ok(Some(Labels { positions: Positions::On(centres), ids, relation: false }))
 }
 
-/// Sets of sites on the last axis, numbered from 1, where it is certain that they lie on no grid: each site is in one of
-/// them, and one is no rectangle; or each reaches over more than half the rows and half the columns, so that no sum over
-/// one lies beside any other.
+/// Sets of positions on the last axis, numbered from 1, where it is certain that they lie on no grid: each position is
+/// in one of them, and one is no rectangle; or each reaches over more than half the rows and half the columns, so that
+/// no sum over one lies beside any other.
 fn scattered(of: &Labels) -> Torch<Option<Labels>> {
     let Some(grid) = of.grid() else { return Ok(None) };
     let mut size = of.ids.size();
@@ -85,14 +86,15 @@ fn scattered(of: &Labels) -> Torch<Option<Labels>> {
     let mut labels = Vec::with_capacity(ids.len() / length.max(1));
     for entries in ids.chunks_exact(length) {
         let next = numbers.len() + 1;
-        let sites = entries.iter().map(|id| *id as usize).collect();
-        labels.push(*numbers.entry(sites).or_insert(next) as f64);
+        let positions = entries.iter().map(|id| *id as usize).collect();
+        labels.push(*numbers.entry(positions).or_insert(next) as f64);
     }
     let together: HashSet<usize> = numbers.keys().flatten().copied().collect();
     let disjoint = numbers.keys().map(BTreeSet::len).sum::<usize>() == together.len();
-    let broken = numbers.keys().any(|sites| extents(sites, columns).iter().product::<usize>() != sites.len());
-    let wide = |sites: &BTreeSet<usize>| {
-        let [down, across] = extents(sites, columns);
+    let broken =
+        numbers.keys().any(|positions| extents(positions, columns).iter().product::<usize>() != positions.len());
+    let wide = |positions: &BTreeSet<usize>| {
+        let [down, across] = extents(positions, columns);
         2 * down > rows && 2 * across > columns
     };
     if together.len() != rows * columns || !(disjoint && broken || numbers.keys().all(wide)) {
@@ -100,42 +102,44 @@ fn scattered(of: &Labels) -> Torch<Option<Labels>> {
     }
     size.push(1);
     let ids = Tensor::f_from_slice(&labels)?.f_view(size.as_slice())?.f_to_device(of.ids.device())?;
-    Ok(Some(Labels { sites: Sites::Scattered, ids, relation: false }))
+    Ok(Some(Labels { positions: Positions::Scattered, ids, relation: false }))
 }
 
 /// The centres of blocks of `length` entries in a map of so many columns, in samples: disjoint ones that are alike, and
 /// such as overlap, if they are the same window about each centre.
 fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Vec<[f64; 2]>> {
-    let site = |id: f64| [((id as usize - 1) / columns) as f64, ((id as usize - 1) % columns) as f64];
+    let position = |id: f64| [((id as usize - 1) / columns) as f64, ((id as usize - 1) % columns) as f64];
     let blocks = || ids.chunks_exact(length);
-    // A block is all sites of a rectangle: others, as every second site, lie nowhere in particular.
-    let fills = |sites: &BTreeSet<usize>| extents(sites, columns).iter().product::<usize>() == sites.len();
+    // A block is all positions of a rectangle: others, as every second position, lie nowhere in particular.
+    let fills = |positions: &BTreeSet<usize>| extents(positions, columns).iter().product::<usize>() == positions.len();
     let mut seen = HashSet::new();
     let mut block = None;
     let mut overlap = false;
     for entries in blocks() {
-        let sites: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
+        let positions: BTreeSet<usize> = entries.iter().filter(|id| **id > 0.0).map(|id| *id as usize).collect();
         let whole = entries.iter().all(|id| *id > 0.0);
-        let mut alike = || *block.get_or_insert(sites.len()) == sites.len() && fills(&sites);
+        let mut alike = || *block.get_or_insert(positions.len()) == positions.len() && fills(&positions);
         if whole && !alike() {
             return None;
         }
-        sites.iter().for_each(|site| overlap |= !seen.insert(*site));
+        positions.iter().for_each(|position| overlap |= !seen.insert(*position));
     }
     if seen.len() != rows * columns {
         return None;
     }
     let middle = |entries: &[f64]| {
-        let sites: BTreeSet<usize> = entries.iter().map(|id| *id as usize).collect();
-        let mean = |axis: usize| sites.iter().map(|s| site(*s as f64)[axis]).sum::<f64>() / sites.len() as f64;
+        let positions: BTreeSet<usize> = entries.iter().map(|id| *id as usize).collect();
+        let mean =
+            |axis: usize| positions.iter().map(|s| position(*s as f64)[axis]).sum::<f64>() / positions.len() as f64;
         [mean(0), mean(1)]
     };
-    // How far from the centre the site of each entry lies: alike in all blocks, where some lack sites or overlap.
+    // How far from the centre the position of each entry lies: alike in all blocks, where some lack positions or
+    // overlap.
     let whole = blocks().find(|entries| entries.iter().all(|id| *id > 0.0))?;
     let centre = middle(whole);
-    let offsets: Vec<[f64; 2]> = whole.iter().map(|id| [0, 1].map(|axis| site(*id)[axis] - centre[axis])).collect();
+    let offsets: Vec<[f64; 2]> = whole.iter().map(|id| [0, 1].map(|axis| position(*id)[axis] - centre[axis])).collect();
     let from_offsets = |entries: &[f64]| {
-        let of_entry = |(id, offset): (&f64, &[f64; 2])| [0, 1].map(|axis| site(*id)[axis] - offset[axis]);
+        let of_entry = |(id, offset): (&f64, &[f64; 2])| [0, 1].map(|axis| position(*id)[axis] - offset[axis]);
         let mut found = entries.iter().zip(&offsets).filter(|(id, _)| **id > 0.0).map(of_entry);
         let first = found.next()?;
         found.all(|other| other == first).then_some(first)
@@ -144,13 +148,13 @@ fn centres(ids: &[f64], length: usize, [rows, columns]: [usize; 2]) -> Option<Ve
     blocks().map(|entries| if free { Some(middle(entries)) } else { from_offsets(entries) }).collect()
 }
 
-/// The rows and columns that sites, numbered from 1 in a map of so many columns, reach over.
-fn extents(sites: &BTreeSet<usize>, columns: usize) -> [usize; 2] {
+/// The rows and columns that positions, numbered from 1 in a map of so many columns, reach over.
+fn extents(positions: &BTreeSet<usize>, columns: usize) -> [usize; 2] {
     let extent = |of: &dyn Fn(usize) -> usize| {
-        let along = || sites.iter().map(|site| of(site - 1));
+        let along = || positions.iter().map(|position| of(position - 1));
         along().max().unwrap_or(0) + 1 - along().min().unwrap_or(0)
     };
-    [extent(&|site| site / columns), extent(&|site| site % columns)]
+    [extent(&|position| position / columns), extent(&|position| position % columns)]
 }
 
 /// The labels with some axes, counted from the end, as one at the end, and with one entry of the others that do not

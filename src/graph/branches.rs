@@ -8,8 +8,8 @@ use super::onnx::{ElementType, OnnxFile, is_own};
 /// If nodes, those in branches of others included, of which as many are written out.
 const MOST: usize = 1000;
 
-/// The model with the nodes of the branches that it takes for an input of the given shape, in the file's order of axes, and
-/// the names of the If nodes whose condition could not be found.
+/// The model with the nodes of the branches that it takes for an input of the given shape, in the file's order of axes,
+/// and the names of the If nodes whose condition could not be found.
 ///
 /// A condition may depend on shapes, but not on values: what loads has constant ones.
 pub fn written_out(file: &OnnxFile, input_shape: &[i64]) -> (OnnxFile, Vec<String>) {

@@ -52,7 +52,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// The operand's tensor at a call, viewed with `wanted` axes behind the stack axis.
+    /// The operand's tensor at a call, viewed with `wanted` axes after the stack axis.
     pub fn at(&self, x: &[&Tensor], rank: usize, wanted: usize) -> Torch<Tensor> {
         match self {
             Self::Varying(i) => with_rank(x[*i], rank, wanted),
@@ -60,7 +60,8 @@ impl Operand {
         }
     }
 
-    /// The operand's tensor at a call, with the batched tangents' axis in front of its own: a constant is the same in all.
+    /// The operand's tensor at a call, with the batched tangents' axis in front of its own: a constant is the same in
+    /// all.
     pub fn in_stack(&self, x: &[&Tensor]) -> Torch<Tensor> {
         match self {
             Self::Varying(i) => Ok(x[*i].shallow_clone()),
@@ -366,9 +367,9 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The number behind an attribute, which ONNX can only store in single precision: the shortest decimal that rounds to
-/// it, so that a slope of 0.01 or an epsilon of 1e-5 is just that in a run of double precision too. A sixth, the slope of
-/// hard sigmoid, is no short decimal. A run of single precision sees what is stored.
+/// The number after an attribute, which ONNX can only store in single precision: the shortest decimal that rounds to
+/// it, so that a slope of 0.01 or an epsilon of 1e-5 is just that in a run of double precision too. A sixth, the slope
+/// of hard sigmoid, is no short decimal. A run of single precision sees what is stored.
 fn meant(stored: f32) -> f64 {
     const SIXTH: f64 = 1.0 / 6.0;
     if stored == SIXTH as f32 { SIXTH } else { stored.to_string().parse().unwrap_or(f64::from(stored)) }

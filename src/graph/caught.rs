@@ -1,7 +1,7 @@
 //! Refusals of libtorch that tch turns into panics.
 //!
-//! tch frees numbers that it handed to libtorch before it asks whether libtorch refused, and panics on the refusal that it
-//! finds then. Here such a panic becomes the error that it should have been; others go on.
+//! tch frees numbers that it handed to libtorch before it asks whether libtorch refused, and panics on the refusal that
+//! it finds then. Here such a panic becomes the error that it should have been; others go on.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind};

@@ -29,8 +29,8 @@ impl Network {
         self.kind == Kind::Float && self.steps.iter().any(|step| convolves(&step.operator))
     }
 
-    /// Puts the weights of convolutions, and from now on stacks of images, into this format. Results are the same up to the
-    /// order in which libtorch adds, that is, up to rounding.
+    /// Puts the weights of convolutions, and from now on stacks of images, into this format. Results are the same up to
+    /// the order in which libtorch adds, that is, up to rounding.
     ///
     /// # Errors
     /// When memory is short.
@@ -47,8 +47,8 @@ impl Network {
         Ok(())
     }
 
-    /// Milliseconds of a forward of eight images in each format of [`MemoryFormat::ALL`]: the least of up to five in turn,
-    /// after one that is not counted. The network's own format stays what it was.
+    /// Milliseconds of a forward pass of eight images in each format of [`MemoryFormat::ALL`]: the least of up to five
+    /// in turn, after one that is not counted. The network's own format stays what it was.
     ///
     /// # Errors
     /// When an operator fails, which the message names.

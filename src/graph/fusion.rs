@@ -1,8 +1,9 @@
 //! Fusion: nodes that become one operator in an unobserved run.
 //!
 //! Exporters write GELU as five nodes, a linear layer as two, a layer norm as seven to nine and an attention as four or
-//! more, and each node passes its whole value through memory. An unobserved run fuses such nodes into one operator. Only
-//! values that nothing else reads may disappear; the layers of an attribution, and a run that is observed, see every node.
+//! more, and each node passes its whole value through memory. An unobserved run fuses such nodes into one operator.
+//! Only values that nothing else reads may disappear; the layers of an attribution, and a run that is observed, see
+//! every node.
 
 mod activation;
 mod layer_norm;
@@ -36,7 +37,7 @@ impl Group {
             op_type: self.name.to_owned(),
             operator: Rc::new(self.operator),
             nodes: self.members.len(),
-            flow: Flow::Lost,
+            flow: Flow::Unknown,
             inputs: self.inputs,
             outputs: last.outputs.clone(),
             frees: Vec::new(),
@@ -98,8 +99,8 @@ pub(super) fn fuse(
     Ok(fused)
 }
 
-/// Says of each step, in the order of a run, which values nothing reads afterwards, and whether it may overwrite its first
-/// input.
+/// Says of each step, in the order of a run, which values nothing reads afterwards, and whether it may overwrite its
+/// first input.
 pub(super) fn set_lifetimes(steps: &mut [Step], values: usize, output: usize) {
     let mut fresh = vec![false; values];
     let mut readers = vec![0usize; values];
@@ -246,7 +247,7 @@ impl<'a> Links<'a> {
         fits.then(|| (vec![product, sum], x, weight, bias.shallow_clone()))
     }
 
-    /// A convolution of images with its bias, and the clip behind it.
+    /// A convolution of images with its bias, and the clip after it.
     fn activated_convolution(&self, convolution: usize) -> Torch<Option<Group>> {
         Ok(self.find_activated_convolution(convolution))
     }
@@ -273,8 +274,8 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// One factor for each of `count` features, where the step multiplies by such: features lie on the last axis, before
-    /// the axes were put in the order `order`.
+    /// One factor for each of `count` features, where the step multiplies by such: features lie on the last axis,
+    /// before the axes were put in the order `order`.
     fn gain(&self, at: usize, order: Option<&[i64]>, count: i64) -> Torch<Option<Tensor>> {
         let Some(step) = self.steps.get(at).filter(|step| step.op_type == "Mul") else { return Ok(None) };
         let (Operator::Linear(op), &[input]) = (&*step.operator, &step.inputs[..]) else { return Ok(None) };
@@ -286,11 +287,11 @@ impl<'a> Links<'a> {
         };
         let size = factor.size();
         // From the end, as broadcasting counts.
-        let Some(behind) = place.map(|place| rank - place) else { return Ok(None) };
-        let fits = size.len() >= behind
+        let Some(after) = place.map(|place| rank - place) else { return Ok(None) };
+        let fits = size.len() >= after
             && size.len() <= rank
             && factor.kind() == self.kind
-            && size.iter().enumerate().all(|(i, &n)| n == if size.len() - i == behind { count } else { 1 });
+            && size.iter().enumerate().all(|(i, &n)| n == if size.len() - i == after { count } else { 1 });
         if fits { Ok(Some(factor.f_reshape([-1])?)) } else { Ok(None) }
     }
 

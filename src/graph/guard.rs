@@ -11,7 +11,7 @@ unsafe extern "C" {
     fn aliascope_guard_memory(left: extern "C" fn(i64) -> i64);
 }
 
-/// How the shim's refusal begins; behind it are the bytes that were wanted, and those that are free.
+/// How the shim's refusal begins; after it are the bytes that were wanted, and those that are free.
 const REFUSAL: &str = "aliascope-memory ";
 
 /// What libtorch, its libraries and the C++ of this crate say where memory does not suffice.

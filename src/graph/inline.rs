@@ -198,8 +198,8 @@ pub fn call(node: &NodeProto, name: &str, function: &FunctionProto) -> Result<Ve
 const DEPTH: usize = 50;
 const MOST: usize = 1 << 18;
 
-/// The model with its functions written out where its graph calls them, values and nodes called as a loaded network calls
-/// them. Nothing where a call does not fit its function, or functions are nested without end: loading says which.
+/// The model with its functions written out where its graph calls them, values and nodes called as a loaded network
+/// calls them. Nothing where a call does not fit its function, or functions are nested without end: loading says which.
 ///
 /// Calls inside branches stay, and the functions with them.
 pub fn functions(file: &OnnxFile) -> Option<OnnxFile> {

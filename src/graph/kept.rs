@@ -43,8 +43,8 @@ impl Steps {
 }
 
 impl Kept {
-    /// Those whose sites, numbered from 1, row by row, are among `ids`; 0 is none. Nothing where the rows or columns are not
-    /// evenly spaced, or where some row lacks a column that others have.
+    /// Those whose positions, numbered from 1, row by row, are among `ids`; 0 is none. Nothing where the rows or
+    /// columns are not evenly spaced, or where some row lacks a column that others have.
     pub fn of(ids: &[f64], grid: &Grid) -> Option<Self> {
         let (height, width) = (grid.rows.samples, grid.columns.samples);
         let mut there = vec![false; height * width];
@@ -52,9 +52,9 @@ impl Kept {
             *there.get_mut(id as usize - 1)? = true;
         }
         let (mut rows, mut columns) = (vec![false; height], vec![false; width]);
-        for site in there.iter().enumerate().filter_map(|(site, &there)| there.then_some(site)) {
-            rows[site / width] = true;
-            columns[site % width] = true;
+        for position in there.iter().enumerate().filter_map(|(position, &there)| there.then_some(position)) {
+            rows[position / width] = true;
+            columns[position % width] = true;
         }
         let (rows, columns) = (Steps::of(&rows)?, Steps::of(&columns)?);
         let count = there.iter().filter(|&&there| there).count();
@@ -66,14 +66,14 @@ impl Kept {
         Some(Self { grid: if all { *grid } else { own }, all, rows, columns, width })
     }
 
-    /// Numbers the sites that are left from 1, row by row.
+    /// Numbers the positions that are left from 1, row by row.
     pub fn renumber(&self, ids: &mut [f64]) {
         if self.all {
             return;
         }
         for id in ids.iter_mut().filter(|id| **id > 0.0) {
-            let site = *id as usize - 1;
-            let (row, column) = (self.rows.place(site / self.width), self.columns.place(site % self.width));
+            let position = *id as usize - 1;
+            let (row, column) = (self.rows.place(position / self.width), self.columns.place(position % self.width));
             *id = (row * self.columns.count + column + 1) as f64;
         }
     }
@@ -107,7 +107,7 @@ mod tests {
                 }
                 kept.renumber(&mut ids);
                 assert!(ids.iter().enumerate().all(|(at, &id)| id == (at + 1) as f64), "{ids:?}");
-                // One site less is no rectangle.
+                // One position less is no rectangle.
                 if r.len() > 1 && c.len() > 1 {
                     let _ = ids.pop();
                     assert!(Kept::of(&ids, &kept.grid).is_none());

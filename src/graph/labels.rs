@@ -1,4 +1,4 @@
-//! The site that every entry of a value belongs to.
+//! The position that every entry of a value belongs to.
 
 use std::sync::Arc;
 
@@ -7,31 +7,31 @@ use tch::{Device, Kind, Tensor};
 use crate::symmetry::Grid;
 
 use super::kept::Kept;
-use super::layout::{Layout, Part, SiteMap};
+use super::layout::{Layout, Part, PositionMap};
 use super::operator::Torch;
 
 /// The labels of a value.
 #[derive(Debug)]
 pub struct Labels {
     /// What the labels number.
-    pub(super) sites: Sites,
+    pub(super) positions: Positions,
     /// Of the value's shape; axes along which labels do not differ are expanded from one entry, so that they take no
     /// memory.
     pub(super) ids: Tensor,
-    /// Entries relate two sites, of which the label is one (the weights of an attention), or are sums over all sites
-    /// (the weights of an attention among channels): no layout.
+    /// Entries relate two positions, of which the label is one (the weights of an attention), or are sums over all
+    /// positions (the weights of an attention among channels): no layout.
     pub(super) relation: bool,
 }
 
 /// What labels number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sites {
-    /// Nothing: no entry has a site.
+pub(super) enum Positions {
+    /// Nothing: no entry has a position.
     None,
     /// The samples of a grid, row by row.
     On(Grid),
-    /// Sets of samples that lie on no grid, such as sums over every second row, or over 16 samples in a row of a map of 12
-    /// columns: it is known which entries belong together, and that they have no rows and columns.
+    /// Sets of samples that lie on no grid, such as sums over every second row, or over 16 samples in a row of a map of
+    /// 12 columns: it is known which entries belong together, and that they have no rows and columns.
     Scattered,
 }
 
@@ -40,26 +40,27 @@ impl Labels {
         self.with(self.ids.shallow_clone())
     }
 
-    /// Whether entries relate two sites, or none, or belong to sets of sites that lie on no grid: there is no map in them.
+    /// Whether entries relate two positions, or none, or belong to sets of positions that lie on no grid: there is no
+    /// map in them.
     pub fn relate(&self) -> bool {
-        self.relation || self.sites == Sites::Scattered
+        self.relation || self.positions == Positions::Scattered
     }
 
     pub(super) fn with(&self, ids: Tensor) -> Self {
         Self { ids, ..*self }
     }
 
-    /// The grid of the sites.
+    /// The grid of the positions.
     pub(super) fn grid(&self) -> Option<Grid> {
-        match self.sites {
-            Sites::On(grid) => Some(grid),
-            Sites::None | Sites::Scattered => None,
+        match self.positions {
+            Positions::On(grid) => Some(grid),
+            Positions::None | Positions::Scattered => None,
         }
     }
 
     /// Whether entries may belong somewhere.
     pub(super) fn placed(&self) -> bool {
-        self.sites != Sites::None
+        self.positions != Positions::None
     }
 
     /// The same, in as little memory as labels differ in.
@@ -82,7 +83,7 @@ impl Labels {
         let none = (Kind::Double, device);
         Ok(match layout {
             Layout::Unknown => None,
-            Layout::Still => Some(Self::nowhere(shape, device)?),
+            Layout::NonSpatial => Some(Self::nowhere(shape, device)?),
             Layout::Map(map) | Layout::Part(Part { map, .. }) => {
                 let (rows, columns) = (map.grid.rows.samples as i64, map.grid.columns.samples as i64);
                 let ids = Tensor::f_arange_start(1, rows * columns + 1, none)?.f_view([rows, columns])?;
@@ -101,18 +102,18 @@ impl Labels {
                 }
                 let ids =
                     map.scatter(&ids.f_view(size.as_slice())?.f_expand(all, false)?, &one)?.f_expand(shape, false)?;
-                Some(Self { sites: Sites::On(map.grid), ids, relation: false })
+                Some(Self { positions: Positions::On(map.grid), ids, relation: false })
             }
         })
     }
 
-    /// The labels of entries without a site.
+    /// The labels of entries without a position.
     pub(super) fn nowhere(shape: &[i64], device: Device) -> Torch<Self> {
         let ids = Tensor::f_zeros([1], (Kind::Double, device))?.f_expand(shape, false)?;
-        Ok(Self { sites: Sites::None, ids, relation: false })
+        Ok(Self { positions: Positions::None, ids, relation: false })
     }
 
-    /// The labels of entries that are sums over all sites.
+    /// The labels of entries that are sums over all positions.
     pub(super) fn sums(shape: &[i64], device: Device) -> Torch<Self> {
         Ok(Self { relation: true, ..Self::nowhere(shape, device)? })
     }
@@ -126,10 +127,10 @@ impl Labels {
         Ok(one)
     }
 
-    /// The layout of condensed labels, where every site of a grid, or of evenly spaced rows and columns of it, is there
-    /// once in every channel, whatever axes the channels share with the sites.
+    /// The layout of condensed labels, where every position of a grid, or of evenly spaced rows and columns of it, is
+    /// there once in every channel, whatever axes the channels share with the positions.
     pub fn layout(&self) -> Torch<Layout> {
-        if self.relation || self.sites == Sites::Scattered {
+        if self.relation || self.positions == Positions::Scattered {
             return Ok(Layout::Unknown);
         }
         let one = self.distinct()?;
@@ -137,10 +138,10 @@ impl Labels {
         let axes: Vec<usize> = (0..shape.len()).filter(|&axis| one.size()[axis] > 1).collect();
         let mut ids = values(&one)?;
         let Some(grid) = self.grid().filter(|_| ids.iter().any(|&id| id > 0.0)) else {
-            return Ok(Layout::Still);
+            return Ok(Layout::NonSpatial);
         };
         if grid.is_point() {
-            return Ok(Layout::Still);
+            return Ok(Layout::NonSpatial);
         }
         let Some(kept) = Kept::of(&ids, &grid).filter(|kept| !kept.grid.is_point()) else {
             return Ok(Layout::Unknown);
@@ -148,11 +149,12 @@ impl Labels {
         kept.renumber(&mut ids);
         let whole = grid;
         let grid = kept.grid;
-        let sites = grid.rows.samples * grid.columns.samples;
-        let Some((places, channels)) = places_of(&ids, sites).filter(|_| !axes.is_empty()) else {
+        let positions = grid.rows.samples * grid.columns.samples;
+        let Some((places, channels)) = places_of(&ids, positions).filter(|_| !axes.is_empty()) else {
             return Ok(Layout::Unknown);
         };
-        let in_order = ids.len() == sites && places.iter().enumerate().all(|(site, &place)| site as i64 == place);
+        let in_order =
+            ids.len() == positions && places.iter().enumerate().all(|(position, &place)| position as i64 == place);
         // Rows of one sample: the axis of rows does not vary, and the value is a plane all the same.
         let axes: Vec<i64> = axes.iter().map(|&a| a as i64 - shape.len() as i64).collect();
         let planar = shape.len() == 4
@@ -160,15 +162,15 @@ impl Labels {
             && shape[2..] == [grid.rows.samples as i64, grid.columns.samples as i64]
             && axes.iter().all(|&a| a >= -2);
         let map = if planar {
-            SiteMap { grid, axes: vec![-2, -1], places: None, channels: None }
+            PositionMap { grid, axes: vec![-2, -1], places: None, channels: None }
         } else {
-            SiteMap { grid, axes, places: (!in_order).then(|| Arc::new(places)), channels: channels.map(Arc::new) }
+            PositionMap { grid, axes, places: (!in_order).then(|| Arc::new(places)), channels: channels.map(Arc::new) }
         };
         Ok(if kept.all { Layout::Map(map) } else { Layout::Part(Part { map, whole }) })
     }
 
-    /// Labels that number the sites of a part on a grid of its own; none where they are those of a whole map, or of no
-    /// evenly spaced rows and columns.
+    /// Labels that number the positions of a part on a grid of its own; none where they are those of a whole map, or of
+    /// no evenly spaced rows and columns.
     pub(super) fn of_part(&self) -> Torch<Option<Self>> {
         let Some(grid) = self.grid() else { return Ok(None) };
         let one = self.condensed()?.distinct()?;
@@ -176,7 +178,7 @@ impl Labels {
         let Some(kept) = Kept::of(&ids, &grid).filter(|kept| !kept.all) else { return Ok(None) };
         kept.renumber(&mut ids);
         let ids = Tensor::f_from_slice(&ids)?.f_view(one.size().as_slice())?.f_to_device(one.device())?;
-        Ok(Some(Self { sites: Sites::On(kept.grid), ids: ids.f_expand(self.ids.size(), false)?, ..*self }))
+        Ok(Some(Self { positions: Positions::On(kept.grid), ids: ids.f_expand(self.ids.size(), false)?, ..*self }))
     }
 }
 
@@ -185,21 +187,22 @@ pub(super) fn values(of: &Tensor) -> Torch<Vec<f64>> {
     Vec::try_from(&of.f_contiguous()?.f_view([-1])?)
 }
 
-/// The place of every site among entries with these labels, and, where each is there more than once, how far behind the
-/// first place the others are: as far for every site, so that they are channels, and not sites that were repeated.
-fn places_of(ids: &[f64], sites: usize) -> Option<(Vec<i64>, Option<Vec<i64>>)> {
-    let mut places = vec![-1; sites];
-    let mut behind: Vec<Vec<i64>> = vec![Vec::new(); sites];
+/// The place of every position among entries with these labels, and, where each is there more than once, how far after
+/// the first place the others are: as far for every position, so that they are channels, and not positions that were
+/// repeated.
+fn places_of(ids: &[f64], positions: usize) -> Option<(Vec<i64>, Option<Vec<i64>>)> {
+    let mut places = vec![-1; positions];
+    let mut after: Vec<Vec<i64>> = vec![Vec::new(); positions];
     for (place, &id) in ids.iter().enumerate().filter(|(_, id)| **id > 0.0) {
-        let site = id as usize - 1;
-        let first = places.get_mut(site)?;
+        let position = id as usize - 1;
+        let first = places.get_mut(position)?;
         if *first < 0 {
             *first = place as i64;
         }
-        behind[site].push(place as i64 - *first);
+        after[position].push(place as i64 - *first);
     }
-    let channels = behind.first()?;
-    if channels.is_empty() || behind.iter().any(|others| others != channels) {
+    let channels = after.first()?;
+    if channels.is_empty() || after.iter().any(|others| others != channels) {
         return None;
     }
     let several = (channels.len() > 1).then(|| channels.clone());
@@ -218,4 +221,9 @@ pub(super) fn varies(ids: &Tensor, axis: i64) -> Torch<bool> {
         one = one.f_narrow(other as i64, 0, 1)?;
     }
     Ok(!one.f_equal(&one.f_narrow(axis, 0, 1)?.f_expand_as(&one)?)?)
+}
+
+/// The one entry of a tensor as a truth value.
+pub(super) fn is_true(of: &Tensor) -> Torch<bool> {
+    Ok(of.f_int64_value(&[])? != 0)
 }

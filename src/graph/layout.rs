@@ -2,7 +2,7 @@
 //!
 //! A value has a layout when it is certain which of its axes carry rows and columns and where each of their entries
 //! lies in the input plane: channels first or last, tokens with leading class tokens, windows, whatever
-//! `sites` can follow entry by entry. Anything else counts as a value without a layout.
+//! `positions` can follow entry by entry. Anything else counts as a value without a layout.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ pub enum Layout {
     /// Nothing that is certain.
     Unknown,
     /// No entry has a place (pooled values, class tokens): transforms of the plane do not move it.
-    Still,
+    NonSpatial,
     /// Maps over rows and columns, one per channel.
-    Map(SiteMap),
+    Map(PositionMap),
     /// Maps over some rows and columns of larger ones, which are put together with the others again, as the two parts
     /// of a rolled map are: what moves across a part's edge comes from the other parts, so a part has no motion of its
     /// own.
@@ -31,29 +31,29 @@ pub enum Layout {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// Its own rows and columns, on a grid of their own.
-    pub map: SiteMap,
+    pub map: PositionMap,
     /// The grid of which that grid is a part.
     pub whole: Grid,
 }
 
 /// Maps over rows and columns, wherever the value keeps them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SiteMap {
-    /// Where the sites lie in the input plane.
+pub struct PositionMap {
+    /// Where the positions lie in the input plane.
     pub grid: Grid,
-    /// The axes that carry the sites, counted from the end, first axis first.
+    /// The axes that carry the positions, counted from the end, first axis first.
     pub axes: Vec<i64>,
-    /// The place of every site, row by row, on those axes taken as one; none where they are the sites in order.
-    /// Places that are no site's (class tokens, padding) do not move.
+    /// The place of every position, row by row, on those axes taken as one; none where they are the positions in order.
+    /// Places that are no position's (class tokens, padding) do not move.
     pub places: Option<Arc<Vec<i64>>>,
-    /// Where those axes hold channels too: how far behind a site's place in the first channel it is in each of them.
+    /// Where those axes hold channels too: how far after a position's place in the first channel it is in each of them.
     pub channels: Option<Arc<Vec<i64>>>,
 }
 
 impl Layout {
     /// `[batch, channels, rows, columns]` sampled on `grid`.
     pub fn planar(grid: Grid) -> Self {
-        Self::Map(SiteMap { grid, axes: vec![-2, -1], places: None, channels: None })
+        Self::Map(PositionMap { grid, axes: vec![-2, -1], places: None, channels: None })
     }
 
     /// The grid of `[batch, channels, rows, columns]`, if that is what the value is.
@@ -65,19 +65,19 @@ impl Layout {
     }
 
     /// Where the entries lie, whether they have a motion of their own or not.
-    pub fn sites(&self) -> Option<&SiteMap> {
+    pub fn positions(&self) -> Option<&PositionMap> {
         match self {
             Self::Map(map) | Self::Part(Part { map, .. }) => Some(map),
-            Self::Unknown | Self::Still => None,
+            Self::Unknown | Self::NonSpatial => None,
         }
     }
 
     /// For tables: `rows, columns`, `rows, columns, channels`, `1 + 14×14 tokens`, `windows`, `among channels`,
-    /// `3×56 of 56×56`, `still`, or a dash.
+    /// `3×56 of 56×56`, `non-spatial`, or a dash.
     pub fn describe(&self) -> String {
         let map = match self {
             Self::Unknown => return "–".to_owned(),
-            Self::Still => return "still".to_owned(),
+            Self::NonSpatial => return "non-spatial".to_owned(),
             Self::Map(map) => map,
             Self::Part(Part { map, whole }) => {
                 let size = |grid: &Grid| format!("{}×{}", grid.rows.samples, grid.columns.samples);
@@ -102,7 +102,7 @@ fn is_shift(places: &[i64]) -> bool {
     places.windows(2).all(|pair| pair[1] == pair[0] + 1)
 }
 
-impl SiteMap {
+impl PositionMap {
     /// Whether the last two axes are rows and columns.
     pub fn is_planar(&self) -> bool {
         self.axes == [-2, -1] && self.places.is_none()
@@ -113,7 +113,7 @@ impl SiteMap {
         self.axes == [-3, -2] && self.places.is_none()
     }
 
-    /// The place of every site in every channel that the axes hold, channel by channel.
+    /// The place of every position in every channel that the axes hold, channel by channel.
     fn index(&self, places: &[i64]) -> Vec<i64> {
         let first = [0];
         let channels = self.channels.as_ref().map_or(first.as_slice(), |channels| channels);
@@ -130,20 +130,20 @@ impl SiteMap {
             return Ok(x.shallow_clone());
         }
         let flat = x.f_movedim(self.axes.as_slice(), self.ends())?.f_flatten(-(self.axes.len() as i64), -1)?;
-        let sites = match &self.places {
+        let positions = match &self.places {
             Some(places) => {
                 flat.f_index_select(-1, &Tensor::f_from_slice(&self.index(places))?.f_to_device(x.device())?)?
             }
             None => flat,
         };
-        let mut size = sites.size();
+        let mut size = positions.size();
         size.pop();
         size.extend(self.channels.as_ref().map(|channels| channels.len() as i64));
         size.extend([self.grid.rows.samples as i64, self.grid.columns.samples as i64]);
-        sites.f_reshape(size)
+        positions.f_reshape(size)
     }
 
-    /// The inverse of [`gather`](Self::gather) for a value whose own last axes are `shape`: places without a site
+    /// The inverse of [`gather`](Self::gather) for a value whose own last axes are `shape`: places without a position
     /// become zero.
     ///
     /// # Errors
@@ -153,16 +153,16 @@ impl SiteMap {
             return Ok(y.shallow_clone());
         }
         let lengths: Vec<i64> = self.axes.iter().map(|a| shape[(shape.len() as i64 + a) as usize]).collect();
-        let sites = y.f_flatten(if self.channels.is_some() { -3 } else { -2 }, -1)?;
+        let positions = y.f_flatten(if self.channels.is_some() { -3 } else { -2 }, -1)?;
         let flat = match &self.places {
             Some(places) => {
-                let mut size = sites.size();
+                let mut size = positions.size();
                 size.pop();
                 size.push(lengths.iter().product());
                 let index = Tensor::f_from_slice(&self.index(places))?.f_to_device(y.device())?;
-                Tensor::f_zeros(size, (y.kind(), y.device()))?.f_index_copy(-1, &index, &sites)?
+                Tensor::f_zeros(size, (y.kind(), y.device()))?.f_index_copy(-1, &index, &positions)?
             }
-            None => sites,
+            None => positions,
         };
         let mut size = flat.size();
         size.pop();
@@ -199,8 +199,8 @@ pub enum Flow {
         /// Per input: where each of its axes is in the output, counted from the front; none where it is summed over.
         axes: Vec<Vec<Option<usize>>>,
     },
-    /// Every output lies at the input of the same place along all axes but the second, which it mixes: windows over other
-    /// than two axes that keep their samples where they are.
+    /// Every output lies at the input of the same place along all axes but the second, which it mixes: windows over
+    /// other than two axes that keep their samples where they are.
     InPlace {
         /// Taps along the axes from the third on.
         kernel: Vec<i64>,
@@ -210,8 +210,8 @@ pub enum Flow {
         /// Entries.
         length: i64,
     },
-    /// `[batch, channels · taps, blocks]` are added up to an image, where blocks may overlap: block j, row by row, is centred
-    /// on the image's index `first + j·step`.
+    /// `[batch, channels · taps, blocks]` are added up to an image, where blocks may overlap: block j, row by row, is
+    /// centred on the image's index `first + j·step`.
     Folded {
         /// Rows.
         rows: Step,
@@ -221,8 +221,9 @@ pub enum Flow {
         blocks: [i64; 2],
     },
     /// `[steps, batch, channels]` is read step by step, and step j of the first output, `[steps, directions, batch,
-    /// channels]`, lies at step j: it tells of the steps before it and less of those further off, in the other direction of
-    /// those behind it. Further outputs are the last states.
+    /// channels]`, lies at step j: it tells of
+    /// the steps before it and less of those further off, in the other direction of those after it. Further outputs are
+    /// the last states.
     Recurrent,
     /// A reduction over axes, counted from the end.
     Reduced {
@@ -232,7 +233,7 @@ pub enum Flow {
         keep: bool,
     },
     /// No output has rows and columns that are known.
-    Lost,
+    Unknown,
 }
 
 /// Output sample j lies at input index `first + j·step`.

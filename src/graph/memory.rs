@@ -5,8 +5,8 @@ use tch::Kind;
 use super::network::{Network, ValueInfo};
 use super::operator::Operator;
 
-/// What a sweep adds to a process, over the values that live at once: measured 1.1 to 2.4 (docs/performance.md). The rest
-/// are an operator's working copies, and pieces that the allocator cannot use.
+/// What a sweep adds to a process, over the values that live at once: measured 1.1 to 2.4 (docs/performance.md). The
+/// rest are an operator's working copies, and pieces that the allocator cannot use.
 const WORKING: f64 = 2.0;
 
 impl Network {
@@ -31,8 +31,8 @@ impl Network {
         most.saturating_mul(entries)
     }
 
-    /// Bytes that measuring `images` images at once takes, about: the sweep with its working memory, the tangents before
-    /// and the Lie derivatives behind it, and what is computed of them in double precision.
+    /// Bytes that measuring `images` images at once takes, about: the sweep with its working memory, the tangents
+    /// before and the Lie derivatives after it, and what is computed of them in double precision.
     pub fn measuring_bytes(&self, images: u64) -> u64 {
         const TANGENTS: u64 = 7;
         let sweep = (self.live_bytes(images, TANGENTS) as f64 * WORKING) as u64;
@@ -44,8 +44,8 @@ impl Network {
         sweep.saturating_add(around).saturating_add(mixed)
     }
 
-    /// Bytes that forward passes of `images` moved images at once take, about: the values with working memory, the images
-    /// and outputs in double precision, and what they are held against.
+    /// Bytes that forward passes of `images` moved images at once take, about: the values with working memory, the
+    /// images and outputs in double precision, and what they are held against.
     pub fn moving_bytes(&self, images: u64) -> u64 {
         let forward = (self.live_bytes(images, 0) as f64 * WORKING) as u64;
         let double = if self.kind() == Kind::Double { 1 } else { 2 };

@@ -18,8 +18,8 @@ use super::target::Target;
 pub struct Step {
     /// The node's name.
     pub name: String,
-    /// The path of the module that it came from, as its name or what is written beside it tells; empty where neither does,
-    /// and of fused nodes.
+    /// The path of the module that it came from, as its name or what is written beside it tells; empty where neither
+    /// does, and of fused nodes.
     pub module: String,
     /// The ONNX operator; of fused nodes, what they are as one.
     pub op_type: String,
@@ -61,8 +61,9 @@ pub struct ValueInfo {
     pub kind: Kind,
     /// Which axes are rows and columns and where they lie in the input plane, in half-widths, where that is certain.
     pub layout: Layout,
-    /// Whether its entries relate sites to each other, or channels over all sites, as the weights of an attention do, or are
-    /// sums over sites that lie on no grid: it has no rows and columns, and no layout is missing.
+    /// Whether its entries relate positions to each other, or channels over all positions, as the weights of an
+    /// attention do, or are sums over positions that lie on no grid: it has no rows and columns, and no layout is
+    /// missing.
     pub relates: bool,
 }
 

@@ -157,7 +157,7 @@ pub enum Pattern<'a> {
     Any,
     /// Every entry of Λx is an entry of x, or zero: the map only moves entries.
     Selection,
-    /// A selection that puts the axes behind the stack axis into this order.
+    /// A selection that puts the axes after the stack axis into this order.
     Transposition(&'a [i64]),
     /// A product with a constant matrix along an axis: y_j = Σ_i M_ji x_i.
     Matrix {
@@ -214,7 +214,7 @@ pub trait Elementwise: Debug {
     }
 }
 
-/// y = σ(Λx + c): an affine operator of one output with a function entry by entry behind it.
+/// y = σ(Λx + c): an affine operator of one output with a function entry by entry after it.
 ///
 /// The function adds c to the values on its way, so that the tangents' run passes over them once less.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ impl Activated {
     }
 }
 
-/// An operator with a forward and a tangent of its own.
+/// An operator with a value and a tangent of its own.
 pub trait Differentiable: Debug {
     /// The outputs; the stack axis leads. Outputs own their memory.
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
@@ -332,14 +332,14 @@ impl Point<'_> {
     }
 }
 
-/// An operator with a forward only.
+/// An operator with a value only.
 pub trait Forward: Debug {
     /// The outputs; the stack axis leads.
     fn forward(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>>;
 }
 
-/// A tensor whose own shape has `rank` axes behind the stack axis, viewed with `wanted` axes: ones are put in front of the
-/// shape, behind the stack axis, as broadcasting would put them.
+/// A tensor whose own shape has `rank` axes after the stack axis, viewed with `wanted` axes: ones are put in front of
+/// the shape, after the stack axis, as broadcasting would put them.
 pub fn with_rank(x: &Tensor, rank: usize, wanted: usize) -> Torch<Tensor> {
     if rank >= wanted {
         return Ok(x.shallow_clone());

@@ -1,5 +1,7 @@
 //! Running a network: values and their batched tangents, side by side.
 
+use std::time::Instant;
+
 use tch::{TchError, Tensor};
 
 use super::apply::apply;
@@ -28,6 +30,17 @@ impl Network {
     /// When an operator fails, which the message names.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, GraphError> {
         self.values_alone(x, Observer::Nothing)
+    }
+
+    /// How many milliseconds [`forward`](Self::forward) of `x` takes, once it lies where the network computes.
+    ///
+    /// # Errors
+    /// As `forward`.
+    pub fn forward_ms(&self, x: &Tensor) -> Result<f64, GraphError> {
+        let x = self.place(x)?;
+        let begun = Instant::now();
+        let _ = self.forward(&x)?;
+        Ok(begun.elapsed().as_secs_f64() * 1e3)
     }
 
     /// As [`forward`](Self::forward), node by node; `observe` sees every value, by its place in
@@ -65,7 +78,7 @@ impl Network {
         self.sweep_by(x, dx, Observer::Values(observe))
     }
 
-    /// A forward, or where tangents are given a sweep, as `forward` and `sweep` run it; `done` is called behind
+    /// A forward, or where tangents are given a sweep, as `forward` and `sweep` run it; `done` is called after
     /// everything that a run does, with its operator: to find out where the time goes.
     ///
     /// # Errors
@@ -121,8 +134,8 @@ impl Network {
         })
     }
 
-    /// The values of the places `outputs` that some of the nodes, in order, make of the given inputs, which are those of so
-    /// many images; values that no node of them makes are left out.
+    /// The values of the places `outputs` that some of the nodes, in order, make of the given inputs, which are those
+    /// of so many images; values that no node of them makes are left out.
     ///
     /// # Errors
     /// When an operator fails, or reads what is neither given nor made; the message names it.
@@ -142,15 +155,15 @@ impl Network {
     /// Values and tangents as one stack, as [`prepared`](Self::prepared) has it, in one copy.
     fn joined(&self, x: &Tensor, dx: &Tensor) -> Torch<Tensor> {
         let (images, tangents) = (x.size()[0], dx.size()[0]);
-        let behind = |x: &Tensor| x.f_permute([0, 1, 3, 4, 2]);
+        let after = |x: &Tensor| x.f_permute([0, 1, 3, 4, 2]);
         if x.dim() != 5 || self.format != MemoryFormat::ChannelsLast {
             return self.prepared(&Tensor::f_cat(&[x, &dx.f_flatten(0, 1)?], 0)?);
         }
-        let mut size = behind(x)?.size();
+        let mut size = after(x)?.size();
         size[0] = images * (1 + tangents);
         let stack = Tensor::f_empty(size, (x.kind(), x.device()))?;
-        stack.f_narrow(0, 0, images)?.f_copy_(&behind(x)?)?;
-        stack.f_narrow(0, images, images * tangents)?.f_copy_(&behind(&dx.f_flatten(0, 1)?)?)?;
+        stack.f_narrow(0, 0, images)?.f_copy_(&after(x)?)?;
+        stack.f_narrow(0, images, images * tangents)?.f_copy_(&after(&dx.f_flatten(0, 1)?)?)?;
         stack.f_permute([0, 1, 4, 2, 3])
     }
 

@@ -44,8 +44,8 @@ pub fn has_nan(tensor: &Tensor) -> Torch<bool> {
 pub fn is_finite(tensor: &Tensor) -> Torch<bool> {
     match tensor.kind() {
         Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => {
-            // A finite sum has finite terms; one pass, nothing in memory. The sum of large ones may still overflow: then
-            // that of x·0 is 0, or NaN where any entry is not finite.
+            // A finite sum has finite terms; one pass, nothing in memory. The sum of large ones may still overflow:
+            // then that of x·0 is 0, or NaN where any entry is not finite.
             let finite = tensor.f_sum(None::<Kind>)?.f_double_value(&[])?.is_finite();
             Ok(finite || tensor.f_mul_scalar(0.0)?.f_sum(None::<Kind>)?.f_double_value(&[])? == 0.0)
         }

@@ -1,4 +1,4 @@
-//! The one way through a network: step by step in order, each value given up behind its last reader.
+//! The one way through a network: step by step in order, each value given up after its last reader.
 //!
 //! What is computed at a step, and what becomes of it, is the visitor's.
 
@@ -15,13 +15,13 @@ pub(crate) trait Visitor {
     /// The outputs of a step; [`Network::apply`] and [`Network::forward_step`] name the node that libtorch refuses.
     fn outputs(&mut self, step: &Step, inputs: &[&Self::Value]) -> Result<Vec<Self::Value>, Self::Error>;
 
-    /// The value of this place that a step has just made, as its readers shall see it. What the step was the last to read
-    /// is given up already.
+    /// The value of this place that a step has just made, as its readers shall see it. What the step was the last to
+    /// read is given up already.
     fn made(&mut self, _step: &Step, _id: usize, value: Self::Value) -> Result<Self::Value, Self::Error> {
         Ok(value)
     }
 
-    /// Whether a value stays behind its last reader.
+    /// Whether a value stays after its last reader.
     fn keeps(&self, _id: usize) -> bool {
         false
     }

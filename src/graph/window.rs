@@ -46,7 +46,7 @@ impl Window {
             {
                 Flow::InPlace { kernel: self.kernel.clone() }
             }
-            _ => Flow::Lost,
+            _ => Flow::Unknown,
         }
     }
 }

@@ -104,7 +104,7 @@ impl Action {
         self.terms(generators, [h, &hx, &hy])
     }
 
-    /// h and behind it A_i h for these generators, in that order of memory: `[images, …, channels, rows, columns]`
+    /// h and after it A_i h for these generators, in that memory format: `[images, …, channels, rows, columns]`
     /// becomes `[(1 + generators)·images, …, channels, rows, columns]`.
     ///
     /// # Errors
@@ -238,15 +238,15 @@ mod tests {
             let action = Action::new(&grid, Scheme::Spectral, Boundary::Reflect, kind, Device::Cpu).unwrap();
             let h = Tensor::randn(size.as_slice(), (kind, Device::Cpu));
             let wanted = Tensor::cat(&[h.shallow_clone(), action.all(&h).unwrap().flatten(0, 1)], 0);
-            for order in MemoryFormat::ALL {
-                let stack = action.stack(&MEASURED, &h, order).unwrap();
+            for format in MemoryFormat::ALL {
+                let stack = action.stack(&MEASURED, &h, format).unwrap();
                 assert_eq!(stack.size(), wanted.size());
-                let some = action.stack(&[Generator::ShearY], &h, order).unwrap();
-                let lanes = |stack: &Tensor, at: i64| stack.narrow(0, at * size[0], size[0]);
+                let some = action.stack(&[Generator::ShearY], &h, format).unwrap();
+                let part = |stack: &Tensor, at: i64| stack.narrow(0, at * size[0], size[0]);
                 let place = 1 + Generator::ShearY.index() as i64;
-                assert!(lanes(&some, 0).equal(&h) && lanes(&some, 1).equal(&lanes(&wanted, place)));
-                assert_eq!((&stack - &wanted).abs().max().double_value(&[]), 0.0, "{kind:?} {size:?} {order}");
-                let last = if order == MemoryFormat::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
+                assert!(part(&some, 0).equal(&h) && part(&some, 1).equal(&part(&wanted, place)));
+                assert_eq!((&stack - &wanted).abs().max().double_value(&[]), 0.0, "{kind:?} {size:?} {format}");
+                let last = if format == MemoryFormat::ChannelsLast { stack.movedim_int(-3, -1) } else { stack };
                 assert!(last.is_contiguous());
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tch::Tensor;
 
-use crate::graph::layout::SiteMap;
+use crate::graph::layout::PositionMap;
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step, Value};
 
@@ -54,10 +54,10 @@ impl<'a> Composite<'a> {
     }
 
     /// The function of `h` and its derivative along `dh` where that is given: maps `[1, 1, channels, rows, columns]`
-    /// to the same, with the places of `sites`.
+    /// to the same, with the places of `positions`.
     pub(super) fn apply(
         &self,
-        sites: &SiteMap,
+        positions: &PositionMap,
         h: &Tensor,
         dh: Option<&Tensor>,
     ) -> Result<(Tensor, Option<Tensor>), GraphError> {
@@ -65,7 +65,7 @@ impl<'a> Composite<'a> {
         let native = |map: &Tensor| -> Result<Tensor, GraphError> {
             // What gathering an empty map would give tells the axes that lead.
             let blank = Tensor::f_empty([&[1], shape.as_slice()].concat(), (map.kind(), map.device()))?;
-            let placed = sites.scatter(&map.f_reshape(sites.gather(&blank)?.size())?, shape)?;
+            let placed = positions.scatter(&map.f_reshape(positions.gather(&blank)?.size())?, shape)?;
             // Steps may overwrite what they read.
             Ok(placed.f_contiguous()?.f_clone(&placed)?)
         };
@@ -79,7 +79,7 @@ impl<'a> Composite<'a> {
         let input = [(self.root, Value { stack, tangents })];
         let made = self.network.run_part(self.steps.iter().copied(), input, 1, &[last])?;
         let (_, value) = made.into_iter().next().ok_or_else(missing)?;
-        let map = |x: &Tensor| -> Result<Tensor, GraphError> { Ok(sites.gather(x)?.f_reshape(h.size())?) };
+        let map = |x: &Tensor| -> Result<Tensor, GraphError> { Ok(positions.gather(x)?.f_reshape(h.size())?) };
         let y = map(&value.primal(1)?)?;
         let dy = match (value.tangent(1)?, dh) {
             (Some(dy), Some(_)) => Some(map(&dy.f_select(0, 0)?)?),

@@ -60,8 +60,8 @@ pub struct Stated {
 }
 
 impl Stated {
-    /// What `network`, which takes `[channels, rows, columns]`, says of its input: in the metadata of its file, or by taking
-    /// integers; ImageNet's mean and deviation where it says nothing.
+    /// What `network`, which takes `[channels, rows, columns]`, says of its input: in the metadata of its file, or by
+    /// taking integers; ImageNet's mean and deviation where it says nothing.
     ///
     /// # Errors
     /// The metadata that aliascope wrote cannot be read, or does not fit the input.
@@ -104,7 +104,7 @@ pub fn header(network: &Network) -> Result<Run, MeasureError> {
     let model = Model::of_files(path, network.files().iter().map(PathBuf::as_path))
         .map_err(|source| MeasureError::Model { path: path.to_owned(), source })?;
     Ok(Run {
-        origin: Origin::here(env!("CARGO_PKG_VERSION")),
+        origin: Origin::here(),
         model: Model {
             input_shape: network.input().shape.clone(),
             output_shape: network.output().shape.clone(),
@@ -151,8 +151,8 @@ pub fn larger_photo(
     Ok(input(&read_photo(path, &larger, [channels, more_rows, more_columns])?.data)?)
 }
 
-/// Per channel of a network's input, what one unit of it is in pixel values of 0 to 1; none where some image is a tensor,
-/// whose units nobody knows.
+/// Per channel of a network's input, what one unit of it is in pixel values of 0 to 1; none where some image is a
+/// tensor, whose units nobody knows.
 pub fn pixel_scale(network: &Network, source: &Source, preprocessing: &Preprocessing) -> Option<Vec<f64>> {
     let photos = source.frames().iter().all(|frame| matches!(frame, Frame::Photo(_)));
     let channels = network.input().shape.get(1).map_or(1, |&count| count.max(1) as usize);
@@ -167,8 +167,8 @@ pub struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    /// The images of files, folders (searched with the folders in them) and tensors in .safetensors files. Photos become
-    /// input as the model's file says, or else by ImageNet's mean and deviation.
+    /// The images of files, folders (searched with the folders in them) and tensors in .safetensors files. Photos
+    /// become input as the model's file says, or else by ImageNet's mean and deviation.
     ///
     /// # Errors
     /// The network takes no images; a path cannot be read, or has none.
@@ -225,8 +225,8 @@ impl<'a> Images<'a> {
     }
 }
 
-/// The Lie derivative error of a network over images: see [`LeeMeter`]. The unit of `relative` is that of photos, where all
-/// images are.
+/// The Lie derivative error of a network over images: see [`LeeMeter`]. The unit of `relative` is that of photos, where
+/// all images are.
 ///
 /// # Errors
 /// An image cannot be read; the network, its output or a result does not allow it.
@@ -253,17 +253,14 @@ pub fn measure_lee(images: &Images<'_>, options: LeeOptions) -> Result<LeeReport
 /// As [`measure_lee`]; the memory that the options allow is too small.
 pub fn measure_layers(images: &Images<'_>, options: LayersOptions) -> Result<LayersReport, MeasureError> {
     let mut meter = LayerMeter::new(images.network, options)?;
-    let (mut forwards, mut attributions) = (Vec::new(), Vec::new());
+    let (mut passes, mut attributions) = (Vec::new(), Vec::new());
     for (at, name) in images.names().into_iter().enumerate() {
         let x = images.tensor(at)?;
-        let placed = images.network.place(&x).map_err(LeeError::from)?;
-        let begun = std::time::Instant::now();
-        let _ = images.network.forward(&placed).map_err(LeeError::from)?;
-        forwards.push(begun.elapsed().as_secs_f64() * 1e3);
+        passes.push(images.network.forward_ms(&x).map_err(LeeError::from)?);
         let begun = std::time::Instant::now();
         meter.measure(&x, &[name], &mut |_, _| {})?;
         attributions.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let times = [forwards, attributions].map(crate::statistics::median);
+    let times = [passes, attributions].map(crate::statistics::median);
     report(&[meter], images.header()?, Estimator::Exact, times, None).ok_or(MeasureError::NoImage)
 }

@@ -1,19 +1,20 @@
 //! What is known of a network, node by node: shapes, layouts, where samples lie, and where something can alias.
 
+use super::run::Run;
 use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::Operator;
 use crate::graph::{Network, Step};
 
 pub use aliascope_core::measure::inspection::{INSPECT_SCHEMA_VERSION, Inspection, NodeInfo};
 
-/// Inspects a loaded network.
-pub fn inspect(network: &Network, model: &str) -> Inspection {
+/// Inspects a loaded network, of the run that is described.
+pub fn inspect(network: &Network, run: Run) -> Inspection {
     let nodes = network
         .steps()
         .iter()
         .filter_map(|step| {
             let value = &network.values()[*step.outputs.iter().flatten().next()?];
-            let grid = value.layout.sites().map(|map| map.grid);
+            let grid = value.layout.positions().map(|map| map.grid);
             Some(NodeInfo {
                 name: step.name.clone(),
                 op: step.op_type.clone(),
@@ -27,18 +28,12 @@ pub fn inspect(network: &Network, model: &str) -> Inspection {
             })
         })
         .collect();
-    Inspection {
-        schema_version: INSPECT_SCHEMA_VERSION,
-        model: model.to_owned(),
-        input_shape: network.input().shape.clone(),
-        output_shape: network.output().shape.clone(),
-        nodes,
-    }
+    Inspection { schema_version: INSPECT_SCHEMA_VERSION, run, nodes }
 }
 
 /// Why a node can fold harmonics onto each other, if it can.
 fn aliasing(network: &Network, step: &Step) -> Option<String> {
-    let moves = step.inputs.iter().any(|&id| !matches!(network.values()[id].layout, Layout::Still));
+    let moves = step.inputs.iter().any(|&id| !matches!(network.values()[id].layout, Layout::NonSpatial));
     if !moves {
         return None;
     }

@@ -1,5 +1,5 @@
-//! Discrete metrics: equivariance of image-like outputs (StyleGAN3's), and stability of class vectors, under finite shifts
-//! and rotations.
+//! Discrete metrics: equivariance of image-like outputs (StyleGAN3's), and stability of class vectors, under finite
+//! shifts and rotations.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +39,7 @@ pub struct MetricsOptions {
     pub protocol: Protocol,
     /// Moved images per forward pass: how many there are at once.
     pub batch: usize,
-    /// What is measured behind the output; none to choose by its shape.
+    /// The function of the output that is measured; none to choose by its shape.
     pub output: Option<Output>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> MetricsMeter<'a> {
         })
     }
 
-    /// What is measured behind the network's output.
+    /// The function of the network's output that is measured.
     pub fn output(&self) -> Output {
         self.output
     }

@@ -3,16 +3,16 @@
 //! A x = v·∇x takes x(u) to x(u + t v(u)), so what lay at p lies at p − t v(p) then. Hence, for an equivariant network,
 //!
 //! - an image, or tokens with places in it: A f = v·∇f, and saturation scales it;
-//! - a box with its centre at c and sides s: A c = −v(c), A s_i = −V_ii s_i with V the linear part of v: the centre moves as
-//!   a point, and the sides stretch with the axes (a box has no way to turn or lean);
+//! - a box with its centre at c and sides s: A c = −v(c), A s_i = −V_ii s_i with V the linear part of v: the centre
+//!   moves as a point, and the sides stretch with the axes (a box has no way to turn or lean);
 //! - a flow F, which takes u to u + F(u): A F = v·∇F − V F.
 //!
-//! Saturation changes neither boxes nor flows. Both are in pixels of the network's input, x to the right, y down, 0 at the
-//! outer edge of the first pixel.
+//! Saturation changes neither boxes nor flows. Both are in pixels of the network's input, x to the right, y down, 0 at
+//! the outer edge of the first pixel.
 
 use tch::{Kind, Tensor};
 
-use crate::graph::layout::{Layout, SiteMap};
+use crate::graph::layout::{Layout, PositionMap};
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Target};
 use crate::symmetry::{Axis, Combination, Generator, Grid, GridKind, Units};
@@ -30,14 +30,14 @@ pub enum OutputAction {
     /// What it does to an image sampled on this grid, in half-widths.
     Image(Grid),
     /// What it does to tokens that lie so in the image.
-    Tokens(SiteMap),
+    Tokens(PositionMap),
     /// What it does to boxes: their format, and the axis of their four numbers, counted from the end.
     Boxes(BoxFormat, i64),
     /// What it does to vectors (x, y) in pixels, channel by channel, on this grid.
     Flow(Grid),
 }
 
-/// What is measured of a network: the output or inner value, what comes behind it, and how it moves.
+/// What is measured of a network: the output or inner value, what comes after it, and how it moves.
 pub(super) fn measured(network: &Network, function: Output, action: &OutputAction, why: &str) -> Measured {
     let chosen_by = match network.target() {
         Target::First => ChosenBy::FirstOutput,
@@ -77,7 +77,7 @@ impl OutputAction {
     /// Where the entries of the output lie, as far as the action moves them.
     pub(super) fn layout(&self) -> Layout {
         match self {
-            Self::None | Self::Boxes(..) => Layout::Still,
+            Self::None | Self::Boxes(..) => Layout::NonSpatial,
             Self::Image(grid) | Self::Flow(grid) => Layout::planar(*grid),
             Self::Tokens(map) => Layout::Map(map.clone()),
         }
@@ -180,7 +180,7 @@ fn turned(field: &Combination, value: &Tensor) -> Torch<Tensor> {
     matrix.f_matmul(&value.f_flatten(-2, -1)?)?.f_reshape(size)
 }
 
-/// What is measured behind the output, what the group does to it, and why.
+/// The function of the output that is measured, what the group does to it, and why.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     pub output: Output,
@@ -189,7 +189,7 @@ pub(super) struct Chosen {
     pub why: String,
 }
 
-/// What to measure behind the output and how it moves: as asked, or by its name, last operator and shape.
+/// Which function of the output to measure and how it moves: as asked, or by its name, last operator and shape.
 pub(super) fn choose(
     network: &Network,
     output: Option<Output>,
@@ -302,12 +302,12 @@ fn reason(network: &Network, (output, asked): (Output, bool), action: &OutputAct
     }
 }
 
-/// What to measure behind the output, and what the group does to it, by its shape.
+/// Which function of the output to measure, and what the group does to it, by its shape.
 pub(super) fn choose_output(network: &Network, asked: Option<Output>) -> Result<(Output, OutputAction), LeeError> {
     Ok((behind_output(network, asked)?, by_shape(network)?))
 }
 
-/// What to measure behind the output.
+/// Which function of the output to measure.
 pub(super) fn behind_output(network: &Network, asked: Option<Output>) -> Result<Output, LeeError> {
     let shape = &network.output().shape;
     let is_class_vector = matches!(shape[..], [1, classes] if classes > 1);
@@ -321,8 +321,8 @@ pub(super) fn behind_output(network: &Network, asked: Option<Output>) -> Result<
     }
 }
 
-/// Whether nothing speaks against an output vector being class scores: a sigmoid, tanh or softmax at its end, or a name that
-/// says what else it is.
+/// Whether nothing speaks against an output vector being class scores: a sigmoid, tanh or softmax at its end, or a name
+/// that says what else it is.
 fn may_be_scores(network: &Network) -> bool {
     const OTHERS: [&str; 8] = ["landmark", "keypoint", "embedding", "feature", "box", "pose", "coord", "regress"];
     let name = network.output().name.to_lowercase();
@@ -338,16 +338,17 @@ pub(super) fn by_shape(network: &Network) -> Result<OutputAction, LeeError> {
         (Layout::Map(map), _) if network.is_inner() => Ok(OutputAction::Tokens(map.clone())),
         // The same pixels as channels first, in another order of axes.
         (Layout::Map(map), _) if map.is_channels_last() => {
-            Ok(OutputAction::Tokens(SiteMap { grid: as_image(network, &map.grid), ..map.clone() }))
+            Ok(OutputAction::Tokens(PositionMap { grid: as_image(network, &map.grid), ..map.clone() }))
         }
-        (Layout::Still, _) if network.is_inner() => Ok(OutputAction::None),
+        (Layout::NonSpatial, _) if network.is_inner() => Ok(OutputAction::None),
         _ if image_like => Err(LeeError::UnknownGrid(output.shape.clone())),
         _ => Ok(OutputAction::None),
     }
 }
 
-/// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the way to
-/// the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has it.
+/// The grid on which a value that is an image moves: an inner one where its samples were tracked, as it moves on the
+/// way to the output, so that its error is the one that `layers` states at that depth; an output as [`as_image`] has
+/// it.
 pub(super) fn image_grid(network: &Network, tracked: &Grid) -> Grid {
     if network.is_inner() { *tracked } else { as_image(network, tracked) }
 }

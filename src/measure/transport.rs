@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::graph::operator::Torch;
 
-/// `x`, `[…, rows, columns]`, moved by whole pixels \[right, down\] with zeros behind it; the mask is where old meets new.
+/// `x`, `[…, rows, columns]`, moved by whole pixels \[right, down\] filled with zeros; the mask is where old meets new.
 ///
 /// # Errors
 /// When libtorch refuses; so for the others.
@@ -26,16 +26,16 @@ pub fn shift_whole(x: &Tensor, shift: [i64; 2]) -> Torch<(Tensor, Tensor)> {
     Ok((y, mask(x, span(rows, shift[1]), span(columns, shift[0]))?))
 }
 
-/// The six weights w_k, k = −2 … 3, with which Lanczos's kernel of three lobes moves a signal by a fraction f of a sample:
-/// sinc(k − f) sinc((k − f)/3), scaled to the sum 1.
+/// The six weights w_k, k = −2 … 3, with which Lanczos's kernel of three lobes moves a signal by a fraction f of a
+/// sample: sinc(k − f) sinc((k − f)/3), scaled to the sum 1.
 pub fn lanczos_weights(fraction: f64) -> [f64; 6] {
     let weights = [-2.0, -1.0, 0.0, 1.0, 2.0, 3.0].map(|k: f64| lanczos3(k - fraction));
     let sum: f64 = weights.iter().sum();
     weights.map(|w| w / sum)
 }
 
-/// `x` moved by any \[right, down\] in pixels: t = i + f per axis, output n is Σ_k w_k x_{n − i − k} (Karras et al. 2021,
-/// arXiv 2106.12423, EQ-T_frac); per axis the mask is \[max(i + 3, 0), n + min(i − 2, 0)).
+/// `x` moved by any \[right, down\] in pixels: t = i + f per axis, output n is Σ_k w_k x_{n − i − k} (Karras et al.
+/// 2021, arXiv 2106.12423, EQ-T_frac); per axis the mask is \[max(i + 3, 0), n + min(i − 2, 0)).
 pub fn shift_lanczos(x: &Tensor, shift: [f64; 2]) -> Torch<(Tensor, Tensor)> {
     let size = x.size();
     let (rows, columns) = (size[size.len() - 2], size[size.len() - 1]);
@@ -57,8 +57,9 @@ pub fn shift_lanczos(x: &Tensor, shift: [f64; 2]) -> Torch<(Tensor, Tensor)> {
     Ok((y, mask(x, span(rows, shift[1]), span(columns, shift[0]))?))
 }
 
-/// `x` moved along its columns (or rows) by `t` half-widths, as the code released with Gruver et al. 2023 moves images: sample i
-/// is the value at i + t·(n − 1)/2, between two samples in proportion, mirrored about the centres of the outer samples.
+/// `x` moved along its columns (or rows) by `t` half-widths, as the code released with Gruver et al. 2023 moves images:
+/// sample i is the value at i + t·(n − 1)/2, between two samples in proportion, mirrored about the centres of the outer
+/// samples.
 ///
 /// # Errors
 /// When libtorch refuses.
@@ -88,8 +89,8 @@ pub const REACH: f64 = 3.0 + 3.0 * std::f64::consts::SQRT_2;
 /// Fine samples per pixel.
 const UP: i64 = 4;
 
-/// The filter of a rotation at `UP` samples per pixel, `[2·reach + 1, the same]`, of the sum `UP`²: Lanczos's kernel along
-/// the input's axes, convolved with the same along the output's, so that what neither grid holds is gone.
+/// The filter of a rotation at `UP` samples per pixel, `[2·reach + 1, the same]`, of the sum `UP`²: Lanczos's kernel
+/// along the input's axes, convolved with the same along the output's, so that what neither grid holds is gone.
 pub fn rotation_filter(angle: f64) -> Array2<f64> {
     let up = UP as f64;
     let straight = 3 * UP - 1;
@@ -216,8 +217,8 @@ pub fn rotation_band(y: &Tensor, angle: f64) -> Torch<(Tensor, Tensor)> {
     Ok((filtered, mask(y, span(rows), span(columns))?))
 }
 
-/// A map like `x`, `[…, rows, columns]`, pixel by pixel: `make` is given all planes of `x`, row and column, and adds to the
-/// pixel's value in each plane. In double precision, rows side by side on all cores.
+/// A map like `x`, `[…, rows, columns]`, pixel by pixel: `make` is given all planes of `x`, row and column, and adds to
+/// the pixel's value in each plane. In double precision, rows side by side on all cores.
 fn by_pixel(x: &Tensor, make: impl Fn(&[&[f64]], i64, i64, &mut [f64]) + Sync) -> Torch<Tensor> {
     let size = x.size();
     let (rows, columns) = (size[size.len() - 2], size[size.len() - 1]);

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Guarantee, Kind, Padding};
+use crate::origin::Origin;
 
 /// The version of [`BenchReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const ANTIALIAS_SCHEMA_VERSION: u32 = 1;
@@ -13,6 +14,8 @@ pub const ANTIALIAS_SCHEMA_VERSION: u32 = 1;
 pub struct BenchReport {
     /// [`ANTIALIAS_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// Who computed it, and when.
+    pub run: Origin,
     /// What the field is, in words.
     pub input: String,
     /// Rows and columns of the input: a square of this side.
@@ -21,7 +24,8 @@ pub struct BenchReport {
     pub stride: usize,
     /// v, in lengths of the torus per unit of t, \[x, y\].
     pub velocity: [f64; 2],
-    /// The padding of the layers, and how inputs are shifted: `circular`, or `reflect` or `zero` beside circular shifts.
+    /// The padding of the layers, and how inputs are shifted: `circular`, or `reflect` or `zero` beside circular
+    /// shifts.
     pub protocol: Padding,
     /// The protocol of every figure, in words.
     pub protocols: Protocols,

@@ -8,7 +8,7 @@ use crate::measure::lee_report::Accuracy;
 use crate::measure::run::Run;
 
 /// The version of [`SurgeryReport`]'s JSON; it grows when a field changes its meaning or goes away.
-pub const SURGERY_SCHEMA_VERSION: u32 = 3;
+pub const SURGERY_SCHEMA_VERSION: u32 = 4;
 
 /// A network before and after designs were put into it, over a set of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,8 +19,8 @@ pub struct SurgeryReport {
     pub run: Run,
     /// Where the new model was saved; null where it was not.
     pub saved: Option<String>,
-    /// The largest difference of outputs between the saved model, read again, and the measured one, over the largest output;
-    /// null where nothing was saved.
+    /// The largest difference of outputs between the saved model, read again, and the measured one, over the largest
+    /// output; null where nothing was saved.
     pub saved_difference: Option<f64>,
     /// The rules as they were given.
     pub replace: Vec<String>,
@@ -70,7 +70,7 @@ pub struct InsertionReport {
     /// The design.
     pub design: String,
     /// The node that it follows.
-    pub behind: String,
+    pub follows: String,
     /// The stride that it took over; 1 for a function.
     pub stride: usize,
     /// Rows and columns that it reads.
@@ -163,12 +163,14 @@ pub struct OutputChange {
     pub predicted: Option<[Vec<usize>; 2]>,
     /// The images whose top-1 class changed.
     pub top1_changed: Vec<String>,
-    /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are none.
+    /// Kullback–Leibler divergence of the old probabilities from the new, Σ p ln(p/q), in nats; null where there are
+    /// none.
     pub kl: Option<Mean>,
-    /// The largest probability, the confidence: where it falls, LEE of probabilities falls with it; null where there are none.
+    /// The largest probability, the confidence: where it falls, LEE of probabilities falls with it; null where there
+    /// are none.
     pub confidence: Option<Paired>,
-    /// ‖new − old‖ of the network's own output, over the root mean square of ‖old‖ over the images: on some a detector sees
-    /// nothing, and a ratio of their own would be one of noise.
+    /// ‖new − old‖ of the network's own output, over the root mean square of ‖old‖ over the images: on some a detector
+    /// sees nothing, and a ratio of their own would be one of noise.
     pub relative: Mean,
 }
 
@@ -245,7 +247,8 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The share of images whose top-1 class is unchanged; without classes what stays of the output, 1 − its relative change.
+    /// The share of images whose top-1 class is unchanged; without classes what stays of the output, 1 − its relative
+    /// change.
     pub fn kept(&self) -> f64 {
         self.top1_unchanged.unwrap_or((1.0 - self.relative).max(0.0))
     }

@@ -117,12 +117,12 @@ fn of(libraries: &Result<Libraries, String>) -> Vec<Finding> {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let threads = format!("{} of {cores} cores (--threads N changes it)", found.threads);
     let cuda = (found.cuda_devices > 0).then(|| format!("{} devices", found.cuda_devices));
-    let cuda_mend = "not needed; build with LIBTORCH set to a libtorch with CUDA to use --device cuda";
+    let cuda_hint = "not needed; build with LIBTORCH set to a libtorch with CUDA to use --device cuda";
     vec![
         Finding::new("libtorch", found.libtorch.clone(), true, again),
         Finding::new("OpenBLAS", found.lapack.clone(), true, "install libopenblas-dev, then build again"),
         Finding::new("threads", Some(threads), false, ""),
-        Finding::new("CUDA", cuda, false, cuda_mend),
+        Finding::new("CUDA", cuda, false, cuda_hint),
     ]
 }
 

@@ -8,11 +8,11 @@ use crate::spectrum::series::RandomSeries;
 /// What a field is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
-    /// A random trigonometric polynomial: `random:BAND`, and behind it `seed=`, `decay=`, `complex` with commas between.
+    /// A random trigonometric polynomial: `random:BAND`, and after it `seed=`, `decay=`, `complex` with commas between.
     Random(RandomSeries),
-    /// Harmonics from a JSON file, `[[n, m, re, im], …]`: `FILE.json`, or any other name behind `harmonics:`.
+    /// Harmonics from a JSON file, `[[n, m, re, im], …]`: `FILE.json`, or any other name after `harmonics:`.
     Harmonics(PathBuf),
-    /// A photo's luma: `FILE.png`, `FILE.jpg`, or any other name behind `image:`.
+    /// A photo's luma: `FILE.png`, `FILE.jpg`, or any other name after `image:`.
     Image(PathBuf),
 }
 

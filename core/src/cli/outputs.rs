@@ -49,8 +49,8 @@ impl OutputArgs {
     }
 }
 
-/// A figure that a result may have: its name beside the plot's file, empty for the main one, and its own format where it has
-/// one.
+/// A figure that a result may have: its name beside the plot's file, empty for the main one, and its own format where
+/// it has one.
 pub type FigureName = (&'static str, Option<Format>);
 
 /// The main figure alone.
@@ -120,8 +120,8 @@ impl Outputs {
         !self.plots.is_empty()
     }
 
-    /// Renders all that was asked for, then prints the table unless JSON has standard output to itself, then writes the files.
-    /// A figure that the result does not have is left out.
+    /// Renders all that was asked for, then prints the table unless JSON has standard output to itself, then writes the
+    /// files. A figure that the result does not have is left out.
     ///
     /// # Errors
     /// A number is not finite; a figure cannot be drawn; a file cannot be written.

@@ -12,8 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::failure::{Failure, Status};
 use crate::printable::{MESSAGE, shortened};
 
-/// Runs a subcommand and gives the status that the program ends with; a failure is one message on standard error, and so
-/// is a panic.
+/// Runs a subcommand and gives the status that the program ends with; a failure is one message on standard error, and
+/// so is a panic.
 pub fn run(command: impl FnOnce() -> Result<(), Failure> + panic::UnwindSafe) -> u8 {
     panic::set_hook(Box::new(report_defect));
     log_where_asked();
@@ -50,8 +50,8 @@ impl Write for Log {
     }
 }
 
-/// Ends the process at once: an orderly exit would take libtorch apart, for a fifth of a second, or under the thread that
-/// is computing with it.
+/// Ends the process at once: an orderly exit would take libtorch apart, for a fifth of a second, or under the thread
+/// that is computing with it.
 pub fn leave(status: u8) -> ! {
     let _ = std::io::stdout().flush();
     #[cfg(unix)]

@@ -64,7 +64,7 @@ pub struct FormulaArgs {
 #[group(required = true, multiple = false)]
 struct InputArgs {
     /// The field: random:BAND, a random trigonometric polynomial, with ,seed=S ,decay=D (coefficients fall off as
-    /// (1 + |n|)^-D) or ,complex behind it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m
+    /// (1 + |n|)^-D) or ,complex after it; FILE.json, its harmonics [[n, m, re, im], …], n cycles to the right and m
     /// down; or a photo's luma (png, jpg).
     #[arg(long, value_name = "random:BAND|FILE", value_hint = ValueHint::FilePath)]
     field: Option<Field>,

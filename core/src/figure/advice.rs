@@ -6,6 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
+use super::dot_labels::{covered, draw_labels};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
 use crate::antialias::surgery_report::{Advice, ForecastPlace, SurgeryReport, Trial};
@@ -35,8 +36,9 @@ impl Figure for AdviceFigure<'_> {
         let title = format!("Where to begin in {}: {}", printable(model), printable(&report.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
         let note = format!(
-            "{} images; each dot is a network in which one more place was tried; the choice lowers LEE most per forward pass that it adds",
-            report.run.images.count()
+            "{}; each dot is a network in which one more place was tried; the choice lowers LEE most per forward pass that \
+             it adds",
+            report.run.images.in_words()
         );
         root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;
         self.race(root)?;
@@ -107,11 +109,13 @@ impl AdviceFigure<'_> {
             stairs.extend([at(pair[0][0], pair[0][1]), at(pair[1][0], pair[0][1])]);
         }
         stairs.extend(front.last().map(|last| at(last[0], last[1])));
+        let mut drawn = covered(&stairs);
         root.draw(&PathElement::new(stairs, FAINT_INK.mix(0.45).stroke_width(5)))?;
         let mut path = vec![at(1.0, advice.start)];
         for step in &advice.steps {
             path.extend(step.tried.iter().find(|trial| trial.name == step.chosen).map(|t| at(t.cost, t.lee)));
         }
+        drawn.extend(covered(&path));
         root.draw(&PathElement::new(path.clone(), INK.stroke_width(2)))?;
         for (step, trial) in &trials {
             let point = at(trial.cost, trial.lee);
@@ -119,19 +123,15 @@ impl AdviceFigure<'_> {
             root.draw(&Circle::new(point, 5, WHITE.stroke_width(1)))?;
         }
         root.draw(&Circle::new(path[0], 7, INK.filled()))?;
-        root.draw_text(
-            "as it was",
-            &anchored(style::label(), HPos::Left, VPos::Bottom),
-            (path[0].0 + 10, path[0].1 - 4),
-        )?;
+        let mut names = vec!["as it was".to_owned()];
+        let mut marks = vec![path[0]];
         let mut y = top + 8;
         for (at_step, step) in advice.steps.iter().enumerate().filter(|(_, step)| !step.chosen.is_empty()) {
             if let Some(&point) = path.get(at_step + 1) {
                 root.draw(&Circle::new(point, 7, step_color(at_step).filled()))?;
                 root.draw(&Circle::new(point, 7, INK.stroke_width(2)))?;
-                let number = (at_step + 1).to_string();
-                // Choices go down to the right: this corner is free.
-                root.draw_text(&number, &anchored(style::label(), HPos::Right, VPos::Top), (point.0 - 8, point.1 + 3))?;
+                names.push((at_step + 1).to_string());
+                marks.push(point);
             }
             let text = format!("{}. {}", at_step + 1, short(self.advice, &step.chosen));
             let text = fit(root, &text, &style::label(), 260)?;
@@ -144,7 +144,12 @@ impl AdviceFigure<'_> {
             FAINT_INK.mix(0.45).stroke_width(5),
         ))?;
         root.draw_text("Pareto front of all tried", &style::label(), (right - 268, y))?;
-        Ok(())
+        // Choices may lie on each other or on other trials; their numbers do not.
+        marks.extend(trials.iter().map(|(_, trial)| at(trial.cost, trial.lee)));
+        names.resize(marks.len(), String::new());
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        drawn.push([right - 294, top, right, y + 22]);
+        draw_labels(root, &names, &marks, [left + 2, top, right - 2, bottom - 2], &drawn)
     }
 
     /// Gains against removal gains, both on plain axes: some are losses.
@@ -196,29 +201,19 @@ impl AdviceFigure<'_> {
         named.truncate(8);
         // No name lies on a mark, on the line of no gain, or on another.
         let point = |place: &ForecastPlace| (x_of(place.removal_gain), y_of(place.gain));
-        let mut taken = vec![[left, y_of(0.0) - 1, right, y_of(0.0) + 1]];
-        taken.extend(forecast.places.iter().map(point).map(|(x, y)| [x - 6, y - 6, x + 6, y + 6]));
-        for (at, place) in forecast.places.iter().enumerate() {
-            let (x, y) = point(place);
-            root.draw(&Circle::new((x, y), 5, SERIES[0].filled()))?;
-            root.draw(&Circle::new((x, y), 5, WHITE.stroke_width(1)))?;
-            if !named.contains(&at) {
-                continue;
-            }
-            let text = short(self.advice, &place.name);
-            let (w, h) = root.estimate_text_size(&text, &style::note())?;
-            let (w, h) = (w as i32, h as i32);
-            let spots = [(x + 9, y - h / 2), (x - 9 - w, y - h / 2), (x - w / 2, y - h - 8), (x - w / 2, y + 8)];
-            let free = spots.into_iter().find(|(a, b)| {
-                let inside = *a > left && a + w < right && *b > top && b + h < bottom;
-                inside && taken.iter().all(|t| t[2] <= *a || a + w <= t[0] || t[3] <= *b || b + h <= t[1])
-            });
-            if let Some((a, b)) = free {
-                taken.push([a, b, a + w, b + h]);
-                root.draw_text(&text, &style::note().color(&INK), (a, b))?;
-            }
+        let zero = [left, y_of(0.0) - 1, right, y_of(0.0) + 1];
+        let points: Vec<(i32, i32)> = forecast.places.iter().map(point).collect();
+        for at in &points {
+            root.draw(&Circle::new(*at, 5, SERIES[0].filled()))?;
+            root.draw(&Circle::new(*at, 5, WHITE.stroke_width(1)))?;
         }
-        Ok(())
+        let name = |(at, place): (usize, &ForecastPlace)| match named.contains(&at) {
+            true => short(self.advice, &place.name),
+            false => String::new(),
+        };
+        let names: Vec<String> = forecast.places.iter().enumerate().map(name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        draw_labels(root, &names, &points, [left + 2, top, right - 2, bottom - 2], &[zero])
     }
 }
 

@@ -106,7 +106,7 @@ impl Figure for DefectMapsFigure<'_> {
     }
 }
 
-/// Spreads every site's δ² over the pixels nearest to it.
+/// Spreads every position's δ² over the pixels nearest to it.
 fn paint(density: &mut Array2<f64>, map: &DefectMap) {
     let (rows, columns) = density.dim();
     let image = Grid::image(rows, columns, GridKind::Tracked);
@@ -121,19 +121,19 @@ fn paint(density: &mut Array2<f64>, map: &DefectMap) {
     }
 }
 
-/// Per site the pixels that it is nearest to; the pixel nearest to it where there is none, on a finer grid or outside.
+/// Per position the pixels that it is nearest to; the pixel nearest to it where there is none, on a finer grid or outside.
 fn cells(axis: &Axis, image: &Axis) -> Vec<Vec<usize>> {
     let nearest = |u: f64, of: &Axis| ((u - of.origin) / of.pitch + 0.5).floor();
     let mut cells = vec![Vec::new(); axis.samples];
     for (pixel, u) in image.positions().enumerate() {
-        let site = nearest(u, axis);
-        if site >= 0.0 && site < axis.samples as f64 {
-            cells[site as usize].push(pixel);
+        let position = nearest(u, axis);
+        if position >= 0.0 && position < axis.samples as f64 {
+            cells[position as usize].push(pixel);
         }
     }
-    for (site, u) in axis.positions().enumerate() {
-        if cells[site].is_empty() {
-            cells[site].push(nearest(u, image).clamp(0.0, (image.samples - 1) as f64) as usize);
+    for (position, u) in axis.positions().enumerate() {
+        if cells[position].is_empty() {
+            cells[position].push(nearest(u, image).clamp(0.0, (image.samples - 1) as f64) as usize);
         }
     }
     cells
@@ -234,7 +234,7 @@ mod tests {
             let inside = (2..4).contains(&at.0) && (6..8).contains(&at.1);
             assert_eq!(*value, if inside { 1.25 } else { 0.0 }, "{at:?}");
         }
-        // Twice as fine as the picture: every site goes to its pixel.
+        // Twice as fine as the picture: every position goes to its pixel.
         let fine = Axis::image(8, GridKind::Tracked).resampled(-0.25, 0.5, 16);
         let grid = Grid { rows: fine, columns: fine };
         let mut total = Array2::zeros((8, 8));

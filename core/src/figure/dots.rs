@@ -7,7 +7,7 @@ use plotters::style::{Color, RGBColor};
 
 use super::canvas::{Area, FigureError};
 use super::decades::Decades;
-use super::dot_labels::{Label, place_labels};
+use super::dot_labels::{Label, draw_leaders, place_labels};
 use super::style::{self, FAINT_INK, GRID, INK};
 
 /// A dot.
@@ -146,12 +146,8 @@ pub(super) fn draw_dots<DB: DrawingBackend>(area: &Area<DB>, axes: &Axes<'_>, do
     plot.draw_axes(area)?;
     let places: Vec<(i32, i32)> = dots.iter().map(|dot| plot.at(dot)).collect();
     let names: Vec<&str> = dots.iter().map(|dot| dot.name.as_str()).collect();
-    let labels = place_labels(area, &names, &places, [LEFT + 2, TOP, plot.right - 2, plot.floor])?;
-    for Label { at, place, .. } in labels.iter().filter(|label| label.is_far) {
-        let (x, y) = places[*at];
-        let end = (x.clamp(place[0], place[2]), y.clamp(place[1], place[3]));
-        area.draw(&PathElement::new(vec![(x, y), end], FAINT_INK.mix(0.6).stroke_width(1)))?;
-    }
+    let labels = place_labels(area, &names, &places, [LEFT + 2, TOP, plot.right - 2, plot.floor], &[])?;
+    draw_leaders(area, &labels, &places)?;
     for (dot, place) in dots.iter().zip(&places) {
         area.draw(&Circle::new(*place, 5, dot.color.filled()))?;
         area.draw(&Circle::new(*place, 5, INK.stroke_width(1)))?;

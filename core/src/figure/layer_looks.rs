@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, FigureError};
-use super::number::compact;
+use super::number::{self, compact};
 use super::pattern::{Hatch, Pattern};
 use super::style::{self, INK, SERIES, anchored, fit, printable};
 use crate::measure::grouping::Grouping;
@@ -112,18 +112,17 @@ pub(crate) fn with_error(value: f64, sem: Option<f64>) -> String {
 /// What was attributed, and the proof.
 pub(crate) fn what(results: &LayerResults) -> String {
     format!(
-        "{}, {} derivative: LEE E‖L‖²/dim = {}; the layers add up to L with a residual of {:.1e}",
+        "{}, {} derivative: LEE E‖L‖²/dim = {}; the layers add up to L with a residual of {}",
         results.generator,
         results.derivative,
         with_error(results.lee, results.sem),
-        results.conservation_residual
+        compact(results.conservation_residual)
     )
 }
 
 /// `12.3 %`, with a minus sign that is one.
 pub(crate) fn percent(share: f64) -> String {
-    let text = format!("{:.1} %", 100.0 * share);
-    if text == "-0.0 %" { "0.0 %".to_owned() } else { text.replace('-', "−") }
+    number::percent(share, 1)
 }
 
 /// Numbers that have a place on an axis.

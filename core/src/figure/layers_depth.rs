@@ -102,7 +102,7 @@ impl Figure for LayersDepthFigure<'_> {
             format!(
                 "mean over {}; output: {}; {} boundary; {}",
                 self.report.run.images.in_words(),
-                self.report.run.behind(),
+                self.report.run.function(),
                 self.report.run.lie().boundary,
                 group(self.report)
             ),

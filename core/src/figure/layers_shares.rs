@@ -35,7 +35,7 @@ impl Figure for ClassSharesFigure<'_> {
         let note = format!(
             "shares of the sum of all layers' ‖J δ‖²; mean over {}; output: {}",
             self.report.run.images.in_words(),
-            self.report.run.behind()
+            self.report.run.function()
         );
         header(root, &title, &[note], WIDTH - 2 * MARGIN)?;
         let right = anchored(style::axis(), HPos::Left, VPos::Bottom);

@@ -70,7 +70,7 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
         ),
         format!(
             "output: {}, {action}; preprocessing: {}; {}",
-            report.run.behind(),
+            report.run.function(),
             report.run.images.preprocess,
             report.run.arithmetic()
         ),

@@ -59,7 +59,7 @@ impl Figure for RepairFigure<'_> {
             training.steps,
             training.batch,
             report.run.images.count(),
-            report.run.behind()
+            report.run.function()
         );
         root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
         let verdict = report.conclusion.text.split(". ").next().unwrap_or_default();

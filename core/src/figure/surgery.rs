@@ -103,7 +103,7 @@ impl Figure for SurgeryFigure<'_> {
         };
         let note = format!(
             "{places}; {images}; output: {}; {} derivative, {} boundary; designs pad: {}",
-            report.run.behind(),
+            report.run.function(),
             report.run.lie().derivative,
             report.run.lie().boundary,
             report.padding

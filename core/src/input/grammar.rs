@@ -11,8 +11,8 @@ const KNOWN: &str = "known are imagenet, half or raw as the first part, mean=A/B
 impl FromStr for Preprocessing {
     type Err = String;
 
-    /// Parts with commas between, of lists with slashes. The first may be a preset's name, without which the start is `raw`.
-    /// `crop`, `resize` and `letterbox` exclude each other, and take the place of the preset's crop.
+    /// Parts with commas between, of lists with slashes. The first may be a preset's name, without which the start is
+    /// `raw`. `crop`, `resize` and `letterbox` exclude each other, and take the place of the preset's crop.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut this = Self::raw();
         let mut said: Vec<&str> = Vec::new();

@@ -38,16 +38,17 @@ const FILE_COLUMNS: [&str; 7] = ["file", "filename", "image", "imageid", "image_
 const CLASS_COLUMNS: [&str; 7] = ["label", "class", "truelabel", "target", "category", "class_index", "class_id"];
 
 impl Labels {
-    /// Reads the classes of `frames`, of which a network has `classes`; the first of them is called `first` in the source.
+    /// Reads the classes of `frames`, of which a network has `classes`; the first of them is called `first` in the
+    /// source.
     ///
     /// Folders are called by the classes' numbers; or, where there are as many folders as classes, they are the classes
-    /// in the order of their names, as `torchvision.datasets.ImageFolder` has them. A file has a line for each image: its
-    /// path or the end of it, with or without an extension, and its class, with a comma or blanks between them. A first
-    /// line without a number names the columns.
+    /// in the order of their names, as `torchvision.datasets.ImageFolder` has them. A file has a line for each image:
+    /// its path or the end of it, with or without an extension, and its class, with a comma or blanks between them. A
+    /// first line without a number names the columns.
     ///
     /// # Errors
-    /// When the file cannot be read or is no such list, a class is none of the network's, folders do not fit the classes,
-    /// or no image has a class.
+    /// When the file cannot be read or is no such list, a class is none of the network's, folders do not fit the
+    /// classes, or no image has a class.
     pub fn read(source: &LabelSource, frames: &[Frame], classes: usize, first: i64) -> Result<Self, InputError> {
         let named: Vec<(String, &Path)> =
             frames.iter().filter_map(|frame| Some((frame.name(), photo(frame)?))).collect();
@@ -173,8 +174,8 @@ pub fn listed_images(path: &Path) -> Result<Vec<PathBuf>, InputError> {
     if images.is_empty() { Err(wrong("it lists no image; a line has an image's path")) } else { Ok(images) }
 }
 
-/// The lines with their numbers, cut into fields: at commas, tabs or semicolons where the first line has them, else before
-/// the last blank.
+/// The lines with their numbers, cut into fields: at commas, tabs or semicolons where the first line has them, else
+/// before the last blank.
 fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, String> {
     let start = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
     let Some(separator) = [',', '\t', ';'].into_iter().find(|separator| start.contains(*separator)) else {

@@ -35,7 +35,8 @@ impl Placement {
         let (w, h) = (f64::from(width), f64::from(height));
         let input = (columns as u32, rows as u32);
         if let Some(shorter) = preprocessing.resize {
-            // The longer side is cut to whole pixels, and the crop's corner is rounded to even, as torchvision does both.
+            // The longer side is cut to whole pixels, and the crop's corner is rounded to even, as torchvision does
+            // both.
             let longer = u64::from(shorter) * u64::from(width.max(height)) / u64::from(width.min(height));
             if longer.saturating_mul(u64::from(shorter)) > MOST {
                 return Err(format!(

@@ -34,7 +34,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<bool, String> {
 /// What a text chunk of the figures that aliascope draws begins with, by which they are told from photos.
 pub(crate) const MARK: &[u8] = b"Software\0aliascope";
 
-/// A picture with a text chunk behind its header that says who drew it.
+/// A picture with a text chunk after its header that says who drew it.
 pub(crate) fn marked(mut picture: Vec<u8>) -> Vec<u8> {
     // The signature and the chunk IHDR.
     const HEADER: usize = 8 + 25;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::error::InputError;
 
 /// The key of a model's metadata that holds a [`Preprocessing`] as JSON:
-/// `{"mean": [127, 127, 127], "std": [128, 128, 128], "scale": 255, "crop": 1.0, "interpolation": "bicubic"}`; in place of
-/// `crop` there may be `"resize": 256` or `"letterbox": true`, and `"bgr": true` beside each.
+/// `{"mean": [127, 127, 127], "std": [128, 128, 128], "scale": 255, "crop": 1.0, "interpolation": "bicubic"}`; in place
+/// of `crop` there may be `"resize": 256` or `"letterbox": true`, and `"bgr": true` beside each.
 pub const METADATA_KEY: &str = "aliascope.preprocessing";
 
 /// How a photo is resized; all but the nearest pixel average over the source pixels when they shrink.
@@ -49,8 +49,9 @@ impl Interpolation {
     }
 }
 
-/// x = (scale·v − mean)/std per channel, of the photo brought to the input's size, with v in 0..1. The size is that of a
-/// resized centre crop (`crop`), of a centre crop of the resized photo (`resize`), or of the whole photo (`letterbox`).
+/// x = (scale·v − mean)/std per channel, of the photo brought to the input's size, with v in 0..1. The size is that of
+/// a resized centre crop (`crop`), of a centre crop of the resized photo (`resize`), or of the whole photo
+/// (`letterbox`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
@@ -64,12 +65,12 @@ pub struct Preprocessing {
     /// The share of the largest centred crop of the input's aspect ratio that is kept.
     #[serde(default = "one")]
     pub crop: f64,
-    /// The photo's shorter side is resized to so many pixels, and a centre crop of the input's size is taken of that, as
-    /// torchvision does; `crop` is then 1.
+    /// The photo's shorter side is resized to so many pixels, and a centre crop of the input's size is taken of that,
+    /// as torchvision does; `crop` is then 1.
     #[serde(default)]
     pub resize: Option<u32>,
-    /// The whole photo is scaled into the input, keeping its aspect ratio, in the middle of grey of 114/255, as ultralytics
-    /// does; `crop` is then 1.
+    /// The whole photo is scaled into the input, keeping its aspect ratio, in the middle of grey of 114/255, as
+    /// ultralytics does; `crop` is then 1.
     #[serde(default)]
     pub letterbox: bool,
     /// The network takes blue, green, red.

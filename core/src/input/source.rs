@@ -62,8 +62,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Lists the images of files, folders (the .png, .jpg and .jpeg in them and in folders below, by name) and .safetensors
-    /// files, for a network that takes `[channels, rows, columns]`.
+    /// Lists the images of files, folders (the .png, .jpg and .jpeg in them and in folders below, by name) and
+    /// .safetensors files, for a network that takes `[channels, rows, columns]`.
     ///
     /// # Errors
     /// When a path cannot be read, a folder has no image, or a tensor file no `x` of the right shape.
@@ -71,8 +71,8 @@ impl Source {
         Self::open_as(paths, size, false)
     }
 
-    /// As [`open`](Self::open); where `channels_last` is set, tensor files hold `x` as the network's file has its input,
-    /// `[N, rows, columns, channels]`.
+    /// As [`open`](Self::open); where `channels_last` is set, tensor files hold `x` as the network's file has its
+    /// input, `[N, rows, columns, channels]`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -141,8 +141,8 @@ impl Source {
         self.frames.iter().any(|frame| matches!(frame, Frame::Photo(_)))
     }
 
-    /// Looks at every photo's header, before any is decoded: those that cannot be photos are taken out of the images and
-    /// given, each with what is wrong; so are figures that aliascope drew, which become [`figures`](Self::figures).
+    /// Looks at every photo's header, before any is decoded: those that cannot be photos are taken out of the images
+    /// and given, each with what is wrong; so are figures that aliascope drew, which become [`figures`](Self::figures).
     pub fn sift(&mut self) -> Vec<(Frame, InputError)> {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         let all = std::mem::take(&mut self.frames);

@@ -146,8 +146,8 @@ fn literal(text: &str) -> Result<Value, String> {
         .map_err(|error| format!("it is neither JSON nor a Python literal ({error})"))
 }
 
-/// A Python literal as JSON: tuples are lists, and words and quotes have other forms. What is no literal stays as wrong as
-/// it was.
+/// A Python literal as JSON: tuples are lists, and words and quotes have other forms. What is no literal stays as wrong
+/// as it was.
 fn json_of_python(text: &str) -> String {
     let mut json = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();

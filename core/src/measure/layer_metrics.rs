@@ -157,7 +157,7 @@ impl Default for LayerProtocols {
             ),
             eq_t_rounded: own(
                 "as eq_t, but input and output each rounded to whole samples of its own, as the code released with the \
-                 paper has it: behind a stride they may differ by half a sample",
+                 paper has it: after a stride they may differ by half a sample",
             ),
             eq_t_frac: own(
                 "shift, zero fill: the same shifts unrounded, by Lanczos's kernel of 3 lobes (6 taps); compared where all \

@@ -23,7 +23,7 @@ pub struct LayersReport {
     pub group: Grouping,
     /// How contributions were found.
     pub estimator: Estimator,
-    /// What one forward of one image takes, in milliseconds.
+    /// What one forward pass of one image takes, in milliseconds.
     pub forward_ms: f64,
     /// What the attribution of one image took, in milliseconds, for one generator and derivative.
     pub attribution_ms: f64,
@@ -283,21 +283,21 @@ pub enum LayerClass {
     Nonlinearity,
     /// Attention, and its softmax.
     Attention,
-    /// A dense layer across sites, as Mixers have it.
+    /// A dense layer across positions, as Mixers have it.
     TokenMixing,
     /// Layer, group and instance normalisation.
     Normalisation,
     /// The convolution or reshape that turns an image into tokens, and the merging of patches.
     PatchEmbedding,
-    /// A constant that differs from site to site, added or multiplied.
+    /// A constant that differs from position to position, added or multiplied.
     PositionalEmbedding,
     /// Padding, cropping, resizing, transposed convolutions.
     Resampling,
     /// Branches put together whose samples lie a part of a sample apart.
     Misalignment,
-    /// Dense layers behind the last map.
+    /// Dense layers after the last map.
     Head,
-    /// The softmax behind the network's output.
+    /// The softmax after the network's output.
     Softmax,
     /// Anything else.
     Other,

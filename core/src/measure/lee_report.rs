@@ -41,7 +41,7 @@ pub struct LeeReport {
     pub horizon: Option<Horizon>,
     /// Why there is no horizon; null where there is one, and where it was not asked for.
     pub horizon_missing: Option<String>,
-    /// What the run cost; the forwards are null where they were not timed.
+    /// What the run cost; the forward passes are null where they were not timed.
     pub timing: Timing,
 }
 

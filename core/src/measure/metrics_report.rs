@@ -96,7 +96,8 @@ pub struct Metrics {
     pub eq_t_frac: Option<Psnr>,
     /// EQ-R.
     pub eq_r: Option<Psnr>,
-    /// Mean square change of the output under shifts by whole pixels, without a mask: what Gruver et al.'s code calls EQ-T.
+    /// Mean square change of the output under shifts by whole pixels, without a mask: what Gruver et al.'s code calls
+    /// EQ-T.
     pub mse_eq_t: Option<Measure>,
     /// The same under fractional shifts.
     pub mse_eq_t_frac: Option<Measure>,
@@ -114,13 +115,13 @@ pub struct Metrics {
     pub sample_invariance_translate_x: Option<Measure>,
     /// The same for rotations by up to ±π/16.
     pub sample_invariance_rotate: Option<Measure>,
-    /// As the code released with the paper has it: the share of unchanged top-1 classes under rolls of the columns by 0, 1, …, 7
-    /// pixels, the rows left alone.
+    /// As the code released with the paper has it: the share of unchanged top-1 classes under rolls of the columns by
+    /// 0, 1, …, 7 pixels, the rows left alone.
     pub consistency_authors_columns: Option<Measure>,
     /// The same of the rows.
     pub consistency_authors_rows: Option<Measure>,
-    /// As the code released with the paper has it: mean square change of the output's entries under shifts along x by up to ±2
-    /// half-widths.
+    /// As the code released with the paper has it: mean square change of the output's entries under shifts along x by
+    /// up to ±2 half-widths.
     pub sample_invariance_authors_x: Option<Measure>,
     /// The same along y.
     pub sample_invariance_authors_y: Option<Measure>,

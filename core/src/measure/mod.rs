@@ -9,6 +9,7 @@ pub mod layer_graph;
 pub mod layer_metrics;
 pub mod layers_report;
 pub mod lee_report;
+pub mod metric_list;
 pub mod metrics_report;
 pub mod motion_field;
 pub mod node_theorem_report;

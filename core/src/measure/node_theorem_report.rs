@@ -65,8 +65,8 @@ pub struct NodeTheorem {
     pub relative_difference: Option<f64>,
     /// For nonlinear nodes: how far oversampling went. Convolutions have none: their prediction is exact.
     pub truncation: Option<Truncation>,
-    /// The share of the input's energy at or above the Nyquist frequency of the output's grid; the mean over the images where
-    /// the input has any.
+    /// The share of the input's energy at or above the Nyquist frequency of the output's grid; the mean over the images
+    /// where the input has any.
     pub input_above_nyquist: Option<f64>,
     /// The harmonics (of the filtered field, or of σ(h)) that do most of the damage; none where it is rounding.
     pub worst: Vec<Fold>,

@@ -1,4 +1,4 @@
-//! What is measured of a network, what comes behind it, and how it moves with the image.
+//! What is measured of a network, what comes after it, and how it moves with the image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ pub enum ChosenBy {
     At,
 }
 
-/// What the measured function is: the network, and what comes behind its output.
+/// What the measured function is: the network, and what comes after its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Output {

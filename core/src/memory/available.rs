@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes of memory that this process can still take without being killed, where the system says: the kernel's estimate of
-/// what is available, or less where a control group (of either version) or a limit of the address space allows less.
+/// Bytes of memory that this process can still take without being killed, where the system says: the kernel's estimate
+/// of what is available, or less where a control group (of either version) or a limit of the address space allows less.
 pub fn available() -> Option<u64> {
     available_under(Path::new("/"))
 }

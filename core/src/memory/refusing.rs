@@ -8,12 +8,13 @@ use super::{LARGE, available};
 /// The exit status of a machine that lacks something.
 const MACHINE: i32 = 8;
 
-/// The system's allocator. Where it has no memory, or a large piece is asked for that is not free, the program ends with
-/// one sentence and status 8: Rust would abort it, or the kernel would kill it once the memory is written to.
+/// The system's allocator. Where it has no memory, or a large piece is asked for that is not free, the program ends
+/// with one sentence and status 8: Rust would abort it, or the kernel would kill it once the memory is written to.
 #[derive(Debug)]
 pub struct Refusing;
 
-// SAFETY: all memory is the system allocator's, with the layouts that were asked for; before it only numbers are compared.
+// SAFETY: all memory is the system allocator's, with the layouts that were asked for; before it only numbers are
+// compared.
 unsafe impl GlobalAlloc for Refusing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ask(layout.size());

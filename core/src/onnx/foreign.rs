@@ -10,10 +10,10 @@ const TORCHSCRIPT: &str = "this is a TorchScript module, which is code that woul
 const CHECKPOINT: &str = "this is a PyTorch checkpoint, weights without a network: export the two together, for example with \
      python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx";
 const TENSORS: &str = "this is a safetensors file, weights without a network: export the two together, for example with \
-     python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx; images as tensors go behind --images";
+     python3 scripts/export.py timm:NAME --checkpoint FILE model.onnx; images as tensors go after --images";
 const LITE: &str =
     "this is a TensorFlow Lite model: convert it with python3 -m tf2onnx.convert --tflite FILE --output model.onnx";
-const PICTURE: &str = "this is an image and not an ONNX model: give the model first, and images behind --images";
+const PICTURE: &str = "this is an image and not an ONNX model: give the model first, and images after --images";
 const TEXT: &str = "this is a text file and not an ONNX model: give a file that an ONNX exporter wrote";
 
 /// By the first bytes; the ones that are followed by more than their mark stand in [`recognise`].
@@ -45,8 +45,8 @@ const TAIL: u64 = 1 << 20;
 /// How many of a file's first bytes are enough to recognise it.
 pub(super) const START: u64 = 4096;
 
-/// What a file is and what to do, where its bytes say that it is no ONNX model; nothing where they do not. `start` are its
-/// first [`START`] bytes.
+/// What a file is and what to do, where its bytes say that it is no ONNX model; nothing where they do not. `start` are
+/// its first [`START`] bytes.
 pub(super) fn recognise(start: &[u8], file: &mut File) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
         return Some(archive(file));

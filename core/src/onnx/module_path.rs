@@ -1,7 +1,7 @@
 //! The module of the network's source that a node came from.
 //!
-//! The exporter that traces puts the path into the node's name; the one that captures a graph writes it beside the node,
-//! as the scopes around the operation, and names the node after that alone.
+//! The exporter that traces puts the path into the node's name; the one that captures a graph writes it beside the
+//! node, as the scopes around the operation, and names the node after that alone.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

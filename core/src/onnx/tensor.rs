@@ -76,8 +76,8 @@ impl ElementType {
         }
     }
 
-    /// Whether entries are held in a type with more bits, in which arithmetic would not wrap around, round or end where theirs
-    /// does. Half precision is not counted: a run has one precision.
+    /// Whether entries are held in a type with more bits, in which arithmetic would not wrap around, round or end where
+    /// theirs does. Half precision is not counted: a run has one precision.
     pub fn is_held_wider(self) -> bool {
         matches!(self, Self::UInt4 | Self::Int4 | Self::UInt16 | Self::UInt32) || self.float8().is_some()
     }
@@ -304,8 +304,8 @@ impl ExternalPart {
         if !Path::new(&location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(outside("lies"));
         }
-        // Symbolic links are resolved, so that a link cannot lead out of the folder either, but to where the model itself
-        // is a link: caches keep models so.
+        // Symbolic links are resolved, so that a link cannot lead out of the folder either, but to where the model
+        // itself is a link: caches keep models so.
         let root = fs::canonicalize(folder).map_err(unreadable)?;
         let path = fs::canonicalize(folder.join(&location)).map_err(unreadable)?;
         if !path.starts_with(&root) && !lies_beside_a_linked_model(&path, folder) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RepairReport, Stage, StageKind};
 use crate::antialias::surgery_report::Paired;
-use crate::figure::number::compact;
+use crate::number::compact;
 
 /// What a repair comes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! Results image by image in a file that grows while a run lasts, so that an interrupted run can go on.
 //!
-//! The file has one JSON object per line. A line `{"run": ID, "of": …}` states what results belong to: aliascope's version,
-//! the command, the model by its hash, and every option that changes a number. A line `{"run": ID, "part": …, "images":
-//! […], "result": …}` has what was found on one image, or on the images of one batch, by the hashes of their bytes. Results of
-//! several runs, such as those of a study of many networks, may stand in one file: each is found under its own ID, which is a
-//! hash of what it belongs to, so that results of different models, options or versions are never mixed.
+//! The file has one JSON object per line. A line `{"run": ID, "of": …}` states what results belong to: aliascope's
+//! version, the command, the model by its hash, and every option that changes a number. A line
+//! `{"run": ID, "part": …, "images":
+//! […], "result": …}` has what was found on
+//! one image, or on the images of one batch, by the hashes of their bytes. Results of several runs, such as those of a
+//! study of many networks, may stand in one file: each is found under its own ID, which is a hash of what it belongs
+//! to, so that results of different models, options or versions are never mixed.
 //!
 //! A line that was cut off, as by a kill or a power failure, is not read, and what it had is measured again.
 
@@ -111,7 +113,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the file for results of `origin`, or prepares to make it when `delay` has passed: short runs leave no file.
+    /// Opens the file for results of `origin`, or prepares to make it when `delay` has passed: short runs leave no
+    /// file.
     ///
     /// # Errors
     /// When there is a file that cannot be read, or that is no such file.

@@ -1,5 +1,5 @@
-//! The output files that this process has claimed and not yet written: no two of them may be one file, nor one of them an
-//! input.
+//! The output files that this process has claimed and not yet written: no two of them may be one file, nor one of them
+//! an input.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,13 +1,14 @@
 //! A comparison of networks as text for a terminal.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::run::counted;
+use crate::number::compact;
 use crate::statistics::Estimate;
 use crate::study::comparison::{ComparedNetwork, Comparison, Difference, Verdict};
 use crate::symmetry::Units;
 
-use super::text::{GAP, blocks, tail, wrapped};
+use super::table::blocks;
+use super::text::{GAP, tail, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;

@@ -1,14 +1,15 @@
 //! A field of motion as text for a terminal.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::field_report::{FieldImage, FieldReport};
 use crate::measure::output::ChosenBy;
 use crate::measure::scalar::Scalar;
+use crate::number::compact;
 use crate::spectrum::smooth::Edge;
 use crate::symmetry::Units;
 
-use super::text::{GAP, bar, blocks, pad_left, pad_right, wrapped};
+use super::table::blocks;
+use super::text::{GAP, bar, pad_left, pad_right, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;

@@ -40,8 +40,8 @@ pub fn json_bytes(value: &impl Serialize) -> Result<Vec<u8>, JsonError> {
     Ok((escaped(text) + "\n").into_bytes())
 }
 
-/// JSON in which names are as they are, and on a terminal do nothing: what stands for nothing by itself is written as an
-/// escape, as JSON has it for control characters in any case.
+/// JSON in which names are as they are, and on a terminal do nothing: what stands for nothing by itself is written as
+/// an escape, as JSON has it for control characters in any case.
 fn escaped(text: String) -> String {
     // Outside of strings there are line breaks and blanks alone.
     let acts = |c: char| c != '\n' && acts(c);

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use crate::figure::layer_looks::{group, letter, percent, short_name, sum, what, with_error};
 use crate::figure::markup::escaped;
-use crate::figure::number::compact;
 use crate::figure::{
     ClassSharesFigure, DefectMapsFigure, DerivativesFigure, Figure, FigureError, Format, LayersDepthFigure,
     LayersGraphFigure, WorstLayersFigure, render,
 };
 use crate::measure::layer_graph::LayerGraph;
 use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, Part};
+use crate::number::compact;
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     let conditions = format!(
         "Mean over {}; output: {}; {} boundary, {} grid, t in {}s; {}; {}; estimator {}. Preprocessing: {}.",
         report.run.images.in_words(),
-        report.run.behind(),
+        report.run.function(),
         report.run.lie().boundary,
         report.run.lie().grid,
         report.run.lie().units,
@@ -59,7 +59,7 @@ pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(html, "<p>{}</p>", escaped(&conditions));
     html.push_str(
-        "<p class=\"note\">A layer's contribution is E‖J δ‖²/dim: its own defect δ, pushed to the output by the layers behind \
+        "<p class=\"note\">A layer's contribution is E‖J δ‖²/dim: its own defect δ, pushed to the output by the layers after \
          it. Defects add up as vectors to the Lie derivative L of the network, so signed shares add up to 100 %, and \
          squares need not.</p>\n</header>\n<main>\n",
     );
@@ -79,7 +79,7 @@ pub fn layers_html(page: &LayersPage<'_>) -> Result<String, FigureError> {
     let names: Vec<String> = report.run.images.names.iter().map(|name| escaped(name)).collect();
     let _ = write!(
         html,
-        "</main>\n<footer class=\"note\"><p>Model: {}. Images: {}. One image and generator took {} ms; one forward {} \
+        "</main>\n<footer class=\"note\"><p>Model: {}. Images: {}. One image and generator took {} ms; one forward pass {} \
          ms.</p></footer>\n<script>\n//<![CDATA[\n{SCRIPT}//]]>\n</script>\n</body>\n</html>\n",
         escaped(&report.run.model.path),
         names.join(", "),
@@ -134,7 +134,7 @@ fn attribution(
     let facts = [
         ("LEE E‖L‖²/dim, the whole error", with_error(results.lee, results.sem)),
         ("entries of the output, dim", results.dim.to_string()),
-        ("conservation residual", format!("{:.1e}", results.conservation_residual).replace('-', "−")),
+        ("conservation residual", compact(results.conservation_residual)),
         ("signed shares add up to", signed.map_or_else(|| "–".to_owned(), percent)),
         ("layers that can make an error", results.layers.len().to_string()),
     ];

@@ -1,14 +1,15 @@
 //! An attribution as text for a terminal.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
 use crate::measure::run::Images;
+use crate::number::{self, compact};
 use crate::spectrum::differentiation::Scheme;
 
 use super::lee_table::reason;
 use super::sample_size::sample_size;
-use super::text::{GAP, bar, blocks, pad_left, pad_right, tail, wrapped};
+use super::table::blocks;
+use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 80;
@@ -76,7 +77,7 @@ fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
         above
     )];
     for fold in &node.worst {
-        let [from, to] = [fold.from, fold.to].map(|[x, y]| format!("({x}, {y})"));
+        let [from, to] = [fold.from, fold.to].map(|[x, y]| format!("({x}, {y})").replace('-', "−"));
         lines.push(format!(
             "{GAP}{}{GAP}lands on {}{GAP}{:.1} %",
             pad_left(&from, 12),
@@ -90,12 +91,12 @@ fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
 fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize) -> Vec<String> {
     let sem = results.sem.map_or_else(String::new, |sem| format!(" ± {}", compact(sem)));
     let mut lines = vec![format!(
-        "{} ({} derivative): LEE {}{sem} (E‖L‖²/dim, dim = {}); the layers add up to L with a residual of {:.1e}",
+        "{} ({} derivative): LEE {}{sem} (E‖L‖²/dim, dim = {}); the layers add up to L with a residual of {}",
         results.generator,
         results.derivative,
         compact(results.lee),
         results.dim,
-        results.conservation_residual
+        compact(results.conservation_residual)
     )];
     if results.is_rounding {
         lines.push(
@@ -255,7 +256,7 @@ fn agreement(report: &LayersReport, room: usize) -> Vec<String> {
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share))
+    share.map_or_else(|| "–".to_owned(), |share| number::percent(share, 1))
 }
 
 /// Rows under a heading, numbers to the right, with a bar per row.

@@ -1,9 +1,9 @@
 //! A LEE report as text for a terminal.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport, Logits};
 use crate::measure::run::{Run, counted};
+use crate::number::compact;
 use crate::statistics::{Estimate, Interval};
 use crate::symmetry::{Generator, Units};
 
@@ -251,10 +251,10 @@ fn cost(report: &LeeReport) -> String {
         compact(timing.sweep_ms)
     );
     if let Some(forward) = timing.forward_ms {
-        line += &format!(", {} × one forward of {} ms", times(forward), compact(forward));
+        line += &format!(", {} × one forward pass of {} ms", times(forward), compact(forward));
     }
     if let Some(batch) = timing.forward_batch8_ms {
-        line += &format!(", {} × a forward of 8 images of {} ms", times(batch), compact(batch));
+        line += &format!(", {} × a forward pass of 8 images of {} ms", times(batch), compact(batch));
     }
     line + "."
 }

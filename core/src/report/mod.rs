@@ -40,6 +40,7 @@ mod spectrum_table;
 mod study_outcomes;
 mod surgery_rows;
 mod surgery_table;
+mod table;
 mod text;
 mod vectors;
 

@@ -1,15 +1,14 @@
 //! The theorem on a network's nodes as text for a terminal.
 
-use super::text::{GAP, pad_left, pad_right, tail, wrapped};
-use crate::figure::number::compact;
+use super::table::Table;
+use super::text::{GAP, NONE, page};
 use crate::figure::style::printable;
 use crate::measure::node_theorem_report::{Fold, NodeTheorem, NodeTheoremReport};
+use crate::measure::run::counted;
+use crate::number::compact;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
-/// The least room for a node's name, and the most that columns are left out for.
-const LEAST_NAME: usize = 20;
-const MOST_NAME: usize = 44;
 
 /// Kinds in the order of the table: with a closed form first.
 const KINDS: [(&str, &str); 4] = [
@@ -47,12 +46,7 @@ pub fn node_theorem_table(report: &NodeTheoremReport, width: usize) -> String {
     lines.extend(skipped(report));
     lines.push(String::new());
     lines.extend(legend(report, &dropped));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 fn heading(report: &NodeTheoremReport) -> String {
@@ -60,74 +54,29 @@ fn heading(report: &NodeTheoremReport) -> String {
     format!("{}: the aliasing theorem on its nodes, mean over {images}", report.run.model.path)
 }
 
-/// A column: its heading and cells, and whether it may go where there is no room.
-struct Column {
-    heading: &'static str,
-    cells: Vec<String>,
-    optional: bool,
-}
-
-impl Column {
-    fn width(&self) -> usize {
-        self.cells.iter().map(|cell| cell.chars().count()).fold(self.heading.chars().count(), usize::max)
-    }
-}
-
-fn rows(nodes: &[&NodeTheorem], width: usize) -> (Vec<String>, Vec<&'static str>) {
-    let column = |heading, optional, cell: &dyn Fn(&NodeTheorem) -> String| Column {
-        heading,
-        optional,
-        cells: nodes.iter().map(|node| cell(node)).collect(),
-    };
-    let mut columns = vec![
-        column("predicted", false, &|node| compact(node.predicted)),
-        column("measured", false, &|node| compact(node.measured)),
-        column("differ", false, &|node| node.relative_difference.map_or_else(|| "–".to_owned(), percent)),
-    ];
-    if nodes.iter().any(|node| node.truncation.is_some()) {
-        columns
-            .push(column("left", false, &|node| node.truncation.map_or_else(String::new, |t| percent(t.field_change))));
-    }
-    columns.push(column("above", true, &|node| node.input_above_nyquist.map_or_else(|| "–".to_owned(), percent)));
-    columns.push(column("damage at", true, &|node| {
+fn rows(nodes: &[&NodeTheorem], width: usize) -> (Vec<String>, Vec<String>) {
+    let is_followed = nodes.iter().any(|node| node.truncation.is_some());
+    let headings = ["node", "predicted", "measured", "differ"].into_iter().chain(is_followed.then_some("left"));
+    let mut table = Table::of_numbers(headings.chain(["above", "damage at", "grid", "worst fold"])).optional(4);
+    for node in nodes {
+        let mut row = vec![
+            printable(&node.name),
+            compact(node.predicted),
+            compact(node.measured),
+            node.relative_difference.map_or_else(|| NONE.to_owned(), percent),
+        ];
+        row.extend(is_followed.then(|| node.truncation.map_or_else(String::new, |t| percent(t.field_change))));
         let [low, _, high] = node.damage_at;
-        format!("{low:.2}–{high:.2}")
-    }));
-    columns.push(column("grid", true, &grids));
-    columns.push(column("worst fold", true, &|node| node.worst.first().map_or_else(String::new, |fold| arrow(*fold))));
-    let room = |columns: &[Column]| {
-        width.saturating_sub(columns.iter().map(|column| column.width() + GAP.len()).sum::<usize>())
-    };
-    let mut dropped = Vec::new();
-    let names: Vec<String> = nodes.iter().map(|node| printable(&node.name)).collect();
-    let needed = telling_width(&names);
-    while room(&columns) < needed && columns.last().is_some_and(|column| column.optional) {
-        dropped.extend(columns.pop().map(|column| column.heading));
+        row.extend([
+            node.input_above_nyquist.map_or_else(|| NONE.to_owned(), percent),
+            format!("{low:.2}–{high:.2}"),
+            grids(node),
+            node.worst.first().map_or_else(String::new, |fold| arrow(*fold)),
+        ]);
+        table.push(row);
     }
-    dropped.reverse();
-    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let name_width = room(&columns).max(4).min(longest.max(4));
-    let line = |name: &str, cells: &dyn Fn(&Column) -> String| {
-        let mut line = pad_right(&tail(name, name_width), name_width);
-        for column in &columns {
-            line += GAP;
-            line += &pad_left(&cells(column), column.width());
-        }
-        line
-    };
-    let mut lines = vec![line("node", &|column| column.heading.to_owned())];
-    lines.extend(names.iter().enumerate().map(|(row, name)| line(name, &|column| column.cells[row].clone())));
-    (lines, dropped)
-}
-
-/// The least room in which the ends of names still tell them apart.
-fn telling_width(names: &[String]) -> usize {
-    let apart = |width: usize| {
-        let mut ends: Vec<String> = names.iter().map(|name| tail(name, width)).collect();
-        ends.sort();
-        ends.windows(2).all(|pair| pair[0] != pair[1])
-    };
-    (LEAST_NAME..MOST_NAME).find(|&width| apart(width)).unwrap_or(MOST_NAME)
+    let (lines, dropped) = table.narrowed(width);
+    (lines, dropped.into_iter().map(str::to_owned).collect())
 }
 
 /// `224→112`, or `224×96→112×48`.
@@ -156,7 +105,7 @@ fn percent(share: f64) -> String {
 fn summary(nodes: &[&NodeTheorem]) -> String {
     let differences = nodes.iter().filter_map(|node| node.relative_difference);
     let largest = differences.fold(0.0, f64::max);
-    let count = if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) };
+    let count = counted(nodes.len(), "node");
     let mut line = format!("{count}; predicted and measured fields differ by at most {}", percent(largest));
     if let Some(truncation) = nodes.iter().find_map(|node| node.truncation) {
         line += &format!(" on a grid {} × finer", truncation.oversample);
@@ -183,7 +132,7 @@ fn skipped(report: &NodeTheoremReport) -> Vec<String> {
     lines
 }
 
-fn legend(report: &NodeTheoremReport, dropped: &[&str]) -> Vec<String> {
+fn legend(report: &NodeTheoremReport, dropped: &[String]) -> Vec<String> {
     let has_truncation = report.nodes.iter().any(|node| node.truncation.is_some());
     let mut lines = vec![format!(
         "predicted, measured: mean square of the defect over channels and samples, v = ({}, {}) lengths of the torus. \

@@ -1,11 +1,12 @@
 //! An orbit as text for a terminal.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::orbit_report::{OrbitImage, OrbitReport};
+use crate::number::compact;
 use crate::symmetry::Units;
 
-use super::text::{blocks, wrapped};
+use super::table::blocks;
+use super::text::wrapped;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;

@@ -13,8 +13,8 @@ use crate::printable::shown;
 
 /// A result, as it is told.
 ///
-/// Its JSON is what it serialises to. Table and figures are made of [`shown`](Self::shown), in which names from files are fit
-/// to be printed; rows and JSON of the result itself.
+/// Its JSON is what it serialises to. Table and figures are made of [`shown`](Self::shown), in which names from files
+/// are fit to be printed; rows and JSON of the result itself.
 pub trait Outcome: Serialize + DeserializeOwned {
     /// What table and figures need beside the result: pictures, graphs, how many rows.
     type Beside;
@@ -30,8 +30,8 @@ pub trait Outcome: Serialize + DeserializeOwned {
     /// The table for a terminal of so many columns.
     fn table(&self, beside: &Self::Beside, width: usize) -> String;
 
-    /// Tidy rows, of which CSV and Markdown are written; where the result is a mean over images, `per_image` asks for the
-    /// values image by image.
+    /// Tidy rows, of which CSV and Markdown are written; where the result is a mean over images, `per_image` asks for
+    /// the values image by image.
     fn rows(&self, per_image: bool) -> Rows;
 
     /// The figures that there are.
@@ -48,8 +48,8 @@ pub trait Outcome: Serialize + DeserializeOwned {
         Ok(self.shown()?.table(&Self::Beside::default(), width))
     }
 
-    /// Writes the result, whole or not at all, as the file's extension says: .json, .csv, .md, or its main figure as .svg or
-    /// .png. A file that is there is replaced.
+    /// Writes the result, whole or not at all, as the file's extension says: .json, .csv, .md, or its main figure as
+    /// .svg or .png. A file that is there is replaced.
     ///
     /// # Errors
     /// The extension is another one; there is no figure; a number is not finite; the file cannot be written.
@@ -124,7 +124,7 @@ impl<'a> NamedFigure<'a> {
         Self { name, draw: Box::new(move |_| Ok(text().into_bytes())) }
     }
 
-    /// The name behind that of the plot's file; empty for the main figure.
+    /// The name after that of the plot's file; empty for the main figure.
     pub fn name(&self) -> &'static str {
         self.name
     }

@@ -35,8 +35,8 @@ use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
-    LayersDepthFigure, LayersGraphFigure, LeeFigure, NodesFigure, OrbitFigure, RepairFigure, SurgeryFigure,
-    TangentsFigure, TheoremFigure, WorstLayersFigure,
+    LayersDepthFigure, LayersGraphFigure, LeeFigure, MetricsFigure, NodesFigure, OrbitFigure, RepairFigure,
+    SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
 use crate::measure::field_report::FieldReport;
@@ -209,8 +209,10 @@ impl Outcome for MetricsReport {
     }
 
     fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
-        let figure = |layers| NamedFigure::main(LayerMetricsFigure { report: self, layers });
-        self.layers.iter().map(figure).collect()
+        match &self.layers {
+            Some(layers) => vec![NamedFigure::main(LayerMetricsFigure { report: self, layers })],
+            None => vec![NamedFigure::main(MetricsFigure(self))],
+        }
     }
 }
 
@@ -318,8 +320,8 @@ impl Outcome for TheoremReport {
 impl Outcome for Departures {
     type Beside = ();
 
-    fn table(&self, (): &(), _: usize) -> String {
-        departures_table(self)
+    fn table(&self, (): &(), width: usize) -> String {
+        departures_table(self, width)
     }
 
     fn rows(&self, _: bool) -> Rows {
@@ -334,8 +336,8 @@ impl Outcome for Departures {
 impl Outcome for HarmonicsReport {
     type Beside = ();
 
-    fn table(&self, (): &(), _: usize) -> String {
-        harmonics_table(self)
+    fn table(&self, (): &(), width: usize) -> String {
+        harmonics_table(self, width)
     }
 
     fn rows(&self, _: bool) -> Rows {
@@ -355,8 +357,8 @@ impl Outcome for ImageSpectrumReport {
         Ok(self.clone())
     }
 
-    fn table(&self, (): &(), _: usize) -> String {
-        image_spectrum_table(self)
+    fn table(&self, (): &(), width: usize) -> String {
+        image_spectrum_table(self, width)
     }
 
     fn rows(&self, _: bool) -> Rows {

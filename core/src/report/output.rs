@@ -186,7 +186,8 @@ impl OutputFile {
     }
 }
 
-/// Whether a path names a file that a process has open, such as `/dev/stdout` or what a shell puts in the place of `>(…)`.
+/// Whether a path names a file that a process has open, such as `/dev/stdout` or what a shell puts in the place of
+/// `>(…)`.
 pub fn is_descriptor(path: &Path) -> bool {
     let standard = ["/dev/stdin", "/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name));
     let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());

@@ -2,11 +2,12 @@
 
 use std::fmt::{Result, Write};
 
-use super::text::{blocks, wrapped};
+use super::table::blocks;
+use super::text::wrapped;
 use crate::antialias::surgery_report::{Mean, Paired};
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::run::counted;
+use crate::number::compact;
 use crate::repair::{RepairReport, Stage};
 
 /// Layers of the recalibration that are listed.
@@ -33,7 +34,7 @@ fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Resul
         "{}: judged on {}; output {}; {} derivative, {} boundary; {}",
         report.run.model.path,
         report.run.images.in_words(),
-        report.run.behind(),
+        report.run.function(),
         report.run.lie().derivative,
         report.run.lie().boundary,
         report.run.arithmetic()

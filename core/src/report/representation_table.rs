@@ -1,12 +1,13 @@
 //! Learned representations as text for a terminal, and as rows.
 
-use crate::figure::number::compact;
 use crate::figure::style::printable;
 use crate::measure::representation_report::{Representation, RepresentationReport};
+use crate::number::compact;
 use crate::symmetry::Units;
 
 use super::rows::Rows;
-use super::text::{blocks, wrapped};
+use super::table::blocks;
+use super::text::wrapped;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;

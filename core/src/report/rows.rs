@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::figure::number::compact;
+use crate::number::compact;
 use crate::printable::printable;
 
 /// What stands in one column of one row.
@@ -80,9 +80,9 @@ impl Rows {
         self.rows.push(cells);
     }
 
-    /// Comma-separated values as RFC 4180 has them, with line feeds. Numbers have as many digits as it takes to read the same
-    /// `f64` back. What a spreadsheet would take for a formula has an apostrophe in front, as OWASP advises, and names are
-    /// printable.
+    /// Comma-separated values as RFC 4180 has them, with line feeds. Numbers have as many digits as it takes to read
+    /// the same `f64` back. What a spreadsheet would take for a formula has an apostrophe in front, as OWASP advises,
+    /// and names are printable.
     pub fn csv(&self) -> Vec<u8> {
         let text = |cell: &Cell| match cell {
             Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{}", printable(text)),

@@ -3,8 +3,8 @@
 use crate::measure::run::Images;
 use crate::statistics::{deciding, effective_count};
 
-/// `effective sample size 4.9 of 15: flower.jpg has 31 % of the sum, rocket.jpg 20 %`; nothing for fewer than two images, or
-/// values that are all 0.
+/// `effective sample size 4.9 of 15: flower.jpg has 31 % of the sum, rocket.jpg 20 %`; nothing for fewer than two
+/// images, or values that are all 0.
 pub(super) fn sample_size(values: &[f64], images: &Images) -> Option<String> {
     let effective = effective_count(values).filter(|_| values.len() > 1)?;
     let shares: Vec<String> = deciding(values)

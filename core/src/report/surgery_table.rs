@@ -3,10 +3,11 @@
 use std::fmt::{Result, Write};
 
 use super::sample_size::sample_size;
-use super::text::{blocks, tail, wrapped};
+use super::table::{Side, Table};
+use super::text::{NONE, page, tail};
 use crate::antialias::surgery_report::{Advice, Forecast, InsertionReport, Mean, Paired, SurgeryReport};
-use crate::figure::number::compact;
-use crate::figure::style::printable;
+use crate::measure::run::{counted, file_name};
+use crate::number::{compact, percent};
 
 /// How many places, layers and trials are listed.
 const MOST: usize = 10;
@@ -17,23 +18,17 @@ pub fn surgery_table(report: &SurgeryReport, width: usize) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_surgery(&mut text, report, width);
-    let mut kept = String::new();
-    for line in text.lines().flat_map(|line| wrapped(&printable(line), width)) {
-        kept += line.trim_end();
-        kept.push('\n');
-    }
-    kept
+    page(&text.lines().map(str::to_owned).collect::<Vec<_>>(), width)
 }
 
 fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
-    let plural = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let shape = report.run.model.output_shape_in_words();
     writeln!(
         text,
         "{}: {}; output {} ({shape}); {} derivative, {} boundary; {}",
         report.run.model.path,
         report.run.images.in_words(),
-        report.run.behind(),
+        report.run.function(),
         report.run.lie().derivative,
         report.run.lie().boundary,
         report.run.arithmetic()
@@ -42,7 +37,7 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
         text,
         "{} in {}, {} padding{}\n",
         report.replace.join(", "),
-        plural(report.insertions.len(), "place"),
+        counted(report.insertions.len(), "place"),
         report.padding,
         report.pattern.as_ref().map_or(String::new(), |pattern| format!(", where '{pattern}'"))
     )?;
@@ -53,19 +48,26 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
         return writeln!(text, "Nothing was replaced, so there is no before and after to show.");
     }
     let size = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
-    let behind = |insertion: &InsertionReport| {
-        if insertion.behind == insertion.name { "itself".to_owned() } else { tail(&insertion.behind, 24) }
+    let follows = |insertion: &InsertionReport| {
+        if insertion.follows == insertion.name { "itself".to_owned() } else { tail(&insertion.follows, 24) }
     };
-    let places = report.insertions.iter().take(MOST).map(|insertion| {
-        vec![
+    let mut places = Table::new([
+        ("place", Side::Names),
+        ("design", Side::Words),
+        ("reads", Side::Numbers),
+        ("writes", Side::Numbers),
+        ("follows", Side::Names),
+    ]);
+    for insertion in report.insertions.iter().take(MOST) {
+        places.push([
             insertion.name.clone(),
             insertion.design.clone(),
             size(insertion.reads),
             size(insertion.writes),
-            behind(insertion),
-        ]
-    });
-    write_rows(text, &["place", "design", "reads", "writes", "behind"], places, width)?;
+            follows(insertion),
+        ]);
+    }
+    places.lines(width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
     more(text, report.insertions.len())?;
     let sides = ["before", "after", "ratio", "difference"];
     let head = |first: &'static str| [&[first][..], &sides].concat();
@@ -81,7 +83,7 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
         }
     }
     if !report.shifts.is_empty() {
-        let percent = |value: f64| format!("{:.1} %", 100.0 * value).replace('-', "−");
+        let percent = |value: f64| percent(value, 1);
         let (kept, others): (Vec<_>, Vec<_>) =
             report.shifts.iter().partition(|(name, _)| name.starts_with("consistency_"));
         for (title, metrics) in [("top-1 unchanged", kept), ("under shifts", others)] {
@@ -99,14 +101,14 @@ fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Res
     if !report.layers.is_empty() {
         write_layers(text, report, width)?;
     }
-    write_change(text, report)
+    write_change(text, report, width)
 }
 
 /// A table of these columns.
 fn write_rows(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize) -> Result {
-    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))
+    let mut table = Table::of_numbers(head.iter().copied());
+    rows.for_each(|row| table.push(row));
+    table.lines(width).iter().try_for_each(|line| writeln!(text, "{line}"))
 }
 
 fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
@@ -117,9 +119,9 @@ fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Resu
         let ratio = if value(&layer.before) > 0.0 { value(&layer.after) / value(&layer.before) } else { 0.0 };
         vec![
             layer.name.clone(),
-            layer.before.as_ref().map_or("-".to_owned(), with_error),
-            layer.after.as_ref().map_or("-".to_owned(), with_error),
-            if ratio > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() },
+            layer.before.as_ref().map_or(NONE.to_owned(), with_error),
+            layer.after.as_ref().map_or(NONE.to_owned(), with_error),
+            if ratio > 0.0 { format!("{ratio:.2}") } else { NONE.to_owned() },
         ]
     });
     let all = paired_row("all, as vectors", &report.layers_lee, &compact);
@@ -130,52 +132,55 @@ fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Resu
     write_rows(text, &["layer", "before", "after", "ratio"], rows, width)
 }
 
-fn write_change(text: &mut String, report: &SurgeryReport) -> Result {
-    let change = &report.change;
-    writeln!(text, "\noutputs on these images")?;
-    if let Some(kept) = &change.top1_unchanged {
-        let same = (kept.mean * report.run.images.count() as f64).round();
-        let changed: Vec<&str> =
-            change.top1_changed.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).take(MOST).collect();
-        let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
-        writeln!(text, "  top-1 unchanged          {same:.0} of {}{names}", report.run.images.count())?;
-    }
-    if let Some([before, after]) = &report.accuracy {
-        let (before, after, images) = (before.right, after.right, before.images);
-        writeln!(text, "  top-1 accuracy           {before} of {images} right before, {after} after")?;
-    }
-    if let Some(kl) = &change.kl {
-        writeln!(text, "  divergence KL, nats      {}", with_error(kl))?;
-    }
-    if let Some(confidence) = &change.confidence {
-        let percent = |value: f64| format!("{:.0} %", 100.0 * value).replace('-', "−");
-        let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
-        writeln!(
-            text,
-            "  confidence               {} before, {} after ({}{sem})",
-            percent(confidence.before),
-            percent(confidence.after),
-            percent(confidence.difference)
-        )?;
-    }
-    writeln!(text, "  change of the output     {} of its length", with_error(&change.relative))?;
+fn write_change(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
+    let mut terms = outputs(report);
     let cost = &report.cost;
-    writeln!(
-        text,
-        "cost\n  {} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
+    let passes = format!(
+        "{} forward passes by multiplications; {:.1} ms before, {:.1} ms after, {:.2} times as long",
         compact(cost.forward_passes),
         cost.forward_ms_before,
         cost.forward_ms_after,
         cost.time_ratio
-    )?;
+    );
+    terms.push(("cost", passes));
     if let (Some(path), Some(difference)) = (&report.saved, report.saved_difference) {
-        writeln!(text, "saved\n  {path}; the saved model's output differs by {difference:.1e}")?;
+        terms.push(("saved", format!("{path}; the saved model's output differs by {}", compact(difference))));
     }
+    writeln!(text, "\noutputs on these images, and cost")?;
+    let table = Table::of_terms(terms.iter().map(|(term, meaning)| (*term, meaning.as_str())));
+    table.lines(width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
     writeln!(
         text,
         "\n±: standard error over images; of differences, over images in pairs. A falling LEE says nothing where the output \
          itself fades: read it beside the outputs."
     )
+}
+
+/// What became of the outputs.
+fn outputs(report: &SurgeryReport) -> Vec<(&'static str, String)> {
+    let change = &report.change;
+    let mut terms = Vec::new();
+    if let Some(kept) = &change.top1_unchanged {
+        let same = (kept.mean * report.run.images.count() as f64).round();
+        let changed: Vec<&str> = change.top1_changed.iter().map(|name| file_name(name)).take(MOST).collect();
+        let names = if changed.is_empty() { String::new() } else { format!("; changed: {}", changed.join(", ")) };
+        terms.push(("top-1 unchanged", format!("{same:.0} of {}{names}", report.run.images.count())));
+    }
+    if let Some([before, after]) = &report.accuracy {
+        let (before, after, images) = (before.right, after.right, before.images);
+        terms.push(("top-1 accuracy", format!("{before} of {images} right before, {after} after")));
+    }
+    if let Some(kl) = &change.kl {
+        terms.push(("divergence KL, nats", with_error(kl)));
+    }
+    if let Some(confidence) = &change.confidence {
+        let percent = |value: f64| percent(value, 0);
+        let sem = confidence.difference_sem.map_or(String::new(), |sem| format!(" ± {}", percent(sem)));
+        let sides = [confidence.before, confidence.after, confidence.difference].map(percent);
+        terms.push(("confidence", format!("{} before, {} after ({}{sem})", sides[0], sides[1], sides[2])));
+    }
+    terms.push(("change of the output", format!("{} of its length", with_error(&change.relative))));
+    terms
 }
 
 fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
@@ -189,8 +194,8 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
                 with_error(&trial.gain),
                 format!("{:.2}", trial.cost),
                 compact(trial.gain_per_cost),
-                trial.top1_unchanged.map_or("-".to_owned(), |kept| format!("{:.0} %", 100.0 * kept)),
-                trial.kl.map_or("-".to_owned(), compact),
+                trial.top1_unchanged.map_or(NONE.to_owned(), |kept| percent(kept, 0)),
+                trial.kl.map_or(NONE.to_owned(), compact),
             ]
         });
         writeln!(text)?;
@@ -232,7 +237,7 @@ fn paired_row(name: &str, paired: &Paired, number: &dyn Fn(f64) -> String) -> Ve
         name.to_owned(),
         with(paired.before, paired.before_sem),
         with(paired.after, paired.after_sem),
-        paired.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+        paired.ratio().map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}")),
         format!("{sign}{}", with(paired.difference, paired.difference_sem)),
     ]
 }

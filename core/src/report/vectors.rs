@@ -54,8 +54,8 @@ impl Number for f64 {
 /// One generator's Lie derivatives: its name, the shape \[images, outputs…\], and the numbers in row-major order.
 pub type Vectors<T = f32> = (String, Vec<usize>, Vec<T>);
 
-/// The bytes of a safetensors file with a tensor `lie/NAME` per generator, and the measured function's values as `value`
-/// where they are given: shape \[images, outputs…\] and numbers.
+/// The bytes of a safetensors file with a tensor `lie/NAME` per generator, and the measured function's values as
+/// `value` where they are given: shape \[images, outputs…\] and numbers.
 ///
 /// `metadata` says how they were computed; the file holds it as `__metadata__`.
 ///

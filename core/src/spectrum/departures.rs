@@ -10,6 +10,10 @@ use super::series::{FourierSeries, RandomSeries};
 use super::theorem::{Setup, TheoremError, check_series};
 use super::velocity::Velocity;
 use super::{GridSize, Wave};
+use crate::origin::Origin;
+
+/// The version of [`Departures`]' JSON; it grows when a field changes its meaning or goes away.
+pub const DEPARTURES_SCHEMA_VERSION: u32 = 1;
 
 /// One random series.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,10 @@ pub struct Departure {
 /// A study over bands and grids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Departures {
+    /// [`DEPARTURES_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Who computed it, and when.
+    pub run: Origin,
     /// The velocity.
     pub velocity: Velocity,
     /// Series per band and grid.
@@ -53,6 +61,7 @@ pub fn departures(
     per_case: usize,
     velocity: Velocity,
 ) -> Result<Departures, TheoremError> {
+    let run = Origin::here();
     let mut cases = Vec::new();
     for &grid in grids {
         for &band in bands.iter().filter(|band| 2 * **band >= grid as u64) {
@@ -82,7 +91,7 @@ pub fn departures(
             }
         }
     }
-    Ok(Departures { velocity, per_case, cases })
+    Ok(Departures { schema_version: DEPARTURES_SCHEMA_VERSION, run, velocity, per_case, cases })
 }
 
 /// A real series with about this share of its pairs of harmonics n, −n; nothing where none is left.

@@ -97,8 +97,8 @@ impl Filter {
         filters
     }
 
-    /// The filter for going from samples on `fine` to samples on `coarse`; `fine` may be missing for filters that act on
-    /// a continuous signal.
+    /// The filter for going from samples on `fine` to samples on `coarse`; `fine` may be missing for filters that act
+    /// on a continuous signal.
     ///
     /// # Errors
     /// A filter made of taps without `fine`.
@@ -213,8 +213,8 @@ impl Response {
         matches!(self.shape, Shape::Separable { .. } | Shape::Plane(_))
     }
 
-    /// The filter applied to samples `[channels, rows, columns]` of the fine grid as a network does it, as a circular sum
-    /// over taps; an ideal filter, which has no taps, by transform.
+    /// The filter applied to samples `[channels, rows, columns]` of the fine grid as a network does it, as a circular
+    /// sum over taps; an ideal filter, which has no taps, by transform.
     ///
     /// # Errors
     /// Fields without samples.
@@ -323,8 +323,8 @@ fn kaiser_length(count: Option<usize>, ratio: f64) -> usize {
     count.unwrap_or((6.0 * ratio).round() as usize).clamp(1, MAX_TAPS)
 }
 
-/// Kaiser's window for a transition half as wide as the band below the coarse Nyquist frequency, with his formula for β:
-/// the taps are those of `scipy.signal.firwin(count, 1/ratio, width=0.5/ratio, fs=2)`.
+/// Kaiser's window for a transition half as wide as the band below the coarse Nyquist frequency, with his formula for
+/// β: the taps are those of `scipy.signal.firwin(count, 1/ratio, width=0.5/ratio, fs=2)`.
 fn kaiser_window(count: usize, ratio: f64) -> Vec<f64> {
     let attenuation = 2.285 * (count as f64 - 1.0) * PI * 0.5 / ratio + 7.95;
     let beta = match attenuation {

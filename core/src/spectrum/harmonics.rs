@@ -12,6 +12,7 @@ pub use super::decay::{Decay, Law, decay};
 use super::filter::{Filter, FilterError, Response};
 pub use super::quadrature::coefficients;
 use super::{GridSize, Wave};
+use crate::origin::Origin;
 
 /// The version of [`HarmonicsReport`]'s JSON.
 pub const HARMONICS_SCHEMA_VERSION: u32 = 1;
@@ -100,6 +101,8 @@ pub struct Harmonic {
 pub struct HarmonicsReport {
     /// [`HARMONICS_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// Who computed it, and when.
+    pub run: Origin,
     /// σ.
     pub activation: String,
     /// a.
@@ -175,6 +178,7 @@ pub fn harmonics(signal: &Signal) -> Result<HarmonicsReport, HarmonicsError> {
         .collect();
     Ok(HarmonicsReport {
         schema_version: HARMONICS_SCHEMA_VERSION,
+        run: Origin::here(),
         activation: activation.to_string(),
         amplitude,
         frequency,

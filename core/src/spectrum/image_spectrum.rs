@@ -10,6 +10,7 @@ use super::filter::{Filter, FilterError};
 use super::half_spectrum::HalfSpectrum;
 use super::strided::StridedError;
 use super::transform::TransformError;
+use crate::origin::Origin;
 
 /// The most samples of an oversampled image: 8192².
 pub const MAX_SAMPLES: usize = 1 << 26;
@@ -78,6 +79,8 @@ pub struct RadialEnergy {
 pub struct ImageSpectrumReport {
     /// The version of this JSON.
     pub schema_version: u32,
+    /// Who computed it, and when.
+    pub run: Origin,
     /// σ.
     pub activation: String,
     /// The standard deviation that the image was scaled to.
@@ -149,6 +152,7 @@ pub fn image_spectrum(
     };
     Ok(ImageSpectrumReport {
         schema_version: super::harmonics::HARMONICS_SCHEMA_VERSION,
+        run: Origin::here(),
         activation: activation.to_string(),
         amplitude,
         samples,

@@ -5,8 +5,8 @@ use super::claim::{Claim, Finding};
 use super::data::{StudyData, complete, picked};
 use super::report::{StudyReport, StudyRun};
 use super::store::{FailureRow, Store, StoreError};
-use crate::figure::number::compact;
 use crate::measure::run::Origin;
+use crate::number::compact;
 use crate::statistics::{Estimate, paired_ratio};
 
 fn said(estimate: Option<&Estimate>) -> String {

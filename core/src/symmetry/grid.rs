@@ -151,8 +151,8 @@ impl Axis {
     }
 }
 
-/// The axis halfway between the outermost of `axes`; where all agree, the first. None where numbers of samples differ, or
-/// where axes lie further apart than maps of one image do.
+/// The axis halfway between the outermost of `axes`; where all agree, the first. None where numbers of samples differ,
+/// or where axes lie further apart than maps of one image do.
 fn halfway(axes: &[Axis]) -> Option<Axis> {
     let first = *axes.first()?;
     if axes.iter().all(|axis| axis.agrees_with(&first)) {
@@ -185,7 +185,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The largest |v|/pitch of a vector field on the grid: what a derivative along it multiplies differences of samples by.
+    /// The largest |v|/pitch of a vector field on the grid: what a derivative along it multiplies differences of
+    /// samples by.
     pub fn steepness(&self, field: &Combination) -> f64 {
         let ends = |axis: &Axis| [axis.origin, axis.origin + axis.pitch * (axis.samples as f64 - 1.0)];
         let mut most = 0.0f64;
@@ -248,8 +249,8 @@ impl Grid {
     }
 
     /// The grid halfway between the outermost of `grids`, axis by axis: that of a value that is put together of maps
-    /// sampled on them. Where all agree it is the first. None where numbers of samples differ, or two grids of one pitch
-    /// lie half the map apart, or two of different pitches a sample somewhere.
+    /// sampled on them. Where all agree it is the first. None where numbers of samples differ, or two grids of one
+    /// pitch lie half the map apart, or two of different pitches a sample somewhere.
     pub fn halfway(grids: &[Self]) -> Option<Self> {
         let along = |of: fn(&Self) -> Axis| halfway(&grids.iter().map(of).collect::<Vec<_>>());
         Some(Self { rows: along(|grid| grid.rows)?, columns: along(|grid| grid.columns)? })

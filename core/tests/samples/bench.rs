@@ -5,6 +5,7 @@ use aliascope_core::antialias::report::{
     ANTIALIAS_SCHEMA_VERSION, BenchReport, DesignResult, GeneratorResult, Protocols, ShiftSweep, Truncation,
 };
 use aliascope_core::antialias::{Guarantee, Kind, Padding};
+use aliascope_core::origin::Origin;
 use aliascope_core::report::BenchBeside;
 use ndarray::Array2;
 
@@ -56,6 +57,7 @@ pub fn report() -> BenchReport {
     let words = |what: &str| format!("{what}, in words");
     BenchReport {
         schema_version: ANTIALIAS_SCHEMA_VERSION,
+        run: Origin::default(),
         input: "random:band=24,decay=1,seed=0".to_owned(),
         samples: 64,
         stride: 2,

@@ -4,6 +4,7 @@ use aliascope_core::measure::lee_report::{
     Accuracy, GeneratorLee, Gram, InputUnits, LEE_SCHEMA_VERSION, LeeByImage, LeeReport, Timing,
 };
 use aliascope_core::measure::run::{Images, Model, Origin, Run};
+use aliascope_core::statistics::Summary;
 use aliascope_core::study::comparison::{About, Comparison, Failed};
 
 /// The LEE of an image by the network and image: networks differ by a factor, images by orders of magnitude.
@@ -24,7 +25,11 @@ pub fn report(name: &str, network: usize, images: usize, generators: &[&str]) ->
             sem: None,
             mean_abs: mean.sqrt(),
             relative: Some(mean / 50.0),
-            images_effective: None,
+            summary: Summary::of(&by_image, |_| true),
+            relative_interval: None,
+            relative_geometric_mean: None,
+            fisher: None,
+            margin_rate: None,
             by_image: LeeByImage { lee: by_image, ..LeeByImage::default() },
         };
         ((*generator).to_owned(), lee)
@@ -51,8 +56,11 @@ pub fn report(name: &str, network: usize, images: usize, generators: &[&str]) ->
         }),
         predicted: Some(vec![network; images]),
         generators: generators.collect(),
-        gram: Gram { order: Vec::new(), matrix: Vec::new(), input_energy: Vec::new() },
+        gram: Gram { order: Vec::new(), matrix: Vec::new(), input_gram: Vec::new() },
         symmetry_spectrum: Vec::new(),
+        margins: None,
+        horizon: None,
+        horizon_missing: None,
         timing: Timing { forward_ms: Some(40.0), forward_batch8_ms: None, sweep_ms: 400.0 + 100.0 * network as f64 },
     }
 }

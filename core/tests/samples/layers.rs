@@ -4,15 +4,17 @@ use aliascope_core::measure::defect_map::DefectMap;
 use aliascope_core::measure::grouping::{Estimator, Grouping};
 use aliascope_core::measure::layer_graph::{GraphNode, LayerGraph, NodeRole};
 use aliascope_core::measure::layers_report::{
-    Agreement, Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport, Part,
+    Agreement, Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
+    NodeSpectrum, Part,
 };
+use aliascope_core::measure::node_theorem_report::FoldMap;
 use aliascope_core::report::LayersBeside;
 use aliascope_core::spectrum::differentiation::Scheme;
 use aliascope_core::statistics::{Interval, geometric_mean};
 use aliascope_core::symmetry::{Axis, Grid, GridKind};
 use ndarray::{Array2, Array3};
 
-use super::{long_name, run};
+use super::{long_name, nodes, run};
 
 /// An attribution to layers of these names, of all classes in turn; each a fraction of the one before, in an order that is
 /// not sorted.
@@ -139,13 +141,27 @@ pub fn generators(names: &[String]) -> LayersReport {
     report
 }
 
+/// One attribution, with the first of its layers resolved by frequency.
+pub fn with_spectrum(names: &[String]) -> LayersReport {
+    let node = nodes::node(&names[0], "strided convolution", 112, 2, 2.7e4);
+    let map = FoldMap {
+        node: names[0].clone(),
+        fine: [4, 4],
+        coarse: [2, 2],
+        power: vec![vec![1.0; 4]; 4],
+        damage: vec![vec![0.5; 4]; 4],
+    };
+    let spectrum = Some(NodeSpectrum { node, map });
+    LayersReport { spectrum, ..report(vec![results("translate_x", "spectral", names)]) }
+}
+
 /// The same generator by three schemes.
 pub fn derivatives(names: &[String]) -> LayersReport {
     report(["spectral", "forward", "central"].map(|scheme| results("translate_x", scheme, names)).to_vec())
 }
 
-/// What the figures need beside it: a chain with residual edges, a picture and maps of three layers' defects.
-pub fn beside(report: &LayersReport) -> LayersBeside {
+/// A chain with a node per layer, residual edges and nodes without an error.
+pub fn graph(results: &LayerResults) -> LayerGraph {
     let node = |name: String, op: &str, role| GraphNode {
         name,
         op: op.to_owned(),
@@ -154,7 +170,6 @@ pub fn beside(report: &LayersReport) -> LayersBeside {
         role,
     };
     let mut graph = LayerGraph { nodes: vec![node("x".to_owned(), "input", NodeRole::Input)], edges: vec![] };
-    let results = &report.results.all()[0];
     for (i, layer) in results.layers.iter().enumerate() {
         graph.nodes.push(node(format!("/{}/Clip", layer.name), "Clip", NodeRole::Source(i)));
         let role = if i % 4 == 0 { NodeRole::Later } else { NodeRole::Exact };
@@ -162,19 +177,25 @@ pub fn beside(report: &LayersReport) -> LayersBeside {
         let at = graph.nodes.len() - 1;
         graph.edges.extend([[at - 2, at - 1], [at - 1, at], [at - 2, at]]);
     }
-    let map = |layer: usize| {
-        let axis: Axis = Axis::image(32, GridKind::Tracked).resampled(1.5, 4.0, 8);
-        DefectMap {
-            layer,
-            node: long_name(layer),
-            grid: Grid { rows: axis, columns: axis },
-            squares: Array2::from_shape_fn((8, 8), |(i, j)| (i * j) as f64),
-        }
-    };
-    LayersBeside {
-        top: 10,
-        graphs: vec![graph],
-        maps: (0..results.layers.len().min(3)).map(map).collect(),
-        image: Some(Array3::from_shape_fn((3, 32, 32), |(c, i, j)| ((i + 2 * j + 5 * c) as f32 / 9.0).sin())),
-    }
+    graph
+}
+
+/// Where a layer's defect sits on an image of 32 samples a side.
+pub fn map(layer: usize, samples: usize, values: impl Fn(usize, usize) -> f64) -> DefectMap {
+    let step = 32.0 / samples as f64;
+    let axis = Axis::image(32, GridKind::Tracked).resampled((step - 1.0) / 2.0, step, samples);
+    let squares = Array2::from_shape_fn((samples, samples), |(i, j)| values(i, j));
+    DefectMap { layer, node: long_name(layer), grid: Grid { rows: axis, columns: axis }, squares }
+}
+
+/// A picture of 32 pixels a side.
+pub fn image() -> Array3<f32> {
+    Array3::from_shape_fn((3, 32, 32), |(c, i, j)| ((i + 2 * j + 5 * c) as f32 / 9.0).sin())
+}
+
+/// What the figures need beside it: graph, picture and maps of three layers' defects.
+pub fn beside(report: &LayersReport) -> LayersBeside {
+    let results = &report.results.all()[0];
+    let maps = (0..results.layers.len().min(3)).map(|layer| map(layer, 8, |i, j| (i * j) as f64)).collect();
+    LayersBeside { top: 10, graphs: vec![graph(results)], maps, image: Some(image()) }
 }

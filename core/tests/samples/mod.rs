@@ -4,7 +4,10 @@
 pub mod bench;
 pub mod comparison;
 pub mod layers;
+pub mod lee;
+pub mod metrics;
 pub mod motions;
+pub mod nodes;
 pub mod spectral;
 pub mod surgery;
 
@@ -48,7 +51,7 @@ pub fn run(images: usize) -> Run {
     }
 }
 
-/// A classifier's nodes: planes, what lies still, what relates sites, and a layout that is not known.
+/// A classifier's nodes: planes, what is non-spatial, what relates positions, and a layout that is not known.
 pub fn inspection() -> Inspection {
     let node = |name: &str, op: &str, shape: &[i64], layout: &str, samples: Option<usize>, aliases: Option<&str>| {
         let axis = |samples: usize| {
@@ -74,9 +77,15 @@ pub fn inspection() -> Inspection {
     }
     Inspection {
         schema_version: INSPECT_SCHEMA_VERSION,
-        model: "models/efficientnet_lite0.onnx".to_owned(),
-        input_shape: vec![1, 3, 224, 224],
-        output_shape: vec![1, 1000],
+        run: Run {
+            model: Model {
+                path: "models/efficientnet_lite0.onnx".to_owned(),
+                input_shape: vec![1, 3, 224, 224],
+                output_shape: vec![1, 1000],
+                ..Model::default()
+            },
+            ..Run::default()
+        },
         nodes: vec![
             node("/conv_stem/Conv", "Conv", &[1, 32, 112, 112], "plane 112×112", Some(112), Some("stride 2")),
             node("/bn1/act/Clip", "Clip", &[1, 32, 112, 112], "plane 112×112", Some(112), Some("clip")),
@@ -84,7 +93,7 @@ pub fn inspection() -> Inspection {
             node("/blocks/blocks.2/attention/MatMul", "MatMul", &[1, 4, 1568, 1568], "–", None, None),
             node("/blocks/blocks.2/attention/Softmax", "Softmax", &[1, 4, 1568, 1568], "–", None, Some("softmax")),
             node(&long_name(1), "Add", &[1, 32, 56, 28], "plane 56×28", Some(56), None),
-            node("/classifier/Gemm", "Gemm", &[1, 1000], "still", None, None),
+            node("/classifier/Gemm", "Gemm", &[1, 1000], "non-spatial", None, None),
         ],
     }
 }

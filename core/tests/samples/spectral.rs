@@ -1,6 +1,7 @@
 //! Results on formulas, with numbers of as many digits as any machine has in common.
 
 use aliascope_core::report::Outcome;
+use aliascope_core::spectrum::departures::{self, Departures};
 use aliascope_core::spectrum::filter::Filter;
 use aliascope_core::spectrum::harmonics::{HarmonicsReport, Signal, harmonics};
 use aliascope_core::spectrum::series::RandomSeries;
@@ -50,7 +51,7 @@ pub fn theorem(band: u64, velocity: Velocity, activation: Option<&str>) -> Theor
     report
 }
 
-/// Harmonics of an activation behind a cosine.
+/// Harmonics that an activation makes of a cosine.
 pub fn harmonics_of(activation: &str, stride: usize) -> HarmonicsReport {
     let signal = Signal {
         activation: activation.parse().unwrap(),
@@ -65,4 +66,13 @@ pub fn harmonics_of(activation: &str, stride: usize) -> HarmonicsReport {
     // The phase of what is rounding is rounding.
     report.harmonics.iter_mut().filter(|harmonic| harmonic.magnitude == 0.0).for_each(|harmonic| harmonic.phase = 0.0);
     report
+}
+
+/// Departures of the forms on a few bands and grids.
+pub fn departures() -> Departures {
+    let study = departures::departures(&[3, 5, 8], &[5, 6, 8], 3, Velocity::new(0.8, 0.6)).unwrap();
+    let mut study = rounded(&study);
+    // What is measured differs from exact by rounding, which is another on every machine.
+    study.cases.iter_mut().for_each(|case| case.measured = 1e-15);
+    study
 }

@@ -38,7 +38,7 @@ pub fn report(names: &[String]) -> SurgeryReport {
                 name: name.clone(),
                 op: "Conv".to_owned(),
                 design: if at % 2 == 0 { "blur-3" } else { "up-down" }.to_owned(),
-                behind: if at % 2 == 0 { format!("{name}/act") } else { name.clone() },
+                follows: if at % 2 == 0 { format!("{name}/act") } else { name.clone() },
                 stride: 2 - at % 2,
                 reads: [112, 112],
                 writes: if at % 2 == 0 { [56, 56] } else { [112, 112] },
@@ -52,7 +52,7 @@ pub fn report(names: &[String]) -> SurgeryReport {
             .map(|(at, name)| {
                 let mean = |value: f64| Some(Mean::of(&[0.8 * value, value, 1.2 * value]));
                 let size = 0.02 / (at + 1) as f64;
-                // An inserted layer has nothing before it, a replaced one nothing behind.
+                // An inserted layer has nothing before it, a replaced one nothing after.
                 let (before, after) =
                     if at % 4 == 3 { (None, mean(size)) } else { (mean(size), mean(0.4 * size).filter(|_| at != 1)) };
                 LayerPair { name: name.clone(), before, after }
@@ -154,6 +154,17 @@ pub fn advised(names: &[String]) -> SurgeryReport {
             contribution_rank_correlation: (names.len() > 2).then_some(0.3),
         },
     });
+    report
+}
+
+/// Advice whose choices change neither LEE nor cost, so that they lie on each other.
+pub fn advised_alike(names: &[String]) -> SurgeryReport {
+    let mut report = advised(names);
+    if let Some(advice) = &mut report.advice {
+        advice.steps.iter_mut().flat_map(|step| &mut step.tried).for_each(|trial| {
+            (trial.lee, trial.cost) = (0.0412, 1.0);
+        });
+    }
     report
 }
 

@@ -17,6 +17,7 @@ use super::shift::{Crop, circular_error, cropped_error, fractional_shifts, integ
 use super::{Kind, Padding};
 use crate::graph::operator::Torch;
 use crate::measure::action::{Action, ActionError};
+use crate::origin::Origin;
 use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::spectrum::{HalfSpectrum, Velocity};
 use crate::symmetry::{Grid, GridKind};
@@ -98,6 +99,7 @@ impl Bench {
         designs: &[Box<dyn Design>],
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<BenchReport, BenchError> {
+        let run = Origin::here();
         let (rows, columns) = self.field.dim();
         let finite = self.field.iter().all(|h| h.is_finite());
         if rows != columns || rows == 0 || !finite {
@@ -121,6 +123,7 @@ impl Bench {
         }
         Ok(BenchReport {
             schema_version: ANTIALIAS_SCHEMA_VERSION,
+            run,
             input: self.input.clone(),
             samples: rows,
             stride: self.stride,

@@ -14,15 +14,15 @@ pub(super) const TIMED_CHANNELS: usize = 64;
 const TIMED_SIDE: usize = 56;
 
 impl Bench {
-    /// The side of the map that designs are timed on: 56 samples as in the middle of a network, more where the stride does
-    /// not divide them twice.
+    /// The side of the map that designs are timed on: 56 samples as in the middle of a network, more where the stride
+    /// does not divide them twice.
     pub(super) fn timed_side(&self) -> usize {
         let whole = if self.stride <= 8 { self.stride * self.stride } else { self.stride };
         TIMED_SIDE.div_ceil(whole) * whole
     }
 
-    /// The least time of a call in milliseconds on a map of [`TIMED_CHANNELS`] channels, and its ratio to the reference's, in
-    /// single precision.
+    /// The least time of a call in milliseconds on a map of [`TIMED_CHANNELS`] channels, and its ratio to the
+    /// reference's, in single precision.
     pub(super) fn time(&self, design: &dyn Design) -> Result<[f64; 2], BenchError> {
         /// Rounds at the most, the least of them, and the seconds that they may take.
         const ROUNDS: usize = 50;

@@ -3,16 +3,19 @@
 use indexmap::IndexMap;
 use tch::Tensor;
 
-use super::SurgeryError;
+use super::insertion::Insertion;
 use super::outputs::Changes;
-use super::report::{LayerPair, Mean, OutputChange, Paired};
+use super::report::{Advice, Cost, LayerPair, Mean, OutputChange, Paired, SURGERY_SCHEMA_VERSION, SurgeryReport};
+use super::rule::Replacement;
+use super::{Place, SurgeryError};
+use crate::antialias::Padding;
 use crate::graph::Network;
 use crate::measure::layers::{LayerMeter, LayersOptions};
 use crate::measure::lee::{LeeError, LeeMeter, LeeOptions, Output, OutputAction};
 use crate::measure::lee_report::Accuracy;
 use crate::measure::metrics::{MetricsMeter, MetricsOptions};
 use crate::measure::metrics_report::Metrics;
-use crate::measure::run::{Lie, Measured};
+use crate::measure::run::{Lie, Measured, Run};
 
 /// How to compare.
 #[derive(Clone, Debug)]
@@ -27,8 +30,33 @@ pub struct CompareOptions {
     pub seed: u64,
 }
 
-/// The comparison of two networks, image by image. Of one and the same network, where nothing was replaced, it is measured
-/// once, and stands on both sides.
+/// What was put into a network, and what is known of it beside the comparison.
+#[derive(Debug)]
+pub struct Operation<'o> {
+    /// What goes where.
+    pub rules: &'o [Replacement],
+    /// What had to be in a node's name.
+    pub pattern: Option<&'o str>,
+    /// What lies beyond the edge of the maps that designs read.
+    pub padding: Padding,
+    /// Where downsamplings were put.
+    pub place: Place,
+    /// The generator of the layers' contributions.
+    pub generator: &'o str,
+    /// What was put in.
+    pub chosen: &'o [&'o Insertion],
+    /// The classes of the images where they are known, in the order of measurement.
+    pub classes: &'o [Option<usize>],
+    /// What it costs.
+    pub cost: Cost,
+    /// Where the new model is saved, and the [difference](super::SavedModel::difference) of its outputs.
+    pub saved: Option<(String, f64)>,
+    /// Where to begin, where that was asked for.
+    pub advice: Option<Advice>,
+}
+
+/// The comparison of two networks, image by image. Of one and the same network, where nothing was replaced, it is
+/// measured once, and stands on both sides.
 pub struct Comparison<'a> {
     networks: [&'a Network; 2],
     options: CompareOptions,
@@ -71,7 +99,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// What is measured behind the output, and what the group does to it.
+    /// The function of the output that is measured, and what the group does to it.
     pub fn output(&self) -> (Output, &OutputAction) {
         (self.lee[0].output(), self.lee[0].output_action())
     }
@@ -130,8 +158,8 @@ impl<'a> Comparison<'a> {
         before.iter().filter_map(|(name, old)| Some((name.clone(), Paired::of(old, after.get(name)?)))).collect()
     }
 
-    /// Every layer's contribution before and after, by its name: those of both networks in graph order, a layer that only
-    /// the new one has behind the one before it.
+    /// Every layer's contribution before and after, by its name: those of both networks in graph order, a layer that
+    /// only the new one has after the one before it.
     pub fn layers(&self) -> Vec<LayerPair> {
         let Some(meters) = &self.layers else { return Vec::new() };
         let [before, after] = self.both().map(|at| by_name(&meters[at]));
@@ -173,10 +201,41 @@ impl<'a> Comparison<'a> {
         self.lee[0].classes()
     }
 
-    /// How many images each network classifies rightly, of those for which `classes` has one, in the order of measurement.
+    /// How many images each network classifies rightly, of those for which `classes` has one, in the order of
+    /// measurement.
     pub fn accuracy(&self, classes: &[Option<usize>]) -> Option<[Accuracy; 2]> {
         let [before, after] = self.both();
         Some([self.lee[before].accuracy(classes)?, self.lee[after].accuracy(classes)?])
+    }
+
+    /// The result over the images so far: of the run that is described, and of what was put into the network.
+    pub fn report(&self, run: Run, operation: Operation<'_>) -> SurgeryReport {
+        let (layers_lee, conservation_residual) = self.layers_lee();
+        let Operation { rules, pattern, padding, place, generator, chosen, classes, cost, saved, advice } = operation;
+        let (saved, saved_difference) = saved.unzip();
+        SurgeryReport {
+            schema_version: SURGERY_SCHEMA_VERSION,
+            run: Run { lie: Some(self.lie()), output: Some(self.measured()), ..run },
+            saved,
+            saved_difference,
+            replace: rules.iter().map(ToString::to_string).collect(),
+            pattern: pattern.map(str::to_owned),
+            padding,
+            place,
+            insertions: chosen.iter().map(|insertion| insertion.among(chosen).report()).collect(),
+            generators: self.generators(),
+            layers_generator: generator.to_owned(),
+            layers: self.layers(),
+            layers_lee,
+            conservation_residual,
+            shifts: self.shifts(),
+            draws: self.options.draws,
+            seed: self.options.seed,
+            change: self.change(),
+            accuracy: self.accuracy(classes),
+            cost,
+            advice,
+        }
     }
 
     /// What became of the outputs.

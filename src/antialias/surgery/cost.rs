@@ -1,11 +1,11 @@
 //! What networks cost, counted and timed.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use tch::Tensor;
 
 use super::insertion::Insertion;
+use super::report::Cost;
 use super::rewrite::Rewritten;
 use crate::graph::operator::Operator;
 use crate::graph::{GraphError, Network, Step};
@@ -35,7 +35,7 @@ pub(super) fn insertion_cost(insertion: &Insertion, input: &[i64], output: &[i64
     insertion.design.cost(shape).map_or(entries, |cost| cost.operations.max(0.0))
 }
 
-/// Multiplications of one forward.
+/// Multiplications of one forward pass.
 pub fn multiplications(network: &Network, insertions: &[&Insertion], rewritten: Option<&Rewritten>) -> f64 {
     let mut designs: HashMap<&str, &Insertion> = HashMap::new();
     for (insertion, swap) in insertions.iter().zip(rewritten.iter().flat_map(|rewritten| &rewritten.swaps)) {
@@ -58,18 +58,42 @@ pub fn multiplications(network: &Network, insertions: &[&Insertion], rewritten: 
         .sum()
 }
 
-/// Times of a forward of one network and the other in milliseconds, taken in turn: medians, and the median of the ratios.
-/// One and the same network is timed alone.
+/// What a network costs with designs in it, on an image `[1, input shape…]`, beside the one without; one and the same
+/// where none was put in.
+///
+/// # Errors
+/// When a network fails.
+pub fn cost(
+    [before, after]: [&Network; 2],
+    chosen: &[&Insertion],
+    rewritten: &Rewritten,
+    x: &Tensor,
+) -> Result<Cost, GraphError> {
+    const TURNS: usize = 9;
+    let [forward_ms_before, forward_ms_after, time_ratio] = time_in_turn(before, after, x, TURNS)?;
+    let multiplications_before = multiplications(before, &[], None);
+    let multiplications_after = match std::ptr::eq(before, after) {
+        true => multiplications_before,
+        false => multiplications(after, chosen, Some(rewritten)),
+    };
+    Ok(Cost {
+        multiplications_before,
+        multiplications_after,
+        forward_passes: multiplications_after / multiplications_before.max(1.0),
+        forward_ms_before,
+        forward_ms_after,
+        time_ratio,
+    })
+}
+
+/// Times of a forward pass of one network and the other in milliseconds, taken in turn: medians, and the median of the
+/// ratios. One and the same network is timed alone.
 ///
 /// # Errors
 /// When a network fails.
 pub fn time_in_turn(before: &Network, after: &Network, x: &Tensor, turns: usize) -> Result<[f64; 3], GraphError> {
     let x = before.place(x)?;
-    let run = |network: &Network| -> Result<f64, GraphError> {
-        let start = Instant::now();
-        let _ = network.forward(&x)?;
-        Ok(start.elapsed().as_secs_f64() * 1e3)
-    };
+    let run = |network: &Network| network.forward_ms(&x);
     // The first runs make plans and touch memory.
     let _ = run(before)?;
     if std::ptr::eq(before, after) {

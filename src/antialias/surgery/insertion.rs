@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Place;
+use super::report::InsertionReport;
 use super::rule::Replacement;
 use super::sites::{Site, SiteKind, Strided};
 use crate::antialias::{Design, Padding};
@@ -20,10 +21,10 @@ pub struct Insertion {
     /// What lies beyond the edge of the map that it reads.
     pub padding: Padding,
     /// Whether a downsampling follows the activation.
-    pub behind_activation: bool,
+    pub after_activation: bool,
     /// The map that the design reads, `[batch, channels, rows, columns]`.
     pub shape: [usize; 4],
-    /// Of a strided place, the padding behind at stride 1.
+    /// Of a strided place, the end padding at stride 1.
     pub(super) end: Vec<i64>,
 }
 
@@ -43,10 +44,10 @@ pub struct InsertionOptions<'o> {
 }
 
 impl Insertion {
-    /// The name of the node behind which the design stands.
+    /// The name of the node that the design follows.
     pub fn follows(&self) -> &str {
         match &self.site.kind {
-            SiteKind::Strided(Strided { activation: Some(region), .. }) if self.behind_activation => &region.last,
+            SiteKind::Strided(Strided { activation: Some(region), .. }) if self.after_activation => &region.last,
             _ => &self.site.name,
         }
     }
@@ -63,11 +64,12 @@ impl Insertion {
             .unwrap_or(name)
     }
 
-    /// The insertion as it is beside others: a function is on the finer map where a stride that is replaced too follows it.
+    /// The insertion as it is beside others: a function is on the finer map where a stride that is replaced too follows
+    /// it.
     pub fn among(&self, insertions: &[&Self]) -> Self {
         let SiteKind::Function(function) = &self.site.kind else { return self.clone() };
         let around = insertions.iter().find(|other| match &other.site.kind {
-            SiteKind::Strided(Strided { activation: Some(region), .. }) if other.behind_activation => {
+            SiteKind::Strided(Strided { activation: Some(region), .. }) if other.after_activation => {
                 function.nodes.iter().all(|node| region.nodes.contains(node))
             }
             _ => false,
@@ -84,6 +86,19 @@ impl Insertion {
         match &self.site.kind {
             SiteKind::Strided(strided) => strided.window.strides.first().map_or(1, |&s| s as usize),
             SiteKind::Function(_) => 1,
+        }
+    }
+
+    /// The insertion as it is told.
+    pub fn report(&self) -> InsertionReport {
+        InsertionReport {
+            name: self.site.name.clone(),
+            op: self.site.operator.clone(),
+            design: self.design.name(),
+            follows: self.follows().to_owned(),
+            stride: self.stride(),
+            reads: [self.shape[2], self.shape[3]],
+            writes: [self.output()[2], self.output()[3]],
         }
     }
 

@@ -240,7 +240,7 @@ impl Rewriting<'_> {
         if let Some(slot) = self.slots[strided.node].first_mut() {
             *slot = at_stride_one(node, strided, &insertion.end);
         }
-        let region = strided.activation.as_ref().filter(|_| insertion.behind_activation);
+        let region = strided.activation.as_ref().filter(|_| insertion.after_activation);
         let exit = region.map_or(own.clone(), |region| region.exit.clone());
         self.stale.insert(own.clone());
         for &at in region.iter().flat_map(|region| &region.nodes) {
@@ -312,7 +312,7 @@ fn note(file: &mut OnnxFile, insertions: &[&Insertion]) {
     let lines: Vec<String> = insertions
         .iter()
         .map(|insertion| {
-            format!("{} behind {} ({} padding)", insertion.design.name(), insertion.follows(), insertion.padding)
+            format!("{} after {} ({} padding)", insertion.design.name(), insertion.follows(), insertion.padding)
         })
         .collect();
     let entries = &mut file.model.metadata_props;

@@ -129,17 +129,18 @@ impl fmt::Display for Replacement {
     }
 }
 
-/// Whether the paper of a downsampling has it behind the activation that follows a strided convolution.
+/// Whether the paper of a downsampling has it after the activation that follows a strided convolution.
 ///
 /// - Behind it: Zhang (2019) has convolution, ReLU, blur; APS, LPS and DDAC replace that blur.
-/// - Behind the convolution itself: AFC's ideal filter, and WaveCNet, which has a convolution of stride 1 and the wavelet's low
-///   band in the place of a strided convolution.
-/// - FLC and ASAP stand *before* the convolution in the code released with them (github.com/GeJulia/flc_pooling, `resnet_flc.py`,
-///   `preact_resnet_flc.py`): pooling, then a convolution of stride 1 on the coarser map. A pretrained kernel is made for
-///   the finer one, and would have twice its reach there: another function. So here they are where AFC has the same filter.
+/// - After the convolution itself: AFC's ideal filter, and WaveCNet, which has a convolution of stride 1 and the
+///   wavelet's low band in the place of a strided convolution.
+/// - FLC and ASAP stand *before* the convolution in the code released with them (github.com/GeJulia/flc_pooling,
+///   `resnet_flc.py`, `preact_resnet_flc.py`): pooling, then a convolution of stride 1 on the coarser map. A pretrained
+///   kernel is made for the finer one, and would have twice its reach there: another function. So here they are where
+///   AFC has the same filter.
 /// - Vasconcelos et al. (2021) filter where a filter cannot be learned: strided convolutions of one tap, as on skip
-///   branches. A filter that is the same for all channels commutes with those, so before and behind are one. At larger
-///   kernels their paper is no guide, and behind the convolution is this project's choice.
+///   branches. A filter that is the same for all channels commutes with those, so before and after are one. At larger
+///   kernels their paper is no guide, and after the convolution is this project's choice.
 pub fn follows_activation(design: &str) -> bool {
     !matches!(design.split(':').next().unwrap_or(design), "ideal" | "asap" | "wavelet" | "vasconcelos" | "stride")
 }

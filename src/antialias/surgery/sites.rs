@@ -49,17 +49,17 @@ pub struct Strided {
     pub(super) input: [i64; 2],
     /// What it writes, `[batch, channels, rows, columns]`.
     pub(super) output: [i64; 4],
-    /// The pointwise nodes behind it, to the end of its activation.
+    /// The pointwise nodes after it, to the end of its activation.
     pub(super) activation: Option<Region>,
 }
 
 impl Strided {
-    /// Samples at stride 1 with this padding behind.
+    /// Samples at stride 1 with this end padding.
     pub(super) fn length(&self, end: &[i64]) -> [i64; 2] {
         [0, 1].map(|axis| self.input[axis] + self.window.begin[axis] + end[axis] - self.window.reach(axis) + 1)
     }
 
-    /// The padding behind at stride 1: the node's own, or more where its last window (`ceil_mode`) or, if `whole`, a whole
+    /// The end padding at stride 1: the node's own, or more where its last window (`ceil_mode`) or, if `whole`, a whole
     /// number of strides needs it.
     pub(super) fn fine(&self, whole: bool) -> Vec<i64> {
         let own = self.length(&self.window.end);
@@ -195,7 +195,7 @@ fn window(operator: &Operator) -> Option<&Window> {
     }
 }
 
-/// Pointwise nodes behind `output`, up to the first value behind a nonlinearity beside which nothing leaves them.
+/// Pointwise nodes after `output`, up to the first value after a nonlinearity beside which nothing leaves them.
 fn region(
     index: &GraphIndex<'_>,
     values: &HashMap<&str, &ValueInfo>,

@@ -136,7 +136,7 @@ impl<'a> TargetModel<'a> {
                     rule,
                     design: Rc::from(made),
                     padding: options.padding,
-                    behind_activation: false,
+                    after_activation: false,
                     shape,
                     end: Vec::new(),
                 })
@@ -187,7 +187,7 @@ impl<'a> TargetModel<'a> {
                         ),
                     ));
                 }
-                let behind = match options.place {
+                let after = match options.place {
                     Place::Paper => follows_activation(&made.name()),
                     Place::Before => false,
                     Place::After => true,
@@ -197,7 +197,7 @@ impl<'a> TargetModel<'a> {
                     return Err(self.refuse(site, "the places of its maxima are read, and a filter has none"));
                 }
                 Ok(Insertion {
-                    behind_activation: behind && strided.activation.is_some() && strided.what == What::Convolution,
+                    after_activation: after && strided.activation.is_some() && strided.what == What::Convolution,
                     site: site.clone(),
                     rule,
                     design: Rc::from(made),

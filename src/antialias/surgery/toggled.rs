@@ -1,9 +1,9 @@
 //! A network whose designs are switched on and off one by one, without loading it again.
 //!
-//! A run goes through the nodes of the network with every design in its place; where a design is off, the target model's own
-//! nodes run instead. Operators know their shapes, so a function between a stride and its design needs a third network,
-//! with every stride replaced and no function. Half-way, a run can be forked: what lies before a place is computed once for
-//! all that is tried behind it.
+//! A run goes through the nodes of the network with every design in its place; where a design is off, the target
+//! model's own nodes run instead. Operators know their shapes, so a function between a stride and its design needs a
+//! third network, with every stride replaced and no function. Half-way, a run can be forked: what lies before a place
+//! is computed once for all that is tried after it.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,8 @@ enum Role {
     Downsampling(usize),
     /// Between a stride and insertion .0's design: on the finer map while that is on; else the target model's node .1.
     Between(usize, usize),
-    /// Insertion .0's design; else the target model's nodes .1, or, while insertion .2 is on, those nodes of the network of strides.
+    /// Insertion .0's design; else the target model's nodes .1, or, while insertion .2 is on, those nodes of the
+    /// network of strides.
     Function(usize, Vec<usize>, Option<(usize, Vec<usize>)>),
 }
 

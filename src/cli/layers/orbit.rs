@@ -9,7 +9,7 @@ use crate::symmetry::Orbit;
 use super::super::Failure;
 use super::super::network::Console;
 use super::super::resume::{Options, Progress};
-use super::{LayersArgs, forward_ms, milliseconds, options};
+use super::{LayersArgs, milliseconds, options};
 use aliascope_core::cli::outputs::{ONE_FIGURE, Outputs};
 
 /// Runs the subcommand along an orbit.
@@ -28,11 +28,11 @@ pub(super) fn run(args: &LayersArgs, orbit: &Orbit) -> Result<(), Failure> {
         .with("memory", args.memory)
         .with("orbit", orbit);
     let mut progress = Progress::open(&args.resume, "layers-orbit", &opened, kept, &console)?;
-    let (mut names, mut forwards, mut orbits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut passes, mut orbits) = (Vec::new(), Vec::new(), Vec::new());
     opened.for_batches(1, &console, &progress.known(), |batch| {
         let name = batch.names().concat();
-        if forwards.len() < 3 {
-            forwards.push(forward_ms(network, &batch.tensor()?)?);
+        if passes.len() < 3 {
+            passes.push(network.forward_ms(&batch.tensor()?)?);
         }
         let (ms, found) = progress.recall("", batch, || {
             let (begin, x) = (Instant::now(), batch.tensor()?);
@@ -46,7 +46,7 @@ pub(super) fn run(args: &LayersArgs, orbit: &Orbit) -> Result<(), Failure> {
         Ok(())
     })?;
     console.finish();
-    let report = meter.report(opened.run(names), [forwards, orbits]);
+    let report = meter.report(opened.run(names), [passes, orbits]);
     outputs.write(&report, &OrbitBeside { top: args.top }, args.network.per_image)?;
     progress.finish();
     opened.finish()

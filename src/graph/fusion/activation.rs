@@ -7,7 +7,8 @@ use crate::spectrum::activation::Activation;
 use crate::spectrum::activation::recognise::{Graph, Node, Operand, Size, recognise};
 
 impl Links<'_> {
-    /// x·½·(1 + erf(x/√2)), x·σ(βx) with the logistic function, x·hard sigmoid, x·tanh(softplus), their last node at `root`.
+    /// x·½·(1 + erf(x/√2)), x·σ(βx) with the logistic function, x·hard sigmoid, x·tanh(softplus), their last node at
+    /// `root`.
     pub(super) fn activation(&self, root: usize) -> Torch<Option<Group>> {
         Ok(self.find_activation(root))
     }

@@ -31,8 +31,8 @@ impl Links<'_> {
             if scale.is_some() {
                 members.push(product);
                 end = product;
-                let Some(behind) = self.reader(product) else { return Ok(None) };
-                product = behind;
+                let Some(after) = self.reader(product) else { return Ok(None) };
+                product = after;
             }
             if !self.joins(product, "Mul", [centred, self.steps[end].outputs[0].unwrap_or(centred)]) {
                 return Ok(None);
@@ -43,19 +43,19 @@ impl Links<'_> {
             return Ok(None);
         }
         if scale.is_none()
-            && let Some(behind) = self.reader(end)
-            && let Some(gain) = self.gain(behind, None, count)?
+            && let Some(after) = self.reader(end)
+            && let Some(gain) = self.gain(after, None, count)?
         {
             scale = Some(gain);
-            members.push(behind);
-            end = behind;
+            members.push(after);
+            end = after;
         }
         let mut bias: Option<Tensor> = None;
-        if let Some(behind) = self.reader(end)
-            && let Some(offset) = self.addend(behind).filter(|offset| offset.size() == [count])
+        if let Some(after) = self.reader(end)
+            && let Some(offset) = self.addend(after).filter(|offset| offset.size() == [count])
         {
             bias = Some(offset.shallow_clone());
-            members.push(behind);
+            members.push(after);
         }
         members.sort_unstable();
         let operator = standardized(self.values[x].shape.len(), scale, bias, epsilon);

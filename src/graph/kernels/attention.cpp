@@ -109,7 +109,7 @@ inline __attribute__((always_inline)) void products(T* out, int64_t out_row, int
     // One vector alone would wait for its sums: five are three and two, and three stay together where four are too many.
     const int64_t now = left < M::columns ? left : left == M::columns + 1 ? 3 : M::columns;
     for (int64_t piece = 0; piece < pieces; ++piece) {
-      // Of the depths of all pairs, one behind the other.
+      // Of the depths of all pairs, one after the other.
       int64_t from = depth * piece / pieces, to = depth * (piece + 1) / pieces;
       Pair<T> parts[2] = {};
       int of = 0;
@@ -177,7 +177,7 @@ struct Room {
   int64_t group, tangent;
 };
 
-// The transpose of x [m, d] as [vectors of m, d, entries of a vector]; those behind m are 0.
+// The transpose of x [m, d] as [vectors of m, d, entries of a vector]; those from m on are 0.
 template <typename T, typename M>
 inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row, int64_t m, int64_t d) {
   constexpr int64_t W = Wide<T, M>::entries;
@@ -215,7 +215,7 @@ inline __attribute__((always_inline)) void turn(T* out, const T* x, int64_t row,
   }
 }
 
-// P = softmax(s S + c) of one row, onto S; those behind m are 0.
+// P = softmax(s S + c) of one row, onto S; those from m on are 0.
 template <typename T>
 inline __attribute__((always_inline)) void weigh(T* p, const T* c, int64_t m, int64_t wide, T scale) {
   T top = -__builtin_inf();

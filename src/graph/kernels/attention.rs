@@ -124,7 +124,8 @@ impl<'a> Places<'a> {
 }
 
 /// The values of an attention into `y`, `[…, n, e]`, and their tangents into `dy`, `[tangents, …, n, e]`, in vectors of
-/// `bytes` at most. False where rows are too long, or memory does not lie as the loops need it, and then nothing is touched.
+/// `bytes` at most. False where rows are too long, or memory does not lie as the loops need it, and then nothing is
+/// touched.
 ///
 /// # Errors
 /// When memory is short.

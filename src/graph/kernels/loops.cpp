@@ -61,7 +61,7 @@ void rows_of(const Norm<T>& norm) {
   }
 }
 
-// A map and products of its derivatives with positions, one behind the other.
+// A map and products of its derivatives with positions, one after the other.
 template <typename T>
 struct Moved {
   const T* fields[3];  // h, its derivative along columns, and along rows: [groups, inner, rows, columns] each

@@ -73,7 +73,7 @@ pub enum Along {
     Y,
 }
 
-/// A map, `fields[0]`, and behind it the terms: from `[images, …, channels, rows, columns]` to
+/// A map, `fields[0]`, and after it the terms: from `[images, …, channels, rows, columns]` to
 /// `[images·(1 + terms), …, channels, rows, columns]`, in that memory format. `x` and `y` are the positions of columns
 /// and rows. None where memory does not lie as the loop needs it.
 ///
@@ -127,8 +127,8 @@ pub fn stack_of_terms(
     };
     let run = if kind == Kind::Double { aliascope_move_f64 } else { aliascope_move_f32 };
     // SAFETY: all tensors are of this kind, on the CPU and in one piece; fields have groups·inner·rows·columns entries,
-    // `out`, which is new, as many for the map and each term; there are as many positions as columns and rows; the lists
-    // have an entry per term, name fields that are there, and outlive the call.
+    // `out`, which is new, as many for the map and each term; there are as many positions as columns and rows; the
+    // lists have an entry per term, name fields that are there, and outlive the call.
     if unsafe { run(&raw const raw) } != 0 {
         return Err(TchError::Torch("no memory for the tangents of the input".to_owned()));
     }
@@ -138,8 +138,8 @@ pub fn stack_of_terms(
 /// The tangents of layer norm over the last `n` entries, with x̂ = (x − mean)·inverse:
 /// out = scale·inverse·(dx − mean(dx) − x̂·mean(x̂·dx)).
 ///
-/// `out` and `dx` are `[tangents, …]` in front of the shape of `x`, `mean` and `inverse` have one entry per row, `scale`
-/// has n; all lie in one piece of memory, in order, but `dx` and `x`, which are copied where they do not.
+/// `out` and `dx` are `[tangents, …]` in front of the shape of `x`, `mean` and `inverse` have one entry per row,
+/// `scale` has n; all lie in one piece of memory, in order, but `dx` and `x`, which are copied where they do not.
 ///
 /// # Errors
 /// When sizes or kinds do not fit, or memory is not in one piece.

@@ -32,7 +32,7 @@ pub(super) struct RawPointwise {
 /// The most channels whose offsets the loops add.
 const MOST_CHANNELS: i64 = 2048;
 
-/// Whether the entries of a stack lie one behind the other, each in one piece.
+/// Whether the entries of a stack lie one after the other, each in one piece.
 fn is_dense(stack: &Tensor) -> bool {
     let (size, strides) = (stack.size(), stack.stride());
     let mut axes: Vec<(i64, i64)> = strides.iter().copied().zip(size.iter().copied()).skip(1).collect();
@@ -63,8 +63,8 @@ fn is_of_channels(offset: &Tensor, stack: &Tensor) -> bool {
 }
 
 /// Values and tangents of a stack, `[images·(1 + tangents), …]`, through a function, into a stack of the same order of
-/// memory that has as many entries at least and may be the same. False where memory does not lie as the loops need it, and
-/// then nothing is touched.
+/// memory that has as many entries at least and may be the same. False where memory does not lie as the loops need it,
+/// and then nothing is touched.
 ///
 /// `value` computes the function, of the values alone; clips have no use for it. What the values lack yet, `offset`, is
 /// added on the way, by clips only.
@@ -123,9 +123,10 @@ pub fn apply_jvp(
         function,
     };
     let run = if kind == Kind::Double { aliascope_pointwise_f64 } else { aliascope_pointwise_f32 };
-    // SAFETY: all are of this kind and on the CPU; `out` and `stack` have n entries for the values and each tangent, one
-    // behind the other, and y, a tensor of its own, has n in the same order; entries are read before they are written, so
-    // that both stacks may be the same memory; offsets are those of channels that lie side by side, 2048 at most.
+    // SAFETY: all are of this kind and on the CPU; `out` and `stack` have n entries for the values and each tangent,
+    // one after the other, and y, a tensor of its own, has n in the same order; entries are read before they are
+    // written, so that both stacks may be the same memory; offsets are those of channels that lie side by side, 2048 at
+    // most.
     unsafe { run(&raw const raw) };
     Ok(true)
 }
@@ -156,8 +157,8 @@ mod tests {
         tch::manual_seed(0);
         let functions =
             [Function::Relu, Function::Clip(-1.5, 6.0), Function::Gelu, Function::GeluTanh, Function::Swish(1.702)];
-        // Against libtorch in double precision, whose own slopes have lost up to 55 units for GELU by tanh at x = 6, as it
-        // takes 1 − tanh² as a difference; tangents are up to 16 here.
+        // Against libtorch in double precision, whose own slopes have lost up to 55 units for GELU by tanh at x = 6, as
+        // it takes 1 − tanh² as a difference; tangents are up to 16 here.
         for (kind, limit) in [(Kind::Double, 1e-13), (Kind::Float, 2e-6)] {
             for function in functions {
                 for (images, tangents) in [(1, 7), (2, 3)] {

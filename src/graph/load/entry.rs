@@ -112,8 +112,8 @@ pub(super) fn input_shape(
     Ok(shape)
 }
 
-/// The sizes that a file states of a value, none where it leaves one open; nothing where it states no tensor's shape, or
-/// one without axes, as tools write that do not know it.
+/// The sizes that a file states of a value, none where it leaves one open; nothing where it states no tensor's shape,
+/// or one without axes, as tools write that do not know it.
 pub(super) fn stated(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     match value.r#type.as_ref()?.value.as_ref()? {
         TypeValue::Tensor(tensor) => Some(sizes(tensor)).filter(|sizes| !sizes.is_empty()),

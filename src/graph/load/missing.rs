@@ -7,7 +7,7 @@ use crate::graph::onnx::OnnxFile;
 use crate::graph::onnx::proto::{FunctionProto, GraphProto, NodeProto};
 use crate::graph::ops;
 
-use super::{FunctionKey, function_key, key_of};
+use super::functions::{FunctionKey, function_key, key_of};
 
 /// An operator that a model uses and that is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]

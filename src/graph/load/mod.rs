@@ -4,11 +4,14 @@
 //! other is built into an operator and run on a zero image, which tells its outputs' shapes. So
 //! arithmetic on shapes needs no inference of its own.
 
+mod constants;
 mod entry;
+mod functions;
 mod input_layout;
 mod missing;
 mod node;
 mod opsets;
+mod options;
 mod padding;
 mod sequence;
 mod target;
@@ -16,7 +19,7 @@ mod target;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::symmetry::{Grid, GridKind};
 
@@ -31,47 +34,16 @@ use super::layout::{Layout, plane};
 use super::memory_format;
 use super::network::{Network, Step, ValueInfo};
 use super::onnx::proto::{FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
-use super::onnx::{ElementType, Modules, OnnxError, OnnxFile, OnnxTensor, is_own, opset_of, read_model};
-use super::ops;
+use super::onnx::{Modules, OnnxFile, opset_of, read_model};
 use super::parts;
-use super::tensors::{has_nan, is_finite, tensor_from_onnx};
 
 pub use missing::{MissingOperator, missing_operators};
 
+use functions::{FunctionKey, functions};
 pub use input_layout::{InputLayout, Integers};
+pub use options::LoadOptions;
 use target::Found;
 pub use target::Target;
-
-/// How to load a network.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// The input's shape, where the model leaves it open.
-    pub input_shape: Option<Vec<i64>>,
-    /// The order of the input's axes, where nodes and shape do not say it, or say it wrongly.
-    pub layout: Option<InputLayout>,
-    /// `Kind::Float` or `Kind::Double`.
-    pub kind: Kind,
-    /// Where to run.
-    pub device: Device,
-    /// Which value is measured.
-    pub target: Target,
-    /// Whether values that depend on the input may be quantised, with derivatives that pass straight through the rounding;
-    /// they are refused otherwise.
-    pub straight_through: bool,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            input_shape: None,
-            layout: None,
-            kind: Kind::Float,
-            device: Device::Cpu,
-            target: Target::First,
-            straight_through: false,
-        }
-    }
-}
 
 impl Network {
     /// Loads an ONNX file.
@@ -107,7 +79,8 @@ impl Network {
         Self::from_file_with(file, options, &CustomOperators::default())
     }
 
-    /// As [`from_file`](Self::from_file), with operators of the caller's for nodes of [`CUSTOM_DOMAIN`](super::custom::CUSTOM_DOMAIN).
+    /// As [`from_file`](Self::from_file), with operators of the caller's for nodes of
+    /// [`CUSTOM_DOMAIN`](super::custom::CUSTOM_DOMAIN).
     ///
     /// # Errors
     /// As [`load`](Self::load), and when such a node has no operator or its operator refuses it.
@@ -159,8 +132,8 @@ struct Loader<'a> {
     paddings: padding::Paddings,
     /// Constants that hold infinity.
     infinite: HashSet<String>,
-    /// ONNX's element types of constants that are no initializers, where they are known: those of Constant nodes, and of what
-    /// operators that only move entries make of constants.
+    /// ONNX's element types of constants that are no initializers, where they are known: those of Constant nodes, and
+    /// of what operators that only move entries make of constants.
     constant_types: HashMap<String, i32>,
     /// How many nodes still read a name.
     readers: HashMap<String, usize>,
@@ -168,7 +141,7 @@ struct Loader<'a> {
     values: Vec<ValueInfo>,
     /// The zero image's values, while something still reads them.
     trace: Vec<Option<Tensor>>,
-    /// Sites of the values' entries, where a layout does not say as much, while something still reads them.
+    /// Positions of the values' entries, where a layout does not say as much, while something still reads them.
     labels: Vec<Option<Labels>>,
 }
 
@@ -391,110 +364,6 @@ impl<'a> Loader<'a> {
         self.known.insert(name, Known::Varying(id));
     }
 
-    /// Names a constant, in the run's precision and on its device.
-    ///
-    /// # Errors
-    /// When it holds NaN. Infinity is left to who reads it.
-    fn define_constant(&mut self, node: &str, operator: &str, name: &str, tensor: Tensor) -> Result<(), GraphError> {
-        if !is_finite(&tensor)? {
-            if has_nan(&tensor)? {
-                return Err(GraphError::NotFinite(format!(
-                    "{}: the constant '{name}' of node '{node}' ({operator}) holds NaN; export the model again",
-                    self.file.path.display()
-                )));
-            }
-            self.infinite.insert(name.to_owned());
-        }
-        let tensor = self.constant(tensor)?;
-        self.known.insert(name.to_owned(), Known::Constant(tensor));
-        Ok(())
-    }
-
-    /// Refuses infinite constants that an operator would multiply by, or divide.
-    fn check_infinite(&self, node: &NodeProto, name: &str, operator: &str) -> Result<(), GraphError> {
-        match node.input.iter().find(|input| self.infinite.contains(*input)) {
-            Some(input) if !ops::takes_infinity(operator) => Err(GraphError::NotFinite(format!(
-                "{}: the constant '{input}' of node '{name}' ({operator}) holds infinity, which only operators take that \
-                 choose, compare or add; export the model again",
-                self.file.path.display()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// A constant in the run's precision and on its device.
-    fn constant(&self, tensor: Tensor) -> Result<Tensor, GraphError> {
-        let tensor = match tensor.kind() {
-            Kind::Float | Kind::Double => tensor.f_to_kind(self.options.kind)?,
-            _ => tensor,
-        };
-        Ok(tensor.f_to_device(self.options.device)?)
-    }
-
-    /// Refuses operators that compute with a constant whose element type is held in a wider one, whose results would be
-    /// others without a word.
-    fn check_held_wider(&self, node: &NodeProto, name: &str, operator: &str) -> Result<(), GraphError> {
-        for input in &node.input {
-            let held = self.stored_type(input).and_then(|code| ElementType::try_from(code).ok());
-            if let Some(held) = held.filter(|held| held.is_held_wider())
-                && !ops::takes_any_element_type(operator)
-            {
-                return Err(GraphError::File(OnnxError::Tensor {
-                    tensor: input.clone(),
-                    problem: format!(
-                        "it has the element type {}, which node '{name}' ({operator}) does not take: only DequantizeLinear, Cast \
-                         and operators that move entries do; save it as int32 or as floats",
-                        held.name()
-                    ),
-                }));
-            }
-        }
-        Ok(())
-    }
-
-    /// ONNX's element type of a constant that the file has as such; some are computed with in a wider one.
-    fn stored_type(&self, name: &str) -> Option<i32> {
-        let initializer = self.initializers.get(name).and_then(|tensor| tensor.data_type);
-        initializer.or_else(|| self.constant_types.get(name).copied())
-    }
-
-    fn slot(&mut self, node: &str, operator: &str, name: &str) -> Result<Option<Slot>, GraphError> {
-        if name.is_empty() {
-            return Ok(None);
-        }
-        if !self.known.contains_key(name)
-            && let Some(proto) = self.initializers.get(name)
-        {
-            let tensor = tensor_from_onnx(&OnnxTensor::from_proto(proto, &self.file.folder(), name)?)?;
-            self.define_constant(node, operator, name, tensor)?;
-        }
-        match self.known.get(name) {
-            Some(Known::Constant(tensor)) => Ok(Some(Slot::Constant(tensor.shallow_clone()))),
-            Some(Known::Varying(id)) => {
-                let value = &self.values[*id];
-                Ok(Some(Slot::Varying { shape: value.shape.clone(), kind: value.kind }))
-            }
-            None if self.sequences.contains_key(name) => Err(wrong(
-                self.file,
-                format!(
-                    "node '{node}' ({operator}) reads '{name}', which is a list of values; only operators of lists take one"
-                ),
-            )),
-            None => Err(wrong(
-                self.file,
-                if self.made.contains(name) {
-                    format!(
-                        "node '{node}' ({operator}) reads '{name}', which is made behind it: the graph has a cycle, or its nodes are not in order; export the model again"
-                    )
-                } else {
-                    format!(
-                        "node '{node}' ({operator}) reads '{name}', which nothing makes: a constant is missing; export the model again"
-                    )
-                },
-            )),
-        }
-    }
-
     /// Forgets trace values and constants that no later node reads.
     fn release(&mut self, node: &NodeProto) {
         for name in reads(node) {
@@ -546,36 +415,6 @@ impl<'a> Loader<'a> {
         }
         Ok(())
     }
-}
-
-/// What tells a function from another: domain, name and overload.
-type FunctionKey<'f> = (&'f str, &'f str, &'f str);
-
-/// The model's functions.
-fn functions(file: &OnnxFile) -> Result<HashMap<FunctionKey<'_>, &FunctionProto>, GraphError> {
-    let mut functions = HashMap::new();
-    for function in &file.model.functions {
-        let key = key_of(function);
-        let named = |problem: &str| {
-            let overload = if key.2.is_empty() { String::new() } else { format!(" (overload '{}')", key.2) };
-            wrong(file, format!("the function '{}'{overload} of the domain '{}' {problem}", key.1, key.0))
-        };
-        if functions.insert(key, function).is_some() {
-            return Err(named("is there twice; export the model again"));
-        }
-        opsets::check(&function.opset_import).map_err(|problem| named(&problem))?;
-    }
-    Ok(functions)
-}
-
-fn key_of(function: &FunctionProto) -> FunctionKey<'_> {
-    let domain = function.domain.as_deref().unwrap_or("");
-    function_key(domain, function.name.as_deref().unwrap_or(""), function.overload.as_deref().unwrap_or(""))
-}
-
-/// ONNX's own domain has two names.
-fn function_key<'f>(domain: &'f str, name: &'f str, overload: &'f str) -> FunctionKey<'f> {
-    (if is_own(domain) { "" } else { domain }, name, overload)
 }
 
 fn wrong(file: &OnnxFile, problem: impl Into<String>) -> GraphError {

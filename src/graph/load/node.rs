@@ -13,11 +13,12 @@ use crate::graph::network::Step;
 use crate::graph::onnx::proto::{FunctionProto, NodeProto};
 use crate::graph::onnx::{Attributes, is_own};
 use crate::graph::ops::{self, Make};
-use crate::graph::sites::{self, Known as KnownSites};
+use crate::graph::positions::{self, Known as KnownPositions};
 use crate::graph::{inline, refusal};
 
+use super::functions::function_key;
 use super::padding::{self, Padding};
-use super::{Known, Loader, function_key, needed, wrong};
+use super::{Known, Loader, needed, wrong};
 
 /// Functions in functions, or branches in branches.
 const MAX_DEPTH: usize = 64;
@@ -232,21 +233,21 @@ impl<'a> Loader<'a> {
             built.operator.forward(&stacks)?
         };
         let shapes: Vec<Vec<i64>> = outputs.iter().map(|stack| stack.size()[1..].to_vec()).collect();
-        let known: Vec<KnownSites<'_>> = inputs
+        let known: Vec<KnownPositions<'_>> = inputs
             .iter()
             .map(|&id| {
                 let value = &self.values[id];
-                KnownSites { shape: &value.shape, layout: &value.layout, labels: self.labels[id].as_ref(), device }
+                KnownPositions { shape: &value.shape, layout: &value.layout, labels: self.labels[id].as_ref(), device }
             })
             .collect();
-        let flow = sites::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
-        let found = sites::outputs(&built.operator, &flow, &known, &shapes)?;
+        let flow = positions::along_plane(&built.operator, &known)?.unwrap_or(built.flow);
+        let found = positions::outputs(&built.operator, &flow, &known, &shapes)?;
         let mut ids = Vec::with_capacity(node.output.len());
-        for (((output, stack), shape), sites) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
+        for (((output, stack), shape), positions) in node.output.iter().zip(outputs).zip(shapes).zip(found) {
             let read = !output.is_empty() && self.readers.contains_key(output);
             ids.push(read.then_some(self.values.len()));
             if read {
-                self.define(output.clone(), stack, shape, sites);
+                self.define(output.clone(), stack, shape, positions);
             }
         }
         self.steps.push(Step {

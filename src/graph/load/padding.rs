@@ -14,7 +14,7 @@ use crate::graph::onnx::proto::{AttributeProto, NodeProto};
 #[derive(Clone, Debug)]
 pub(super) struct Padding {
     source: String,
-    /// Before rows and columns, then behind them.
+    /// Before rows and columns, then after them.
     pads: [i64; 4],
 }
 

@@ -1,4 +1,5 @@
-//! Lists of values: known by their elements' names when a model is loaded, so that nothing of them is left in the network.
+//! Lists of values: known by their elements' names when a model is loaded, so that nothing of them is left in the
+//! network.
 
 use tch::{Kind, Tensor};
 
@@ -101,9 +102,9 @@ impl Loader<'_> {
     }
 
     /// The constant place that is input `i`, counted from the front, in a list of `count`; the last where it is absent.
-    fn place(&mut self, node: &NodeProto, name: &str, i: usize, count: i64, behind: bool) -> Result<usize, GraphError> {
+    fn place(&mut self, node: &NodeProto, name: &str, i: usize, count: i64, after: bool) -> Result<usize, GraphError> {
         let input = node.input.get(i).cloned().unwrap_or_default();
-        let last = if behind { count } else { count - 1 };
+        let last = if after { count } else { count - 1 };
         let at = match self.slot(name, node.op_type.as_deref().unwrap_or(""), &input)? {
             None => last,
             Some(Slot::Constant(at)) if at.numel() == 1 => {
@@ -197,7 +198,7 @@ impl Loader<'_> {
         self.write_out(&stands, name, &nodes)
     }
 
-    /// ConcatFromSequence as Concat, behind an Unsqueeze of each where a new axis is made.
+    /// ConcatFromSequence as Concat, after an Unsqueeze of each where a new axis is made.
     fn joined(&self, node: &NodeProto, list: &[String], axis: i64, stacked: bool) -> Vec<NodeProto> {
         if !stacked {
             return vec![replacement(node, "Concat", list, vec![int("axis", axis)])];

@@ -74,7 +74,8 @@ fn names_of(node: &NodeProto) -> impl Iterator<Item = (&str, &str)> {
     own.zip(outputs().next()).into_iter().chain(outputs().map(|name| (name, name)))
 }
 
-/// What `given` names: a whole name, or else the end of one, also as tables cut it (`…end`); all names with that end where they stand for different values.
+/// What `given` names: a whole name, or else the end of one, also as tables cut it (`…end`); all names with that end
+/// where they stand for different values.
 fn matching<'n, V: PartialEq + Copy>(
     pairs: impl Iterator<Item = (&'n str, V)>,
     given: &str,

@@ -165,7 +165,7 @@ pub fn attention(b: &mut Builder<'_>) -> Build {
         }
     }
     let op = Attention { operands, ranks, heads, scale, softcap, causal, stage, outputs: b.outputs() };
-    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Unknown })
 }
 
 /// Pairs of features turned by an angle per position.
@@ -247,5 +247,5 @@ pub fn rotary_embedding(b: &mut Builder<'_>) -> Build {
     let (cosine, sine) = (angles("cos_cache", 1)?, angles("sin_cache", 2)?);
     b.varying_input(0)?;
     let op = Rotation { rank: shape.len(), heads, turned, interleaved, cosine, sine };
-    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Unknown })
 }

@@ -90,7 +90,7 @@ pub fn col2im(b: &mut Builder<'_>) -> Build {
             let step = |a: usize| Step::window(block[a], window.strides[a], window.dilations[a], window.begin[a]);
             Flow::Folded { rows: step(0), columns: step(1), blocks: [rows, columns] }
         }
-        _ => Flow::Lost,
+        _ => Flow::Unknown,
     };
     Ok(Built { operator: Operator::Linear(Box::new(Blocks { index, taps, image })), flow })
 }

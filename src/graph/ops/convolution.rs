@@ -71,7 +71,7 @@ pub fn spatial_input(b: &Builder<'_>) -> Result<Vec<i64>, GraphError> {
     match shape.len() {
         3..=5 => Ok(shape),
         n => {
-            let hint = "one to three spatial axes behind batch and channels are";
+            let hint = "one to three spatial axes after batch and channels are";
             Err(b.unsupported(format!("an input of {n} axes"), hint))
         }
     }
@@ -131,7 +131,7 @@ impl Linear for Convolution {
     }
 }
 
-/// The convolution with these taps and this offset, `[channels, 1, 1]`, and a function of its entries behind it.
+/// The convolution with these taps and this offset, `[channels, 1, 1]`, and a function of its entries after it.
 ///
 /// Its tensors are those of the given ones, not copies.
 pub fn activated_convolution(taps: Taps<'_>, offset: &Tensor, function: Function) -> Operator {
@@ -297,7 +297,7 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
             return Err(b.unsupported("an odd number of samples to cut off for auto_pad or output_shape", hint));
         }
         let begin = match (target, auto.as_str()) {
-            // An output longer than the full one is filled up with zeros behind it.
+            // An output longer than the full one is filled up filled with zeros.
             (Some(target), "SAME_UPPER") => (full - target).max(0) / 2,
             (Some(target), _) => ((full - target).max(0) + 1) / 2,
             (None, "NOTSET") => pads[axis],
@@ -320,7 +320,7 @@ pub fn conv_transpose(b: &mut Builder<'_>) -> Build {
             };
             Flow::Resampled { rows: step(0), columns: step(1) }
         }
-        _ => Flow::Lost,
+        _ => Flow::Unknown,
     };
     check_bias(b, weights[1].saturating_mul(groups))?;
     if is_dynamic(b) {

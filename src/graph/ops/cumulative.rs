@@ -42,7 +42,7 @@ pub fn cum_sum(b: &mut Builder<'_>) -> Build {
     let (exclusive, reverse) = (b.int("exclusive")?.unwrap_or(0) != 0, b.int("reverse")?.unwrap_or(0) != 0);
     b.varying_input(0)?;
     let op = RunningSum { axis, exclusive, reverse };
-    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Unknown })
 }
 
 /// The entries of matrices on one side of a diagonal; zeros elsewhere.
@@ -78,5 +78,5 @@ pub fn trilu(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid("its input is no matrix"));
     }
     b.varying_input(0)?;
-    Ok(Built { operator: Operator::Linear(Box::new(Triangle { upper, diagonal })), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Linear(Box::new(Triangle { upper, diagonal })), flow: Flow::Unknown })
 }

@@ -1,4 +1,5 @@
-//! Conv and ConvTranspose whose weight depends on the network's input: every entry of the stack has a weight of its own.
+//! Conv and ConvTranspose whose weight depends on the network's input: every entry of the stack has a weight of its
+//! own.
 
 use tch::{TchError, Tensor};
 
@@ -37,8 +38,8 @@ impl DynamicConvolution {
     /// w ⋆ x for `[copies, stack, batch, channels, …]` and a weight `[copies, stack, own shape…]`, of which one has one
     /// copy; `[copies, stack, batch, channels, …]`.
     ///
-    /// One grouped convolution: entries of the stack are groups, copies of the image are a larger batch, and copies of the
-    /// weight make more channels of each group.
+    /// One grouped convolution: entries of the stack are groups, copies of the image are a larger batch, and copies of
+    /// the weight make more channels of each group.
     fn product(&self, x: &Tensor, weight: &Tensor) -> Torch<Tensor> {
         let ([images, stack, batch, channels], own) = leading(x)?;
         let ([weights, _, outer, inner], taps) = leading(weight)?;
@@ -74,7 +75,7 @@ impl DynamicConvolution {
     }
 }
 
-/// The first four sizes, and those behind them.
+/// The first four sizes, and those after them.
 fn leading(x: &Tensor) -> Torch<([i64; 4], Vec<i64>)> {
     match x.size()[..] {
         [a, b, c, d, ref rest @ ..] => Ok(([a, b, c, d], rest.to_vec())),
@@ -121,7 +122,7 @@ pub fn build(b: &mut Builder<'_>, window: Window, crop: Option<Vec<(i64, i64)>>,
     let weight = b.operand(1)?;
     let bias = if b.has(2) { Some(b.operand(2)?) } else { None };
     // Where the image is constant, nothing that moves has rows and columns.
-    let flow = if matches!(image, Operand::Varying(_)) { flow } else { Flow::Lost };
+    let flow = if matches!(image, Operand::Varying(_)) { flow } else { Flow::Unknown };
     let op = DynamicConvolution { image, weight, bias, window, crop, groups };
     Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow })
 }

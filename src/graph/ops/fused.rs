@@ -83,9 +83,9 @@ impl Differentiable for HeadAttention {
                 let mask = match offset {
                     Some(offset) => {
                         let own = offset.size();
-                        let behind = &own[own.len().saturating_sub(3)..];
-                        let ones = vec![1; 4 - behind.len()];
-                        Some(offset.f_view([ones.as_slice(), behind].concat().as_slice())?)
+                        let after = &own[own.len().saturating_sub(3)..];
+                        let ones = vec![1; 4 - after.len()];
+                        Some(offset.f_view([ones.as_slice(), after].concat().as_slice())?)
                     }
                     None => None,
                 };
@@ -112,7 +112,7 @@ impl Differentiable for HeadAttention {
         let [dq, dk, dv] = dx else { return Ok(None) };
         let Some(tangents) = dx.iter().flatten().map(|dx| dx.size()[0]).next() else { return Ok(None) };
         let kind = x[0].kind();
-        // Heads lie beside features, as the transpose behind an attention wants them.
+        // Heads lie beside features, as the transpose after an attention wants them.
         let size = Self::size(x)?;
         let mut transposed = size.clone();
         let rank = transposed.len();
@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn values_and_tangents_are_those_of_the_stages() {
         tch::manual_seed(0);
-        // Own axes before rows and columns; one offset for all windows, one for each, none; sizes for libtorch's products
-        // and for our own loops, with rows and columns that fill registers and that do not.
+        // Own axes before rows and columns; one offset for all windows, one for each, none; sizes for libtorch's
+        // products and for our own loops, with rows and columns that fill registers and that do not.
         let (small, loops, longer) = ([5, 6, 4, 4], [5, 6, 4, 16], [49, 70, 8, 32]);
         for (sizes, own, offset) in [
             (small, vec![1, 3], None),

@@ -243,5 +243,5 @@ pub fn grid_sample(b: &mut Builder<'_>) -> Build {
         (Operand::Varying(_), Operand::Constant(grid)) => Operator::Linear(Box::new(FixedGrid { grid, sampling })),
         (image, grid) => Operator::Automatic(Box::new(MovingGrid { image, grid, sampling })),
     };
-    Ok(Built { operator, flow: Flow::Lost })
+    Ok(Built { operator, flow: Flow::Unknown })
 }

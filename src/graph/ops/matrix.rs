@@ -17,7 +17,7 @@ fn built(operator: Operator, flow: Flow) -> Build {
 #[derive(Clone, Copy, Debug)]
 struct Sides {
     ranks: [usize; 2],
-    /// The axes behind the stack axis of the product: those of the larger operand, two at least.
+    /// The axes after the stack axis of the product: those of the larger operand, two at least.
     wanted: usize,
     transposed: [bool; 2],
     /// Whether the first axis of a stack stands where the rows belong.
@@ -168,9 +168,9 @@ pub fn matmul(b: &mut Builder<'_>) -> Build {
         .ok_or_else(|| b.invalid("the inner sizes, or the stacks, of its operands do not fit each other"))?;
     out.extend([rows, columns]);
     b.check_size(&out)?;
-    // Sites are followed through plain products of matrices.
+    // Positions are followed through plain products of matrices.
     let plain = |side: usize| ranks[side] >= 2 && !transposed[side] && !rows_first[side];
-    let flow = |sides: &[usize], flow: Flow| if sides.iter().all(|&side| plain(side)) { flow } else { Flow::Lost };
+    let flow = |sides: &[usize], flow: Flow| if sides.iter().all(|&side| plain(side)) { flow } else { Flow::Unknown };
     match (b.operand(0)?, b.operand(1)?) {
         (Operand::Varying(_), Operand::Constant(constant)) => {
             let op = MatrixMap { constant: sides.view(&constant, 1)?, side: 0, sides };
@@ -235,7 +235,7 @@ struct Affine {
     weight: Tensor,
     /// The bias as it broadcasts against the output.
     offset: Tensor,
-    /// The order of the axes behind the stack axis; none where they stay.
+    /// The order of the axes after the stack axis; none where they stay.
     axes: Option<Vec<i64>>,
 }
 
@@ -250,7 +250,7 @@ impl Affine {
 
 impl Linear for Affine {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
-        // The bias is added in place behind it: one call for both is slower, as it first writes the bias everywhere.
+        // The bias is added in place after it: one call for both is slower, as it first writes the bias everywhere.
         Ok(vec![self.transposed_output(x[0].f_matmul(&self.weight)?)?])
     }
 
@@ -264,7 +264,7 @@ impl Linear for Affine {
 }
 
 /// The operator x·W + c along the last axis, for W of shape `[inputs, outputs]` and c of shape `[outputs]`; then, with
-/// `axes`, the axes behind the stack axis in that order.
+/// `axes`, the axes after the stack axis in that order.
 ///
 /// # Errors
 /// When sizes do not fit.
@@ -333,7 +333,7 @@ pub fn gemm(b: &mut Builder<'_>) -> Build {
             let offset = if b.has(2) { Some(b.parameter(2, "bias")?) } else { None };
             let offset =
                 offset.map(|c| if factors[1] == 1.0 { Ok(c) } else { c.f_mul_scalar(factors[1]) }).transpose()?;
-            let flow = if transposed[0] { Flow::Lost } else { Flow::Mixed { axis: -1 } };
+            let flow = if transposed[0] { Flow::Unknown } else { Flow::Mixed { axis: -1 } };
             let [transposed, stored_transposed] = transposed;
             let dense = Dense { weight, transposed, offset, stored_transposed, factors };
             built(Operator::Linear(Box::new(dense)), flow)
@@ -341,7 +341,7 @@ pub fn gemm(b: &mut Builder<'_>) -> Build {
         (a, w, bias) => {
             let op =
                 GeneralProduct { operands: [Some(a), Some(w), bias], ranks: [2, 2, bias_rank], transposed, factors };
-            built(Operator::Automatic(Box::new(op)), Flow::Lost)
+            built(Operator::Automatic(Box::new(op)), Flow::Unknown)
         }
     }
 }
@@ -447,21 +447,21 @@ fn contraction_flow(terms: &[String], output: &str, shapes: &[Vec<i64>], operand
         term.chars().enumerate().any(|(at, letter)| term.chars().skip(at + 1).any(|other| other == letter))
     };
     if output.contains("...") || terms.iter().any(|term| term.contains("...") || repeats(term)) {
-        return Flow::Lost;
+        return Flow::Unknown;
     }
     // Operators see varying inputs in the order in which they were asked for, each once.
     let mut axes: Vec<Vec<Option<usize>>> = Vec::new();
     for ((term, shape), operand) in terms.iter().zip(shapes).zip(operands) {
         let Operand::Varying(place) = operand else { continue };
         if *place != axes.len() || term.len() != shape.len() {
-            return Flow::Lost;
+            return Flow::Unknown;
         }
         axes.push(term.chars().map(|letter| output.find(letter)).collect());
     }
     Flow::Contracted { axes }
 }
 
-/// NumPy's rule for an equation without an arrow: the letters that come once, in order, behind the ellipsis.
+/// NumPy's rule for an equation without an arrow: the letters that come once, in order, after the ellipsis.
 fn implicit_output(equation: &str) -> String {
     let mut letters: Vec<char> = equation.chars().filter(char::is_ascii_alphabetic).collect();
     letters.sort_unstable();
@@ -511,5 +511,5 @@ pub fn determinant(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("its input {shape:?} is no stack of square matrices")));
     }
     b.varying_input(0)?;
-    built(Operator::Automatic(Box::new(Determinant)), Flow::Lost)
+    built(Operator::Automatic(Box::new(Determinant)), Flow::Unknown)
 }

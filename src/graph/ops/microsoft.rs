@@ -20,7 +20,7 @@ pub fn bias_gelu(b: &mut Builder<'_>, node: &NodeProto) -> Nodes {
     Ok(w.finish(&[(0, &y)]))
 }
 
-/// An activation that another operator was fused with, behind `x`; `parameter` gives its numbers by place and name.
+/// An activation that another operator was fused with, after `x`; `parameter` gives its numbers by place and name.
 fn activated(
     b: &Builder<'_>,
     w: &mut Writer<'_>,
@@ -136,7 +136,7 @@ pub fn skip_layer_normalization(b: &mut Builder<'_>, node: &NodeProto) -> Nodes 
     Ok(w.finish(&[(0, &y), (3, &sum)]))
 }
 
-/// GroupNorm and SkipGroupNorm: GroupNormalization, of a sum in the second, with SiLU behind it where asked for.
+/// GroupNorm and SkipGroupNorm: GroupNormalization, of a sum in the second, with SiLU after it where asked for.
 pub fn group_norm(b: &mut Builder<'_>, node: &NodeProto) -> Nodes {
     let skips = b.operator == "SkipGroupNorm";
     let epsilon = b.float("epsilon")?.unwrap_or(1e-5);

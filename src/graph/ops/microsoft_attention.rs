@@ -38,7 +38,7 @@ impl Heads {
         }
     }
 
-    /// What is added to scores `[batch, heads, queries, keys]`: by the mask that is input `i`, and for keys behind their
+    /// What is added to scores `[batch, heads, queries, keys]`: by the mask that is input `i`, and for keys after their
     /// query; none where nothing is.
     fn mask(&self, b: &Builder<'_>, i: usize, scores: [i64; 4]) -> Result<Option<Tensor>, GraphError> {
         let [batch, _, queries, keys] = scores;
@@ -169,8 +169,8 @@ pub fn attention(b: &mut Builder<'_>, node: &NodeProto) -> Nodes {
     Ok(w.finish(&[(0, &y)]))
 }
 
-/// MultiHeadAttention: queries, keys and values are inputs, `[batch, sequence, heads·size]` each; keys and values may be
-/// split into heads already, or all three packed in one as `[batch, sequence, heads, 3, size]`, the last two as
+/// MultiHeadAttention: queries, keys and values are inputs, `[batch, sequence, heads·size]` each; keys and values may
+/// be split into heads already, or all three packed in one as `[batch, sequence, heads, 3, size]`, the last two as
 /// `[batch, sequence, heads, 2, size]`.
 pub fn multi_head_attention(b: &mut Builder<'_>, node: &NodeProto) -> Nodes {
     let heads = Heads::read(b)?;

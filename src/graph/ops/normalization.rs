@@ -69,8 +69,8 @@ pub fn batch(b: &mut Builder<'_>) -> Build {
     Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Pointwise })
 }
 
-/// Batch normalisation by the statistics of its own input, of constants alone: networks that standardise their weights are
-/// written so.
+/// Batch normalisation by the statistics of its own input, of constants alone: networks that standardise their weights
+/// are written so.
 #[derive(Debug)]
 struct OwnStatistics {
     /// Scale, bias, and the running mean and variance that come in, per channel.
@@ -118,7 +118,7 @@ fn standardized_weights(b: &mut Builder<'_>, shape: &[i64], epsilon: f64, moment
     let Ok(parameters) = <[Tensor; 4]>::try_from(parameters) else { return Err(b.invalid("it has no statistics")) };
     b.varying_input(0)?;
     let op = OwnStatistics { parameters, rank: shape.len(), epsilon, momentum, outputs: b.outputs() };
-    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Unknown })
 }
 
 /// x̂ = (x − mean)/√(var + ε) over some of the last axes, of a view of x; then scale and bias.

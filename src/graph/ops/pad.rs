@@ -106,7 +106,7 @@ pub fn pad(b: &mut Builder<'_>) -> Build {
             let step = |axis: usize| Step { first: -begin[axis] as f64, step: 1.0 };
             Flow::Resampled { rows: step(2), columns: step(3) }
         }
-        _ => Flow::Lost,
+        _ => Flow::Unknown,
     };
     let operator: Box<dyn Linear> = match mode.as_str() {
         "constant" => {

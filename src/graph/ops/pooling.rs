@@ -45,7 +45,7 @@ pub fn pool_window(b: &mut Builder<'_>) -> Result<PoolWindow, GraphError> {
             return Err(b.invalid(format!("its window is longer than the padded axis of {padded} samples")));
         }
         if ceil && over % stride != 0 {
-            // The last window must start inside the input or its leading padding, not in the padding behind it.
+            // The last window must start inside the input or its leading padding, not in the padding after it.
             let outputs = over / stride + 2;
             if (outputs - 1) * stride < shape[2 + axis] + window.begin[axis] {
                 end[axis] += stride - over % stride;
@@ -96,7 +96,7 @@ impl PoolWindow {
             true if w.kernel[1] == w.strides[1] && !self.needs_padding() && !self.is_dilated() => {
                 Flow::Pooled { length: w.kernel[1] }
             }
-            true => Flow::Lost,
+            true => Flow::Unknown,
         }
     }
 

@@ -78,5 +78,5 @@ pub fn global_lp_pool(b: &mut Builder<'_>) -> Build {
     let axes = spatial_input(b)?.len() as i64 - 2;
     b.varying_input(0)?;
     let op = PowerPool { extent: Extent::All(axes), p };
-    Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Differentiable(Box::new(op)), flow: Flow::Unknown })
 }

@@ -174,8 +174,8 @@ impl Forward for ConstantLevels {
 /// QuantizeLinear.
 ///
 /// # Errors
-/// When its value depends on the network's input and derivatives are not to be passed straight through, when its range is
-/// not known, or its scale does not fit it.
+/// When its value depends on the network's input and derivatives are not to be passed straight through, when its range
+/// is not known, or its scale does not fit it.
 pub fn quantize(b: &mut Builder<'_>) -> Build {
     let asked = b.int("output_dtype")?.filter(|&code| code != 0).map(|code| code as i32);
     // How values beyond an 8-bit float's range are rounded.

@@ -9,7 +9,7 @@ use crate::graph::operator::{Linear, Operator, Pattern, Torch};
 use super::pad;
 
 fn linear(op: impl Linear + 'static) -> Build {
-    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Unknown })
 }
 
 /// Every output entry along an axis is the input entry that the index says, which may differ from entry to entry of the
@@ -108,7 +108,7 @@ pub fn compress(b: &mut Builder<'_>) -> Build {
 /// The middle of some axes, or zeros around it.
 #[derive(Debug)]
 struct Centred {
-    /// For every axis: what is cut off (negative) or added in front of it and behind it.
+    /// For every axis: what is cut off (negative) or added in front of it and after it.
     begin: Vec<i64>,
     end: Vec<i64>,
 }

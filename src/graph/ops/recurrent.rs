@@ -14,7 +14,7 @@ use super::activation::Function;
 enum Cell {
     /// h' = f(xW + hR + b)
     Rnn,
-    /// Gates z, r, h; whether the reset gate stands behind the product with R.
+    /// Gates z, r, h; whether the reset gate stands after the product with R.
     Gru { reset_after: bool },
     /// Gates i, o, f, c; whether f = 1 − i.
     Lstm { coupled: bool },
@@ -269,7 +269,7 @@ pub fn recurrent(b: &mut Builder<'_>) -> Build {
     let outputs = b.outputs().min(if lstm { 3 } else { 2 });
     // Initial states that vary are read at every step.
     let free = operands.iter().skip(1).all(|state| !matches!(state, Some(Operand::Varying(_))));
-    let flow = if free && !batch_first { Flow::Recurrent } else { Flow::Lost };
+    let flow = if free && !batch_first { Flow::Recurrent } else { Flow::Unknown };
     let op = Recurrent { cell, directions, size, clip, batch_first, operands, outputs };
     Ok(Built { operator: Operator::Automatic(Box::new(op)), flow })
 }

@@ -80,8 +80,8 @@ impl Differentiable for Reduce {
     fn tangent(&self, at: &Point<'_>) -> Torch<Vec<Tensor>> {
         let (x, y) = (at.x[0], &at.y[0]);
         if matches!(self.reduction, Reduction::Max | Reduction::Min) {
-            // Entries that tie share the tangent equally, as libtorch has it. Chosen, not multiplied: the tangents of the
-            // others may be infinite.
+            // Entries that tie share the tangent equally, as libtorch has it. Chosen, not multiplied: the tangents of
+            // the others may be infinite.
             let best = x.f_eq_tensor(&self.kept(y)?)?;
             let count = best.f_to_kind(x.kind())?.f_sum_dim_intlist(self.axes.as_slice(), true, None::<Kind>)?;
             let nothing = Tensor::f_zeros([1], (x.kind(), x.device()))?;
@@ -117,7 +117,7 @@ impl Reduce {
         if self.keep {
             return Ok(y.shallow_clone());
         }
-        // From the end, the first axis last: each finds its place again when those behind it are back.
+        // From the end, the first axis last: each finds its place again when those after it are back.
         let mut axes = self.axes.clone();
         axes.sort_unstable();
         let mut y = y.shallow_clone();
@@ -230,6 +230,6 @@ pub fn arg_extremum(b: &mut Builder<'_>) -> Build {
     b.varying_input(0)?;
     Ok(Built {
         operator: Operator::LocallyConstant(Box::new(ArgExtremum { axis, keep, largest, last })),
-        flow: Flow::Lost,
+        flow: Flow::Unknown,
     })
 }

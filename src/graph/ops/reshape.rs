@@ -34,7 +34,7 @@ fn view(b: &mut Builder<'_>, shape: Vec<i64>) -> Build {
         return Err(b.invalid(format!("{from:?} cannot become {shape:?}")));
     }
     b.varying_input(0)?;
-    let flow = if from == shape { Flow::Pointwise } else { Flow::Lost };
+    let flow = if from == shape { Flow::Pointwise } else { Flow::Unknown };
     Ok(Built { operator: Operator::Linear(Box::new(View { rank: from.len(), shape })), flow })
 }
 
@@ -147,7 +147,7 @@ pub fn transpose(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("perm = {axes:?} is not an order of {rank} axes")));
     }
     b.varying_input(0)?;
-    let flow = if axes.iter().enumerate().all(|(i, &a)| i as i64 == a) { Flow::Pointwise } else { Flow::Lost };
+    let flow = if axes.iter().enumerate().all(|(i, &a)| i as i64 == a) { Flow::Pointwise } else { Flow::Unknown };
     Ok(Built { operator: Operator::Linear(Box::new(Permutation { axes })), flow })
 }
 

@@ -49,7 +49,7 @@ impl Scatter {
             Operand::Varying(i) => x[*i].f_reshape([stack, -1, self.entries]),
             Operand::Constant(constant) => {
                 let constant = if keep_constants { constant.shallow_clone() } else { constant.f_zeros_like()? };
-                // In the kind of what varies, which is another where sites are followed.
+                // In the kind of what varies, which is another where positions are followed.
                 constant.f_to_kind(x[0].kind())?.f_reshape([1, -1, self.entries])?.f_expand([stack, -1, -1], false)
             }
         }
@@ -120,7 +120,7 @@ fn reduction(b: &mut Builder<'_>) -> Result<Reduction, GraphError> {
     })
 }
 
-/// The places of each tuple of indices along the last axis, as ScatterND and GatherND have them, behind `batch` axes
+/// The places of each tuple of indices along the last axis, as ScatterND and GatherND have them, after `batch` axes
 /// that both have.
 fn tuples(b: &Builder<'_>, shape: &[i64], batch: usize) -> Result<(Places, Vec<i64>), GraphError> {
     let index_shape = b.shape(1)?;
@@ -213,7 +213,7 @@ fn scatter(b: &mut Builder<'_>, shape: Vec<i64>, at: Places, updates: Vec<i64>) 
         op.offset = Some(op.scattered(&[&zero], true)?.f_squeeze_dim(0)?);
     }
     let operator = if linear { Operator::Linear(Box::new(op)) } else { Operator::Automatic(Box::new(op)) };
-    Ok(Built { operator, flow: Flow::Lost })
+    Ok(Built { operator, flow: Flow::Unknown })
 }
 
 /// More updates of one place than this are refused where they cannot be added up at once.
@@ -277,5 +277,5 @@ pub fn gather_nd(b: &mut Builder<'_>) -> Build {
     b.varying_input(0)?;
     let places = Tensor::f_from_slice(&places)?.f_to_device(b.device())?.f_to_kind(Kind::Int64)?;
     let op = TakeRows { places, rows, entries, shape: out };
-    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Linear(Box::new(op)), flow: Flow::Unknown })
 }

@@ -89,7 +89,7 @@ pub fn concat(b: &mut Builder<'_>) -> Build {
             .collect::<Result<Vec<_>, crate::graph::GraphError>>()?;
         offset = Some(Tensor::f_cat(&pieces, place as i64)?);
     }
-    let flow = if first.len() == 4 && axis == -3 { Flow::Pointwise } else { Flow::Lost };
+    let flow = if first.len() == 4 && axis == -3 { Flow::Pointwise } else { Flow::Unknown };
     linear(Join { parts, axis, rank: first.len(), offset }, flow)
 }
 
@@ -139,7 +139,7 @@ pub fn split(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid(format!("parts of {sizes:?} do not make an axis of {length}")));
     }
     b.varying_input(0)?;
-    let flow = if shape.len() == 4 && axis < -2 { Flow::Pointwise } else { Flow::Lost };
+    let flow = if shape.len() == 4 && axis < -2 { Flow::Pointwise } else { Flow::Unknown };
     linear(Parts { axis, sizes }, flow)
 }
 
@@ -223,7 +223,7 @@ pub fn slice(b: &mut Builder<'_>) -> Build {
     let flow = if rank == 4 && !moved_others {
         Flow::Resampled { rows: positions[0], columns: positions[1] }
     } else {
-        Flow::Lost
+        Flow::Unknown
     };
     linear(Cuts(cuts), flow)
 }
@@ -272,7 +272,7 @@ pub fn gather(b: &mut Builder<'_>) -> Build {
     b.check_size(&out)?;
     b.varying_input(0)?;
     let index = Tensor::f_from_slice(&indices)?.f_to_device(b.device())?;
-    linear(Take { axis, index, shape: out, rank: shape.len() }, Flow::Lost)
+    linear(Take { axis, index, shape: out, rank: shape.len() }, Flow::Unknown)
 }
 
 #[derive(Debug)]
@@ -303,7 +303,7 @@ pub fn expand(b: &mut Builder<'_>) -> Build {
         .ok_or_else(|| b.invalid(format!("{from:?} does not broadcast to {wanted:?}")))?;
     b.check_size(&shape)?;
     b.varying_input(0)?;
-    let flow = if from == shape { Flow::Pointwise } else { Flow::Lost };
+    let flow = if from == shape { Flow::Pointwise } else { Flow::Unknown };
     linear(Spread { rank: from.len(), shape }, flow)
 }
 
@@ -338,7 +338,7 @@ pub fn tile(b: &mut Builder<'_>) -> Build {
     let out: Vec<i64> = shape.iter().zip(&repeats).map(|(n, r)| n.saturating_mul(*r)).collect();
     b.check_size(&out)?;
     b.varying_input(0)?;
-    linear(Tiled { repeats }, Flow::Lost)
+    linear(Tiled { repeats }, Flow::Unknown)
 }
 
 /// a where the condition holds, else b.
@@ -429,7 +429,7 @@ pub fn gather_elements(b: &mut Builder<'_>) -> Build {
         return Err(b.invalid("its indices do not fit its input"));
     }
     b.varying_input(0)?;
-    linear(TakeElements { axis, index }, Flow::Lost)
+    linear(TakeElements { axis, index }, Flow::Unknown)
 }
 
 /// The k largest or smallest along an axis.
@@ -466,5 +466,5 @@ pub fn top_k(b: &mut Builder<'_>) -> Build {
     let (largest, sorted) = (b.int("largest")?.unwrap_or(1) != 0, b.int("sorted")?.unwrap_or(1) != 0);
     b.varying_input(0)?;
     let op = TopK { k, axis, largest, sorted, indices };
-    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Lost })
+    Ok(Built { operator: Operator::Automatic(Box::new(op)), flow: Flow::Unknown })
 }

@@ -87,7 +87,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
 fn meets_misaligned(network: &Network, step: &Step) -> bool {
     let grid = |id: &usize| match &network.values()[*id].layout {
         Layout::Map(map) => Some(map.grid),
-        Layout::Still | Layout::Part(_) | Layout::Unknown => None,
+        Layout::NonSpatial | Layout::Part(_) | Layout::Unknown => None,
     };
     let outputs = step.outputs.iter().flatten().filter_map(grid);
     let apart = |output: Grid| step.inputs.iter().filter_map(grid).any(|input| !input.agrees_with(&output));
@@ -98,7 +98,7 @@ fn meets_misaligned(network: &Network, step: &Step) -> bool {
 fn differs_by_site(network: &Network, step: &Step, op: &dyn Linear) -> bool {
     step.outputs.iter().flatten().any(|&id| match &network.values()[id].layout {
         Layout::Map(map) => !is_constant_over(op, &map.axes),
-        Layout::Still | Layout::Part(_) | Layout::Unknown => false,
+        Layout::NonSpatial | Layout::Part(_) | Layout::Unknown => false,
     })
 }
 

@@ -93,8 +93,10 @@ impl Plan {
                 // The output's action is given, whatever its layout.
                 let is_output = id == network.output_id();
                 let known = !matches!(values[id].layout, Layout::Unknown | Layout::Part(_));
-                let still =
-                    step.inputs.iter().all(|&i| matches!(values[i].layout, Layout::Still) && pending[i].is_empty());
+                let still = step
+                    .inputs
+                    .iter()
+                    .all(|&i| matches!(values[i].layout, Layout::NonSpatial) && pending[i].is_empty());
                 let exact = before.is_empty() && (is_exact(network, step, id, options) || still && !options.saturates);
                 padded[id] = padding(network, step, id).filter(|_| !is_output && before.is_empty());
                 let known = known && padded[id].is_none();
@@ -231,11 +233,11 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
     let values = network.values();
     let axes = match &values[output].layout {
         Layout::Unknown | Layout::Part(_) => return false,
-        Layout::Still => Vec::new(),
+        Layout::NonSpatial => Vec::new(),
         Layout::Map(map) => {
             let same = step.inputs.iter().all(|&id| match &values[id].layout {
                 Layout::Map(input) => input.grid.agrees_with(&map.grid),
-                Layout::Still => true,
+                Layout::NonSpatial => true,
                 Layout::Unknown | Layout::Part(_) => false,
             });
             if !same {
@@ -244,7 +246,7 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
             map.axes.clone()
         }
     };
-    if axes.is_empty() && !step.inputs.iter().all(|&id| matches!(values[id].layout, Layout::Still)) {
+    if axes.is_empty() && !step.inputs.iter().all(|&id| matches!(values[id].layout, Layout::NonSpatial)) {
         // Nothing moves behind it, and something moved before: entries without a place, picked out, stay exact.
         return op.pattern().selects();
     }

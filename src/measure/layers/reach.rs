@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::graph::layout::{Layout, SiteMap};
+use crate::graph::layout::{Layout, PositionMap};
 use crate::graph::operator::Torch;
 use crate::graph::{GraphError, Network, Step, Value};
 
@@ -10,15 +10,15 @@ use crate::graph::{GraphError, Network, Step, Value};
 /// `blocks` is their size, rows and columns; 1 × 1 for an operator that acts position by position.
 ///
 /// A tangent in one block shows at no other position, and blocks that are alike give positions that are alike.
-pub(super) fn is_blockwise(network: &Network, step: &Step, id: usize, to: &SiteMap, blocks: [i64; 2]) -> bool {
+pub(super) fn is_blockwise(network: &Network, step: &Step, id: usize, to: &PositionMap, blocks: [i64; 2]) -> bool {
     let tried = tch::no_grad(|| try_out(network, step, id, to, blocks));
     // What cannot be run on made-up values is not known.
     tried.unwrap_or(false)
 }
 
-fn try_out(network: &Network, step: &Step, id: usize, to: &SiteMap, blocks: [i64; 2]) -> Result<bool, GraphError> {
+fn try_out(network: &Network, step: &Step, id: usize, to: &PositionMap, blocks: [i64; 2]) -> Result<bool, GraphError> {
     let Some(at) = step.outputs.iter().position(|&output| output == Some(id)) else { return Ok(false) };
-    let run = |make: &dyn Fn(&SiteMap, &Tensor) -> Torch<[Tensor; 2]>| -> Result<Option<[Tensor; 2]>, GraphError> {
+    let run = |make: &dyn Fn(&PositionMap, &Tensor) -> Torch<[Tensor; 2]>| -> Result<Option<[Tensor; 2]>, GraphError> {
         let mut inputs = Vec::new();
         for &input in &step.inputs {
             let info = &network.values()[input];
@@ -38,7 +38,7 @@ fn try_out(network: &Network, step: &Step, id: usize, to: &SiteMap, blocks: [i64
     };
     // One block moves.
     let middle = [(to.grid.rows.samples / 2) as i64, (to.grid.columns.samples / 2) as i64];
-    let moving = |_: &SiteMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
+    let moving = |_: &PositionMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
         let dx = sites.f_zeros_like()?;
         let block = |x: &Tensor| -> Torch<Tensor> {
             x.f_narrow(-2, middle[0] * blocks[0], blocks[0])?.f_narrow(-1, middle[1] * blocks[1], blocks[1])
@@ -53,7 +53,7 @@ fn try_out(network: &Network, step: &Step, id: usize, to: &SiteMap, blocks: [i64
         }
     }
     // All blocks are alike.
-    let alike = |map: &SiteMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
+    let alike = |map: &PositionMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
         let tile = sites.f_narrow(-2, 0, blocks[0])?.f_narrow(-1, 0, blocks[1])?;
         let mut repeats = vec![1; sites.dim()];
         let last = repeats.len() - 2;

@@ -15,7 +15,7 @@
 use tch::Tensor;
 
 use crate::graph::Step;
-use crate::graph::layout::{Layout, SiteMap, Step as Places};
+use crate::graph::layout::{Layout, PositionMap, Step as Places};
 use crate::graph::operator::{Differentiable, Operator, Pattern, Point, Torch};
 use crate::graph::ops::MaxPool;
 use crate::graph::window::{Taps, Window, fold_stack, unfold_stack};
@@ -49,7 +49,7 @@ pub(super) struct Sampling {
     along: [Along; 2],
     mirrors: bool,
     /// Where entries lie in what is read and in what is written.
-    maps: [SiteMap; 2],
+    maps: [PositionMap; 2],
     /// Along which axes there is an aliasing part.
     aliases: [bool; 2],
     /// Whether there is a kernel part.
@@ -412,9 +412,9 @@ struct Windowed {
     places: [Places; 2],
 }
 
-fn operation_of(step: &Step, from: &SiteMap, to: &SiteMap, is_padded: bool) -> Option<Windowed> {
+fn operation_of(step: &Step, from: &PositionMap, to: &PositionMap, is_padded: bool) -> Option<Windowed> {
     let planar = from.is_planar() && to.is_planar();
-    let size = |map: &SiteMap| [map.grid.rows.samples, map.grid.columns.samples];
+    let size = |map: &PositionMap| [map.grid.rows.samples, map.grid.columns.samples];
     let windowed = |operation, window: &Window| {
         let places = [0, 1].map(|a| match operation {
             Operation::Transposed => {

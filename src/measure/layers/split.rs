@@ -93,11 +93,11 @@ impl Site<'_> {
         if !self.before.is_empty() {
             return if self.only_moves_entries(&output) { Split::Plane } else { Split::Whole };
         }
-        if layouts.iter().all(|layout| matches!(layout, Layout::Still)) {
-            return if output == Layout::Still { Split::Plane } else { Split::Whole };
+        if layouts.iter().all(|layout| matches!(layout, Layout::NonSpatial)) {
+            return if output == Layout::NonSpatial { Split::Plane } else { Split::Whole };
         }
         match &output {
-            Layout::Still => self.mean(field.divergence(), &layouts),
+            Layout::NonSpatial => self.mean(field.divergence(), &layouts),
             Layout::Map(_) => self.on_map(motion, &layouts, &output),
             Layout::Unknown | Layout::Part(_) => Split::Whole,
         }
@@ -118,7 +118,7 @@ impl Site<'_> {
             Layout::Map(from) => {
                 from.grid.rows.samples == to.grid.rows.samples && from.grid.columns.samples == to.grid.columns.samples
             }
-            Layout::Still => true,
+            Layout::NonSpatial => true,
             Layout::Unknown | Layout::Part(_) => false,
         });
         if !same_sites {
@@ -184,7 +184,7 @@ impl Site<'_> {
             return Some(info.layout.clone());
         }
         match (self.output_action, &info.layout) {
-            (OutputAction::None, Layout::Still) | (OutputAction::Image(_) | OutputAction::Tokens(_), _) => {
+            (OutputAction::None, Layout::NonSpatial) | (OutputAction::Image(_) | OutputAction::Tokens(_), _) => {
                 Some(self.output_action.layout())
             }
             // Tokens that are given as they are, and vectors whose entries move otherwise.

@@ -254,8 +254,8 @@ impl Activation {
                 first: amplitude as usize + 2,
                 local: |k, a| ((k / a).max(1.0).acosh(), 0.5 * k / (k * k - a * a)),
             },
-            // GELU″ is (2 − x²)e^{−x²/2}/√2π, whose harmonics are those of e^{−x²/2}, I_m(z) with m = k/2 and z = a²/4, up to
-            // two places on, and integrating twice divides by (2k/a)².
+            // GELU″ is (2 − x²)e^{−x²/2}/√2π, whose harmonics are those of e^{−x²/2}, I_m(z) with m = k/2 and z = a²/4,
+            // up to two places on, and integrating twice divides by (2k/a)².
             _ => EntireDecay {
                 rate: 0.5,
                 first: 6,
@@ -267,8 +267,8 @@ impl Activation {
         }
     }
 
-    /// c_k of σ(a cos θ) = Σ_k c_k e^{ikθ} in closed form, where there is one: ReLU, leaky ReLU, ReLU6 and |x| (integrals of
-    /// truncated cosines), the sine (Bessel functions), polynomials (binomials). Elsewhere nothing.
+    /// c_k of σ(a cos θ) = Σ_k c_k e^{ikθ} in closed form, where there is one: ReLU, leaky ReLU, ReLU6 and |x|
+    /// (integrals of truncated cosines), the sine (Bessel functions), polynomials (binomials). Elsewhere nothing.
     pub fn harmonic(&self, amplitude: f64, k: usize) -> Option<f64> {
         let a = amplitude;
         let identity = if k == 1 { 0.5 * a } else { 0.0 };

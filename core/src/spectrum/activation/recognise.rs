@@ -9,8 +9,8 @@ use super::formula::{Attribute, AttributeValue, Formula, Number};
 
 /// How far a constant may be from the one that is meant, as a share of that.
 ///
-/// Half precision, the coarsest in which constants are written, rounds a number by up to 2⁻¹¹ of it. A coefficient may be
-/// made of two such constants, which gives 2⁻¹⁰. Constants of single precision are far inside. No two activations
+/// Half precision, the coarsest in which constants are written, rounds a number by up to 2⁻¹¹ of it. A coefficient may
+/// be made of two such constants, which gives 2⁻¹⁰. Constants of single precision are far inside. No two activations
 /// differ by so little.
 pub const TOLERANCE: f64 = 1.0 / 1024.0;
 

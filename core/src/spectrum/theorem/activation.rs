@@ -33,8 +33,8 @@ pub fn measured_activation_defect(
 ///
 /// The fields' interpolant is sampled `factor` times finer; `operator` acts there (a pointwise function, or a window of
 /// taps `factor` fine samples apart, such as a max pooling of stride 1); then keeping every `factor`·`stride`-th sample
-/// is a strided sampling of a field whose harmonics are followed up to the fine grid's band. Exact where that band holds
-/// them all; otherwise converges as `factor` grows.
+/// is a strided sampling of a field whose harmonics are followed up to the fine grid's band. Exact where that band
+/// holds them all; otherwise converges as `factor` grows.
 ///
 /// From `[channels, rows, columns]` to the forms per channel and the spectrum of δ on the grid of the kept samples.
 ///

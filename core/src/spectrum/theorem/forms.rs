@@ -6,6 +6,7 @@ use std::f64::consts::TAU;
 use num_complex::Complex64;
 
 use super::{Assumptions, Fold, MAX_FOLDS, Relative, Setup, THEOREM_SCHEMA_VERSION, TheoremError, TheoremReport};
+use crate::origin::Origin;
 use crate::spectrum::alias::{GridSize, Wave, alias, derivative_symbol, is_nyquist};
 use crate::spectrum::half_spectrum::HalfSpectrum;
 use crate::spectrum::series::FourierSeries;
@@ -171,6 +172,7 @@ impl Facts {
         keep_largest(&mut folds);
         TheoremReport {
             schema_version: THEOREM_SCHEMA_VERSION,
+            run: Origin::here(),
             input: String::new(),
             convention: "h = sum of H_n exp(2 pi i n.x), no 1/(2 pi) in front: the paper's printed numbers are these \
                          divided by (2 pi)^2"

@@ -1,5 +1,5 @@
-//! The defect measured on samples: sampled, filtered as a sum over taps, differentiated, sampled again, subtracted; never
-//! by the formula.
+//! The defect measured on samples: sampled, filtered as a sum over taps, differentiated, sampled again, subtracted;
+//! never by the formula.
 
 use ndarray::{Array3, ArrayView3, Axis, concatenate, s};
 use num_complex::Complex64;

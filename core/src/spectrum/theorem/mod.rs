@@ -1,14 +1,15 @@
 //! The aliasing theorem: how much sampling breaks translation, in three forms and measured.
 //!
-//! On the torus, with A = sample on a grid of M and re-interpolate, translation along v acts as v·∇, and the defect of A
-//! is δ = A(v·∇h) − v·∇(A h). Its mean square over the samples is what [`Forms`](super::strided::Forms) predict and `measured` measures.
+//! On the torus, with A = sample on a grid of M and re-interpolate, translation along v acts as v·∇, and the defect of
+//! A is δ = A(v·∇h) − v·∇(A h). Its mean square over the samples is what [`Forms`](super::strided::Forms) predict and
+//! `measured` measures.
 //!
 //! **Which grid is which.** Without `samples` the field is continuous, and the grid samples it directly; a harmonic's
 //! derivative is 2πi n whatever n is. With `samples` N the field is first sampled on N, as the input of a layer is:
 //! harmonics beyond N fold before the theorem begins, that loss is reported on its own
 //! ([`TheoremReport::presampling_share`]), and the theorem is about going from those N samples to M. Where M = N/s the
-//! operator is the stride s, and derivatives on both sides are those of samples, s_N and s_M. Where M does not divide N,
-//! the trigonometric interpolant of the N samples is sampled on M.
+//! operator is the stride s, and derivatives on both sides are those of samples, s_N and s_M. Where M does not divide
+//! N, the trigonometric interpolant of the N samples is sampled on M.
 
 mod activation;
 mod forms;
@@ -34,6 +35,7 @@ use super::series::{FourierSeries, SeriesError};
 use super::strided::StridedError;
 use super::transform::TransformError;
 use super::velocity::Velocity;
+use crate::origin::Origin;
 
 /// The version of [`TheoremReport`]'s JSON.
 pub const THEOREM_SCHEMA_VERSION: u32 = 1;
@@ -156,6 +158,8 @@ pub struct Truncation {
 pub struct TheoremReport {
     /// [`THEOREM_SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// Who computed it, and when.
+    pub run: Origin,
     /// What the field is, in words.
     pub input: String,
     /// The convention of every energy here.
@@ -232,8 +236,8 @@ impl Setup {
 
 /// Checks the theorem on a series of one channel.
 ///
-/// `exact`, `diagonal` and `paper` come from the coefficients; `measured` comes from samples: sampled, filtered as a sum
-/// over taps, differentiated, sampled again, subtracted.
+/// `exact`, `diagonal` and `paper` come from the coefficients; `measured` comes from samples: sampled, filtered as a
+/// sum over taps, differentiated, sampled again, subtracted.
 ///
 /// # Errors
 /// Grids and velocities that make no sense, filters and activations that do not go with the rest of the setup.
@@ -275,7 +279,8 @@ pub fn check_series(series: &FourierSeries, setup: &Setup) -> Result<TheoremRepo
     finish(report)
 }
 
-/// Checks the theorem on one real field of samples `[1, rows, columns]`, such as an image, and a stride that divides it.
+/// Checks the theorem on one real field of samples `[1, rows, columns]`, such as an image, and a stride that divides
+/// it.
 ///
 /// Works on half spectra in place, so that it holds three fields' worth of memory at most.
 ///

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::{LayerMeter, LayersError, LayersFound, LayersOptions};
-use crate::graph::layout::{Layout, SiteMap};
+use crate::graph::layout::{Layout, PositionMap};
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Value, is_finite};
 use crate::measure::layer_metrics::LayerMeasure;
@@ -193,7 +193,7 @@ impl<'a> LayerShifts<'a> {
         &self.network.values()[id].layout
     }
 
-    fn map(&self, id: usize) -> Option<&SiteMap> {
+    fn map(&self, id: usize) -> Option<&PositionMap> {
         match self.layout(id) {
             Layout::Map(map) => Some(map),
             _ => None,
@@ -266,7 +266,7 @@ impl<'a> LayerShifts<'a> {
         let coarsest = maps()
             .fold([0.0_f64; 2], |most, map| [most[0].max(map.grid.columns.pitch), most[1].max(map.grid.rows.pitch)]);
         let image = self.network.input().layout.plane().map_or([2.0; 2], |g| [g.columns.extent(), g.rows.extent()]);
-        let samples = |map: &SiteMap, shift: [f64; 2]| -> Option<[f64; 2]> {
+        let samples = |map: &PositionMap, shift: [f64; 2]| -> Option<[f64; 2]> {
             let mut samples = [0.0; 2];
             for (axis, pitch) in [map.grid.columns.pitch, map.grid.rows.pitch].into_iter().enumerate() {
                 let length = image[axis] * shift[axis];
@@ -348,7 +348,7 @@ fn normalised(draws: &Draws) -> [Option<f64>; 2] {
 }
 
 /// `x` with other maps at its sites; what has no site stays.
-fn with_sites(map: &SiteMap, x: &Tensor, sites: &Tensor, moved: &Tensor) -> Torch<Tensor> {
+fn with_sites(map: &PositionMap, x: &Tensor, sites: &Tensor, moved: &Tensor) -> Torch<Tensor> {
     if map.is_planar() {
         return Ok(moved.shallow_clone());
     }
