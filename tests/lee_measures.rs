@@ -145,3 +145,25 @@ fn the_horizon_is_actual_over_linear_change() {
         assert!((ratios[0].unwrap() - 1.0).abs() < 0.25, "{ratios:?}");
     }
 }
+
+/// An output that is an image is moved back: the finite change is then the error's, not the picture's.
+#[test]
+fn the_horizon_of_an_image_is_of_the_image_moved_back() {
+    let mut conv = node("Conv", &["x", "w"], "c");
+    conv.attribute = vec![ints("strides", &[2, 2]), ints("pads", &[1, 1, 1, 1])];
+    let weights: Vec<f64> = noise(3 * 2 * 9).into_iter().map(f64::from).collect();
+    let nodes = vec![conv, node("Sigmoid", &["c"], "y")];
+    let model =
+        model(&[Some(1), Some(2), Some(ROWS), Some(COLUMNS)], nodes, vec![doubles("w", &[3, 2, 3, 3], &weights)]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
+    let report = report(&network, 1);
+    let ratio = report.horizon.as_ref().unwrap().ratios[0].unwrap();
+    // First order in a twentieth of a pixel.
+    assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
+    // No class scores.
+    let lee = &report.generators["translate_x"];
+    assert!(lee.fisher.is_none() && report.margins.is_none() && lee.margin_rate.is_none());
+}

@@ -62,14 +62,12 @@ impl LeeMeter<'_> {
             let x = self.network.place(x)?;
             // As many pixels to the left and up as t moves the picture by, since (g_t x)(u) = x(u + t v).
             let pixels = |t: f64| v.map(|v| -t * v / speed);
-            let moved =
-                SHIFTS.iter().map(|t| shifted(&x, pixels(*t), self.options.boundary)).collect::<Torch<Vec<_>>>()?;
             let value = self.function(&x)?;
-            let values = self.function(&Tensor::f_cat(&moved, 0)?)?;
             let linear = quadratic(along, &found.gram).sqrt();
             let mut ratios = Vec::new();
-            for (at, t) in SHIFTS.iter().enumerate() {
-                let seen = values.f_narrow(0, at as i64, 1)?;
+            for t in SHIFTS {
+                // One image at a time, which takes less memory than a sweep.
+                let seen = self.function(&shifted(&x, pixels(t), self.options.boundary)?)?;
                 let back = match &self.output_action {
                     OutputAction::Image(grid) => shifted(&seen, self.samples(grid, pixels(-t)), self.options.boundary)?,
                     _ => seen,
