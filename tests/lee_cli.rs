@@ -85,6 +85,7 @@ fn results_have_their_schema() {
         ".generators.*.fisher.mean.value" => "[number]",
         ".generators.*.margin_rate.median.value" => "[number]",
         ".margins.by_image[]" => "[number]",
+        ".horizon.pixels" => "[number]",
         ".horizon.ratios[]" => "[number]",
         ".horizon.by_image[][]" => "[number]",
         ".symmetry_spectrum[].eigenvalue" => "[number]",
