@@ -38,7 +38,8 @@ fn classifier(scale: f64, softmax: bool) -> Network {
         node("Mul", &["scores", "scale"], if softmax { "scaled" } else { "y" }),
     ];
     if softmax {
-        nodes.push(node("Softmax", &["scaled"], "y"));
+        // As Paddle's exporter ends a classifier.
+        nodes.extend([node("Softmax", &["scaled"], "p"), node("Identity", &["p"], "y")]);
     }
     let constants = vec![weights("w", &[8, 2, 3, 3]), weights("v", &[8, 5]), doubles("scale", &[1], &[3.0 * scale])];
     let model = model(&[Some(1), Some(2), Some(ROWS), Some(COLUMNS)], nodes, constants);

@@ -232,8 +232,14 @@ impl Network {
 
     /// Whether the measured output is probabilities already.
     pub fn ends_in_softmax(&self) -> bool {
-        let last = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(self.output)));
-        last.is_some_and(|step| step.op_type == "Softmax")
+        let mut at = self.output;
+        while let Some(step) = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(at))) {
+            match (step.op_type.as_str(), &step.inputs[..]) {
+                ("Identity", &[input]) => at = input,
+                (last, _) => return last == "Softmax",
+            }
+        }
+        false
     }
 
     /// Within what the measured output lies, where its last operator that does more than move entries says so.
