@@ -109,9 +109,8 @@ def metrics(
 ) -> MetricsResult:
     """Discrete metrics of a network: EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance under finite transforms.
 
-    Arguments are those of `lee`. There is a figure with ``layers=True`` alone, which measures each layer alone, too.
+    Arguments are those of `lee`. ``layers=True`` measures each layer alone, too.
     """
-    figure = figure and bool(options.get("layers"))
     return MetricsResult(_measured("metrics", network, images, options, MetricsOptions, [], figure, exporter, progress))
 
 

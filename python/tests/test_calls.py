@@ -50,8 +50,9 @@ def test_metrics(path: Path, photos: Path) -> None:
     assert per_image["consistency_integer_circular"].mean() == pytest.approx(
         result.values["consistency_integer_circular"]
     )
-    assert result.figures == {}
-    assert al.metrics(path, photos, draws=2, preprocess="half", layers=True).svg.startswith("<svg")
+    assert result.svg.startswith("<svg")
+    per_layer = al.metrics(path, photos, draws=2, preprocess="half", layers=True)
+    assert per_layer.report["layers"] is not None and per_layer.svg.startswith("<svg")
 
 
 def test_the_theorem_of_a_field() -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -43,7 +44,7 @@ class Installed:
     """An environment of its own, with the wheel in it; what that needs is borrowed from the one that runs this."""
 
     def __init__(self, prefix: Path, wheel: Path, cache: Path) -> None:
-        venv.create(prefix, with_pip=False)
+        venv.create(prefix, symlinks=True, with_pip=False)
         self.prefix = prefix
         self.python = prefix / "bin" / "python"
         pip = [sys.executable, "-m", "pip", "--quiet", "--python", str(self.python)]
@@ -160,7 +161,10 @@ def test_a_torch_of_the_same_version_is_used(
     def link(folder: Path) -> None:
         for library in libraries.iterdir():
             # Another name of the same file, so that the system says by which name it was loaded.
-            os.link(library.resolve(), folder / library.name)
+            try:
+                os.link(library.resolve(), folder / library.name)
+            except OSError:  # on another file system
+                shutil.copy(library.resolve(), folder / library.name)
 
     environment = install()
     folder = environment.add_torch("2.13.0+cpu", link)
