@@ -21,18 +21,15 @@ pub fn metrics_table(report: &MetricsReport, width: usize) -> String {
 
 fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
     let shape = report.run.model.output_shape_in_words();
-    let mut lines = vec![
-        format!(
-            "{}: metrics of {} ({shape}), {}, {} each, seed {}; {}",
-            report.run.model.path,
-            report.run.what(),
-            report.run.images.in_words(),
-            counted(report.draws, "draw"),
-            report.seed,
-            report.run.arithmetic()
-        ),
-        String::new(),
-    ];
+    let mut lines = vec![format!(
+        "{}: metrics of {} ({shape}), {}, {} each, seed {}; {}",
+        report.run.model.path,
+        report.run.what(),
+        report.run.images.in_words(),
+        counted(report.draws, "draw"),
+        report.seed,
+        report.run.arithmetic()
+    )];
     let mut protocols: Vec<&str> = Vec::new();
     let mut table = Table::new([
         ("measure", Side::Words),
@@ -40,7 +37,8 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
         ("95 % interval", Side::Numbers),
         ("protocol", Side::Words),
     ]);
-    for metric in report.list() {
+    let list = report.list();
+    for metric in &list {
         if !protocols.contains(&metric.protocol) {
             protocols.push(metric.protocol);
         }
@@ -48,8 +46,11 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
         let (value, interval) = metric.shown();
         table.push([metric.title.to_owned(), value, interval.unwrap_or_else(|| NONE.to_owned()), format!("({at})")]);
     }
-    lines.extend(table.lines(width));
-    lines.push(String::new());
+    if !list.is_empty() {
+        lines.push(String::new());
+        lines.extend(table.lines(width));
+        lines.push(String::new());
+    }
     lines.extend(protocols.iter().enumerate().map(|(at, protocol)| format!("({}) {protocol}", at + 1)));
     if !report.missing.is_empty() {
         lines.push(String::new());
