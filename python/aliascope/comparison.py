@@ -160,4 +160,4 @@ class Comparison(Result):
     def _shown(self) -> pd.DataFrame:
         columns = ["network", "generator", "lee", "lee_low", "lee_high", "ratio", "ratio_low", "ratio_high", "top1"]
         table = self.table
-        return table[[column for column in columns if column in table]]
+        return table[[column for column in columns if column in table and not table[column].isna().all()]]
