@@ -9,7 +9,7 @@ use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInf
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use aliascope::measure::layers_report::{LayerReport, LayerResults};
-use aliascope::measure::lee::{ActionChoice, Output};
+use aliascope::measure::lee::{ActionChoice, LeeMeter, LeeOptions, Output};
 use aliascope::spectrum::differentiation::{Boundary, Scheme};
 use aliascope::symmetry::Combination;
 use common::model::{Value, attribute, doubles, floats, ints, model, node};
@@ -598,4 +598,43 @@ fn means_over_everything_lose_at_the_edge() {
     let results = attribute_error(&network, &tensor(&blob), LayersOptions { action: None, ..options("stretch_x") });
     let found = layer(&results, "it");
     assert!(found.boundary.unwrap().contribution < 1e-6 * found.kernel.unwrap().contribution, "{found:?}");
+}
+
+/// Image by image the layers' report has what `lee` has, whichever way the contributions are found.
+#[test]
+fn images_have_the_facts_that_lee_states() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/resnet.onnx");
+    let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
+    let shape = network.input().shape.clone();
+    tch::manual_seed(5);
+    let x = Tensor::rand([&[2], shape.as_slice()].concat(), (Kind::Double, tch::Device::Cpu));
+    let names = ["a", "b"].map(str::to_owned);
+    let scale = Some(vec![0.25, 0.5, 0.125]);
+    let mut lee = LeeMeter::new(&network, LeeOptions { pixel_scale: scale.clone(), ..Default::default() }).unwrap();
+    lee.measure(&x, &names).unwrap();
+    let generators = lee.results();
+    for generator in ["rotate", "saturate", "translate_x"] {
+        let options = LayersOptions { pixel_scale: scale.clone(), ..LayersOptions::new(generator.parse().unwrap()) };
+        let mut exact = LayerMeter::new(&network, options.clone()).unwrap();
+        exact.measure(&x, &names, &mut |_, _| {}).unwrap();
+        let mut probed = [LayerMeter::new(&network, options).unwrap()];
+        for (at, name) in names.iter().enumerate() {
+            let image = x.narrow(0, at as i64, 1);
+            aliascope::measure::layers::probes::measure(&mut probed, &image, name, 2, &mut |_, _| {}).unwrap();
+        }
+        let expected = &generators[generator].by_image;
+        for results in [exact.results(), probed[0].results()] {
+            let pairs = [
+                (&results.lee_by_image, &expected.lee),
+                (&results.mean_abs_by_image, &expected.mean_abs),
+                (&results.input_energy_by_image, &expected.input_energy),
+            ];
+            for (found, expected) in pairs {
+                assert_eq!(found.len(), 2);
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!((found / expected - 1.0).abs() < 1e-10, "{generator}: {found} against {expected}");
+                }
+            }
+        }
+    }
 }

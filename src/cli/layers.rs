@@ -151,7 +151,8 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         for generator in &generators {
             parts.push(format!("{}, {scheme}", generator.name()));
             let maps = outputs.has_figures() && meters.is_empty();
-            let options = LayersOptions { grid, maps, ..options(args, generator.clone(), scheme) };
+            let pixel_scale = opened.pixel_scale();
+            let options = LayersOptions { grid, maps, pixel_scale, ..options(args, generator.clone(), scheme) };
             meters.push(LayerMeter::new(network, options)?);
         }
     }

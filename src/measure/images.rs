@@ -252,7 +252,9 @@ pub fn measure_lee(images: &Images<'_>, options: LeeOptions) -> Result<LeeReport
 /// # Errors
 /// As [`measure_lee`]; the memory that the options allow is too small.
 pub fn measure_layers(images: &Images<'_>, options: LayersOptions) -> Result<LayersReport, MeasureError> {
-    let mut meter = LayerMeter::new(images.network, options)?;
+    let scale = || pixel_scale(images.network, &images.source, &images.stated.preprocessing);
+    let pixel_scale = options.pixel_scale.clone().or_else(scale);
+    let mut meter = LayerMeter::new(images.network, LayersOptions { pixel_scale, ..options })?;
     let (mut passes, mut attributions) = (Vec::new(), Vec::new());
     for (at, name) in images.names().into_iter().enumerate() {
         let x = images.tensor(at)?;

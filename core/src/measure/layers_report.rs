@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::grouping::{Estimator, Grouping};
+use super::lee_report::InputUnits;
 use super::node_theorem_report::{FoldMap, NodeTheorem};
 use super::run::Run;
 use crate::spectrum::differentiation::Scheme;
@@ -27,6 +28,10 @@ pub struct LayersReport {
     pub forward_ms: f64,
     /// What the attribution of one image took, in milliseconds, for one generator and derivative.
     pub attribution_ms: f64,
+    /// What `input_energy_by_image` is taken in.
+    pub input_units: InputUnits,
+    /// The class with the largest score, image by image, counted from 0; null where the output is no vector of classes.
+    pub predicted: Option<Vec<usize>>,
     /// Where it was asked for: one node's defect resolved by frequency, on the first image.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spectrum: Option<NodeSpectrum>,
@@ -138,6 +143,10 @@ pub struct LayerResults {
     pub images_effective: Option<f64>,
     /// ‖L‖²/dim image by image, in the order of `run.images.names`.
     pub lee_by_image: Vec<f64>,
+    /// Mean |L| over the output's entries, image by image.
+    pub mean_abs_by_image: Vec<f64>,
+    /// ‖A x‖²/dim(x), image by image, in `input_units`; 0 where it is rounding.
+    pub input_energy_by_image: Vec<f64>,
     /// The layers that make errors, in graph order.
     pub layers: Vec<LayerReport>,
     /// The same summed by class of layer.

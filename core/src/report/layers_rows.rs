@@ -70,7 +70,19 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
 }
 
 fn by_image(report: &LayersReport) -> Rows {
-    let mut rows = Rows::new(["image", "generator", "derivative", "name", "class", "contribution", "lee"]);
+    let mut rows = Rows::new([
+        "image",
+        "generator",
+        "derivative",
+        "name",
+        "class",
+        "contribution",
+        "lee",
+        "mean_abs",
+        "input_energy",
+        "predicted",
+    ]);
+    let predicted = |at: usize| report.predicted.as_ref().and_then(|classes| classes.get(at).copied());
     for (at, image) in report.run.images.names.iter().enumerate() {
         for results in report.results.all() {
             for layer in &results.layers {
@@ -82,6 +94,9 @@ fn by_image(report: &LayersReport) -> Rows {
                     layer.class.name().into(),
                     layer.by_image.get(at).copied().into(),
                     results.lee_by_image.get(at).copied().into(),
+                    results.mean_abs_by_image.get(at).copied().into(),
+                    results.input_energy_by_image.get(at).copied().into(),
+                    predicted(at).into(),
                 ]);
             }
         }

@@ -7,6 +7,7 @@ use aliascope_core::measure::layers_report::{
     Agreement, Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
     NodeSpectrum, Part,
 };
+use aliascope_core::measure::lee_report::InputUnits;
 use aliascope_core::measure::node_theorem_report::FoldMap;
 use aliascope_core::report::LayersBeside;
 use aliascope_core::spectrum::differentiation::Scheme;
@@ -79,6 +80,8 @@ pub fn results(generator: &str, derivative: &str, names: &[String]) -> LayerResu
         lee: 0.208,
         images_effective: Some(1.4),
         lee_by_image: vec![0.524, 0.04, 0.06],
+        mean_abs_by_image: vec![0.3, 0.1, 0.2],
+        input_energy_by_image: vec![9.0, 4.0, 5.0],
         sem: Some(0.012),
         norm_squared: 208.0,
         layers,
@@ -119,6 +122,8 @@ pub fn report(list: Vec<LayerResults>) -> LayersReport {
         estimator: Estimator::Exact,
         forward_ms: 80.0,
         attribution_ms: 6800.0,
+        input_units: InputUnits::Photo,
+        predicted: Some(vec![285, 281, 1]),
         spectrum: None,
         agreement: Vec::new(),
         results: Attributions::new(list),

@@ -6,7 +6,7 @@ use crate::graph::is_finite;
 use crate::measure::lee::LeeError;
 
 use super::LayersError;
-use super::found::{ImageFound, LayersFound};
+use super::found::{Facts, ImageFound, LayersFound};
 use super::meter::LayerMeter;
 use super::plan::Plan;
 use super::sweep::{self, Outcome};
@@ -43,7 +43,7 @@ impl LayerMeter<'_> {
         self.check_input(&x, &name)?;
         let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
         self.check_lie(&outcome.lie, &name)?;
-        let images = (0..x.size()[0]).map(|image| image_of(&outcome, &self.plan, image)).collect::<Result<_, _>>()?;
+        let images = (0..x.size()[0]).map(|image| self.image_of(&x, &outcome, image)).collect::<Result<_, _>>()?;
         Ok(LayersFound {
             images,
             local: outcome.local,
@@ -62,6 +62,11 @@ impl LayerMeter<'_> {
         let outcome = tch::no_grad(|| sweep::attribute(self, x, &mut |_, _| {}))?;
         let pushed = by_layer(&outcome.pushed, &self.plan)?;
         Ok((outcome.lie, pushed))
+    }
+
+    fn image_of(&self, x: &Tensor, outcome: &Outcome, image: i64) -> Result<ImageFound, LayersError> {
+        let facts = self.facts(&x.f_narrow(0, image, 1)?, &outcome.lie.f_get(image)?, &outcome.value.f_get(image)?)?;
+        Ok(ImageFound { facts, ..image_of(outcome, &self.plan, image)? })
     }
 
     pub(super) fn check_input(&self, x: &Tensor, image: &str) -> Result<(), LayersError> {
@@ -122,6 +127,7 @@ fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, La
         variance: Vec::new(),
         joint,
         residual: [square(&rest)?, square(&lie)?],
+        facts: Facts::default(),
     })
 }
 

@@ -36,6 +36,19 @@ pub(super) struct ImageFound {
     pub joint: Vec<(LayerClass, f64)>,
     /// ‖Σ_v J δ_v − L‖² and ‖L‖².
     pub residual: [f64; 2],
+    /// What is known of it beside.
+    pub facts: Facts,
+}
+
+/// What an image is to the network, beside its errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Mean |L| over the output's entries.
+    pub mean_abs: f64,
+    /// ‖A x‖²/dim(x), 0 where it is rounding.
+    pub input_energy: f64,
+    /// The class with the largest score; none where the output is no vector of classes.
+    pub top: Option<usize>,
 }
 
 /// Sums over images of one layer, and values image by image.

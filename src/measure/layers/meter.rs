@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::graph::Network;
 use crate::graph::layout::Layout;
@@ -15,7 +15,7 @@ use crate::spectrum::differentiation::{Boundary, Scheme};
 use crate::symmetry::{Combination, Grid};
 
 use super::actor::Actor;
-use super::found::{ImageFound, LayerSums, LayersFound};
+use super::found::{Facts, ImageFound, LayerSums, LayersFound};
 use super::motion::Motion;
 use super::plan::{Plan, PlanOptions, Role};
 use super::rounding::Rounding;
@@ -38,6 +38,8 @@ pub struct LayerMeter<'a> {
     pub(super) joint: BTreeMap<LayerClass, f64>,
     /// Per image: ‖L‖².
     pub(super) totals: Vec<f64>,
+    /// Per image.
+    pub(super) facts: Vec<Facts>,
     /// Σ over images of ‖Σ_v J δ_v − L‖² and ‖L‖².
     pub(super) residual: [f64; 2],
     /// Σ over images of what cancels in that sum: ‖Df\[A x\]‖² + ‖A f‖² + Σ ‖J δ‖².
@@ -81,6 +83,7 @@ impl<'a> LayerMeter<'a> {
             sums: vec![LayerSums::default(); plan.layers.len()],
             joint: BTreeMap::new(),
             totals: Vec::new(),
+            facts: Vec::new(),
             residual: [0.0; 2],
             cancelling: 0.0,
             rounding: Rounding::of(network.kind()),
@@ -139,6 +142,7 @@ impl<'a> LayerMeter<'a> {
         }
         self.residual = [self.residual[0] + image.residual[0], self.residual[1] + image.residual[1]];
         self.totals.push(image.residual[1]);
+        self.facts.push(image.facts);
     }
 
     /// The generator under the asked derivative.
@@ -160,6 +164,35 @@ impl<'a> LayerMeter<'a> {
             return Ok(actor.on_output(&self.output_action, y)?);
         }
         Ok(actor.on(&self.own_layout(id), y)?)
+    }
+
+    /// What one image, `[1, input shape…]`, is to the network; its Lie derivative and the network's output, `[output shape…]`.
+    pub(super) fn facts(&self, x: &Tensor, lie: &Tensor, value: &Tensor) -> Result<Facts, LayersError> {
+        let layout = &self.network.input().layout;
+        let mut actor = self.actor();
+        let in_pixels = |t: &Tensor| -> Result<Tensor, tch::TchError> {
+            let t = t.f_to_kind(Kind::Double)?;
+            match &self.options.pixel_scale {
+                Some(scale) => t.f_mul(&Tensor::f_from_slice(scale)?.f_view([-1, 1, 1])?.f_to_device(t.device())?),
+                None => Ok(t),
+            }
+        };
+        let mean_square = |t: &Tensor| -> Result<f64, tch::TchError> {
+            in_pixels(t)?.f_square()?.f_mean(None::<Kind>)?.f_double_value(&[])
+        };
+        let energy = mean_square(&actor.on(layout, x)?)?;
+        let steepness = actor.steepness(layout).max(self.motion.saturation.abs());
+        let rounding = self.rounding.square(mean_square(x)? * steepness * steepness);
+        let classes = matches!(self.output, Output::Softmax | Output::Logits);
+        let top = match classes {
+            true => usize::try_from(value.f_flatten(0, -1)?.f_argmax(-1, false)?.f_int64_value(&[])?).ok(),
+            false => None,
+        };
+        Ok(Facts {
+            mean_abs: lie.f_abs()?.f_mean(Kind::Double)?.f_double_value(&[])?,
+            input_energy: if energy > rounding { energy } else { 0.0 },
+            top,
+        })
     }
 
     /// Where the entries of a value with an action of its own lie.

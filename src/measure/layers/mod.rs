@@ -71,6 +71,9 @@ pub struct LayersOptions {
     pub compute_zeros: bool,
     /// Whether to keep where in the first image defects sit.
     pub maps: bool,
+    /// Per channel of the input, what one unit of it is in pixel values of 0 to 1; none where that is not known, and then
+    /// the input's size is taken in its own units.
+    pub pixel_scale: Option<Vec<f64>>,
 }
 
 impl LayersOptions {
@@ -89,6 +92,7 @@ impl LayersOptions {
             memory: 4 << 30,
             compute_zeros: false,
             maps: false,
+            pixel_scale: None,
         }
     }
 }

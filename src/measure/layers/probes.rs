@@ -10,7 +10,7 @@ use crate::graph::{Network, Step, Value, Visitor};
 
 use super::actor::Actor;
 use super::found::{ImageFound, LayersFound};
-use super::plan::{Plan, Role};
+use super::plan::Role;
 use super::rounding::Gauge;
 use super::sweep::bounded;
 use super::{LayerMeter, LayersError};
@@ -83,13 +83,21 @@ pub fn find(
         progress(probe + 1, count);
     }
     let each = meters.iter().zip(&samples).zip(defects);
-    each.map(|((meter, samples), defects)| found_of(&meter.plan, samples, defects, count)).collect()
+    each.map(|((meter, samples), defects)| found_of(meter, &x, samples, defects, count)).collect()
 }
 
 /// What one image's probes found.
-fn found_of(plan: &Plan, samples: &Samples, defects: Defects, count: usize) -> Result<LayersFound, LayersError> {
+fn found_of(
+    meter: &LayerMeter<'_>,
+    x: &Tensor,
+    samples: &Samples,
+    defects: Defects,
+    count: usize,
+) -> Result<LayersFound, LayersError> {
     let n = count.max(1) as f64;
-    let mut image = ImageFound::default();
+    let plan = &meter.plan;
+    let facts = tch::no_grad(|| meter.facts(x, &defects.lie, &defects.value))?;
+    let mut image = ImageFound { facts, ..ImageFound::default() };
     for sampled in &samples.layers {
         let mean = sampled[0] / n;
         image.contribution.push(mean);
@@ -157,6 +165,8 @@ pub(super) struct Defects {
     pub local: Vec<[f64; 2]>,
     /// Per layer: sizes at its nodes.
     pub gauges: Vec<Gauge>,
+    /// The network's output.
+    pub value: Tensor,
     /// ‖Df\[A x\]‖² + ‖A f‖².
     pub cancelling: f64,
 }
@@ -179,6 +189,7 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
             lie: Tensor::new(),
             local: vec![[0.0; 2]; meter.plan.layers.len()],
             gauges: vec![Gauge::default(); meter.plan.layers.len()],
+            value: Tensor::new(),
             cancelling: 0.0,
         })
         .collect();
@@ -191,6 +202,7 @@ fn defects(network: &Network, meters: &[LayerMeter<'_>], x: &Tensor) -> Result<V
             Value { stack: output.widened(images, tangents)?, tangents }.tangents_from(images, 2 * at as i64, 2)?;
         let (action, whole) = (pair.f_narrow(0, 0, images)?, pair.f_narrow(0, images, images)?);
         let lie = whole.f_sub(&action)?;
+        found.value = output.primal(images)?;
         let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
         (found.lie, found.cancelling) = match meter.output {
             // The action on a class vector is none, so that the softmax passes L on.

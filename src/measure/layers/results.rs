@@ -5,6 +5,7 @@ use crate::measure::layers_report::{
     Attributions, ClassSum, DefectPart, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
     NodeSpectrum, Part,
 };
+use crate::measure::lee_report::InputUnits;
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
 use crate::statistics::{
@@ -34,6 +35,8 @@ pub fn report(
         estimator,
         forward_ms,
         attribution_ms,
+        input_units: if first.options.pixel_scale.is_some() { InputUnits::Photo } else { InputUnits::Input },
+        predicted: first.facts.iter().map(|facts| facts.top).collect(),
         spectrum,
         agreement: agreements(meters),
         results: Attributions::new(meters.iter().map(LayerMeter::results).collect()),
@@ -91,6 +94,8 @@ impl LayerMeter<'_> {
             norm_squared,
             images_effective: effective_count(&self.totals).filter(|_| exists),
             lee_by_image: self.lee_by_image(),
+            mean_abs_by_image: self.facts.iter().map(|facts| facts.mean_abs).collect(),
+            input_energy_by_image: self.facts.iter().map(|facts| facts.input_energy).collect(),
             layers,
             by_type,
         }

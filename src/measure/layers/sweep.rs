@@ -27,6 +27,8 @@ use crate::measure::lee::{Output, softmax_tangent};
 pub(super) struct Outcome {
     /// L, `[images, output shape…]`.
     pub lie: Tensor,
+    /// The network's output, of the same shape.
+    pub value: Tensor,
     /// J δ, `[tangents of all layers, images, output shape…]`.
     pub pushed: Tensor,
     /// Per layer: Σ over images of ‖e‖²/dim and ‖a‖²/dim where it ends.
@@ -91,22 +93,22 @@ pub(super) fn attribute(
     let ranges = ranges(meter, images)?;
     let sweeps = ranges.len();
     let steps = meter.network.steps().len();
-    let mut lie = None;
+    let mut first = None;
     let mut pushed = Vec::new();
     let mut found = Found { local: vec![[0.0; 2]; layers], gauges: vec![Gauge::default(); layers], ..Found::default() };
     for (at, range) in ranges.into_iter().enumerate() {
         let mut sweep = Sweep::new(meter, images, range, at == 0, found);
         let (whole, made) = sweep.run(x, &mut |done| progress(at * steps + done, sweeps * steps))?;
         found = sweep.outcome;
-        lie = lie.or(whole);
+        first = first.or(whole);
         pushed.push(made);
     }
-    let lie = lie.ok_or_else(|| tch::TchError::Torch("the first sweep has no tangent".into()))?;
+    let (lie, value) = first.ok_or_else(|| tch::TchError::Torch("the first sweep has no tangent".into()))?;
     let pushed = Tensor::f_cat(&pushed, 0)?;
     found.maps.sort_by_key(|(at, _)| *at);
     let maps = found.maps.into_iter().map(|(_, map)| map).collect();
     let Found { local, gauges, cancelling, .. } = found;
-    Ok(Outcome { lie, pushed, local, gauges, cancelling, maps })
+    Ok(Outcome { lie, value, pushed, local, gauges, cancelling, maps })
 }
 
 /// The layers whose defects go together: as many in a row as fit into the memory limit beside what every sweep holds.
@@ -189,8 +191,8 @@ impl<'m, 'n> Sweep<'m, 'n> {
         }
     }
 
-    /// L, in the first sweep, and J δ of this sweep's layers, `[tangents, images, output shape…]`.
-    fn run(&mut self, x: &Tensor, progress: &mut dyn FnMut(usize)) -> Result<(Option<Tensor>, Tensor), LayersError> {
+    /// L and the output, in the first sweep, and J δ of this sweep's layers, `[tangents, images, output shape…]`.
+    fn run(&mut self, x: &Tensor, progress: &mut dyn FnMut(usize)) -> Result<Pushed, LayersError> {
         let input = self.input(x)?;
         let network = self.meter.network;
         let output =
@@ -367,7 +369,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
     }
 
     /// Through the softmax behind the output, and apart.
-    fn output(&mut self, output: Value) -> Result<(Option<Tensor>, Tensor), LayersError> {
+    fn output(&mut self, output: Value) -> Result<Pushed, LayersError> {
         let wanted = self.count();
         let output = owned(output, self.images, wanted, true)?;
         let (value, tangents) = (output.primal(self.images)?, output.tangents_from(self.images, 0, wanted)?);
@@ -383,13 +385,16 @@ impl<'m, 'n> Sweep<'m, 'n> {
                 let (whole, action) = (tangents.f_get(whole)?, tangents.f_get(ACTION)?);
                 let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
                 self.outcome.cancelling = square(&whole)? + square(&action)?;
-                Some(whole.f_sub(&action)?)
+                Some((whole.f_sub(&action)?, value.copy()))
             }
             None => None,
         };
         Ok((lie, tangents.f_narrow(0, self.fixed.count, wanted - self.fixed.count)?))
     }
 }
+
+/// L and the network's output, in the first sweep, and what layers' tangents become.
+type Pushed = (Option<(Tensor, Tensor)>, Tensor);
 
 /// The defect of a node, and what of it comes from less than all that is asked for.
 struct Defect {
