@@ -30,7 +30,7 @@ fn tail(n: usize) -> usize {
         weights.push(weights[weights.len() - 1] * i as f64 / (n - i + 1) as f64);
     }
     let twice: f64 = 2.0 * weights.iter().sum::<f64>();
-    let total = if n % 2 == 0 { twice - 1.0 } else { twice };
+    let total = if n.is_multiple_of(2) { twice - 1.0 } else { twice };
     let mut below = 0.0;
     let reached = weights.iter().rev().take_while(|weight| {
         below += **weight;
