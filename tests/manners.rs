@@ -30,6 +30,7 @@ fn commands() -> Vec<(Vec<String>, bool)> {
     let own = |args: &[&str]| args.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
     vec![
         (network(&["lee"], &[]), true),
+        (network(&["compare"], &[]), true),
         (network(&["layers"], &["--no-split"]), true),
         (network(&["field"], &[]), true),
         (network(&["layers"], &["--orbit", "translate_x=1px:2"]), true),

@@ -195,6 +195,32 @@ fn the_store_has_what_lee_measures() {
     let year: f64 =
         connection.query_row("SELECT number FROM network_column WHERE name = 'year'", [], |row| row.get(0)).unwrap();
     assert_eq!(year, 2019.0);
+    let status = ["survey", "status", "study.db", "--json", "status.json", "--quiet"];
+    run(path, &status, 0);
+    let status: Value = serde_json::from_slice(&fs::read(path.join("status.json")).unwrap()).unwrap();
+    assert_eq!((&status["networks"][2]["name"], &status["networks"][2]["measured"]), (&"other".into(), &6.into()));
+    let report =
+        ["survey", "report", "study.db", "--json", "r.json", "--csv", "r.csv", "--md", "r.md", "--plot", "r.svg"];
+    run(path, &with(&report, &["--html", "r.html"]), 0);
+    let told: Value = serde_json::from_slice(&fs::read(path.join("r.json")).unwrap()).unwrap();
+    assert_eq!(told["claims"].as_array().unwrap().len(), 6);
+    let error = &told["networks"][1]["sets"]["test"]["errors"][0];
+    assert_eq!((&error["output"], &error["generator"]), (&"softmax".into(), &"translate_x".into()));
+    let mean: f64 = connection
+        .query_row(
+            "SELECT AVG(lee) FROM lee JOIN network n ON n.id = network JOIN image i ON i.id = image
+             WHERE n.name = 'net-2' AND output = 'softmax' AND generator = 'translate_x' AND image_set = 1",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    // SQLite and we add three numbers in different orders.
+    assert!((error["lee"]["value"].as_f64().unwrap() - mean).abs() < 1e-14 * mean);
+    for file in ["r.csv", "r.md", "r.svg", "r-size.svg", "r-sets.svg", "r.html"] {
+        assert!(fs::metadata(path.join(file)).unwrap().len() > 500, "{file}");
+    }
+    let none = run(path, &["survey", "status", "none.db"], 6);
+    assert!(none.contains("there is no such file"), "{none}");
     // Again there is nothing to do, and nothing is there twice.
     let before = measured(&store);
     let told = run(path, &RUN, 0);

@@ -11,7 +11,7 @@ use aliascope_core::spectrum::Velocity;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, study, surgery};
 
 /// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
 const LINE: f64 = 2384.0 / 2048.0;
@@ -221,6 +221,21 @@ fn figures_of_networks_side_by_side() {
     all.extend(wrong("compared_many", &many, &(), &[("", &["net-39", "Family 13"])]));
     let ten = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "rotate+0.5*saturate-1.25*hyperbolic"];
     all.extend(wrong("compared_long", &comparison::of(&long(3), 1, &ten), &(), &[("", &["mixer.0/activation"])]));
+    right(&all);
+}
+
+#[test]
+fn figures_of_studies() {
+    let names = |count: usize| (0..count).map(|at| format!("net-{at}")).collect::<Vec<_>>();
+    let labels: [(&str, &[&str]); 3] = [
+        ("", &["translate_x", "rotate", "top-1 accuracy", "Family 0", "net-3"]),
+        ("size", &["parameters", "Family 1"]),
+        ("sets", &["textures (out-of-distribution)", "net-1", "all: relative LEE"]),
+    ];
+    let mut all = wrong("study", &study::report(&names(9), 12), &(), &labels);
+    all.extend(wrong("study_many", &study::report(&names(30), 4), &(), &[]));
+    all.extend(wrong("study_long", &study::report(&long(4), 3), &(), &[]));
+    all.extend(wrong("study_of_one", &study::report(&names(1), 1), &(), &[]));
     right(&all);
 }
 

@@ -4,10 +4,10 @@ mod samples;
 
 use aliascope_core::antialias::surgery_report::SurgeryReport;
 use aliascope_core::measure::scalar::Scalar;
-use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome};
+use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome, study_html};
 use aliascope_core::spectrum::Velocity;
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, study, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -143,6 +143,38 @@ fn networks_side_by_side() {
         fits("compared", &comparison::of(&names, 3, &comparison::GENERATORS), &());
     }
     fits("compared on one image", &comparison::of(&long(2), 1, &["translate_x"]), &());
+}
+
+#[test]
+fn studies() {
+    let names: Vec<String> = (0..9).map(|at| format!("net-{at}")).collect();
+    told("study", &study::report(&names, 12), &());
+    told("study_status", &study::status(&names[..4]), &());
+    for (names, images) in [(long(1), 1), (long(20), 3)] {
+        fits("study", &study::report(&names, images), &());
+        fits("study_status", &study::status(&names), &());
+    }
+}
+
+/// The page is well-formed, has nothing of names as markup, and its conclusions come first.
+#[test]
+fn the_page_of_a_study() {
+    let names = ["net-0", "<script>alert(1)</script>", "net-2", "net-3", "net-4", "net-5"].map(str::to_owned);
+    let page = study_html(&study::report(&names, 8).shown().unwrap()).unwrap();
+    let body = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
+    let document = roxmltree::Document::parse(body).unwrap();
+    assert!(!page.contains("<script>alert"), "a name became markup");
+    let text: String = document.descendants().filter_map(|node| node.text()).collect::<Vec<_>>().join(" ");
+    let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("'{words}' is not on the page"));
+    assert!(place("LEE falls as accuracy rises") < place("Networks"));
+    for words in
+        ["not decided by these data", "Spearman", "textures", "SHA-256", "survey run STUDY.toml", "net-9 is left out"]
+    {
+        place(words);
+    }
+    let tables = document.descendants().filter(|node| node.attribute("class") == Some("sortable"));
+    // Networks, correlations, models, sets, agreement, and one for each network.
+    assert_eq!(tables.count(), 5 + names.len());
 }
 
 #[test]

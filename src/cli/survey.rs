@@ -14,9 +14,13 @@ use super::network::{Console, set_threads, usable};
 use super::{Failure, Status};
 use crate::measure::run::{self, Origin, counted};
 use crate::memory;
+use crate::report::{duration, study_html};
+use crate::study::claims::study_report;
 use crate::study::settings::{Shard, Study};
+use crate::study::status::StudyStatus;
 use crate::study::store::{FailureRow, RunHeader, Store, StoreError};
 use crate::study::survey::{Event, SurveyError, SurveyOptions, survey};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, shown};
 use aliascope_core::cli::signals::say_again;
 
 /// Measure many networks on many images into one file that is kept: run a study, look at it, merge its parts.
@@ -30,8 +34,12 @@ pub struct SurveyArgs {
 enum SurveyCommand {
     /// Run a study, or what is left of it.
     Run(RunArgs),
+    /// Say how far a study is, also while it runs.
+    Status(StatusArgs),
     /// Merge the files of parts of one study.
     Merge(MergeArgs),
+    /// Say what a study comes to: conclusions, tables, figures, a page.
+    Report(ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +71,27 @@ struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+struct StatusArgs {
+    /// The file of results.
+    #[arg(value_name = "FILE.db", value_hint = ValueHint::FilePath)]
+    store: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// The file of results.
+    #[arg(value_name = "FILE.db", value_hint = ValueHint::FilePath)]
+    store: PathBuf,
+    /// Write one page with everything, which needs nothing else.
+    #[arg(long, value_name = "FILE.html", help_heading = "Results")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 struct MergeArgs {
     /// Files of parts of one study.
     #[arg(required = true, num_args = 1.., value_name = "FILE.db")]
@@ -76,7 +105,9 @@ struct MergeArgs {
 pub fn run(args: &SurveyArgs) -> Result<(), Failure> {
     match &args.command {
         SurveyCommand::Run(args) => run_study(args),
+        SurveyCommand::Status(args) => status(args),
         SurveyCommand::Merge(args) => merge(args),
+        SurveyCommand::Report(args) => report(args),
     }
 }
 
@@ -170,6 +201,25 @@ fn failed(failures: &[FailureRow]) -> Result<(), Failure> {
     Err(Failure::listing(Status::Skipped, message, lines))
 }
 
+fn status(args: &StatusArgs) -> Result<(), Failure> {
+    let outputs = Outputs::claim(&args.output, &[])?;
+    let status = StudyStatus::of(&Store::read(&args.store)?, Origin::here())?;
+    Ok(outputs.write(&status, &(), false)?)
+}
+
+/// LEE against accuracy or size; against size beside it; other images.
+const FIGURES: [FigureName; 3] = [("", None), ("size", None), ("sets", None)];
+
+fn report(args: &ReportArgs) -> Result<(), Failure> {
+    let mut outputs = Outputs::claim(&args.output, &FIGURES)?;
+    let html = outputs.another(args.html.as_ref())?;
+    let report = study_report(&Store::read(&args.store)?, Origin::here())?;
+    if let Some(file) = html {
+        outputs.fill(file, study_html(&shown(&report)?)?.into_bytes());
+    }
+    Ok(outputs.write(&report, &(), false)?)
+}
+
 fn merge(args: &MergeArgs) -> Result<(), Failure> {
     let Some(first) = args.parts.first() else { return Ok(()) };
     let settings = Store::read(first)?.settings()?;
@@ -254,7 +304,7 @@ impl Teller {
                     self.told = Instant::now();
                     let each = self.begun.elapsed().as_secs_f64() / self.done.max(1) as f64;
                     let left = each * self.left.saturating_sub(self.done) as f64;
-                    eprintln!("{} of {}, {} left, at {}", self.done, self.left, in_words(left), self.network);
+                    eprintln!("{} of {}, {} left, at {}", self.done, self.left, duration(left), self.network);
                 }
             }
             Event::Failed(failure) => self.console.note(&failure.sentence()),
@@ -263,15 +313,5 @@ impl Teller {
 
     fn finish(&self) {
         self.console.finish();
-    }
-}
-
-/// `3 h 20 min`, `12 min`, `40 s`.
-pub(super) fn in_words(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    match (seconds / 3600, seconds / 60 % 60) {
-        (0, 0) => format!("{seconds} s"),
-        (0, minutes) => format!("{minutes} min"),
-        (hours, minutes) => format!("{hours} h {minutes:02} min"),
     }
 }

@@ -61,7 +61,8 @@ pub fn comparison_rows(comparison: &Comparison, per_image: bool) -> Rows {
     rows
 }
 
-fn three(estimate: Option<&Estimate>) -> [Cell; 3] {
+/// A value and the ends of its interval.
+pub(super) fn three(estimate: Option<&Estimate>) -> [Cell; 3] {
     let interval = estimate.and_then(|estimate| estimate.interval);
     [
         estimate.map(|estimate| estimate.value).into(),

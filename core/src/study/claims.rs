@@ -197,8 +197,8 @@ fn error_bars(
         _ => Finding::Supported,
     };
     let because = format!(
-        "of {pairs} pairs of networks, the bars of {hidden} overlap though images one by one tell them apart, and those of \
-         {apart} do not overlap though they do not ({of})"
+        "of {pairs} pairs of networks, the bars of {hidden} overlap though the paired ratio tells the networks apart, and \
+         those of {apart} lie apart though the paired ratio does not tell ({of})"
     );
     new(claim, verdict, because)
 }

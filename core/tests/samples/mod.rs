@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod motions;
 pub mod nodes;
 pub mod spectral;
+pub mod study;
 pub mod surgery;
 
 use aliascope_core::measure::inspection::{INSPECT_SCHEMA_VERSION, Inspection, NodeInfo};

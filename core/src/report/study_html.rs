@@ -1,0 +1,387 @@
+//! A study as one page that needs nothing else: conclusions first, then figures and tables that sort.
+
+use std::fmt::Write;
+
+use crate::figure::markup::escaped;
+use crate::figure::{Against, Figure, FigureError, Format, StudyScatterFigure, StudySetsFigure, render};
+use crate::number::compact;
+use crate::statistics::Estimate;
+use crate::study::claim::Finding;
+use crate::study::report::{StudyNetwork, StudyReport};
+
+use super::comparison_table::{count, estimate};
+
+const STYLE: &str = include_str!("layers_page.css");
+const SCRIPT: &str = include_str!("study_page.js");
+/// Nothing is fetched, and only what is in the page runs.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+
+/// The page as HTML that is well-formed XML as well. Names of networks, sets and columns are escaped.
+///
+/// # Errors
+/// A figure cannot be drawn: the report holds NaN or infinity.
+pub fn study_html(report: &StudyReport) -> Result<String, FigureError> {
+    let title = format!("Equivariance of {} networks", report.networks.len());
+    let mut html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n"
+    );
+    conclusions(&mut html, report);
+    html.push_str("</header>\n<main>\n");
+    figures(&mut html, report)?;
+    networks(&mut html, report);
+    associations(&mut html, report);
+    sets(&mut html, report);
+    agreements(&mut html, report);
+    sections(&mut html, report);
+    provenance(&mut html, report);
+    // Writing to a String cannot fail, here and below.
+    let _ = write!(html, "</main>\n<script>\n//<![CDATA[\n{SCRIPT}//]]>\n</script>\n</body>\n</html>\n");
+    Ok(html)
+}
+
+fn conclusions(html: &mut String, report: &StudyReport) {
+    html.push_str("<h2>What these data say</h2>\n<dl class=\"facts\">\n");
+    for claim in &report.claims {
+        let mark = match claim.verdict {
+            Finding::Supported => "✓",
+            Finding::Contradicted => "✗",
+            Finding::NotDecided => "?",
+        };
+        let _ = writeln!(
+            html,
+            "<div><dt>{mark} {}</dt><dd>{}</dd><dt>{}.</dt></div>",
+            claim.verdict.words(),
+            escaped(&claim.claim),
+            escaped(&claim.because)
+        );
+    }
+    html.push_str("</dl>\n");
+    let _ = writeln!(
+        html,
+        "<p class=\"note\">Intervals have the level {:.0} %. Those over networks draw networks and images anew; with a dozen \
+         networks they are somewhat too narrow. A claim is supported or contradicted where its interval lies on one side.</p>",
+        100.0 * report.level
+    );
+}
+
+fn picture(html: &mut String, figure: &impl Figure, caption: &str) -> Result<(), FigureError> {
+    let bytes = render(figure, Format::Svg)?;
+    let svg = String::from_utf8(bytes).map_err(|_| FigureError::Drawing("an SVG is not text".to_owned()))?;
+    let _ = write!(
+        html,
+        "<figure>\n<div class=\"picture fitted\" tabindex=\"0\" role=\"group\" aria-label=\"{0}\">\n{svg}</div>\n\
+         <figcaption>{0}</figcaption>\n</figure>\n",
+        escaped(caption)
+    );
+    Ok(())
+}
+
+fn figures(html: &mut String, report: &StudyReport) -> Result<(), FigureError> {
+    let scatter = |against| StudyScatterFigure { report, against };
+    let captions = [
+        (Against::Accuracy, "LEE against accuracy, with intervals over images."),
+        (Against::Parameters, "LEE against the number of parameters."),
+    ];
+    for (against, caption) in captions {
+        if scatter(against).has_dots() {
+            picture(html, &scatter(against), caption)?;
+        }
+    }
+    let sets = StudySetsFigure(report);
+    if sets.has_ratios() {
+        let caption = "LEE on other images over LEE on the test images, network by network and over all.";
+        picture(html, &sets, caption)?;
+    }
+    Ok(())
+}
+
+/// A cell: what is shown, and the number to sort by.
+type Cell = (String, Option<f64>);
+
+fn words(text: &str) -> Cell {
+    (text.to_owned(), None)
+}
+
+fn number(value: Option<f64>) -> Cell {
+    (value.map_or_else(|| "–".to_owned(), compact), value)
+}
+
+fn with_interval(of: Option<&Estimate>) -> Cell {
+    (of.map_or_else(|| "–".to_owned(), estimate), of.map(|of| of.value))
+}
+
+/// A table that sorts; the first `named` columns hold words.
+fn table(html: &mut String, label: &str, heads: &[&str], named: usize, rows: &[Vec<Cell>]) {
+    let _ = write!(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{0}\">\n<table class=\"sortable\">\n<thead><tr>",
+        escaped(label)
+    );
+    let class = |at: usize| if at < named { " class=\"word\"" } else { "" };
+    for (at, head) in heads.iter().enumerate() {
+        let _ = write!(html, "<th scope=\"col\"{}><button type=\"button\">{}</button></th>", class(at), escaped(head));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        html.push_str("<tr>");
+        for (at, (text, value)) in row.iter().enumerate() {
+            let key = match value {
+                Some(value) => value.to_string(),
+                None if at < named => escaped(text),
+                None => String::new(),
+            };
+            let _ = write!(html, "<td{} data-v=\"{key}\">{}</td>", class(at), escaped(text));
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+fn networks(html: &mut String, report: &StudyReport) {
+    let Some((set, output, derivative)) = report.primary() else { return };
+    let generators = report.generators();
+    let _ = writeln!(
+        html,
+        "<h2>Networks</h2>\n<p>LEE on the set '{}', {}, {} derivative.</p>",
+        escaped(set),
+        escaped(output),
+        escaped(derivative)
+    );
+    let heads: Vec<&str> = ["network", "family", "images", "top-1", "parameters", "ms an image"]
+        .into_iter()
+        .chain(generators.iter().copied())
+        .collect();
+    let row = |network: &StudyNetwork| {
+        let on = network.sets.get(set);
+        let top1 = on.and_then(|on| on.accuracy);
+        let parameters = network.parameters;
+        let mut cells = vec![
+            words(&network.name),
+            words(&network.family),
+            (on.map_or(0, |on| on.images).to_string(), on.map(|on| on.images as f64)),
+            (top1.map_or_else(|| "–".to_owned(), |a| format!("{:.1} %", 100.0 * a.value)), top1.map(|a| a.value)),
+            (parameters.map_or_else(|| "–".to_owned(), count), parameters.map(|count| count as f64)),
+            number(on.map(|on| on.milliseconds)),
+        ];
+        let lee = |g: &&str| with_interval(on.and_then(|on| on.error(output, derivative, g)).map(|e| &e.lee));
+        cells.extend(generators.iter().map(lee));
+        cells
+    };
+    let rows: Vec<Vec<Cell>> = report.networks.iter().map(row).collect();
+    table(html, "Networks", &heads, 2, &rows);
+}
+
+fn associations(html: &mut String, report: &StudyReport) {
+    html.push_str("<h2>What LEE goes with</h2>\n");
+    let heads = [
+        "set",
+        "output",
+        "derivative",
+        "generator",
+        "with",
+        "networks",
+        "images",
+        "Spearman",
+        "within families",
+        "Pearson of logs",
+        "within families",
+    ];
+    let rows: Vec<Vec<Cell>> = report
+        .associations
+        .iter()
+        .map(|a| {
+            vec![
+                words(&a.set),
+                words(&a.output),
+                words(&a.derivative),
+                words(&a.generator),
+                words(&a.with),
+                (a.networks.to_string(), Some(a.networks as f64)),
+                (a.images.to_string(), Some(a.images as f64)),
+                with_interval(a.spearman.as_ref()),
+                with_interval(a.spearman_within.as_ref()),
+                with_interval(a.pearson.as_ref()),
+                with_interval(a.pearson_within.as_ref()),
+            ]
+        })
+        .collect();
+    table(html, "Correlations over networks", &heads, 5, &rows);
+    html.push_str(
+        "<h3>Families, accuracy and size</h3>\n<p class=\"note\">Least squares of log LEE: adjusted R² by the families' levels \
+         alone, by the columns alone, by both; slopes of the logarithms, with Student's intervals.</p>\n",
+    );
+    let heads = [
+        "set",
+        "output",
+        "derivative",
+        "generator",
+        "networks",
+        "families",
+        "R² by families",
+        "R² by columns",
+        "R² by both",
+        "columns less families",
+        "slope of accuracy",
+        "slope of parameters",
+    ];
+    let rows: Vec<Vec<Cell>> = report
+        .models
+        .iter()
+        .map(|m| {
+            let slope = |name: &str| with_interval(m.slopes.get(name).and_then(Option::as_ref));
+            vec![
+                words(&m.set),
+                words(&m.output),
+                words(&m.derivative),
+                words(&m.generator),
+                (m.networks.to_string(), Some(m.networks as f64)),
+                (m.families.to_string(), Some(m.families as f64)),
+                number(m.by_family),
+                number(m.by_columns),
+                number(m.by_both),
+                with_interval(m.columns_less_families.as_ref()),
+                slope("accuracy"),
+                slope("parameters"),
+            ]
+        })
+        .collect();
+    table(html, "Models of log LEE", &heads, 4, &rows);
+}
+
+fn sets(html: &mut String, report: &StudyReport) {
+    if report.set_ratios.is_empty() {
+        return;
+    }
+    html.push_str("<h2>Other images</h2>\n");
+    let heads = [
+        "set",
+        "role",
+        "over",
+        "output",
+        "derivative",
+        "generator",
+        "networks",
+        "LEE",
+        "relative LEE",
+        "the images' own change",
+    ];
+    let rows: Vec<Vec<Cell>> = report
+        .set_ratios
+        .iter()
+        .map(|r| {
+            vec![
+                words(&r.of),
+                words(&r.role),
+                words(&r.to),
+                words(&r.output),
+                words(&r.derivative),
+                words(&r.generator),
+                (r.networks.to_string(), Some(r.networks as f64)),
+                with_interval(Some(&r.lee)),
+                with_interval(r.relative.as_ref()),
+                with_interval(r.energy.as_ref()),
+            ]
+        })
+        .collect();
+    table(html, "Ratios of sets", &heads, 6, &rows);
+}
+
+fn agreements(html: &mut String, report: &StudyReport) {
+    if report.agreements.is_empty() {
+        return;
+    }
+    html.push_str("<h2>How metrics agree</h2>\n<p class=\"note\">Spearman's correlation over networks.</p>\n");
+    let heads = ["set", "the one", "the other", "networks", "Spearman"];
+    let rows: Vec<Vec<Cell>> = report
+        .agreements
+        .iter()
+        .map(|a| {
+            vec![
+                words(&a.set),
+                words(&a.a),
+                words(&a.b),
+                (a.networks.to_string(), Some(a.networks as f64)),
+                with_interval(a.spearman.as_ref()),
+            ]
+        })
+        .collect();
+    table(html, "Agreement of metrics", &heads, 3, &rows);
+}
+
+fn sections(html: &mut String, report: &StudyReport) {
+    html.push_str("<h2>Each network</h2>\n");
+    for network in &report.networks {
+        let facts = [
+            ("file", network.origin.clone()),
+            ("SHA-256", network.sha256.clone().unwrap_or_else(|| "never loaded".to_owned())),
+            ("preprocessing", network.preprocess.clone().unwrap_or_else(|| "–".to_owned())),
+        ];
+        let _ = writeln!(html, "<details>\n<summary>{}</summary>\n<dl class=\"facts\">", escaped(&network.name));
+        for (term, value) in facts {
+            let _ = writeln!(html, "<div><dt>{term}</dt><dd>{}</dd></div>", escaped(&value));
+        }
+        html.push_str("</dl>\n");
+        let heads = [
+            "set",
+            "output",
+            "derivative",
+            "generator",
+            "images",
+            "LEE",
+            "geometric mean",
+            "median",
+            "relative",
+            "effective images",
+        ];
+        let mut rows = Vec::new();
+        for (set, on) in &network.sets {
+            rows.extend(on.errors.iter().map(|e| {
+                vec![
+                    words(set),
+                    words(&e.output),
+                    words(&e.derivative),
+                    words(&e.generator),
+                    (on.images.to_string(), Some(on.images as f64)),
+                    with_interval(Some(&e.lee)),
+                    with_interval(e.geometric_mean.as_ref()),
+                    number(Some(e.median)),
+                    number(e.relative),
+                    number(e.images_effective),
+                ]
+            }));
+        }
+        table(html, &network.name, &heads, 4, &rows);
+        html.push_str("</details>\n");
+    }
+}
+
+fn provenance(html: &mut String, report: &StudyReport) {
+    html.push_str("<h2>Where this comes from</h2>\n<h3>Runs</h3>\n<ul>\n");
+    for run in &report.runs {
+        let shard = run.shard.as_ref().map_or_else(String::new, |shard| format!(", share {shard}"));
+        let text = format!(
+            "{}: {} (aliascope {}, {} on {} threads{shard})",
+            run.began, run.command, run.aliascope, run.device, run.threads
+        );
+        let _ = writeln!(html, "<li>{}</li>", escaped(&text));
+    }
+    html.push_str("</ul>\n<h3>Settings</h3>\n<ul>\n");
+    for (name, value) in &report.settings {
+        let _ = writeln!(html, "<li>{} = {}</li>", escaped(name), escaped(value));
+    }
+    for set in &report.sets {
+        let text = format!("set {}: {}, {} images, {} with a class", set.name, set.role, set.images, set.labelled);
+        let _ = writeln!(html, "<li>{}</li>", escaped(&text));
+    }
+    html.push_str("</ul>\n");
+    if !report.failures.is_empty() {
+        html.push_str("<h3>What could not be measured</h3>\n<ul>\n");
+        for failure in &report.failures {
+            let _ = writeln!(html, "<li>{}</li>", escaped(failure));
+        }
+        html.push_str("</ul>\n");
+    }
+}
