@@ -89,7 +89,7 @@ pub fn single() -> MetricsReport {
     let mut report = classifier();
     report.run = run(1);
     let m = &mut report.metrics;
-    for measure in [
+    let measures = [
         &mut m.mse_eq_t,
         &mut m.mse_eq_t_frac,
         &mut m.mse_eq_r,
@@ -99,11 +99,10 @@ pub fn single() -> MetricsReport {
         &mut m.consistency_half_pixel_cropped,
         &mut m.sample_invariance_translate_x,
         &mut m.sample_invariance_rotate,
-    ] {
-        if let Some(measure) = measure {
-            (measure.sem, measure.interval) = (None, None);
-            measure.by_image = vec![Some(measure.value)];
-        }
+    ];
+    for measure in measures.into_iter().flatten() {
+        (measure.sem, measure.interval) = (None, None);
+        measure.by_image = vec![Some(measure.value)];
     }
     report
 }

@@ -81,6 +81,6 @@ impl Motion {
 
 /// The part of a generator that scales values.
 pub(super) fn saturating(generator: &Combination) -> Option<Combination> {
-    let moving = MEASURED.into_iter().filter(|g| *g != Generator::Saturate);
-    moving.fold(Some(generator.clone()), |rest, g| rest?.without(g))
+    let mut moving = MEASURED.into_iter().filter(|g| *g != Generator::Saturate);
+    moving.try_fold(generator.clone(), |rest, g| rest.without(g))
 }

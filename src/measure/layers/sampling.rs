@@ -242,11 +242,11 @@ impl Sampling {
     /// sign.
     fn beyond(&self, x: &Tensor, spans: [Span; 2], derivative: Option<usize>) -> Torch<Tensor> {
         let mut x = x.shallow_clone();
-        for a in 0..2 {
-            let extended = self.along[a].extended(self.mirrors);
-            x = extended.take(&x, a as i64 - 2, spans[a])?;
-            if derivative == Some(a) && !extended.owns(spans[a]) {
-                let signs = extended.signs(spans[a], &x)?;
+        for (a, (axis, span)) in self.along.iter().zip(spans).enumerate() {
+            let extended = axis.extended(self.mirrors);
+            x = extended.take(&x, a as i64 - 2, span)?;
+            if derivative == Some(a) && !extended.owns(span) {
+                let signs = extended.signs(span, &x)?;
                 x = x.f_mul(&if a == 0 { signs.f_unsqueeze(-1)? } else { signs })?;
             }
         }

@@ -82,7 +82,8 @@ pub fn node_theorems(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<NodeTheorems, NodeTheoremError> {
     let candidates = named(network, options.pattern.as_deref())?;
-    let (mut nodes, mut skipped): (Vec<(usize, NodeTheorem)>, Vec<(usize, Skipped)>) = (Vec::new(), Vec::new());
+    let mut nodes: Vec<(usize, NodeTheorem)> = Vec::new();
+    let mut skipped: Vec<(usize, Skipped)> = Vec::new();
     let mut map = None;
     let mut failure = None;
     let ran = network.forward_observed(x, &mut |id, value| {
