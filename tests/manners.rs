@@ -34,7 +34,7 @@ fn commands() -> Vec<(Vec<String>, bool)> {
         (network(&["layers"], &["--no-split"]), true),
         (network(&["field"], &[]), true),
         (network(&["layers"], &["--orbit", "translate_x=1px:2"]), true),
-        (network(&["metrics"], &["--draws", "1"]), false),
+        (network(&["metrics"], &["--draws", "1"]), true),
         (network(&["theorem", "--model"], &["--velocity", "1,0"]), true),
         (
             network(
