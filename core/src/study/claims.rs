@@ -58,6 +58,9 @@ pub fn claims(report: &StudyReport, data: &StudyData) -> Vec<Claim> {
     ]
 }
 
+/// Fewer networks than this decide no claim about networks.
+const FEWEST: usize = 5;
+
 type New<'a> = &'a dyn Fn(&str, Finding, String) -> Claim;
 type IsPrimary<'a> = &'a dyn Fn(&str, &str, &str) -> bool;
 
@@ -191,6 +194,7 @@ fn error_bars(
         }
     }
     let verdict = match (pairs, hidden + apart) {
+        _ if lee.len() < FEWEST => Finding::NotDecided,
         (0, _) => Finding::NotDecided,
         (_, 0) => Finding::Supported,
         (pairs, wrong) if 20 * wrong > pairs => Finding::Contradicted,
@@ -221,7 +225,8 @@ fn out_of_distribution(report: &StudyReport, output: &str, derivative: &str, gen
     // Of the error itself, and of what is left when the images' own change is taken into account: only both are evidence.
     let findings =
         found.iter().flat_map(|r| [Finding::above(Some(&r.lee), 1.0), Finding::above(r.relative.as_ref(), 1.0)]);
-    let verdict = Finding::all(findings);
+    // Of fewer networks it is a finding of these, not of networks.
+    let verdict = if found[0].networks < FEWEST { Finding::NotDecided } else { Finding::all(findings) };
     let each: Vec<String> = found
         .iter()
         .map(|r| {
