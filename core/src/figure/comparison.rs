@@ -29,6 +29,9 @@ const HEADING: i32 = 26;
 /// Below the rows of a panel: its axis, and air before the next.
 const AXIS: i32 = 72;
 
+/// A network, the place of its family, and the middle of its row below the first one's top.
+type Row<'a> = (&'a ComparedNetwork, usize, i32);
+
 impl ComparisonFigure<'_> {
     fn panels(&self) -> usize {
         self.0.generators().len().max(1)
@@ -82,9 +85,8 @@ impl ComparisonFigure<'_> {
         )
     }
 
-    /// Every network with the middle of its row below the first one's top, and the place of its family; families with the
-    /// middle of their headings.
-    fn places(&self) -> (Vec<(&str, i32)>, Vec<(&ComparedNetwork, usize, i32)>) {
+    /// Families with the middle of their headings, and every network's row.
+    fn places(&self) -> (Vec<(&str, i32)>, Vec<Row<'_>>) {
         let (mut headings, mut rows) = (Vec::new(), Vec::new());
         let mut y = 0;
         for (place, (family, networks)) in self.0.families().into_iter().enumerate() {

@@ -144,6 +144,6 @@ mod tests {
         assert_eq!(least_squares(&[x[..2].to_vec(), vec![1.0, 1.0]], &[1.0, 2.0]), None);
         // A column that is the same within each group depends on the groups.
         assert_eq!(grouped_least_squares(&[0, 0, 1, 1, 1], &[vec![1.0, 1.0, 2.0, 2.0, 2.0]], &x), None);
-        assert_eq!(grouped_least_squares(&[0, 0, 2, 2, 2], &[x.clone()], &x), None);
+        assert_eq!(grouped_least_squares(&[0, 0, 2, 2, 2], std::slice::from_ref(&x), &x), None);
     }
 }

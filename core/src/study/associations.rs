@@ -351,13 +351,16 @@ fn ratio(data: &StudyData, above: usize, below: usize, key: usize) -> Option<Set
     })
 }
 
+/// What is measured, and its values: network by network, image by image.
+type Measure<'a> = (String, &'a Vec<ByImage>);
+
 /// Rank correlations between LEE under every generator (of the first output and derivative) and the other metrics, set by
 /// set.
 pub fn agreements(data: &StudyData) -> Vec<Agreement> {
     let Some(first) = data.keys.first() else { return Vec::new() };
-    let mut all: Vec<(usize, (String, &Vec<ByImage>), (String, &Vec<ByImage>))> = Vec::new();
+    let mut all: Vec<(usize, Measure<'_>, Measure<'_>)> = Vec::new();
     for set in 0..data.sets.len() {
-        let mut measures: Vec<(String, &Vec<ByImage>)> = Vec::new();
+        let mut measures: Vec<Measure<'_>> = Vec::new();
         for (at, key) in data.keys.iter().enumerate() {
             if key.output == first.output && key.derivative == first.derivative {
                 measures.push((format!("LEE {}", key.generator), &data.lee[set][at]));
@@ -370,7 +373,7 @@ pub fn agreements(data: &StudyData) -> Vec<Agreement> {
             }
         }
     }
-    let agree = |(set, (a, of_a), (b, of_b)): &(usize, (String, &Vec<ByImage>), (String, &Vec<ByImage>))| {
+    let agree = |(set, (a, of_a), (b, of_b)): &(usize, Measure<'_>, Measure<'_>)| {
         // What one of them lacks, both lack.
         let both: Vec<ByImage> =
             of_a.iter().zip(of_b.iter()).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect();
