@@ -2,7 +2,9 @@
 //!
 //! With x_t = g_t x the image moved by t, and y_t = g_{−t} f(x_t) the output moved back,
 //!
-//!     y_T − y_0 = ∫₀ᵀ g_{−t} Σ_v J δ_v(x_t) dt + ∫₀ᵀ g_{−t} Df\[ẋ_t − A x_t\] dt + ∫₀ᵀ (g_{−t} A y − ∂_t g_{−t} y) dt
+//! ```text
+//! y_T − y_0 = ∫₀ᵀ g_{−t} Σ_v J δ_v(x_t) dt + ∫₀ᵀ g_{−t} Df[ẋ_t − A x_t] dt + ∫₀ᵀ (g_{−t} A y − ∂_t g_{−t} y) dt
+//! ```
 //!
 //! exactly: the defects of the layers, and what happens at the edges. x_t is the band-limited interpolant moved, of the
 //! image's own period or of its even extension; with the latter the moved image is no even extension, so that its derivative
