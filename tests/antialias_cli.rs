@@ -187,7 +187,6 @@ fn metrics_of_layers_are_written_and_drawn() {
         all.extend(args);
         aliascope(&all).assert().code(2).stdout("").stderr(predicate::str::contains(word));
     };
-    refused(&["--plot", "x.png"], "--layers");
     refused(&["--layers", "--plot", "x.gif"], ".png");
 }
 

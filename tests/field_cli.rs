@@ -51,7 +51,8 @@ fn results_are_told_in_every_form() {
 fn what_means_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (more, words) in [
-        (&["--scalar", "logit:7"][..], "2 entries"),
+        (&["--scalar", "logit:1"][..], "probabilities, not scores"),
+        (&["--scalar", "entry:7"], "2 entries"),
         (&["--scalar", "top"], "entry:INDEX"),
         (&["--smoothness=-1"], "0 or more"),
         (&["--warp", "0"], "above 0"),

@@ -210,5 +210,5 @@ fn accuracy_stands_beside_a_replacement_before_and_after() {
     }
     let assert = aliascope(&base).args(more).assert().success();
     let table = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
-    assert!(table.contains("top-1 accuracy           2 of 3 right before, 2 after"), "{table}");
+    assert!(table.contains("top-1 accuracy        2 of 3 right before, 2 after"), "{table}");
 }
