@@ -211,7 +211,7 @@ mod tests {
     fn prose_goes_on_below_itself() {
         let table = Table::of_terms([("exact", "assumes nothing, and holds for all fields"), ("paper", "less")]);
         assert_eq!(
-            table.lines(32),
+            table.lines(33),
             ["exact  assumes nothing, and holds", "       for all fields", "paper  less"].map(str::to_owned)
         );
     }

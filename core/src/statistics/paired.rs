@@ -28,7 +28,7 @@ pub struct PairedRatio {
 /// ```
 /// use aliascope_core::statistics::paired_ratio;
 /// let ratio = paired_ratio(&[2.0, 20.0, 220.0], &[1.0, 10.0, 100.0])?;
-/// assert!(ratio.geometric.interval.unwrap().low > 1.9);
+/// assert!(ratio.geometric.interval.unwrap().low > 1.7);
 /// # Ok::<(), aliascope_core::statistics::Undefined>(())
 /// ```
 pub fn paired_ratio(a: &[f64], b: &[f64]) -> Result<PairedRatio, Undefined> {
