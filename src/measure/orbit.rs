@@ -376,8 +376,8 @@ impl<'a> OrbitMeter<'a> {
         self.images.push(image);
     }
 
-    /// The result over the images so far: of the run that is described, with the times in milliseconds that forwards and
-    /// orbits took.
+    /// The result over the images so far: of the run that is described, with the times in milliseconds that
+    /// forward passes and orbits took.
     pub fn report(&self, run: Run, times: [Vec<f64>; 2]) -> OrbitReport {
         let options = &self.options;
         let lie =
