@@ -55,10 +55,10 @@ pub mod measure;
 pub mod repair;
 pub mod study;
 
-pub use graph::{LoadOptions, Network};
+pub use graph::{FunctionOptions, LoadOptions, Network};
 pub use measure::layers::LayersOptions;
 pub use measure::lee::LeeOptions;
-pub use measure::{Images, MeasureError, measure_layers, measure_lee};
+pub use measure::{Images, MeasureError, measure_function, measure_layers, measure_lee};
 pub use report::Outcome;
 pub use symmetry::{Combination, Generator};
 /// The tensors and devices of this crate's interface, of the version that it is linked with.

@@ -61,6 +61,21 @@ pub fn jvp(
     x: &[&Tensor],
     tangents: &[Option<&Tensor>],
 ) -> Torch<(Vec<Tensor>, Vec<Tensor>)> {
+    let (values, products) = recorded_jvp(f, x, tangents)?;
+    let detached = |all: Vec<Tensor>| all.iter().map(Tensor::f_detach).collect::<Torch<Vec<_>>>();
+    Ok((detached(values)?, detached(products)?))
+}
+
+/// As [`jvp`], with values and products that libtorch has recorded: `backward` goes through both of them, to the
+/// weights that f holds.
+///
+/// # Errors
+/// As for [`jvp`].
+pub fn recorded_jvp(
+    f: impl FnOnce(&[&Tensor]) -> Torch<Vec<Tensor>>,
+    x: &[&Tensor],
+    tangents: &[Option<&Tensor>],
+) -> Torch<(Vec<Tensor>, Vec<Tensor>)> {
     let level = DualLevel::open()?;
     tch::with_grad(|| {
         let duals = x
@@ -78,8 +93,8 @@ pub fn jvp(
             let (value, product) = Tensor::f_internal_unpack_dual(&output, level.level)?;
             // An output that does not depend on a moving input carries no tangent: it is zero.
             let product = if product.defined() { product } else { value.f_zeros_like()? };
-            values.push(value.f_detach()?);
-            products.push(product.f_detach()?);
+            values.push(value);
+            products.push(product);
         }
         Ok((values, products))
     })

@@ -39,6 +39,7 @@ mod positions;
 mod refusal;
 mod run;
 mod target;
+mod tensor_function;
 mod tensors;
 mod torch;
 mod value;
@@ -57,6 +58,7 @@ pub use parameter::{Parameter, ParameterRole};
 
 pub use run::Sweep;
 pub use target::Target;
+pub use tensor_function::FunctionOptions;
 pub use tensors::{is_finite, tensor_from_onnx};
 pub use value::Value;
 pub(crate) use walk::{Values, Visitor};

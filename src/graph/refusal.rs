@@ -9,6 +9,18 @@ use super::guard;
 /// An input of a node: its shape and type; none where it is absent.
 pub(super) type Given = Option<(Vec<i64>, Kind)>;
 
+/// The operator of a network that is a function of tensors: whoever wrote that writes programs with libtorch.
+pub(super) const FUNCTION: &str = "Function";
+
+/// libtorch's own words, without the places in its code.
+pub(super) fn first_line(error: &TchError) -> String {
+    let text = match error {
+        TchError::Torch(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 /// A node that libtorch cannot compute: memory is short, or the file asks for something impossible.
 pub(super) fn of_node(node: &str, operator: &str, inputs: &[Given], error: &TchError) -> GraphError {
     tracing::debug!(node, operator, %error, "libtorch refuses a node");
@@ -22,6 +34,14 @@ pub(super) fn of_node(node: &str, operator: &str, inputs: &[Given], error: &TchE
         .join(", ");
     if let Some(shortage) = guard::shortage(error) {
         return GraphError::Memory { place: format!("node '{node}' ({operator}, inputs {shapes})"), shortage };
+    }
+    if operator == FUNCTION {
+        return GraphError::Node {
+            node: node.to_owned(),
+            operator: operator.to_owned(),
+            shapes,
+            problem: format!("the function fails there: {}", first_line(error)),
+        };
     }
     let mut kinds = inputs.iter().flatten().map(|(_, kind)| *kind);
     let first = kinds.next();

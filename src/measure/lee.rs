@@ -22,6 +22,7 @@ use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Units};
 use super::action::Actions;
 use super::lee_report::{Horizon, Logits, Timing};
 use super::output_action::{Chosen, Place, choose};
+use super::subject::Subject;
 
 use class_scores::ClassScores;
 
@@ -137,7 +138,7 @@ impl Entries {
 
 /// The measurement of one network, image by image.
 pub struct LeeMeter<'a> {
-    network: &'a Network,
+    network: Subject<'a>,
     options: LeeOptions,
     output: Output,
     output_action: OutputAction,
@@ -161,10 +162,15 @@ impl<'a> LeeMeter<'a> {
     /// # Errors
     /// When input or output do not allow it; so for the other methods.
     pub fn new(network: &'a Network, options: LeeOptions) -> Result<Self, LeeError> {
+        Self::on(Subject::Borrowed(network), options)
+    }
+
+    /// As [`new`](Self::new), of a network that may be the meter's own.
+    pub(super) fn on(network: Subject<'a>, options: LeeOptions) -> Result<Self, LeeError> {
         network.check_moves()?;
         let input = network.input();
         let input_grid = input.layout.plane().ok_or_else(|| LeeError::NotAnImage(input.shape.clone()))?;
-        let Chosen { output, action: output_action, why } = choose(network, options.output, options.action)?;
+        let Chosen { output, action: output_action, why } = choose(&network, options.output, options.action)?;
         let asked = if options.generators.is_empty() { Combination::all() } else { options.generators.clone() };
         // What is asked for twice is reported once.
         let mut generators: Vec<Combination> = Vec::new();
@@ -180,19 +186,24 @@ impl<'a> LeeMeter<'a> {
             None => None,
         };
         Ok(Self {
+            actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             network,
             output,
             output_action,
             why,
             input_grid,
             pixel_scale,
-            actions: Actions::new(options.scheme, options.boundary, network.kind(), network.device()),
             generators,
             swept,
             options,
             images: Vec::new(),
             horizon: None,
         })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// What is measured behind the network's output.

@@ -73,7 +73,7 @@ impl LeeMeter<'_> {
 
     /// What is measured.
     pub fn measured(&self) -> Measured {
-        measured(self.network, self.output, &self.output_action, &self.why)
+        measured(&self.network, self.output, &self.output_action, &self.why)
     }
 
     /// The class with the largest score, image by image; nothing where the output is no vector of classes.
