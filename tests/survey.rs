@@ -83,7 +83,7 @@ role = "out-of-distribution"
 
 [measure]
 generators = ["translate_x", "rotate"]
-outputs = ["softmax", "logits"]
+outputs = ["softmax", "logits", "fisher"]
 metric_draws = 1
 "#;
 
@@ -120,7 +120,8 @@ fn measured(store: &Path) -> Vec<String> {
     let of = "JOIN network n ON n.id = r.network JOIN image i ON i.id = r.image JOIN image_set s ON s.id = i.image_set";
     let queries = [
         format!(
-            "SELECT n.name || s.name || i.name || output || derivative || generator, lee, mean_abs, input_energy FROM lee r {of}"
+            "SELECT n.name || s.name || i.name || output || derivative || generator, lee,
+                COALESCE(mean_abs, -1.0), input_energy FROM lee r {of}"
         ),
         format!("SELECT n.name || s.name || i.name || metric, value, 0.0, 0.0 FROM metric r {of}"),
         format!(
@@ -155,14 +156,17 @@ fn the_store_has_what_lee_measures() {
     let path = folder.path();
     run(path, &with(&RUN, &["--quiet"]), 0);
     let store = path.join("study.db");
-    // 3 networks, 6 photos, 2 outputs, 2 generators.
-    assert_eq!((count(&store, "lee"), count(&store, "measured")), (3 * 6 * 4, 18));
+    // 3 networks, 6 photos, 3 outputs, 2 generators.
+    assert_eq!((count(&store, "lee"), count(&store, "measured")), (3 * 6 * 6, 18));
     let connection = Connection::open(&store).unwrap();
     for (network, file, more) in
         [("net-2", "zoo/net-2.onnx", &[][..]), ("other", "other.onnx", &["--preprocess", "half"])]
     {
-        for output in ["softmax", "logits"] {
-            let lee = ["lee", file, "--images", "photos", "--generator", "translate_x,rotate", "--output", output];
+        // Fisher LEE stands beside either.
+        for (output, of, by_image) in
+            [("softmax", "softmax", "lee"), ("logits", "logits", "lee"), ("fisher", "logits", "fisher")]
+        {
+            let lee = ["lee", file, "--images", "photos", "--generator", "translate_x,rotate", "--output", of];
             let lee = with(&lee, &["--labels", "labels.csv", "--first-label", "1", "--json", "lee.json", "--force"]);
             run(path, &with(&lee, more), 0);
             let report: Value = serde_json::from_slice(&fs::read(path.join("lee.json")).unwrap()).unwrap();
@@ -179,7 +183,7 @@ fn the_store_has_what_lee_measures() {
                     .collect::<rusqlite::Result<_>>()
                     .unwrap();
                 let wanted: Vec<f64> =
-                    serde_json::from_value(report["generators"][generator]["by_image"]["lee"].clone()).unwrap();
+                    serde_json::from_value(report["generators"][generator]["by_image"][by_image].clone()).unwrap();
                 assert_eq!(stored, wanted, "{network} {output} {generator}");
             }
             let right: i64 = connection

@@ -303,14 +303,39 @@ impl<'a> LeeMeter<'a> {
 
     /// What a sweep finds of a batch of images, `[images, input shape…]`, called `names` in messages.
     pub fn find(&mut self, x: &Tensor, names: &[String]) -> Result<Vec<LeeImage>, LeeError> {
-        let x = self.network.place(x)?;
+        Self::find_each(std::slice::from_mut(self), x, names).map(|found| found.into_iter().flatten().collect())
+    }
+
+    /// The same of several meters of one network that differ in nothing but what they measure behind its output: one sweep
+    /// is for all of them.
+    pub fn find_each(meters: &mut [Self], x: &Tensor, names: &[String]) -> Result<Vec<Vec<LeeImage>>, LeeError> {
+        let Some(first) = meters.first_mut() else { return Ok(Vec::new()) };
+        let x = first.network.place(x)?;
         if !is_finite(&x)? {
-            return Err(self.not_finite("the input", names, "check the image or tensor"));
+            return Err(first.not_finite("the input", names, "check the image or tensor"));
         }
         let start = Instant::now();
         let images = x.size()[0];
-        let input = self.input(&x)?;
-        let Behind { value, tangent, lie, scores } = self.derivatives_of(&input, images)?;
+        let input = first.input(&x)?;
+        let swept = first.network.sweep_stack(&input, images)?;
+        let find = |meter: &mut Self| {
+            let swept = Sweep { value: swept.value.shallow_clone(), tangent: swept.tangent.shallow_clone() };
+            meter.found(&x, &input, swept, names, start)
+        };
+        meters.iter_mut().map(find).collect()
+    }
+
+    /// What is found of images `x`, where `input` is x and A x, and `swept` what the network makes of it since `start`.
+    fn found(
+        &mut self,
+        x: &Tensor,
+        input: &Value,
+        swept: Sweep,
+        names: &[String],
+        start: Instant,
+    ) -> Result<Vec<LeeImage>, LeeError> {
+        let images = x.size()[0];
+        let Behind { value, tangent, lie, scores } = self.behind(swept, None)?;
         if !is_finite(&lie)? {
             let hint = "check the model's weights, or try --precision f64";
             return Err(self.not_finite("the Lie derivative", names, hint));
@@ -370,6 +395,11 @@ impl<'a> LeeMeter<'a> {
             (Output::Logits, _) => Some(Logits::Output),
             (Output::Identity, _) => None,
         }
+    }
+
+    /// Whether a Fisher LEE is found beside LEE.
+    pub fn has_fisher(&self) -> bool {
+        self.logits().is_some()
     }
 
     fn top_class(&self, value: &Tensor) -> Torch<Option<usize>> {

@@ -5,19 +5,21 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
+use super::measure::{Measure, StudyOutput};
 use super::photos::{Decoded, Way};
-use super::settings::{ListedModel, Measure};
+use super::settings::ListedModel;
 use super::size::parameters;
 use super::store::{Found, LeeRow, NetworkFacts};
 use crate::graph::{LoadOptions, Network};
 use crate::input::Preprocessing;
-use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::measure::lee::{LeeImage, LeeMeter, LeeOptions};
 use crate::measure::metrics::{MARGIN, MetricsMeter, MetricsOptions};
 use crate::measure::output::Output;
 use crate::measure::run::{Model, Precision, Quantised};
 use crate::measure::{Stated, larger_photo};
 use crate::memory;
 use crate::spectrum::differentiation::Scheme;
+use crate::symmetry::Combination;
 
 /// Why a network or an image of it was not measured, in a sentence.
 pub(super) type Problem = String;
@@ -80,48 +82,78 @@ impl Loaded {
 
     /// Prepares the measurement.
     pub(super) fn meter<'a>(&'a self, measure: &Measure) -> Result<Meter<'a>, Problem> {
-        let outputs = match measure.outputs.is_empty() {
+        let outputs: Vec<Option<StudyOutput>> = match measure.outputs.is_empty() {
             true => vec![None],
             false => measure.outputs.iter().copied().map(Some).collect(),
         };
-        let channels = self.way.size[0];
-        let mut meters = Vec::new();
+        let mut sweeps = Vec::new();
         for scheme in &measure.derivatives {
+            let mut sweep = Sweep { scheme: *scheme, what: Vec::new(), meters: Vec::new() };
             for output in &outputs {
-                let options = LeeOptions {
-                    scheme: *scheme,
-                    boundary: measure.boundary,
-                    grid: measure.grid,
-                    units: measure.units,
-                    output: *output,
-                    action: measure.action,
-                    generators: measure.combinations()?,
-                    keep_vectors: false,
-                    pixel_scale: Some(self.way.preprocessing.pixel_scale(channels)),
-                };
-                meters.push((*scheme, LeeMeter::new(&self.network, options).map_err(said)?));
+                let meter = LeeMeter::new(&self.network, self.options(*scheme, *output, measure)?).map_err(said)?;
+                let is_fisher = *output == Some(StudyOutput::Fisher);
+                if is_fisher && !meter.has_fisher() {
+                    return Err("there is no Fisher LEE of an output that is no vector of class scores; leave \
+                                \"fisher\" out of measure.outputs, or the network out of the study"
+                        .to_owned());
+                }
+                sweep.what.push(if is_fisher { What::Fisher } else { What::Lee(meter.output()) });
+                sweep.meters.push(meter);
             }
+            sweeps.push(sweep);
         }
-        Ok(Meter { loaded: self, meters, measure: measure.clone() })
+        Ok(Meter { loaded: self, sweeps, measure: measure.clone() })
     }
+
+    fn options(&self, scheme: Scheme, output: Option<StudyOutput>, measure: &Measure) -> Result<LeeOptions, Problem> {
+        Ok(LeeOptions {
+            scheme,
+            boundary: measure.boundary,
+            grid: measure.grid,
+            units: measure.units,
+            output: output.and_then(StudyOutput::behind),
+            action: measure.action,
+            generators: measure.combinations()?,
+            keep_vectors: false,
+            pixel_scale: Some(self.way.preprocessing.pixel_scale(self.way.size[0])),
+        })
+    }
+}
+
+/// What is written down of a meter.
+#[derive(Clone, Copy)]
+enum What {
+    Lee(Output),
+    Fisher,
+}
+
+/// What one sweep is for: meters that differ in what they measure behind the network's output.
+struct Sweep<'a> {
+    scheme: Scheme,
+    what: Vec<What>,
+    meters: Vec<LeeMeter<'a>>,
 }
 
 /// The measurement of one network.
 pub(super) struct Meter<'a> {
     loaded: &'a Loaded,
-    meters: Vec<(Scheme, LeeMeter<'a>)>,
+    sweeps: Vec<Sweep<'a>>,
     measure: Measure,
 }
 
 impl Meter<'_> {
+    fn first(&self) -> Option<&LeeMeter<'_>> {
+        self.sweeps.first().and_then(|sweep| sweep.meters.first())
+    }
+
     /// The classes that the network has scores for.
     pub(super) fn classes(&self) -> Option<usize> {
-        self.meters.first().and_then(|(_, meter)| meter.classes())
+        self.first().and_then(LeeMeter::classes)
     }
 
     /// How the output moves.
     pub(super) fn action(&self) -> String {
-        self.meters.first().map_or_else(String::new, |(_, meter)| meter.measured().action.to_string())
+        self.first().map_or_else(String::new, |meter| meter.measured().action.to_string())
     }
 
     /// Measures one photo, by itself: what is found does not depend on what was measured before.
@@ -129,13 +161,13 @@ impl Meter<'_> {
         let begun = Instant::now();
         let x = photo.tensor().map_err(said)?;
         let mut found = Found::default();
-        for (scheme, meter) in &mut self.meters {
-            let image = meter.find(&x, &[name.to_owned()]).map_err(said)?;
-            for image in &image {
-                found.class = found.class.or(image.top());
-                let output = meter.output();
-                let rows = image.by_generator(meter.generators()).map(|of| row(output, *scheme, of));
-                found.lee.extend(rows);
+        for sweep in &mut self.sweeps {
+            let images = LeeMeter::find_each(&mut sweep.meters, &x, &[name.to_owned()]).map_err(said)?;
+            for ((meter, what), images) in sweep.meters.iter().zip(&sweep.what).zip(&images) {
+                for image in images {
+                    found.class = found.class.or(image.top());
+                    found.lee.extend(rows(meter, *what, sweep.scheme, image));
+                }
             }
         }
         if self.measure.metric_draws > 0 {
@@ -152,7 +184,7 @@ impl Meter<'_> {
         let options = MetricsOptions {
             draws: self.measure.metric_draws,
             seed: self.measure.metric_seed ^ of_photo,
-            output: self.measure.outputs.first().copied(),
+            output: self.measure.outputs.iter().find_map(|output| output.behind()),
             ..MetricsOptions::default()
         };
         let network = &self.loaded.network;
@@ -168,13 +200,14 @@ impl Meter<'_> {
     }
 }
 
-fn row(output: Output, scheme: Scheme, (generator, lee, mean_abs, input_energy): (&str, f64, f64, f64)) -> LeeRow {
-    LeeRow {
-        output: output.to_string(),
-        derivative: scheme.to_string(),
-        generator: generator.to_owned(),
-        lee,
-        mean_abs,
-        input_energy,
-    }
+fn rows(meter: &LeeMeter<'_>, what: What, scheme: Scheme, image: &LeeImage) -> Vec<LeeRow> {
+    let row = |(combination, (generator, lee, mean_abs, input_energy)): (&Combination, (&str, f64, f64, f64))| {
+        let (output, lee, mean_abs) = match what {
+            What::Lee(output) => (output.to_string(), lee, Some(mean_abs)),
+            What::Fisher => (StudyOutput::Fisher.to_string(), image.fisher(combination)?, None),
+        };
+        let (derivative, generator) = (scheme.to_string(), generator.to_owned());
+        Some(LeeRow { output, derivative, generator, lee, mean_abs, input_energy })
+    };
+    meter.generators().iter().zip(image.by_generator(meter.generators())).filter_map(row).collect()
 }

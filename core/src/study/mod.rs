@@ -5,6 +5,7 @@ pub mod claim;
 pub mod claims;
 pub mod comparison;
 pub mod data;
+pub mod measure;
 pub mod report;
 pub mod settings;
 pub mod size;

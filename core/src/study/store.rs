@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use super::settings::{ColumnValue, ListedModel, Role};
 
 /// The version of the tables; it grows when a column changes its meaning or goes away.
-pub const STORE_SCHEMA_VERSION: u32 = 1;
+pub const STORE_SCHEMA_VERSION: u32 = 2;
 
 /// SQLite's `application_id` of these files: "alsc".
 const APPLICATION: i32 = 0x616c_7363;
@@ -44,7 +44,7 @@ CREATE TABLE image (
 );
 CREATE TABLE lee (
     network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, output TEXT NOT NULL,
-    derivative TEXT NOT NULL, generator TEXT NOT NULL, lee REAL NOT NULL, mean_abs REAL NOT NULL,
+    derivative TEXT NOT NULL, generator TEXT NOT NULL, lee REAL NOT NULL, mean_abs REAL,
     input_energy REAL NOT NULL, PRIMARY KEY (network, image, output, derivative, generator)
 ) WITHOUT ROWID;
 CREATE TABLE prediction (
@@ -171,10 +171,10 @@ pub struct LeeRow {
     pub derivative: String,
     /// The generator.
     pub generator: String,
-    /// ‖L‖²/dim.
+    /// ‖L‖²/dim, or Fisher LEE.
     pub lee: f64,
-    /// Mean |L|.
-    pub mean_abs: f64,
+    /// Mean |L|; none of Fisher LEE.
+    pub mean_abs: Option<f64>,
     /// ‖A x‖²/dim(x).
     pub input_energy: f64,
 }

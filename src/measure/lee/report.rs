@@ -35,6 +35,11 @@ impl LeeImage {
             (combination.name(), of(&self.gram), *mean_abs, of(&self.input_gram))
         })
     }
+
+    /// Fisher LEE under one of them; none where the output is no vector of class scores.
+    pub fn fisher(&self, combination: &Combination) -> Option<f64> {
+        self.scores.as_ref().map(|scores| quadratic(combination, &scores.fisher))
+    }
 }
 
 impl LeeMeter<'_> {
@@ -165,7 +170,7 @@ impl LeeMeter<'_> {
         let relative: Vec<f64> = all.iter().filter(|at| changes(**at)).map(|at| lee[*at] / energy[*at]).collect();
         let scores = || self.images.iter().map(|image| image.scores.as_ref());
         let fisher: Option<Vec<f64>> = match self.logits() {
-            Some(_) => scores().map(|scores| Some(quadratic(combination, &scores?.fisher))).collect(),
+            Some(_) => self.images.iter().map(|image| image.fisher(combination)).collect(),
             None => None,
         };
         let rate = |scores: Option<&super::ClassScores>| {
