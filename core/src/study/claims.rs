@@ -60,6 +60,8 @@ pub fn claims(report: &StudyReport, data: &StudyData) -> Vec<Claim> {
 
 /// Fewer networks than this decide no claim about networks.
 const FEWEST: usize = 5;
+/// Fewer images than this decide nothing about error bars over images.
+const FEWEST_IMAGES: usize = 10;
 
 type New<'a> = &'a dyn Fn(&str, Finding, String) -> Claim;
 type IsPrimary<'a> = &'a dyn Fn(&str, &str, &str) -> bool;
@@ -194,7 +196,7 @@ fn error_bars(
         }
     }
     let verdict = match (pairs, hidden + apart) {
-        _ if lee.len() < FEWEST => Finding::NotDecided,
+        _ if lee.len() < FEWEST || images.len() < FEWEST_IMAGES => Finding::NotDecided,
         (0, _) => Finding::NotDecided,
         (_, 0) => Finding::Supported,
         (pairs, wrong) if 20 * wrong > pairs => Finding::Contradicted,
