@@ -72,9 +72,9 @@ test: notice models conformance ## Run all tests
 	@$(PYTHON) scripts/python_package.py test --torch $(PYTHON_TORCH) --command $(ALIASCOPE)
 	@cargo test --locked --workspace
 
-check-page: notice models ## Open a page of results in headless Chromium (installed where missing) and use it
+check-page: notice models ## Open pages of results in headless Chromium (installed where missing) and use them
 	@$(PYTHON) scripts/setup.py --browser
-	@cargo test --locked --test layer_outputs -- --ignored in_a_browser
+	@cargo test --locked --workspace --test layer_outputs --test survey -- --ignored in_a_browser
 
 check-crate: notice models ## Build a crate of its own that depends on this one, as the guide has it, and run it
 	@$(PYTHON) scripts/check_crate.py

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Open a page of `aliascope layers --html` in headless Chromium and look whether it works.
+"""Open a page of `aliascope layers --html` or `survey report --html` in headless Chromium and look whether it works.
 
     aliascope layers models/efficientnet-lite0.onnx --images photos/chelsea.png --html page.html
     python3 scripts/check_page.py page.html [--screenshots FOLDER]
@@ -26,6 +26,19 @@ SORTED = """
 const [selector, column] = arguments;
 const table = document.querySelector(selector);
 return Array.from(table.tBodies[0].rows).filter((row) => !row.hidden).map((row) => row.cells[column].dataset.v);
+"""
+HEADS = """
+const table = document.querySelectorAll('table.sortable')[arguments[0]];
+return Array.from(table.tHead.rows[0].cells, (head) => [head.textContent, head.classList.contains('word')]);
+"""
+CLICKED = """
+const [table, column] = [document.querySelectorAll('table.sortable')[arguments[0]], arguments[1]];
+table.tHead.rows[0].cells[column].querySelector('button').click();
+return Array.from(table.tBodies[0].rows, (row) => row.cells[column].dataset.v);
+"""
+BY_LOCALE = """
+const sorted = arguments[0].slice().sort((a, b) => a.localeCompare(b));
+return arguments[1] ? sorted.reverse() : sorted;
 """
 LUMINANCE = """
 const parse = (color) => color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, v) => sum + Number(v), 0) / 765;
@@ -101,7 +114,7 @@ def check(browser, url, scheme, width, screenshots):
     needed = browser.run("return document.documentElement.scrollWidth;")
     if needed > width:
         wrong.append(f"the page is {needed} px wide")
-    wrong += works(browser)
+    wrong += works(browser) + sorts(browser)
     if screenshots:
         screenshots.mkdir(parents=True, exist_ok=True)
         height = min(browser.run("return document.documentElement.scrollHeight;"), 12000)
@@ -160,6 +173,22 @@ def works(browser):
     return wrong
 
 
+def sorts(browser):
+    """What is wrong with the tables of a study: a click on each head sorts by its column, a second one the other way."""
+    wrong = []
+    for table in range(browser.run("return document.querySelectorAll('table.sortable').length;")):
+        heads = browser.run(HEADS, table)
+        for column, (name, is_words) in enumerate(heads):
+            seen = [browser.run(CLICKED, table, column) for _ in range(2)]
+            for values, down in zip(seen, (not is_words, is_words)):
+                there = [value if is_words else float(value) for value in values if value]
+                # Of words the browser's own order counts.
+                order = sorted(there, reverse=down) if not is_words else browser.run(BY_LOCALE, there, down)
+                if there != order or any(values[len(there) :]):
+                    wrong.append(f"table {table + 1}: sorted by {name} the column is out of order")
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("page", type=pathlib.Path)
@@ -167,9 +196,11 @@ def main():
     arguments = parser.parse_args()
     chromium, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
     if not chromium or not driver:
-        sys.exit("chromium and chromedriver are not both there: run `python3 scripts/setup.py --browser`, then run again")
+        sys.exit(
+            "chromium and chromedriver are not both there: run `python3 scripts/setup.py --browser`, then run again"
+        )
     if not arguments.page.is_file():
-        sys.exit(f"{arguments.page} is no file; make it with aliascope layers --html")
+        sys.exit(f"{arguments.page} is no file; make it with aliascope layers --html or aliascope survey report --html")
     url = arguments.page.resolve().as_uri()
     failures = 0
     browser = Browser(driver, chromium)

@@ -404,3 +404,17 @@ fn a_full_disk_a_locked_file_and_other_files_are_named() {
         assert_eq!(fs::read(path.join(name)).unwrap(), before);
     }
 }
+
+/// Light and dark, narrow and wide.
+#[test]
+#[ignore = "needs Chromium: `make check-page` installs it and runs this test"]
+fn the_page_works_in_a_browser() {
+    let folder = given(3);
+    let path = folder.path();
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    run(path, &["survey", "report", "study.db", "--html", "page.html"], 0);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_page.py");
+    let checked = Command::new("python3").arg(script).arg(path.join("page.html")).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.matches("good").count() == 4, "{said}");
+}
