@@ -17,7 +17,7 @@ STUDY := results/study
 # Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
 SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
 
-.PHONY: help setup models zoo study conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
+.PHONY: help setup models zoo study study-digits study-fashion conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -90,6 +90,11 @@ parity: build models ## Compare with PyTorch, family by family (installs PyTorch
 
 layouts: build ## Survey which layouts are known, family by family (installs PyTorch, 4 GB; hours, can be stopped)
 	@$(PYTHON) scripts/layouts.py --binary $(ALIASCOPE)
+
+study-digits: notice ## Train networks with and without built-in rotation symmetry on digits (under an hour)
+	@$(PYTHON) scripts/digits.py
+	@cargo build --locked --example rotated_digits
+	@OMP_WAIT_POLICY=passive $(TARGET)/debug/examples/rotated_digits --into results/digits
 
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
 	@cargo bench --locked --workspace

@@ -97,7 +97,7 @@ fn both_ways(scale: f64) -> (Network, impl Fn(&Tensor) -> Tensor + Clone) {
     let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
     let (w, v) = (std::rc::Rc::new(w), std::rc::Rc::new(v));
     let f = move |x: &Tensor| {
-        let maps = x.conv2d(&*w, None::<&Tensor>, 2, 1, 1, 1).tanh();
+        let maps = x.conv2d(&w, None::<&Tensor>, 2, 1, 1, 1).tanh();
         maps.mean_dim([2, 3].as_slice(), false, None::<Kind>).matmul(&v)
     };
     (network, f)

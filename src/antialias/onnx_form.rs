@@ -88,6 +88,13 @@ impl<'a> Chain<'a> {
         self.at = value;
     }
 
+    /// Nodes made elsewhere, which read what the last one wrote; they write `output`.
+    pub fn append(&mut self, form: OnnxForm, output: String) {
+        self.form.nodes.extend(form.nodes);
+        self.form.constants.extend(form.constants);
+        self.at = output;
+    }
+
     /// A constant of floats in the site's precision; its name.
     pub fn constant(&mut self, name: &str, shape: &[usize], values: &[f64]) -> String {
         let name = format!("{}/{name}{}", self.site.prefix, self.form.constants.len());

@@ -19,25 +19,23 @@ pub fn warped(image: ArrayView3<'_, f64>, by: &Displacement, boundary: Boundary)
     let (channels, rows, columns) = image.dim();
     let mut warped = Array3::zeros((channels, rows, columns));
     warped.axis_iter_mut(Axis(1)).into_par_iter().enumerate().for_each(|(row, mut line)| {
-        let places = |axis: usize, at: usize| {
+        let places = |axis: usize| -> Vec<f64> {
             let of = |column: usize| if axis == 0 { column as f64 } else { row as f64 };
-            of(at) + by[axis][[row, at]]
+            (0..columns).map(|at| of(at) + by[axis][[row, at]]).collect()
         };
-        let weights = |axis: usize, samples: usize| {
-            let mut weights = Array2::zeros((columns, samples));
-            for (at, mut weights) in weights.axis_iter_mut(Axis(0)).enumerate() {
-                let place = places(axis, at);
-                weights.iter_mut().enumerate().for_each(|(j, w)| *w = weight(place, j, samples, boundary));
-            }
-            weights
-        };
-        let (along, down) = (weights(0, columns), weights(1, rows));
+        let (along, down) = (weights(&places(0), columns, boundary), weights(&places(1), rows, boundary));
         for (channel, mut values) in image.axis_iter(Axis(0)).zip(line.axis_iter_mut(Axis(0))) {
             let between = along.dot(&channel.t());
             values.iter_mut().zip((&between * &down).axis_iter(Axis(0))).for_each(|(value, all)| *value = all.sum());
         }
     });
     warped
+}
+
+/// What each sample of an axis counts at places between and beyond them: `[places, samples]`, so that the values there are
+/// the product with the samples.
+pub fn weights(places: &[f64], samples: usize, boundary: Boundary) -> Array2<f64> {
+    Array2::from_shape_fn((places.len(), samples), |(at, j)| weight(places[at], j, samples, boundary))
 }
 
 /// What sample j of an axis of `samples` counts at a place between them.
