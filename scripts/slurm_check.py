@@ -142,7 +142,7 @@ def main() -> None:
         folder = Path(made)
         study, results, calm = folder / "STUDY.toml", folder / "results", folder / "calm.db"
         # Metrics make it take a while, so that a task can be killed in its midst.
-        study.write_text(small_study(copies=SHARES, draws=2), encoding="utf-8")
+        study.write_text(small_study(copies=SHARES, photos_each=15, draws=2), encoding="utf-8")
         say("The study, undisturbed …")
         # As many threads as a task of the array has: rounding depends on them.
         line = [str(binary), "survey", "run", str(study), "--into", str(calm), "--threads", "4", "--quiet"]

@@ -41,20 +41,20 @@ SETTINGS = """
 [[set]]
 name = "photos"
 images = ["{photos}"]
+limit = {photos_each}
 
 [measure]
 generators = ["all"]
-derivatives = ["spectral", "central"]
 outputs = ["identity"]
 metric_draws = {draws}
 """
 
 
-def small_study(copies: int, draws: int) -> str:
+def small_study(copies: int, photos_each: int, draws: int) -> str:
     """A study of one small network under several names: STUDY.toml's text."""
     path, photos = (CHECKOUT / "models" / "ppocr-v4-cls.onnx").resolve(), (CHECKOUT / "photos").resolve()
     models = "".join(MODEL.format(path=path, number=number) for number in range(copies))
-    return models + SETTINGS.format(photos=photos, draws=draws)
+    return models + SETTINGS.format(photos=photos, photos_each=photos_each, draws=draws)
 
 
 def rows(store: Path) -> list[list[tuple]]:
@@ -79,7 +79,7 @@ def main() -> None:
         calm, shaken = Path(folder) / "calm.db", Path(folder) / "shaken.db"
         study = arguments.study or Path(folder) / "STUDY.toml"
         if arguments.study is None:
-            study.write_text(small_study(copies=3, draws=0), encoding="utf-8")
+            study.write_text(small_study(copies=4, photos_each=5, draws=0), encoding="utf-8")
         command = [str(arguments.binary), "survey", "run", str(study), "--quiet", "--into"]
         begun = time.monotonic()
         status = subprocess.run([*command, str(calm)], stderr=subprocess.DEVNULL).returncode

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
+use super::batch::{Found, LeeRow};
 use super::measure::{Measure, StudyOutput};
+use super::models::ListedModel;
 use super::photos::{Decoded, Way};
-use super::settings::ListedModel;
 use super::size::parameters;
-use super::store::{Found, LeeRow, NetworkFacts};
+use super::store::NetworkFacts;
 use crate::graph::{LoadOptions, Network};
 use crate::input::Preprocessing;
 use crate::measure::lee::{LeeImage, LeeMeter, LeeOptions};

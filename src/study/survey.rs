@@ -8,10 +8,15 @@ use std::time::{Duration, Instant};
 
 use tch::Device;
 
+use super::batch::{Batch, ImagePlace};
+use super::failure::FailureRow;
 use super::loaded::{Loaded, Meter};
+use super::models::{ListedModel, Origin};
 use super::photos::Photos;
-use super::settings::{ListedModel, Origin, SetEntry, Shard, Study, StudyError};
-use super::store::{Batch, FailureRow, ImageIds, ImagePlace, Store, StoreError};
+use super::settings::{SetEntry, Study, StudyError};
+use super::shard::Shard;
+use super::store::{ImageIds, Store};
+use super::store_error::StoreError;
 use crate::input::{Frame, InputError, LabelSource, Labels, Source};
 use crate::measure::run::Skipped;
 

@@ -3,8 +3,10 @@
 
 use super::claim::{Claim, Finding};
 use super::data::{StudyData, complete, picked};
+use super::failure::FailureRow;
 use super::report::{StudyReport, StudyRun};
-use super::store::{FailureRow, Store, StoreError};
+use super::store::Store;
+use super::store_error::StoreError;
 use crate::measure::run::Origin;
 use crate::number::compact;
 use crate::statistics::{Estimate, paired_ratio};

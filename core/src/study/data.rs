@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::settings::ColumnValue;
-use super::store::{Store, StoreError};
+use super::store::Store;
+use super::store_error::StoreError;
 
 /// Which Lie derivative: of what, how, and under which generator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

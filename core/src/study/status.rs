@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Store, StoreError};
+use super::failure::FailureRow;
+use super::store::Store;
+use super::store_error::StoreError;
 use crate::measure::run::Origin;
 
 /// The version of [`StudyStatus`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -66,7 +68,7 @@ impl StudyStatus {
             store: store.path().display().to_string(),
             images: images.first().map_or(0, |count| *count as usize),
             networks,
-            failures: store.failures()?.iter().map(super::store::FailureRow::sentence).collect(),
+            failures: store.failures()?.iter().map(FailureRow::sentence).collect(),
         })
     }
 

@@ -8,9 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
-use super::settings::{ColumnValue, ListedModel, Role};
+use super::batch::Batch;
+use super::failure::{FailureRow, forget};
+use super::merge::merge;
+use super::models::ListedModel;
+use super::settings::{ColumnValue, Role};
+use super::store_error::{StoreError, wrong};
 
 /// The version of the tables; it grows when a column changes its meaning or goes away.
 pub const STORE_SCHEMA_VERSION: u32 = 2;
@@ -63,71 +68,6 @@ CREATE TABLE failure (network TEXT, image_set TEXT, image TEXT, problem TEXT NOT
 CREATE UNIQUE INDEX failure_of ON failure (COALESCE(network, ''), COALESCE(image_set, ''), COALESCE(image, ''));
 ";
 
-/// Why a store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It is no such file.
-    #[error("{} is no study: {problem}; give another name to --into", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        problem: String,
-    },
-    /// It holds a study of other settings.
-    #[error(
-        "{} holds a study with {name} = {stored}, and this one has {name} = {given}: give another file to --into, or change \
-         it back", path.display()
-    )]
-    Setting {
-        /// The file.
-        path: PathBuf,
-        /// Which setting.
-        name: String,
-        /// As it is there.
-        stored: String,
-        /// As it is asked for.
-        given: String,
-    },
-    /// Another run writes to it.
-    #[error("{}: another `survey` writes to it; wait for it, or give each a file of its own (--shard) and merge them", path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another program has it locked for long.
-    #[error(
-        "{}: another program has the file locked (a sqlite3 with an open transaction?); close it, then run the same command \
-         again: nothing is lost", path.display()
-    )]
-    Locked {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There is no room left.
-    #[error("{}: the disk is full, or the file as large as it may be; make room, then run the same command again: nothing is lost", path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Two files have different results of the same.
-    #[error("{}: {problem}; both cannot be merged", path.display())]
-    Contradicts {
-        /// The file that is merged.
-        path: PathBuf,
-        /// Where.
-        problem: String,
-    },
-    /// SQLite's own words.
-    #[error("{}: {problem}", path.display())]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        problem: String,
-    },
-}
-
 /// The run of a study that writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunHeader {
@@ -160,61 +100,6 @@ pub struct NetworkFacts {
     pub preprocess: String,
     /// What the group does to its output.
     pub action: String,
-}
-
-/// A row of an image's Lie derivatives.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LeeRow {
-    /// What comes behind the network's output.
-    pub output: String,
-    /// How ∇ was taken.
-    pub derivative: String,
-    /// The generator.
-    pub generator: String,
-    /// ‖L‖²/dim, or Fisher LEE.
-    pub lee: f64,
-    /// Mean |L|; none of Fisher LEE.
-    pub mean_abs: Option<f64>,
-    /// ‖A x‖²/dim(x).
-    pub input_energy: f64,
-}
-
-/// What was found of one network on one image.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    /// Lie derivatives.
-    pub lee: Vec<LeeRow>,
-    /// The class with the largest score.
-    pub class: Option<usize>,
-    /// Other metrics by name.
-    pub metrics: Vec<(String, f64)>,
-    /// What it took.
-    pub milliseconds: f64,
-}
-
-/// Something that could not be measured.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FailureRow {
-    /// The network; none where the image fails by itself.
-    pub network: Option<String>,
-    /// The set of the image.
-    pub image_set: Option<String>,
-    /// The image; none where the network fails by itself.
-    pub image: Option<String>,
-    /// The sentence.
-    pub problem: String,
-}
-
-impl FailureRow {
-    /// The sentence that says what failed, and why.
-    pub fn sentence(&self) -> String {
-        let image = match (&self.image_set, &self.image) {
-            (Some(set), Some(image)) => Some(format!("{image} of the set '{set}'")),
-            (_, image) => image.clone(),
-        };
-        let of: Vec<&str> = self.network.iter().chain(&image).map(String::as_str).collect();
-        format!("{} is left out: {}", of.join(" on "), self.problem)
-    }
 }
 
 /// An open store.
@@ -584,196 +469,6 @@ impl Store {
     }
 }
 
-/// What has been found and is not yet written.
-#[derive(Debug, Default)]
-pub struct Batch {
-    entries: Vec<Entry>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    network: i64,
-    image: i64,
-    network_name: String,
-    image_set: String,
-    image_name: String,
-    hash: String,
-    is_right: Option<bool>,
-    found: Found,
-}
-
-/// An image in a store.
-#[derive(Clone, Debug)]
-pub struct ImagePlace<'a> {
-    /// Its place.
-    pub id: i64,
-    /// Its set's name.
-    pub set: &'a str,
-    /// Its name.
-    pub name: &'a str,
-    /// The hash of its bytes.
-    pub hash: &'a str,
-}
-
-impl Batch {
-    /// Adds what was found of a network on an image.
-    pub fn push(&mut self, network: (i64, &str), image: &ImagePlace<'_>, is_right: Option<bool>, found: Found) {
-        self.entries.push(Entry {
-            network: network.0,
-            image: image.id,
-            network_name: network.1.to_owned(),
-            image_set: image.set.to_owned(),
-            image_name: image.name.to_owned(),
-            hash: image.hash.to_owned(),
-            is_right,
-            found,
-        });
-    }
-
-    /// How many rows it will be.
-    pub fn rows(&self) -> usize {
-        self.entries.iter().map(|entry| 2 + entry.found.lee.len() + entry.found.metrics.len()).sum()
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    fn write(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
-        let mut lee = transaction.prepare_cached("INSERT INTO lee VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        let mut metric = transaction.prepare_cached("INSERT INTO metric VALUES (?1, ?2, ?3, ?4)")?;
-        let mut prediction = transaction.prepare_cached("INSERT INTO prediction VALUES (?1, ?2, ?3, ?4)")?;
-        let mut measured = transaction.prepare_cached("INSERT INTO measured VALUES (?1, ?2, ?3, ?4)")?;
-        let mut image = transaction.prepare_cached("UPDATE image SET sha256 = ?2 WHERE id = ?1")?;
-        for entry in &self.entries {
-            let Entry { network, image: of, found, .. } = entry;
-            for row in &found.lee {
-                let LeeRow { output, derivative, generator, lee: value, mean_abs, input_energy } = row;
-                lee.execute(params![network, of, output, derivative, generator, value, mean_abs, input_energy])?;
-            }
-            for (name, value) in &found.metrics {
-                metric.execute(params![network, of, name, value])?;
-            }
-            let class = found.class.map(|class| class as i64);
-            prediction.execute(params![network, of, class, entry.is_right])?;
-            measured.execute(params![network, of, run, found.milliseconds])?;
-            image.execute(params![of, entry.hash])?;
-            forget(transaction, Some(&entry.network_name), Some(&entry.image_set), Some(&entry.image_name))?;
-            forget(transaction, None, Some(&entry.image_set), Some(&entry.image_name))?;
-        }
-        Ok(())
-    }
-}
-
-fn forget(
-    transaction: &Transaction<'_>,
-    network: Option<&str>,
-    image_set: Option<&str>,
-    image: Option<&str>,
-) -> rusqlite::Result<()> {
-    let mut delete = transaction.prepare_cached(
-        "DELETE FROM failure WHERE COALESCE(network, '') = ?1 AND COALESCE(image_set, '') = ?2 AND COALESCE(image, '') = ?3",
-    )?;
-    delete.execute(params![network.unwrap_or(""), image_set.unwrap_or(""), image.unwrap_or("")])?;
-    Ok(())
-}
-
-/// Takes the attached store in; gives what contradicts, and then nothing is to be kept.
-fn merge(transaction: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
-    let first = |query: &str| {
-        transaction
-            .query_row(query, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
-            .optional()
-    };
-    let same = [
-        ("network", "setting"),
-        ("network", "sha256"),
-        ("network", "input_shape"),
-        ("network", "preprocess"),
-        ("image_set", "setting"),
-    ];
-    for (table, column) in same {
-        let query = format!(
-            "SELECT o.name, o.{column} FROM other.{table} o JOIN main.{table} m ON m.name = o.name
-             WHERE m.{column} <> o.{column} LIMIT 1"
-        );
-        if let Some((name, value)) = first(&query)? {
-            return Ok(Some(format!("{column} of {name} is {} there", value.unwrap_or_default())));
-        }
-    }
-    let query = "SELECT oi.name, oi.sha256 FROM other.image oi JOIN other.image_set os ON os.id = oi.image_set
-         JOIN main.image_set ms ON ms.name = os.name JOIN main.image mi ON mi.image_set = ms.id AND mi.name = oi.name
-         WHERE mi.sha256 <> oi.sha256 LIMIT 1";
-    if let Some((name, _)) = first(query)? {
-        return Ok(Some(format!("the bytes of {name} are others there")));
-    }
-    transaction.execute_batch(
-        "INSERT INTO main.network (name, origin, setting, family, class_offset)
-         SELECT name, origin, setting, family, class_offset FROM other.network WHERE true
-         ON CONFLICT (name) DO NOTHING;
-         UPDATE main.network SET (sha256, parameters, bytes, input_shape, output_shape, preprocess, action) =
-             (SELECT o.sha256, o.parameters, o.bytes, o.input_shape, o.output_shape, o.preprocess, o.action
-              FROM other.network o WHERE o.name = network.name)
-         WHERE sha256 IS NULL AND name IN (SELECT name FROM other.network WHERE sha256 IS NOT NULL);
-         INSERT OR IGNORE INTO main.image_set (name, role, setting) SELECT name, role, setting FROM other.image_set;
-         CREATE TEMP TABLE of_network AS
-             SELECT o.id AS theirs, m.id AS ours FROM other.network o JOIN main.network m ON m.name = o.name;
-         CREATE TEMP TABLE of_set AS
-             SELECT o.id AS theirs, m.id AS ours FROM other.image_set o JOIN main.image_set m ON m.name = o.name;
-         INSERT OR IGNORE INTO main.image (image_set, name, label)
-             SELECT s.ours, o.name, o.label FROM other.image o JOIN of_set s ON s.theirs = o.image_set ORDER BY o.id;
-         CREATE TEMP TABLE of_image AS
-             SELECT o.id AS theirs, m.id AS ours, o.sha256 FROM other.image o
-             JOIN of_set s ON s.theirs = o.image_set JOIN main.image m ON m.image_set = s.ours AND m.name = o.name;
-         CREATE UNIQUE INDEX temp.of_image_ours ON of_image (ours);
-         UPDATE main.image SET sha256 = (SELECT sha256 FROM of_image WHERE ours = id)
-         WHERE sha256 IS NULL AND id IN (SELECT ours FROM of_image);
-         INSERT OR IGNORE INTO main.network_column
-             SELECT n.ours, c.name, c.number, c.words FROM other.network_column c JOIN of_network n ON n.theirs = c.network;
-         CREATE TEMP TABLE of_run AS SELECT id AS theirs, (SELECT COALESCE(MAX(id), 0) FROM main.run) + id AS ours
-             FROM other.run;
-         INSERT INTO main.run SELECT r.ours, o.began, o.aliascope, o.command, o.device, o.threads, o.shard
-             FROM other.run o JOIN of_run r ON r.theirs = o.id;
-         CREATE TEMP TABLE fresh AS
-             SELECT o.network AS network, o.image AS image FROM other.measured o
-             JOIN of_network n ON n.theirs = o.network JOIN of_image i ON i.theirs = o.image
-             WHERE NOT EXISTS (SELECT 1 FROM main.measured m WHERE m.network = n.ours AND m.image = i.ours);
-         CREATE UNIQUE INDEX temp.fresh_one ON fresh (network, image);",
-    )?;
-    let join = "JOIN of_network n ON n.theirs = o.network JOIN of_image i ON i.theirs = o.image";
-    let query = format!(
-        "SELECT (SELECT name FROM main.network WHERE id = m.network), (SELECT name FROM main.image WHERE id = m.image)
-         FROM other.lee o {join}
-         JOIN main.lee m ON m.network = n.ours AND m.image = i.ours AND m.output = o.output
-             AND m.derivative = o.derivative AND m.generator = o.generator
-         WHERE m.lee <> o.lee LIMIT 1"
-    );
-    let contradiction = first(&query)?.map(|(network, image)| {
-        format!("the LEE of {network} on {} is another there than in what was merged before", image.unwrap_or_default())
-    });
-    if contradiction.is_none() {
-        let fresh = format!("{join} JOIN fresh f ON f.network = o.network AND f.image = o.image");
-        transaction.execute_batch(&format!(
-            "INSERT INTO main.lee SELECT n.ours, i.ours, output, derivative, generator, lee, mean_abs, input_energy
-                 FROM other.lee o {fresh};
-             INSERT INTO main.metric SELECT n.ours, i.ours, metric, value FROM other.metric o {fresh};
-             INSERT INTO main.prediction SELECT n.ours, i.ours, class, is_right FROM other.prediction o {fresh};
-             INSERT INTO main.measured SELECT n.ours, i.ours, r.ours, milliseconds FROM other.measured o {fresh}
-                 JOIN of_run r ON r.theirs = o.run;
-             INSERT OR IGNORE INTO main.failure SELECT network, image_set, image, problem FROM other.failure;
-             DELETE FROM main.failure WHERE image IS NOT NULL AND EXISTS (
-                 SELECT 1 FROM main.measured m JOIN main.image i ON i.id = m.image JOIN main.image_set s ON s.id = i.image_set
-                 JOIN main.network n ON n.id = m.network
-                 WHERE i.name = failure.image AND s.name = failure.image_set AND n.name = failure.network);"
-        ))?;
-    }
-    transaction.execute_batch(
-        "DROP TABLE of_network; DROP TABLE of_set; DROP TABLE of_image; DROP TABLE of_run; DROP TABLE fresh;",
-    )?;
-    Ok(contradiction)
-}
-
 /// Keeps other processes of aliascope from writing to a store as long as the file is open.
 fn locked(path: &Path) -> Result<fs::File, StoreError> {
     let mut name = path.as_os_str().to_owned();
@@ -793,24 +488,4 @@ fn locked(path: &Path) -> Result<fs::File, StoreError> {
         }
     }
     Ok(file)
-}
-
-fn wrong(path: &Path, error: &rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            StoreError::Foreign { path, problem: "it is no SQLite file, or a damaged one".to_owned() }
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { path },
-        Some(ErrorCode::DiskFull) => StoreError::Full { path },
-        // What a limit of the file's size, as `ulimit -f` sets it, comes back as.
-        Some(ErrorCode::SystemIoFailure) if is_write(error) => StoreError::Full { path },
-        _ => StoreError::Other { path, problem: error.to_string() },
-    }
-}
-
-fn is_write(error: &rusqlite::Error) -> bool {
-    /// SQLITE_IOERR_WRITE.
-    const WRITE: i32 = 10 | (3 << 8);
-    matches!(error, rusqlite::Error::SqliteFailure(inner, _) if inner.extended_code == WRITE)
 }
