@@ -1,14 +1,15 @@
 //! The figure of `aliascope compare`: LEE of every network under each generator, with its interval, by family.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::{PathElement, Rectangle};
+use plotters::element::PathElement;
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
+use super::decades_axis::DecadesAxis;
 use super::family_mark::FamilyMark;
-use super::style::{self, GRID, INK, anchored, fit, fit_end, printable};
+use super::style::{self, anchored, fit, fit_end, printable};
 use crate::statistics::Estimate;
 use crate::study::comparison::{ComparedNetwork, Comparison};
 use crate::symmetry::Units;
@@ -120,7 +121,7 @@ impl ComparisonFigure<'_> {
         generator: &str,
         (left, top): (i32, i32),
     ) -> Result<(), FigureError> {
-        let (right, start) = (left + PANEL, top + HEADING);
+        let start = top + HEADING;
         let bottom = start + self.rows();
         let title = fit(root, &printable(generator), &style::panel(), PANEL)?;
         root.draw_text(&title, &style::panel(), (left, top))?;
@@ -132,34 +133,18 @@ impl ComparisonFigure<'_> {
             return Err(FigureError::NotFinite("the comparison holds NaN or infinity".to_owned()));
         }
         let most = values.iter().copied().fold(0.0, f64::max);
-        // An interval may reach down to 0, which a logarithmic axis does not.
         let decades = Decades::of(values.into_iter().filter(|value| *value > 1e-6 * most));
-        let x = |value: f64| {
-            let place = if value > 0.0 { decades.place(value).clamp(0.0, 1.0) } else { 0.0 };
-            left + (place * f64::from(PANEL)).round() as i32
-        };
-        let mut free = i32::MIN;
-        for (place, text) in decades.ticks() {
-            let at = left + (place * f64::from(PANEL)).round() as i32;
-            root.draw(&PathElement::new(vec![(at, start), (at, bottom)], GRID.stroke_width(1)))?;
-            let half = root.estimate_text_size(&text, &style::label())?.0 as i32 / 2;
-            if at - half > free {
-                root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (at, bottom + 6))?;
-                free = at + half + 8;
-            }
-        }
-        root.draw(&Rectangle::new([(left, start), (right, bottom)], INK.stroke_width(1)))?;
-        let below = anchored(style::note(), HPos::Center, VPos::Top);
-        root.draw_text("LEE, E‖L‖²/dim", &below, ((left + right) / 2, bottom + 28))?;
+        let axis = DecadesAxis { decades, left, width: PANEL };
+        axis.draw(root, (start, bottom), "LEE, E‖L‖²/dim")?;
         for (network, place, y) in rows {
             let Some(lee) = lee(network) else { continue };
             let (mark, middle) = (FamilyMark::of(place), start + y);
             if let Some(interval) = lee.interval {
-                let line = vec![(x(interval.low), middle), (x(interval.high), middle)];
+                let line = vec![(axis.x(interval.low), middle), (axis.x(interval.high), middle)];
                 root.draw(&PathElement::new(line.clone(), WHITE.stroke_width(5)))?;
                 root.draw(&PathElement::new(line, mark.color.stroke_width(2)))?;
             }
-            mark.draw(root, (x(lee.value), middle), 6)?;
+            mark.draw(root, (axis.x(lee.value), middle), 6)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod antialias;
 mod canvas;
 mod comparison;
 mod decades;
+mod decades_axis;
 mod defect_maps;
 mod departures;
 mod dot_labels;

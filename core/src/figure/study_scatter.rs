@@ -106,7 +106,7 @@ impl StudyScatterFigure<'_> {
         let Some((set, output, derivative)) = self.report.primary() else { return Vec::new() };
         let families = self.report.families();
         let sizes: Vec<f64> =
-            self.report.networks.iter().filter_map(|n| n.parameters).map(|n| (n as f64).ln()).collect();
+            self.report.networks.iter().filter_map(|n| n.about.parameters).map(|n| (n as f64).ln()).collect();
         let (least, most) = sizes.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), s| (l.min(*s), m.max(*s)));
         let radius = |parameters: Option<u64>| match parameters {
             Some(count) if most > least => (4.0 + 5.0 * ((count as f64).ln() - least) / (most - least)).round() as i32,
@@ -117,7 +117,7 @@ impl StudyScatterFigure<'_> {
             let y = on.error(output, derivative, generator)?.lee;
             let x = match self.against {
                 Against::Accuracy => on.accuracy?,
-                Against::Parameters => Estimate { value: network.parameters? as f64, interval: None },
+                Against::Parameters => Estimate { value: network.about.parameters? as f64, interval: None },
             };
             (y.value > 0.0 && x.value.is_finite() && y.value.is_finite()).then_some((x, y))
         };
@@ -126,8 +126,8 @@ impl StudyScatterFigure<'_> {
             .iter()
             .filter_map(|network| {
                 let (x, y) = dot(network)?;
-                let family = families.iter().position(|family| *family == network.family)?;
-                Some(Dot { name: &network.name, family, x, y, radius: radius(network.parameters) })
+                let family = families.iter().position(|family| *family == network.about.family)?;
+                Some(Dot { name: &network.about.name, family, x, y, radius: radius(network.about.parameters) })
             })
             .collect()
     }

@@ -7,8 +7,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
+use super::decades_axis::DecadesAxis;
 use super::family_mark::FamilyMark;
-use super::style::{self, GRID, INK, anchored, fit, fit_end, printable};
+use super::style::{self, INK, anchored, fit, fit_end, printable};
 use crate::statistics::Estimate;
 use crate::study::associations::SetRatio;
 use crate::study::report::StudyReport;
@@ -77,7 +78,7 @@ impl Figure for StudySetsFigure<'_> {
         let top = TOP + HEADING;
         let overall = top + ROW * report.networks.len() as i32 + GAP;
         let right = anchored(style::label(), HPos::Right, VPos::Center);
-        let names = report.networks.iter().map(|network| printable(&network.name)).enumerate();
+        let names = report.networks.iter().map(|network| printable(&network.about.name)).enumerate();
         let names = names.map(|(at, name)| (name, top + ROW * at as i32));
         let all = OVERALL.iter().enumerate().map(|(at, name)| ((*name).to_owned(), overall + ROW * at as i32));
         for (name, y) in names.chain(all) {
@@ -99,15 +100,15 @@ impl StudySetsFigure<'_> {
         (left, top): (i32, i32),
     ) -> Result<(), FigureError> {
         let report = self.0;
-        let (right, start) = (left + PANEL, top + HEADING);
+        let start = top + HEADING;
         let bottom = start + self.rows();
         let title = fit(root, &printable(&format!("{} ({})", ratio.of, ratio.role)), &style::panel(), PANEL)?;
         root.draw_text(&title, &style::panel(), (left, top))?;
         let families = report.families();
         let mut drawn: Vec<(usize, i32, Estimate)> = Vec::new();
         for (at, network) in report.networks.iter().enumerate() {
-            let family = families.iter().position(|family| *family == network.family).unwrap_or(0);
-            if let Some(Some(estimate)) = ratio.by_network.get(&network.name) {
+            let family = families.iter().position(|family| *family == network.about.family).unwrap_or(0);
+            if let Some(Some(estimate)) = ratio.by_network.get(&network.about.name) {
                 drawn.push((family, start + ROW * at as i32 + ROW / 2, *estimate));
             }
         }
@@ -119,37 +120,28 @@ impl StudySetsFigure<'_> {
         let estimates = drawn.iter().map(|(.., e)| e).chain(all.iter().map(|(_, e)| e));
         let values: Vec<f64> = estimates.flat_map(ends).flatten().chain([1.0]).filter(|v| *v > 0.0).collect();
         let decades = Decades::of(values.into_iter());
-        let x =
-            |value: f64| left + (decades.place(value.max(1e-300)).clamp(0.0, 1.0) * f64::from(PANEL)).round() as i32;
-        let mut free = i32::MIN;
-        for (place, text) in decades.ticks() {
-            let at = left + (place * f64::from(PANEL)).round() as i32;
-            root.draw(&PathElement::new(vec![(at, start), (at, bottom)], GRID.stroke_width(1)))?;
-            let half = root.estimate_text_size(&text, &style::label())?.0 as i32 / 2;
-            if at - half > free {
-                root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (at, bottom + 6))?;
-                free = at + half + 8;
-            }
-        }
-        root.draw(&Rectangle::new([(left, start), (right, bottom)], INK.stroke_width(1)))?;
-        root.draw(&PathElement::new(vec![(x(1.0), start), (x(1.0), bottom)], INK.stroke_width(1)))?;
-        let below = anchored(style::note(), HPos::Center, VPos::Top);
-        root.draw_text("ratio", &below, ((left + right) / 2, bottom + 28))?;
+        let axis = DecadesAxis { decades, left, width: PANEL };
+        axis.draw(root, (start, bottom), "ratio")?;
+        let one = axis.x(1.0);
+        root.draw(&PathElement::new(vec![(one, start), (one, bottom)], INK.stroke_width(1)))?;
         for (family, y, estimate) in drawn {
             let mark = FamilyMark::of(family);
             if let Some(interval) = estimate.interval {
                 root.draw(&PathElement::new(
-                    vec![(x(interval.low), y), (x(interval.high), y)],
+                    vec![(axis.x(interval.low), y), (axis.x(interval.high), y)],
                     mark.color.stroke_width(2),
                 ))?;
             }
-            mark.draw(root, (x(estimate.value), y), 5)?;
+            mark.draw(root, (axis.x(estimate.value), y), 5)?;
         }
         for (y, estimate) in all {
             if let Some(interval) = estimate.interval {
-                root.draw(&PathElement::new(vec![(x(interval.low), y), (x(interval.high), y)], INK.stroke_width(3)))?;
+                root.draw(&PathElement::new(
+                    vec![(axis.x(interval.low), y), (axis.x(interval.high), y)],
+                    INK.stroke_width(3),
+                ))?;
             }
-            let middle = x(estimate.value);
+            let middle = axis.x(estimate.value);
             root.draw(&Rectangle::new([(middle - 5, y - 5), (middle + 5, y + 5)], INK.filled()))?;
         }
         Ok(())

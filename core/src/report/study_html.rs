@@ -157,10 +157,10 @@ fn networks(html: &mut String, report: &StudyReport) {
     let row = |network: &StudyNetwork| {
         let on = network.sets.get(set);
         let top1 = on.and_then(|on| on.accuracy);
-        let parameters = network.parameters;
+        let parameters = network.about.parameters;
         let mut cells = vec![
-            words(&network.name),
-            words(&network.family),
+            words(&network.about.name),
+            words(&network.about.family),
             (on.map_or(0, |on| on.images).to_string(), on.map(|on| on.images as f64)),
             (top1.map_or_else(|| "–".to_owned(), |a| format!("{:.1} %", 100.0 * a.value)), top1.map(|a| a.value)),
             (parameters.map_or_else(|| "–".to_owned(), count), parameters.map(|count| count as f64)),
@@ -315,11 +315,11 @@ fn sections(html: &mut String, report: &StudyReport) {
     html.push_str("<h2>Each network</h2>\n");
     for network in &report.networks {
         let facts = [
-            ("file", network.origin.clone()),
-            ("SHA-256", network.sha256.clone().unwrap_or_else(|| "never loaded".to_owned())),
-            ("preprocessing", network.preprocess.clone().unwrap_or_else(|| "–".to_owned())),
+            ("file", network.about.origin.clone()),
+            ("SHA-256", network.about.sha256.clone().unwrap_or_else(|| "never loaded".to_owned())),
+            ("preprocessing", network.about.preprocess.clone().unwrap_or_else(|| "–".to_owned())),
         ];
-        let _ = writeln!(html, "<details>\n<summary>{}</summary>\n<dl class=\"facts\">", escaped(&network.name));
+        let _ = writeln!(html, "<details>\n<summary>{}</summary>\n<dl class=\"facts\">", escaped(&network.about.name));
         for (term, value) in facts {
             let _ = writeln!(html, "<div><dt>{term}</dt><dd>{}</dd></div>", escaped(&value));
         }
@@ -353,7 +353,7 @@ fn sections(html: &mut String, report: &StudyReport) {
                 ]
             }));
         }
-        table(html, &network.name, &heads, 4, &rows);
+        table(html, &network.about.name, &heads, 4, &rows);
         html.push_str("</details>\n");
     }
 }

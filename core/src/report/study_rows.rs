@@ -54,8 +54,8 @@ pub fn study_rows(report: &StudyReport) -> Rows {
             let role = report.sets.iter().find(|one| one.name == *set).map(|one| one.role.as_str());
             for error in &on.errors {
                 let mut cells: Vec<Cell> = vec![
-                    (&network.name).into(),
-                    (&network.family).into(),
+                    (&network.about.name).into(),
+                    (&network.about.family).into(),
                     set.into(),
                     role.into(),
                     (&error.output).into(),
@@ -68,7 +68,7 @@ pub fn study_rows(report: &StudyReport) -> Rows {
                 cells.extend(three(error.geometric_mean.as_ref()));
                 cells.extend([error.relative.into(), error.images_effective.into(), on.labelled.into()]);
                 cells.extend(three(on.accuracy.as_ref()));
-                cells.extend([network.parameters.map(|count| count as i64).into(), on.milliseconds.into()]);
+                cells.extend([network.about.parameters.map(|count| count as i64).into(), on.milliseconds.into()]);
                 rows.push(cells);
             }
         }

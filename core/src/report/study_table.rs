@@ -130,11 +130,11 @@ fn networks(report: &StudyReport, set: &str, output: &str, derivative: &str) -> 
     let row = |network: &StudyNetwork| {
         let on = network.sets.get(set);
         let mut cells = vec![
-            network.name.clone(),
-            network.family.clone(),
+            network.about.name.clone(),
+            network.about.family.clone(),
             on.map_or_else(|| "0".to_owned(), |on| on.images.to_string()),
             on.and_then(|on| on.accuracy).map_or_else(|| "–".to_owned(), |a| format!("{:.1} %", 100.0 * a.value)),
-            network.parameters.map_or_else(|| "–".to_owned(), count),
+            network.about.parameters.map_or_else(|| "–".to_owned(), count),
         ];
         let lee =
             |generator: &&str| optional(on.and_then(|on| on.error(output, derivative, generator)).map(|e| &e.lee));

@@ -174,11 +174,11 @@ impl Case {
             sides.push(("accuracy".to_owned(), Side::ByImage(right)));
         }
         let parameters: Option<Vec<f64>> =
-            networks.iter().map(|at| data.networks[*at].parameters.map(|count| count as f64)).collect();
+            networks.iter().map(|at| data.networks[*at].about.parameters.map(|count| count as f64)).collect();
         sides.extend(parameters.map(|values| ("parameters".to_owned(), Side::Fixed(values))));
         let first = &data.networks[networks[0]];
-        for column in first.columns.keys() {
-            let value = |at: &usize| match data.networks[*at].columns.get(column) {
+        for column in first.about.columns.keys() {
+            let value = |at: &usize| match data.networks[*at].about.columns.get(column) {
                 Some(ColumnValue::Number(number)) => Some(*number),
                 _ => None,
             };
@@ -332,10 +332,9 @@ fn ratio(data: &StudyData, above: usize, below: usize, key: usize) -> Option<Set
     let values = all(&everyone, &once);
     let intervals = crossed_bootstraps(&[everyone], &[images_above.len(), images_below.len()], all);
     let exp = |at: usize| estimate(values[at], intervals[at]).map(|estimate| estimate.map(f64::exp));
-    let by_network = networks
-        .iter()
-        .enumerate()
-        .map(|(at, network)| (data.networks[*network].name.clone(), unpaired_ratio(&lee[0][at], &lee[1][at]).ok()));
+    let by_network = networks.iter().enumerate().map(|(at, network)| {
+        (data.networks[*network].about.name.clone(), unpaired_ratio(&lee[0][at], &lee[1][at]).ok())
+    });
     Some(SetRatio {
         of: data.sets[above].name.clone(),
         role: data.sets[above].role.clone(),

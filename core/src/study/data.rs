@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use super::settings::ColumnValue;
 use super::store::Store;
@@ -24,13 +25,20 @@ pub struct Key {
 pub struct Network {
     /// Its place in the store.
     pub id: i64,
+    /// What is known of it.
+    pub about: AboutNetwork,
+}
+
+/// What is known of a network beside its measurements.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AboutNetwork {
     /// Its name.
     pub name: String,
     /// What it is grouped under.
     pub family: String,
-    /// Where it is.
+    /// Its file, or `timm:NAME`.
     pub origin: String,
-    /// The hashes of its files; none before it was loaded.
+    /// The hashes of its files; null where it was never loaded.
     pub sha256: Option<String>,
     /// How many numbers it has learned.
     pub parameters: Option<u64>,
@@ -152,10 +160,10 @@ impl StudyData {
     /// The networks' families as numbers, in the order of their first networks, and their names.
     pub fn families(&self) -> (Vec<usize>, Vec<String>) {
         let mut names: Vec<String> = Vec::new();
-        let of = |network: &Network| match names.iter().position(|name| *name == network.family) {
+        let of = |network: &Network| match names.iter().position(|name| *name == network.about.family) {
             Some(at) => at,
             None => {
-                names.push(network.family.clone());
+                names.push(network.about.family.clone());
                 names.len() - 1
             }
         };
@@ -185,13 +193,15 @@ fn networks(store: &Store) -> Result<Vec<Network>, StoreError> {
     let mut networks = store.rows(query, |row| {
         Ok(Network {
             id: row.get(0)?,
-            name: row.get(1)?,
-            family: row.get(2)?,
-            origin: row.get(3)?,
-            sha256: row.get(4)?,
-            parameters: row.get::<_, Option<i64>>(5)?.and_then(|count| u64::try_from(count).ok()),
-            preprocess: row.get(6)?,
-            columns: BTreeMap::new(),
+            about: AboutNetwork {
+                name: row.get(1)?,
+                family: row.get(2)?,
+                origin: row.get(3)?,
+                sha256: row.get(4)?,
+                parameters: row.get::<_, Option<i64>>(5)?.and_then(|count| u64::try_from(count).ok()),
+                preprocess: row.get(6)?,
+                columns: BTreeMap::new(),
+            },
         })
     })?;
     let columns = store.rows("SELECT network, name, number, words FROM network_column", |row| {
@@ -203,7 +213,7 @@ fn networks(store: &Store) -> Result<Vec<Network>, StoreError> {
     })?;
     for (id, name, value) in columns {
         if let Some(network) = networks.iter_mut().find(|network| network.id == id) {
-            network.columns.insert(name, value);
+            network.about.columns.insert(name, value);
         }
     }
     Ok(networks)

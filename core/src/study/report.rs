@@ -10,8 +10,7 @@ use super::associations::{
     Agreement, Association, FamilyModel, SetRatio, agreements, associations, family_models, set_ratios,
 };
 use super::claim::Claim;
-use super::data::{Key, StudyData};
-use super::settings::ColumnValue;
+use super::data::{AboutNetwork, Key, StudyData};
 use crate::measure::run::Origin;
 use crate::statistics::{
     Estimate, LEVEL, effective_count, geometric_mean, mean, mean_with_interval, median, proportion,
@@ -85,20 +84,9 @@ pub struct StudySet {
 /// A network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudyNetwork {
-    /// Its name.
-    pub name: String,
-    /// What it is grouped under.
-    pub family: String,
-    /// Its file, or `timm:NAME`.
-    pub origin: String,
-    /// The hashes of its files; null where it was never loaded.
-    pub sha256: Option<String>,
-    /// How many numbers it has learned.
-    pub parameters: Option<u64>,
-    /// How photos become its input.
-    pub preprocess: Option<String>,
-    /// Columns of one's own.
-    pub columns: BTreeMap<String, ColumnValue>,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub about: AboutNetwork,
     /// What was measured, set by set; sets without any measurement are left out.
     pub sets: IndexMap<String, OnSet>,
 }
@@ -190,8 +178,8 @@ impl StudyReport {
     pub fn families(&self) -> Vec<&str> {
         let mut families: Vec<&str> = Vec::new();
         for network in &self.networks {
-            if !families.contains(&network.family.as_str()) {
-                families.push(&network.family);
+            if !families.contains(&network.about.family.as_str()) {
+                families.push(&network.about.family);
             }
         }
         families
@@ -210,7 +198,6 @@ fn there(values: &[f64]) -> Vec<f64> {
 }
 
 fn network(data: &StudyData, at: usize) -> StudyNetwork {
-    let network = &data.networks[at];
     let mut sets = IndexMap::new();
     for (set, of) in data.sets.iter().enumerate() {
         let milliseconds = there(&data.milliseconds[set][at]);
@@ -234,16 +221,7 @@ fn network(data: &StudyData, at: usize) -> StudyNetwork {
         };
         sets.insert(of.name.clone(), on);
     }
-    StudyNetwork {
-        name: network.name.clone(),
-        family: network.family.clone(),
-        origin: network.origin.clone(),
-        sha256: network.sha256.clone(),
-        parameters: network.parameters,
-        preprocess: network.preprocess.clone(),
-        columns: network.columns.clone(),
-        sets,
-    }
+    StudyNetwork { about: data.networks[at].about.clone(), sets }
 }
 
 fn error(key: &Key, lee: &[f64], energy: &[f64]) -> Option<StudyLee> {

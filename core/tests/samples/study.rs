@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aliascope_core::study::claims::claims;
-use aliascope_core::study::data::{Key, Network, Set, StudyData};
+use aliascope_core::study::data::{AboutNetwork, Key, Network, Set, StudyData};
 use aliascope_core::study::report::{StudyReport, StudyRun};
 use aliascope_core::study::settings::ColumnValue;
 use aliascope_core::study::status::{NetworkStatus, STATUS_SCHEMA_VERSION, StudyStatus};
@@ -27,13 +27,15 @@ pub fn data(names: &[String], images: usize) -> StudyData {
         .enumerate()
         .map(|(at, name)| Network {
             id: at as i64,
-            name: name.clone(),
-            family: format!("Family {}", at / 3),
-            origin: format!("zoo/{name}.onnx"),
-            sha256: Some("0123456789abcdef".repeat(4)),
-            parameters: Some((1.0e6 * 10f64.powf(2.0 * wave(at + 5))) as u64),
-            preprocess: Some("centre crop 0.875, bicubic".to_owned()),
-            columns: BTreeMap::from([("year".to_owned(), ColumnValue::Number(2014.0 + (at % 7) as f64))]),
+            about: AboutNetwork {
+                name: name.clone(),
+                family: format!("Family {}", at / 3),
+                origin: format!("zoo/{name}.onnx"),
+                sha256: Some("0123456789abcdef".repeat(4)),
+                parameters: Some((1.0e6 * 10f64.powf(2.0 * wave(at + 5))) as u64),
+                preprocess: Some("centre crop 0.875, bicubic".to_owned()),
+                columns: BTreeMap::from([("year".to_owned(), ColumnValue::Number(2014.0 + (at % 7) as f64))]),
+            },
         })
         .collect();
     let keys: Vec<Key> = ["translate_x", "rotate", "scale"]
