@@ -11,7 +11,7 @@ use aliascope_core::spectrum::Velocity;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, study, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
 
 /// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
 const LINE: f64 = 2384.0 / 2048.0;
@@ -185,6 +185,25 @@ fn figures_of_surgery() {
         all.extend(wrong(&format!("surgery_alike_{kind}"), &surgery::advised_alike(&names), &(), &[numbered]));
         assert!(surgery::nothing_chosen(&names).figures(&()).is_empty());
     }
+    right(&all);
+}
+
+#[test]
+fn figures_of_repair() {
+    let mut all = Vec::new();
+    for (kind, names) in [("5", places(5)), ("1", places(1)), ("long_1", long(1)), ("long_60", long(60))] {
+        let main: (&str, &[&str]) =
+            ("", &["LEE translate_x", "before", "recalibration", "KL of the outputs", "91.7 %"]);
+        all.extend(wrong(&format!("repair_{kind}"), &repair::report(&names), &(), &[main]));
+        let plain: (&str, &[&str]) = ("", &["LEE translate_x", "Not judged", "no steps"]);
+        all.extend(wrong(&format!("repair_plain_{kind}"), &repair::without_steps(&names), &(), &[plain]));
+        let fix: (&str, &[&str]) = ("", &["Worst layers", "put in", "before", "Less error", "LEE falls by"]);
+        let advice: (&str, &[&str]) = ("advice", &["LEE", "removal gain"]);
+        all.extend(wrong(&format!("fix_{kind}"), &repair::fix(&names), &(), &[fix, advice]));
+        let none: (&str, &[&str]) = ("", &["Nothing was put in"]);
+        all.extend(wrong(&format!("fix_nothing_{kind}"), &repair::nothing_fixed(&names), &(), &[none]));
+    }
+    all.extend(wrong("repair_images", &repair::images(), &(), &[("", &["Change of the output"])]));
     right(&all);
 }
 

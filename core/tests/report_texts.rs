@@ -7,7 +7,7 @@ use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome, study_html};
 use aliascope_core::spectrum::Velocity;
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, spectral, study, surgery};
+use samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -133,6 +133,19 @@ fn surgery_at_any_names_and_numbers_fits() {
         for kind in kinds {
             fits("surgery", &kind(&names), &());
         }
+    }
+}
+
+#[test]
+fn a_network_repaired() {
+    told("repair", &repair::report(&places(5)), &());
+    told("repair_without_steps", &repair::without_steps(&places(2)), &());
+    told("repair_images", &repair::images(), &());
+    told("fix", &repair::fix(&places(4)), &());
+    told("fix_nothing", &repair::nothing_fixed(&places(2)), &());
+    for names in [long(1), long(60), places(60)] {
+        fits("repair", &repair::report(&names), &());
+        fits("fix", &repair::fix(&names), &());
     }
 }
 

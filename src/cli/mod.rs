@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod failure;
 mod field;
+mod fix;
 mod generators;
 mod inspect;
 mod labels;
@@ -22,7 +23,6 @@ mod missing_model;
 mod network;
 mod ops;
 mod repair;
-mod repair_images;
 mod representation;
 mod resume;
 mod run;
@@ -61,6 +61,7 @@ enum Command {
     Ops(ops::OpsArgs),
     Antialias(Box<antialias::AntialiasArgs>),
     Repair(Box<repair::RepairArgs>),
+    Fix(Box<fix::FixArgs>),
     Doctor(DoctorArgs),
     Completions(manual::CompletionsArgs),
     Man(manual::ManArgs),
@@ -84,6 +85,7 @@ impl Command {
             Self::Completions(args) => manual::completions(args),
             Self::Man(args) => manual::pages(args),
             Self::Repair(args) => repair::run(args),
+            Self::Fix(args) => fix::run(args),
             Self::Doctor(args) => Ok(aliascope_core::cli::doctor::run(
                 args,
                 &Ok(doctor::libraries()),

@@ -1,6 +1,6 @@
 //! What is measured of one network at a stage, and against another on the same images.
 
-use aliascope_core::repair::{Stage, StageKind};
+use aliascope_core::repair::{Stage, StageKind, lee_ratios};
 use indexmap::IndexMap;
 use tch::Tensor;
 
@@ -113,6 +113,7 @@ impl<'a> StageMeter<'a> {
         }
         Ok(Stage {
             stage,
+            lee_ratios: lee_ratios(&generators),
             generators,
             shifts: shifts_paired(&before.shifts, &self.shifts),
             change: changes.results(),

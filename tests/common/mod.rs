@@ -1,6 +1,7 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+pub mod classifier;
 pub mod docs;
 pub mod model;
 pub mod mutation;

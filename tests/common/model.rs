@@ -59,6 +59,17 @@ pub fn doubles(name: &str, shape: &[i64], values: &[f64]) -> TensorProto {
     }
 }
 
+/// A constant of single-precision numbers.
+pub fn singles(name: &str, shape: &[i64], values: &[f64]) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: shape.to_vec(),
+        data_type: Some(1),
+        float_data: values.iter().map(|value| *value as f32).collect(),
+        ..Default::default()
+    }
+}
+
 /// An input or output of floats.
 pub fn floats(name: &str, shape: &[i64]) -> ValueInfoProto {
     let dim = |&n: &i64| Dimension { value: Some(DimensionValue::Value(n)), ..Default::default() };

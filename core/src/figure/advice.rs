@@ -9,14 +9,17 @@ use super::canvas::{Area, Figure, FigureError};
 use super::dot_labels::{covered, draw_labels};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
-use crate::antialias::surgery_report::{Advice, ForecastPlace, SurgeryReport, Trial};
+use crate::antialias::surgery_report::{Advice, ForecastPlace, Trial};
+use crate::measure::run::Run;
 
 /// The choices of `--advise`.
 #[derive(Clone, Copy, Debug)]
 pub struct AdviceFigure<'a> {
-    /// The result.
-    pub report: &'a SurgeryReport,
-    /// Its advice.
+    /// Of what, and on which images.
+    pub run: &'a Run,
+    /// The rules as they were given.
+    pub replace: &'a [String],
+    /// The choices.
     pub advice: &'a Advice,
 }
 
@@ -31,14 +34,13 @@ impl Figure for AdviceFigure<'_> {
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
-        let report = self.report;
-        let model = report.run.model.name();
-        let title = format!("Where to begin in {}: {}", printable(model), printable(&report.replace.join(", ")));
+        let model = self.run.model.name();
+        let title = format!("Where to begin in {}: {}", printable(model), printable(&self.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
         let note = format!(
             "{}; each dot is a network in which one more place was tried; the choice lowers LEE most per forward pass that \
              it adds",
-            report.run.images.in_words()
+            self.run.images.in_words()
         );
         root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;
         self.race(root)?;

@@ -19,14 +19,14 @@ pub struct RepairFigure<'a> {
     pub report: &'a RepairReport,
 }
 
-const WIDTH: i32 = 1440;
-const HEIGHT: i32 = 780;
-const MARGIN: i32 = 28;
-const TOP: i32 = 128;
+pub(super) const WIDTH: i32 = 1440;
+pub(super) const HEIGHT: i32 = 780;
+pub(super) const MARGIN: i32 = 28;
+pub(super) const TOP: i32 = 128;
 /// Where curves begin and end.
 const CURVES: [i32; 2] = [MARGIN + 62, 760];
 /// Where stages begin.
-const STAGES: i32 = 800;
+pub(super) const STAGES: i32 = 800;
 const PANEL: i32 = 250;
 /// From one panel of curves to the next.
 const STEP: i32 = 316;
@@ -52,20 +52,23 @@ impl Figure for RepairFigure<'_> {
         let title = format!("{model} with {}, repaired", printable(&what));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
         let training = &report.training;
+        let adapted = match training.steps {
+            0 => "no steps".to_owned(),
+            steps => format!("{} on {} images, {steps} steps of {}", training.train, training.images, training.batch),
+        };
         let note = format!(
-            "adapted: {} on {} images, {} steps of {}; judged on {} others; output: {}",
-            training.train,
-            training.images,
-            training.steps,
-            training.batch,
+            "adapted: {adapted}; judged on {} others; output: {}",
             report.run.images.count(),
             report.run.function()
         );
         root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
         let verdict = report.conclusion.text.split(". ").next().unwrap_or_default();
         root.draw_text(&fit(root, &printable(verdict), &style::note(), width)?, &style::note(), (MARGIN, 68))?;
+        if self.report.curve.is_empty() {
+            return stages(root, self.report, MARGIN);
+        }
         self.curves(root)?;
-        self.stages(root)
+        stages(root, self.report, STAGES)
     }
 }
 
@@ -97,44 +100,47 @@ impl RepairFigure<'_> {
         )?;
         Ok(())
     }
-
-    /// Per quantity a row of bars: before, and each stage.
-    fn stages<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
-        let report = self.report;
-        let rows = quantities(report);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let room = (HEIGHT - TOP - 40) / rows.len() as i32;
-        let row = room.clamp(LEAST_ROW, 150);
-        for (at, (name, bars)) in rows.iter().enumerate() {
-            let top = TOP + at as i32 * row;
-            root.draw_text(name, &anchored(style::panel(), HPos::Left, VPos::Bottom), (STAGES, top - 4))?;
-            let scale = Scale::of(bars.iter().map(|bar| bar.1), 0.0);
-            let log = if scale.is_log() { "logarithmic" } else { "" };
-            root.draw_text(log, &anchored(style::note(), HPos::Right, VPos::Bottom), (WIDTH - MARGIN, top - 5))?;
-            let height = ((row - 34) / bars.len() as i32).min(24);
-            let (left, right) = (STAGES + 122, WIDTH - MARGIN - 96);
-            for (line, (stage, value, text)) in bars.iter().enumerate() {
-                let y = top + line as i32 * height;
-                let middle = y + height / 2;
-                root.draw_text(stage, &anchored(style::note(), HPos::Right, VPos::Center), (left - 8, middle))?;
-                let end = left + (scale.place(*value) * f64::from(right - left)).round() as i32;
-                pattern(stage).fill(root, [(left, y + 2), (end.max(left + 1), y + height - 2)])?;
-                root.draw_text(text, &anchored(style::note(), HPos::Left, VPos::Center), (end.max(left) + 8, middle))?;
-            }
-            let foot = top + height * bars.len() as i32;
-            root.draw(&PathElement::new(vec![(left, top), (left, foot)], INK.stroke_width(1)))?;
-        }
-        Ok(())
-    }
 }
 
-/// Before, the repair, and stages between.
-fn pattern(stage: &str) -> Pattern {
+/// Per quantity a row of bars from `start` to the right: before, and each stage.
+pub(super) fn stages<DB: DrawingBackend>(
+    root: &Area<DB>,
+    report: &RepairReport,
+    start: i32,
+) -> Result<(), FigureError> {
+    let rows = quantities(report);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let room = (HEIGHT - TOP - 40) / rows.len() as i32;
+    let row = room.clamp(LEAST_ROW, 150);
+    for (at, (name, bars)) in rows.iter().enumerate() {
+        let top = TOP + at as i32 * row;
+        root.draw_text(name, &anchored(style::panel(), HPos::Left, VPos::Bottom), (start, top - 4))?;
+        let scale = Scale::of(bars.iter().map(|bar| bar.1), 0.0);
+        let log = if scale.is_log() { "logarithmic" } else { "" };
+        root.draw_text(log, &anchored(style::note(), HPos::Right, VPos::Bottom), (WIDTH - MARGIN, top - 5))?;
+        let height = ((row - 34) / bars.len() as i32).min(24);
+        let (left, right) = (start + 122, WIDTH - MARGIN - 96);
+        for (line, (stage, value, text)) in bars.iter().enumerate() {
+            let y = top + line as i32 * height;
+            let middle = y + height / 2;
+            root.draw_text(stage, &anchored(style::note(), HPos::Right, VPos::Center), (left - 8, middle))?;
+            let end = left + (scale.place(*value) * f64::from(right - left)).round() as i32;
+            pattern(line, bars.len(), stage).fill(root, [(left, y + 2), (end.max(left + 1), y + height - 2)])?;
+            root.draw_text(text, &anchored(style::note(), HPos::Left, VPos::Center), (end.max(left) + 8, middle))?;
+        }
+        let foot = top + height * bars.len() as i32;
+        root.draw(&PathElement::new(vec![(left, top), (left, foot)], INK.stroke_width(1)))?;
+    }
+    Ok(())
+}
+
+/// Before, the last stage, and stages between.
+fn pattern(line: usize, lines: usize, stage: &str) -> Pattern {
     match stage {
         "before" => Pattern::new(FAINT_INK, Hatch::None),
-        "repair" => Pattern::new(SERIES[1], Hatch::Rising),
+        _ if line + 1 == lines => Pattern::new(SERIES[1], Hatch::Rising),
         _ => Pattern::new(SERIES[2], Hatch::None),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ndarray::Array3;
 use rand::SeedableRng;
@@ -54,7 +55,7 @@ pub struct Source {
     frames: Vec<Frame>,
     /// All images, where those are some of them.
     listed: Option<Vec<Frame>>,
-    tensors: Vec<TensorFile>,
+    tensors: Vec<Arc<TensorFile>>,
     size: [usize; 3],
     channels_last: bool,
     skipped: Vec<PathBuf>,
@@ -100,7 +101,7 @@ impl Source {
     fn open_tensors(&mut self, path: &Path) -> Result<(), InputError> {
         let tensors = TensorFile::open(path, self.stored())?;
         self.frames.extend((0..tensors.count).map(|index| Frame::Tensor { path: path.to_owned(), index }));
-        self.tensors.push(tensors);
+        self.tensors.push(Arc::new(tensors));
         Ok(())
     }
 
@@ -124,6 +125,24 @@ impl Source {
         let sampled = chosen.into_iter().map(|at| self.frames[at].clone()).collect();
         let all = std::mem::replace(&mut self.frames, sampled);
         self.listed.get_or_insert(all);
+    }
+
+    /// Keeps `held` of the images, drawn by `seed`, in their order, and gives the others; [`listed`](Self::listed) has
+    /// all.
+    pub fn hold_out(&mut self, held: usize, seed: u64) -> Self {
+        let all = self.frames.clone();
+        self.sample(held, seed);
+        let mut kept = self.frames.iter().peekable();
+        // Both are in order, and an image that was given twice is there twice.
+        let others = all.into_iter().filter(|frame| kept.next_if(|next| *next == frame).is_none()).collect();
+        Self {
+            frames: others,
+            listed: self.listed.clone(),
+            tensors: self.tensors.clone(),
+            size: self.size,
+            channels_last: self.channels_last,
+            ..Self::default()
+        }
     }
 
     /// The images, in order, those that a sample or [`sift`](Self::sift) left out too.
@@ -217,7 +236,8 @@ impl Source {
     }
 
     fn tensors_of(&self, path: &Path) -> Result<&TensorFile, InputError> {
-        self.tensors.iter().find(|tensors| tensors.path() == path).ok_or_else(|| self.gone(path))
+        let found = self.tensors.iter().find(|tensors| tensors.path() == path);
+        found.map(|tensors| &**tensors).ok_or_else(|| self.gone(path))
     }
 
     fn gone(&self, path: &Path) -> InputError {

@@ -1,6 +1,7 @@
 //! What a repair returns: a network before designs were put into it, with them, and after its weights were adapted.
 
 mod conclusion;
+mod fix;
 mod kinds;
 
 use indexmap::IndexMap;
@@ -10,8 +11,10 @@ use crate::antialias::surgery_report::{Cost, InsertionReport, OutputChange, Pair
 use crate::antialias::{Padding, Place};
 use crate::measure::lee_report::Accuracy;
 use crate::measure::run::Run;
+use crate::statistics::{PairedRatio, paired_ratio};
 
-pub use conclusion::{Conclusion, Verdict};
+pub use conclusion::{Conclusion, LEAST_IMAGES, Verdict};
+pub use fix::{FIX_SCHEMA_VERSION, FixReport, HoldOut, WorstLayer};
 pub use kinds::{Ended, Loss, RecalibrationKind, StageKind, Trained};
 
 /// The version of [`RepairReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -132,6 +135,10 @@ pub struct Stage {
     pub stage: StageKind,
     /// LEE of the network before, and at this stage, for each generator, on [`RepairReport::lee_images`].
     pub generators: IndexMap<String, Paired>,
+    /// LEE at this stage over LEE before, image by image, with intervals, for each generator; not of one under which an
+    /// image has none.
+    #[serde(default)]
+    pub lee_ratios: IndexMap<String, PairedRatio>,
     /// Metrics under finite shifts by name, as `aliascope metrics` has them, on the same images.
     pub shifts: IndexMap<String, Paired>,
     /// What became of the outputs, on all validation images.
@@ -168,4 +175,13 @@ impl RepairReport {
     pub fn last(&self) -> Option<&Stage> {
         self.stages.last()
     }
+}
+
+/// The ratios of LEE after to before, by generator, where there are any.
+pub fn lee_ratios(generators: &IndexMap<String, Paired>) -> IndexMap<String, PairedRatio> {
+    let ratio = |paired: &Paired| {
+        let side = |at: usize| paired.by_image.iter().map(|both| both[at]).collect::<Vec<f64>>();
+        paired_ratio(&side(1), &side(0)).ok()
+    };
+    generators.iter().filter_map(|(name, paired)| Some((name.clone(), ratio(paired)?))).collect()
 }

@@ -2,6 +2,7 @@
 
 mod antialias_rows;
 mod antialias_table;
+mod before_after;
 mod checkpoint;
 mod claims;
 mod comparison_rows;
@@ -10,6 +11,8 @@ mod departures_table;
 mod field_rows;
 mod field_table;
 mod finite;
+mod fix_rows;
+mod fix_table;
 mod inspect_rows;
 mod inspect_table;
 mod json;
@@ -56,6 +59,8 @@ pub use comparison_table::comparison_table;
 pub use departures_table::departures_table;
 pub use field_rows::field_rows;
 pub use field_table::field_table;
+pub use fix_rows::fix_rows;
+pub use fix_table::fix_table;
 pub use inspect_rows::{inspect_rows, operator_rows};
 pub use inspect_table::inspect_table;
 pub use json::{JsonError, json_bytes};

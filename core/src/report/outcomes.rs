@@ -7,6 +7,8 @@ use super::antialias_table::antialias_table;
 use super::departures_table::departures_table;
 use super::field_rows::field_rows;
 use super::field_table::field_table;
+use super::fix_rows::fix_rows;
+use super::fix_table::fix_table;
 use super::inspect_rows::{inspect_rows, operator_rows};
 use super::inspect_table::inspect_table;
 use super::layers_rows::layers_rows;
@@ -34,7 +36,7 @@ use crate::antialias::report::BenchReport;
 use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
-    DownsampledFigure, FieldFigure, FieldPicture, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
+    DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
     LayersDepthFigure, LayersGraphFigure, LeeFigure, MetricsFigure, NodesFigure, OrbitFigure, RepairFigure,
     SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
@@ -49,7 +51,7 @@ use crate::measure::node_theorem_report::NodeTheoremReport;
 use crate::measure::orbit_report::OrbitReport;
 use crate::measure::representation_report::RepresentationReport;
 use crate::operators::OperatorList;
-use crate::repair::RepairReport;
+use crate::repair::{FixReport, RepairReport};
 use crate::spectrum::departures::Departures;
 use crate::spectrum::harmonics::HarmonicsReport;
 use crate::spectrum::image_spectrum::ImageSpectrumReport;
@@ -248,7 +250,8 @@ impl Outcome for SurgeryReport {
         if self.insertions.is_empty() {
             return Vec::new();
         }
-        let advice = |advice| NamedFigure::new("advice", AdviceFigure { report: self, advice });
+        let advice =
+            |advice| NamedFigure::new("advice", AdviceFigure { run: &self.run, replace: &self.replace, advice });
         std::iter::once(NamedFigure::main(SurgeryFigure { report: self }))
             .chain(self.advice.as_ref().map(advice))
             .collect()
@@ -268,6 +271,23 @@ impl Outcome for RepairReport {
 
     fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
         vec![NamedFigure::main(RepairFigure { report: self })]
+    }
+}
+
+impl Outcome for FixReport {
+    type Beside = ();
+
+    fn table(&self, (): &(), width: usize) -> String {
+        fix_table(self, width)
+    }
+
+    fn rows(&self, per_image: bool) -> Rows {
+        fix_rows(self, per_image)
+    }
+
+    fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
+        let advice = AdviceFigure { run: &self.run, replace: &self.replace, advice: &self.advice };
+        vec![NamedFigure::main(FixFigure { report: self }), NamedFigure::new("advice", advice)]
     }
 }
 

@@ -24,6 +24,16 @@ pub fn repair_rows(report: &RepairReport, per_image: bool) -> Rows {
                 paired.difference_sem.into(),
             ]);
         }
+        for (name, ratio) in &stage.lee_ratios {
+            let [low, high] = [ratio.mean.interval.map(|i| i.low), ratio.mean.interval.map(|i| i.high)];
+            for (quantity, value) in
+                [("lee_ratio", Some(ratio.mean.value)), ("lee_ratio_low", low), ("lee_ratio_high", high)]
+            {
+                if let Some(value) = value {
+                    rows.push([(&title).into(), quantity.into(), name.into(), Cell::Empty, value.into()]);
+                }
+            }
+        }
         for (name, mean) in means(stage) {
             rows.push([(&title).into(), "output".into(), name.into(), Cell::Empty, mean.mean.into(), mean.sem.into()]);
         }

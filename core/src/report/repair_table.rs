@@ -2,13 +2,14 @@
 
 use std::fmt::{Result, Write};
 
+use super::before_after::{heading, plus_minus, sides, with_error};
 use super::table::blocks;
-use super::text::wrapped;
-use crate::antialias::surgery_report::{Mean, Paired};
-use crate::figure::style::printable;
+use super::text::{NONE, page};
+use crate::antialias::surgery_report::Paired;
 use crate::measure::run::counted;
-use crate::number::compact;
+use crate::number::{compact, percent};
 use crate::repair::{RepairReport, Stage};
+use crate::statistics::Estimate;
 
 /// Layers of the recalibration that are listed.
 const MOST: usize = 8;
@@ -19,52 +20,44 @@ pub fn repair_table(report: &RepairReport, width: usize) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_repair(&mut text, report, width);
-    let mut kept = String::new();
-    for line in text.lines().flat_map(|line| wrapped(&printable(line), width)) {
-        kept += line.trim_end();
-        kept.push('\n');
-    }
-    kept
+    let _ = writeln!(text, "\n{}", report.conclusion.text);
+    page(&text.lines().map(str::to_owned).collect::<Vec<_>>(), width)
 }
 
-fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Result {
+/// What was put in and adapted, and the network stage by stage.
+pub(super) fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Result {
     let training = &report.training;
-    writeln!(
-        text,
-        "{}: judged on {}; output {}; {} derivative, {} boundary; {}",
-        report.run.model.path,
-        report.run.images.in_words(),
-        report.run.function(),
-        report.run.lie().derivative,
-        report.run.lie().boundary,
-        report.run.arithmetic()
-    )?;
+    writeln!(text, "{}", heading(&report.run, "judged on "))?;
     if report.insertions.is_empty() {
         writeln!(text, "no designs: weights alone are adapted")?;
     } else {
         let (rules, places) = (report.replace.join(", "), counted(report.insertions.len(), "place"));
         writeln!(text, "{rules} in {places}, {} padding", report.padding)?;
     }
-    let lee = match training.lee_weight {
-        0.0 => String::new(),
-        weight => format!(" + {weight} LEE under {}", training.generators.join(", ")),
-    };
-    writeln!(
-        text,
-        "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
-         at {}\n",
-        training.train,
-        training.parameters,
-        counted(training.images, "image"),
-        training.loss,
-        compact(training.rate),
-        training.steps,
-        training.steps_asked,
-        training.batch,
-        training.minutes,
-        training.ended,
-        training.best_step
-    )?;
+    if training.steps_asked == 0 {
+        writeln!(text, "adapted: no steps\n")?;
+    } else {
+        let lee = match training.lee_weight {
+            0.0 => String::new(),
+            weight => format!(" + {weight} LEE under {}", training.generators.join(", ")),
+        };
+        writeln!(
+            text,
+            "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
+             at {}\n",
+            training.train,
+            training.parameters,
+            counted(training.images, "image"),
+            training.loss,
+            compact(training.rate),
+            training.steps,
+            training.steps_asked,
+            training.batch,
+            training.minutes,
+            training.ended,
+            training.best_step
+        )?;
+    }
     write_stages(text, report, width)?;
     if let Some(recalibration) = &report.recalibration {
         let layers = &recalibration.layers;
@@ -102,7 +95,7 @@ fn write_repair(text: &mut String, report: &RepairReport, width: usize) -> Resul
     if let Some(path) = &report.saved {
         writeln!(text, "saved: {path}; the saved model's output differs by {:.1e}", report.saved_difference)?;
     }
-    writeln!(text, "\n{}", report.conclusion.text)
+    Ok(())
 }
 
 /// What a stage has of a quantity.
@@ -114,7 +107,7 @@ fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Resul
     head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
     head.push("last − before".to_owned());
     let mut rows = vec![head];
-    let share = |value: f64| percent(value);
+    let share = |value: f64| percent(value, 1);
     for (name, paired) in &last.generators {
         rows.push(paired_row(report, &format!("LEE {name}"), paired, &compact, |stage| stage.generators.get(name)));
     }
@@ -131,16 +124,13 @@ fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Resul
         rows.push(paired_row(report, title, paired, number, |stage| stage.shifts.get(name)));
     }
     blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
+    write_ratios(text, report, width)?;
 
     let mut head = vec![format!("on all {}", report.run.images.in_words()), "before".to_owned()];
     head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
     let mut rows = vec![head];
-    let with_error = |mean: &Mean, number: &dyn Fn(f64) -> String| match mean.sem {
-        Some(sem) => format!("{} ± {}", number(mean.mean), number(sem)),
-        None => number(mean.mean),
-    };
-    let confidence = last.change.confidence.as_ref().map(|paired| percent(paired.before));
-    let accuracy = report.accuracy_before.as_ref().map(|accuracy| percent(accuracy.top1));
+    let confidence = last.change.confidence.as_ref().map(|paired| percent(paired.before, 1));
+    let accuracy = report.accuracy_before.as_ref().map(|accuracy| percent(accuracy.top1, 1));
     let quantities: [(&str, Option<String>, Value<'_>); 5] = [
         ("KL, nats", None, Box::new(|stage| stage.change.kl.as_ref().map(|kl| with_error(kl, &compact)))),
         (
@@ -148,16 +138,20 @@ fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Resul
             None,
             Box::new(|stage| stage.change.top1_unchanged.as_ref().map(|kept| with_error(kept, &share))),
         ),
-        ("top-1 accuracy", accuracy, Box::new(|stage| stage.accuracy.as_ref().map(|accuracy| percent(accuracy.top1)))),
-        ("confidence", confidence, Box::new(|stage| stage.change.confidence.as_ref().map(|c| percent(c.after)))),
+        (
+            "top-1 accuracy",
+            accuracy,
+            Box::new(|stage| stage.accuracy.as_ref().map(|accuracy| percent(accuracy.top1, 1))),
+        ),
+        ("confidence", confidence, Box::new(|stage| stage.change.confidence.as_ref().map(|c| percent(c.after, 1)))),
         ("change / length", None, Box::new(|stage| Some(with_error(&stage.change.relative, &compact)))),
     ];
     for (name, before, value) in quantities {
         if value(last).is_none() {
             continue;
         }
-        let mut row = vec![name.to_owned(), before.unwrap_or_else(|| "-".to_owned())];
-        row.extend(report.stages.iter().map(|stage| value(stage).unwrap_or_else(|| "-".to_owned())));
+        let mut row = vec![name.to_owned(), before.unwrap_or_else(|| NONE.to_owned())];
+        row.extend(report.stages.iter().map(|stage| value(stage).unwrap_or_else(|| NONE.to_owned())));
         rows.push(row);
     }
     writeln!(text)?;
@@ -168,7 +162,34 @@ fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Resul
         }
         false => "",
     };
-    writeln!(text, "{shifts}±: standard error over images; of differences, over images in pairs")
+    writeln!(
+        text,
+        "{shifts}±: standard error over images; of differences, over images in pairs; in brackets, the interval \
+         of 95 % over images in pairs"
+    )
+}
+
+/// LEE over what it was, with intervals.
+fn write_ratios(text: &mut String, report: &RepairReport, width: usize) -> Result {
+    if report.stages.iter().all(|stage| stage.lee_ratios.is_empty()) {
+        return Ok(());
+    }
+    let mut head = vec!["LEE over LEE before".to_owned()];
+    head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
+    let names = report.stages.iter().flat_map(|stage| stage.lee_ratios.keys()).collect::<indexmap::IndexSet<_>>();
+    let rows = names.into_iter().map(|name| {
+        let cells = report.stages.iter().map(|stage| match stage.lee_ratios.get(name).map(|ratio| ratio.mean) {
+            Some(Estimate { value, interval: Some(interval) }) => {
+                format!("{value:.2} ({:.2}–{:.2})", interval.low, interval.high)
+            }
+            Some(Estimate { value, interval: None }) => format!("{value:.2}"),
+            None => NONE.to_owned(),
+        });
+        std::iter::once(name.clone()).chain(cells).collect()
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    writeln!(text)?;
+    blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))
 }
 
 fn paired_row<'a>(
@@ -178,19 +199,10 @@ fn paired_row<'a>(
     number: &dyn Fn(f64) -> String,
     of: impl Fn(&'a Stage) -> Option<&'a Paired>,
 ) -> Vec<String> {
-    let with = |value: f64, sem: Option<f64>| match sem {
-        Some(sem) => format!("{} ± {}", number(value), number(sem)),
-        None => number(value),
-    };
-    let mut row = vec![name.to_owned(), with(last.before, last.before_sem)];
-    for stage in &report.stages {
-        row.push(of(stage).map_or("-".to_owned(), |paired| with(paired.after, paired.after_sem)));
-    }
-    let sign = if last.difference > 0.0 { "+" } else { "" };
-    row.push(format!("{sign}{}", with(last.difference, last.difference_sem)));
-    row
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share).replace('-', "−")
+    let [before, _, difference] = sides(last, number);
+    let stages = report.stages.iter().map(|stage| match of(stage) {
+        Some(paired) => plus_minus(paired.after, paired.after_sem, number),
+        None => NONE.to_owned(),
+    });
+    [name.to_owned(), before].into_iter().chain(stages).chain([difference]).collect()
 }

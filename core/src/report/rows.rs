@@ -80,6 +80,11 @@ impl Rows {
         self.rows.push(cells);
     }
 
+    /// More rows under the same columns.
+    pub fn extend(&mut self, more: Self) {
+        more.rows.into_iter().for_each(|cells| self.push(cells));
+    }
+
     /// Comma-separated values as RFC 4180 has them, with line feeds. Numbers have as many digits as it takes to read
     /// the same `f64` back. What a spreadsheet would take for a formula has an apostrophe in front, as OWASP advises,
     /// and names are printable.

@@ -2,6 +2,7 @@
 
 use std::fmt::{Result, Write};
 
+use super::before_after::{heading, sides, with_error};
 use super::sample_size::sample_size;
 use super::table::{Side, Table};
 use super::text::{NONE, page, tail};
@@ -22,17 +23,7 @@ pub fn surgery_table(report: &SurgeryReport, width: usize) -> String {
 }
 
 fn write_surgery(text: &mut String, report: &SurgeryReport, width: usize) -> Result {
-    let shape = report.run.model.output_shape_in_words();
-    writeln!(
-        text,
-        "{}: {}; output {} ({shape}); {} derivative, {} boundary; {}",
-        report.run.model.path,
-        report.run.images.in_words(),
-        report.run.function(),
-        report.run.lie().derivative,
-        report.run.lie().boundary,
-        report.run.arithmetic()
-    )?;
+    writeln!(text, "{}", heading(&report.run, ""))?;
     writeln!(
         text,
         "{} in {}, {} padding{}\n",
@@ -115,12 +106,13 @@ fn write_layers(text: &mut String, report: &SurgeryReport, width: usize) -> Resu
     let value = |mean: &Option<Mean>| mean.as_ref().map_or(0.0, |mean| mean.mean);
     let mut layers: Vec<_> = report.layers.iter().collect();
     layers.sort_by(|a, b| value(&b.before).max(value(&b.after)).total_cmp(&value(&a.before).max(value(&a.after))));
+    let error = |mean: &Mean| with_error(mean, &compact);
     let rows = layers.iter().take(MOST).map(|layer| {
         let ratio = if value(&layer.before) > 0.0 { value(&layer.after) / value(&layer.before) } else { 0.0 };
         vec![
             layer.name.clone(),
-            layer.before.as_ref().map_or(NONE.to_owned(), with_error),
-            layer.after.as_ref().map_or(NONE.to_owned(), with_error),
+            layer.before.as_ref().map_or(NONE.to_owned(), error),
+            layer.after.as_ref().map_or(NONE.to_owned(), error),
             if ratio > 0.0 { format!("{ratio:.2}") } else { NONE.to_owned() },
         ]
     });
@@ -171,7 +163,7 @@ fn outputs(report: &SurgeryReport) -> Vec<(&'static str, String)> {
         terms.push(("top-1 accuracy", format!("{before} of {images} right before, {after} after")));
     }
     if let Some(kl) = &change.kl {
-        terms.push(("divergence KL, nats", with_error(kl)));
+        terms.push(("divergence KL, nats", with_error(kl, &compact)));
     }
     if let Some(confidence) = &change.confidence {
         let percent = |value: f64| percent(value, 0);
@@ -179,11 +171,12 @@ fn outputs(report: &SurgeryReport) -> Vec<(&'static str, String)> {
         let sides = [confidence.before, confidence.after, confidence.difference].map(percent);
         terms.push(("confidence", format!("{} before, {} after ({}{sem})", sides[0], sides[1], sides[2])));
     }
-    terms.push(("change of the output", format!("{} of its length", with_error(&change.relative))));
+    terms.push(("change of the output", format!("{} of its length", with_error(&change.relative, &compact))));
     terms
 }
 
-fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
+/// Every step of a choice, and how well the layers' removal gains foretold the first.
+pub(super) fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
     writeln!(text, "where to begin: LEE under {} is {} at first", advice.generator, compact(advice.start))?;
     for (at, step) in advice.steps.iter().enumerate() {
         let title = format!("step {}, {:.1} s", at + 1, step.seconds);
@@ -191,7 +184,7 @@ fn write_advice(text: &mut String, advice: &Advice, width: usize) -> Result {
             vec![
                 trial.name.clone(),
                 compact(trial.lee),
-                with_error(&trial.gain),
+                with_error(&trial.gain, &compact),
                 format!("{:.2}", trial.cost),
                 compact(trial.gain_per_cost),
                 trial.top1_unchanged.map_or(NONE.to_owned(), |kept| percent(kept, 0)),
@@ -220,24 +213,8 @@ fn more(text: &mut String, count: usize) -> Result {
     if count > MOST { writeln!(text, "  … and {} more", count - MOST) } else { Ok(()) }
 }
 
-fn with_error(mean: &Mean) -> String {
-    match mean.sem {
-        Some(sem) => format!("{} ± {}", compact(mean.mean), compact(sem)),
-        None => compact(mean.mean),
-    }
-}
-
 fn paired_row(name: &str, paired: &Paired, number: &dyn Fn(f64) -> String) -> Vec<String> {
-    let with = |value: f64, sem: Option<f64>| match sem {
-        Some(sem) => format!("{} ± {}", number(value), number(sem)),
-        None => number(value),
-    };
-    let sign = if paired.difference > 0.0 { "+" } else { "" };
-    vec![
-        name.to_owned(),
-        with(paired.before, paired.before_sem),
-        with(paired.after, paired.after_sem),
-        paired.ratio().map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}")),
-        format!("{sign}{}", with(paired.difference, paired.difference_sem)),
-    ]
+    let [before, after, difference] = sides(paired, number);
+    let ratio = paired.ratio().map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}"));
+    vec![name.to_owned(), before, after, ratio, difference]
 }

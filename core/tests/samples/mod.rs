@@ -8,6 +8,7 @@ pub mod lee;
 pub mod metrics;
 pub mod motions;
 pub mod nodes;
+pub mod repair;
 pub mod spectral;
 pub mod study;
 pub mod surgery;

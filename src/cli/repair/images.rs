@@ -7,8 +7,8 @@ use ndarray::Array3;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use super::network::{Console, Opened};
-use super::{Failure, Status};
+use crate::cli::network::{Console, Opened};
+use crate::cli::{Failure, Status};
 use crate::graph::InputLayout;
 use crate::hash::hash_of;
 use crate::input::{CropDraw, DecodedPhoto, Frame, InputError, Preprocessing, Source};
@@ -17,7 +17,7 @@ use crate::memory;
 use crate::repair::{TrainOptions, batch};
 
 /// Photos that weights are adapted on.
-pub(super) struct TrainingImages {
+pub(in crate::cli) struct TrainingImages {
     source: Source,
     /// Places among the source's frames of those that can be decoded.
     places: Vec<usize>,
@@ -33,17 +33,20 @@ const SHARE: u64 = 4;
 
 impl TrainingImages {
     /// Lists and decodes them. Photos that cannot be decoded are left out, with a note.
-    pub(super) fn open(paths: &[PathBuf], opened: &Opened, console: &Console) -> Result<Self, Failure> {
+    pub(in crate::cli) fn open(paths: &[PathBuf], opened: &Opened, console: &Console) -> Result<Self, Failure> {
         let network = &opened.network;
-        let [_, channels, rows, columns] = network.input().shape[..] else {
-            return Err(Failure::new(Status::Unsupported, "the network's input is no image"));
-        };
-        let size = [channels, rows, columns].map(|n| n as usize);
-        let mut source = Source::open_as(paths, size, network.input_layout() == InputLayout::ChannelsLast)?;
+        let channels_last = network.input_layout() == InputLayout::ChannelsLast;
+        let mut source = Source::open_as(paths, size_of(opened)?, channels_last)?;
         let bad = source.sift();
         for (frame, error) in bad {
             leave_out(&frame, &error, opened, console)?;
         }
+        Self::of(source, opened, console)
+    }
+
+    /// Decodes those of a source.
+    pub(in crate::cli) fn of(source: Source, opened: &Opened, console: &Console) -> Result<Self, Failure> {
+        let size = size_of(opened)?;
         let mut images = Self { source, places: Vec::new(), hashes: Vec::new(), decoded: Vec::new(), size };
         let mut room = memory::available().unwrap_or(u64::MAX) / SHARE;
         for (at, frame) in images.source.frames().iter().enumerate() {
@@ -94,6 +97,28 @@ impl TrainingImages {
         Ok(found)
     }
 
+    /// Leaves out those whose bytes are a validation image's, and says how many; an error where none is left.
+    pub(in crate::cli) fn leave_out_copies(&mut self, opened: &Opened) -> Result<usize, Failure> {
+        let mut judged = HashSet::new();
+        for frame in opened.source.frames() {
+            judged.insert(hash_of(&opened.source.bytes(frame)?));
+        }
+        let keep: Vec<bool> = self.hashes.iter().map(|hash| !judged.contains(hash)).collect();
+        let copies = keep.iter().filter(|keep| !**keep).count();
+        if copies == keep.len() {
+            let problem = "--images: all are copies of each other, so that none is left to adapt on; give others";
+            return Err(Failure::new(Status::Input, problem));
+        }
+        fn kept<T>(list: &mut Vec<T>, keep: &[bool]) {
+            let mut at = keep.iter();
+            list.retain(|_| at.next().copied().unwrap_or(true));
+        }
+        kept(&mut self.places, &keep);
+        kept(&mut self.hashes, &keep);
+        kept(&mut self.decoded, &keep);
+        Ok(copies)
+    }
+
     /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision: crops, which seed and step
     /// decide.
     pub(super) fn batch(&self, options: &TrainOptions, step: usize, opened: &Opened) -> Result<Tensor, Failure> {
@@ -119,16 +144,30 @@ impl TrainingImages {
         }
     }
 
-    /// So many of them, evenly spaced, as the network takes images: `[images, 1, channels, rows, columns]`.
-    pub(super) fn evenly(&self, count: usize, opened: &Opened) -> Result<Tensor, Failure> {
+    /// So many of them, evenly spaced, each `[1, channels, rows, columns]`, with its name.
+    pub(in crate::cli) fn some(&self, count: usize, opened: &Opened) -> Result<Vec<(String, Tensor)>, Failure> {
         let count = count.min(self.len());
-        let images = (0..count).map(|i| {
+        let image = |i: usize| {
             let frame = &self.source.frames()[self.places[i * self.len() / count]];
             let (image, _) = self.source.read(frame, &opened.preprocessing)?;
-            Ok(input(&image)?.f_to_kind(opened.network.kind())?)
-        });
-        Ok(Tensor::f_stack(&images.collect::<Result<Vec<_>, Failure>>()?, 0)?)
+            Ok((frame.name(), input(&image)?.f_to_kind(opened.network.kind())?))
+        };
+        (0..count).map(image).collect()
     }
+
+    /// So many of them, evenly spaced, as the network takes images: `[images, 1, channels, rows, columns]`.
+    pub(super) fn evenly(&self, count: usize, opened: &Opened) -> Result<Tensor, Failure> {
+        let images: Vec<Tensor> = self.some(count, opened)?.into_iter().map(|(_, image)| image).collect();
+        Ok(Tensor::f_stack(&images, 0)?)
+    }
+}
+
+/// Channels, rows and columns of the network's input.
+fn size_of(opened: &Opened) -> Result<[usize; 3], Failure> {
+    let [_, channels, rows, columns] = opened.network.input().shape[..] else {
+        return Err(Failure::new(Status::Unsupported, "the network's input is no image"));
+    };
+    Ok([channels, rows, columns].map(|n| n as usize))
 }
 
 /// Says that a photo is left out; an error where nothing may be.
