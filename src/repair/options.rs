@@ -34,7 +34,7 @@ impl Default for TrainOptions {
         Self {
             steps: 200,
             batch: 16,
-            rate: 1e-4,
+            rate: 2e-5,
             seed: 0,
             loss: Loss::Kl,
             train: Trained::All,

@@ -80,7 +80,7 @@ pub(super) struct Seen {
     pub curve: Vec<CurvePoint>,
     /// The step of the best weights.
     pub best_step: usize,
-    /// Their score: distance and weighted LEE.
+    /// Their distance.
     pub best: f64,
     /// The losses since the last validation, and how many they are.
     pub losses: [f64; 2],
@@ -259,9 +259,9 @@ impl<'a> Trainer<'a> {
             top1_unchanged: kept,
             minutes: self.minutes(),
         };
-        let score = validation + self.options.lee_weight * lee;
-        if score < self.seen.best {
-            self.seen.best = score;
+        // LEE of a few images is decided by one or two of them, so it has no say.
+        if validation < self.seen.best {
+            self.seen.best = validation;
             self.seen.best_step = self.seen.step;
             for (best, average) in self.best.iter_mut().zip(&self.average) {
                 best.f_copy_(average)?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RepairReport, Stage, StageKind};
 use crate::antialias::surgery_report::Paired;
+use crate::measure::run::counted;
 use crate::number::{compact, percent};
 use crate::statistics::{Interval, PairedRatio};
 
@@ -44,6 +45,8 @@ pub const LEAST_IMAGES: usize = 20;
 /// is no accuracy.
 const ACCURACY: f64 = 0.02;
 const KEPT: f64 = 0.9;
+/// Generators that the sentence names: it has to be short.
+const MOST_NAMED: usize = 3;
 /// Standard errors on either side of an interval of 95 %.
 const INTERVAL: f64 = 1.96;
 
@@ -61,8 +64,8 @@ impl Conclusion {
         let images = report.run.images.count();
         if !report.training.overlap.is_empty() {
             let text = format!(
-                "Not judged: {} of {images} validation images are among the training images, so that these numbers do \
-                 not show what happens on others; give --validate images that the weights were not adapted on. {facts}",
+                "Not judged: {} of {images} validation images are among the training images; give --validate others. \
+                 {facts}",
                 report.training.overlap.len(),
             );
             return Self { verdict: Verdict::NotJudged, text };
@@ -115,18 +118,21 @@ fn function(report: &RepairReport, last: &Stage) -> (bool, String) {
 
 fn facts(report: &RepairReport, last: &Stage) -> String {
     let mut facts: Vec<String> = Vec::new();
-    for (name, paired) in &last.generators {
+    for (name, paired) in last.generators.iter().take(MOST_NAMED) {
         let of = last.lee_ratios.get(name).map(|ratio| ratio.mean);
         let times = of.map(|ratio| ratio.value).or(paired.ratio());
         let interval = of.and_then(|ratio| ratio.interval).map_or(String::new(), in_words);
         let times = times.map_or(String::new(), |ratio| format!(", {ratio:.2} times{interval}"));
-        facts.push(format!("LEE under {name} {} → {}{times}", compact(paired.before), compact(paired.after)));
+        facts.push(format!("LEE {name} {} → {}{times}", compact(paired.before), compact(paired.after)));
+    }
+    if last.generators.len() > MOST_NAMED {
+        facts.push(format!("LEE under {} more", last.generators.len() - MOST_NAMED));
     }
     for (shift, words) in [("half_pixel", "half-pixel"), ("integer", "whole-pixel")] {
         let of = |how: &str| last.shifts.get(&format!("consistency_{shift}_{how}"));
         if let Some(paired) = of("cropped").or(of("circular")) {
             let (before, after) = (percent(paired.before, 1), percent(paired.after, 1));
-            facts.push(format!("top-1 under {words} shifts the same on {before} → {after}"));
+            facts.push(format!("same top-1 under {words} shifts {before} → {after}"));
         }
     }
     if let Some(kept) = &last.change.top1_unchanged {
@@ -137,19 +143,17 @@ fn facts(report: &RepairReport, last: &Stage) -> String {
     }
     let surgery = report.stage(StageKind::Surgery).filter(|_| report.stages.len() > 1);
     match (&last.change.kl, surgery.and_then(|stage| stage.change.kl.as_ref())) {
-        (Some(now), Some(then)) => facts.push(format!(
-            "KL from the network before {} with designs alone, {} now",
-            compact(then.mean),
-            compact(now.mean)
-        )),
-        (Some(now), None) => facts.push(format!("KL from the network before {}", compact(now.mean))),
+        (Some(now), Some(then)) => {
+            facts.push(format!("KL {} with designs alone, {} now", compact(then.mean), compact(now.mean)))
+        }
+        (Some(now), None) => facts.push(format!("KL {}", compact(now.mean))),
         _ => facts.push(format!("the output moved by {} of its length", percent(last.change.relative.mean, 1))),
     }
-    let others = if report.training.overlap.is_empty() { " that the weights were not adapted on" } else { "" };
-    format!("On {}{others}: {}.", report.run.images.in_words(), facts.join("; "))
+    let kind = if report.training.overlap.is_empty() { "unseen " } else { "" };
+    format!("On {}: {}.", counted(report.run.images.count(), &format!("{kind}image")), facts.join("; "))
 }
 
-/// ` (0.25 to 0.55)`.
+/// ` (0.25–0.55)`.
 fn in_words(interval: Interval) -> String {
-    format!(" ({:.2} to {:.2})", interval.low, interval.high)
+    format!(" ({:.2}–{:.2})", interval.low, interval.high)
 }

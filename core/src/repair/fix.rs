@@ -116,16 +116,15 @@ impl FixReport {
             return Conclusion { verdict: Verdict::NothingChosen, text: format!("Nothing was put in: {why}") };
         };
         let Conclusion { verdict, text } = &repair.conclusion;
+        // The numbers stand with the repair.
+        let headline = text.split(". ").next().unwrap_or_default();
         let tried = self.advice.steps.first().map_or(0, |step| step.tried.len());
         let chosen = self.chosen().count();
         let cost = percent(repair.cost.forward_passes - 1.0, 0);
-        let what = format!(
-            "{} at {chosen} of {}, for {cost} more multiplications",
-            repair.replace.join(", "),
-            counted(tried, "place")
-        );
+        let rules = repair.replace.join(", ");
+        let places = counted(tried, "place");
         let next = match verdict {
-            Verdict::Repaired => "",
+            Verdict::Repaired | Verdict::NothingChosen => "",
             Verdict::FunctionLost | Verdict::Neither if repair.training.steps == 0 => {
                 " What to try: --steps 200, which adapts the weights; or a milder design (--replace stride=blurpool:2)."
             }
@@ -137,10 +136,10 @@ impl FixReport {
                 " What to try: more photos, which narrow the interval; another design (`aliascope antialias --list`); or \
                  --lee-weight with --steps."
             }
-            Verdict::NothingChosen => "",
             Verdict::TooFew => " What to try: more photos in --images, half of which are held out; or --validate.",
             Verdict::NotJudged => " What to try: other photos in --validate, or none, so that some are held out.",
         };
-        Conclusion { verdict: *verdict, text: format!("{text} Put in: {what}.{next}") }
+        let text = format!("{headline}. Put in: {rules} at {chosen} of {places}, {cost} more multiplications.{next}");
+        Conclusion { verdict: *verdict, text }
     }
 }

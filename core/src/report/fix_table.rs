@@ -44,6 +44,8 @@ fn write_fix(text: &mut String, report: &FixReport, width: usize) -> Result {
     write_advice(text, &report.advice, width)?;
     if let Some(repair) = &report.repair {
         write_repair(text, repair, width)?;
+        let facts = repair.conclusion.text.split_once(". ").map_or("", |(_, facts)| facts);
+        writeln!(text, "\n{facts}")?;
     }
     writeln!(text, "\n{}", report.conclusion.text)
 }

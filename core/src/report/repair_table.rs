@@ -103,7 +103,7 @@ type Value<'a> = Box<dyn Fn(&Stage) -> Option<String> + 'a>;
 
 fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Result {
     let Some(last) = report.last() else { return Ok(()) };
-    let mut head = vec![format!("on {} of the images", report.lee_images.len()), "before".to_owned()];
+    let mut head = vec![format!("on {}", counted(report.lee_images.len(), "image")), "before".to_owned()];
     head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
     head.push("last − before".to_owned());
     let mut rows = vec![head];

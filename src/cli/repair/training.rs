@@ -19,7 +19,7 @@ pub(in crate::cli) struct TrainingArgs {
     #[arg(long, value_name = "B", default_value = "16")]
     pub(super) batch: NonZeroU16,
     /// The first learning rate of Adam; it falls to 0 along half a cosine.
-    #[arg(long, value_name = "R", default_value_t = 1e-4)]
+    #[arg(long, value_name = "R", default_value_t = 2e-5)]
     pub(super) rate: f64,
     /// What is lowered.
     #[arg(long, value_enum, default_value_t = Loss::Kl)]
