@@ -96,6 +96,15 @@ study-digits: notice ## Train networks with and without built-in rotation symmet
 	@cargo build --locked --example rotated_digits
 	@OMP_WAIT_POLICY=passive $(TARGET)/debug/examples/rotated_digits --into results/digits
 
+study-fashion: build ## Train CNNs, transformers and mixers of three sizes on Fashion-MNIST, and survey them (an hour)
+	@$(PYTHON) scripts/fashion.py
+	@$(PYTHON) scripts/digits.py
+	@cargo build --locked --example fashion
+	@OMP_WAIT_POLICY=passive $(TARGET)/debug/examples/fashion --into results/fashion
+	@$(ALIASCOPE) survey run results/fashion/STUDY.toml --into results/fashion/study.db
+	@$(ALIASCOPE) survey report results/fashion/study.db --html results/fashion/study.html \
+		--csv results/fashion/study.csv --plot results/fashion/study.svg --force
+
 bench: setup models ## Time forward pass, sweep, transforms and theorem (compiles once more, optimised)
 	@cargo bench --locked --workspace
 	@$(MAKE) bench-spectra

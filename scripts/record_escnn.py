@@ -1,9 +1,9 @@
 """Records what escnn's group convolutions over p4 compute, as tests/fixtures/escnn-p4.safetensors.
 
-escnn 1.0.11 (BSD-3-Clause-Clear) with PyTorch: a lifting convolution of one image channel to two regular fields, and one
-of two regular fields to three, 5 × 5 and 3 × 3 taps, with weights of its own. Kept are its expanded filters, the input
-and the outputs, in single precision. Its modules for three dimensions need packages that have to be compiled and are of
-no use here (lie_learn, py3nj): empty ones stand in for them.
+escnn 1.0.11 (BSD-3-Clause-Clear) with PyTorch: a lifting convolution of one image channel to two regular fields, and
+one of two regular fields to three, 5 × 5 and 3 × 3 taps, with weights of its own. Kept are its expanded filters, the
+input and the outputs, in single precision. Its modules for three dimensions need packages that have to be compiled and
+are of no use here (lie_learn, py3nj): empty ones stand in for them.
 
     pip install torch==2.13.0 numpy safetensors scipy joblib autograd pymanopt && pip install --no-deps escnn==1.0.11
     python3 scripts/record_escnn.py

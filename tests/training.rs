@@ -4,6 +4,7 @@
 mod training;
 
 use aliascope::graph::{LoadOptions, Network};
+use aliascope::measure::LieTerm;
 use aliascope::measure::lee::{LeeMeter, LeeOptions, Output};
 use aliascope::{FunctionOptions, Outcome};
 use tch::nn::VarStore;
@@ -284,6 +285,28 @@ fn a_split_shares_no_image_and_training_repeats_to_the_last_bit() {
             [first, second].map(|outcome| onnx_file(&outcome.network, "net", [1, 28, 28]).unwrap().to_bytes().unwrap());
         assert_eq!(a, b);
     }
+}
+
+/// The LEE term's pass is the training pass: running statistics move in it as in any other.
+#[test]
+fn the_lee_term_trains_the_same_network() {
+    let _turn = seeded(6);
+    let x = waves(5, 1, 28).to_kind(Kind::Float) + 0.3;
+    let term = LieTerm::new("rotate".parse().unwrap(), [28, 28], (Kind::Float, Device::Cpu)).unwrap();
+    let after = |with_term: bool| {
+        tch::manual_seed(6);
+        let store = VarStore::new(Device::Cpu);
+        let network = Family::Cnn.network(Size::Small, &store).unwrap();
+        for _ in 0..3 {
+            let _ = match with_term {
+                true => term.of(|x| network.forward(x, true), &x).unwrap().0,
+                false => network.forward(&x, true),
+            };
+        }
+        tch::no_grad(|| network.forward(&x, false))
+    };
+    let [plain, with_term] = [after(false), after(true)];
+    assert!(largest(&(&plain - &with_term)) < 1e-5 * largest(&plain), "{plain:?} {with_term:?}");
 }
 
 #[test]

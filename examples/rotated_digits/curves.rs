@@ -34,6 +34,14 @@ fn color(family: Family) -> RGBColor {
     }
 }
 
+/// A number beside a logarithmic axis; those that would crowd it are left out.
+fn tick(value: f64, percent: bool) -> String {
+    let shown = if percent { 100.0 * value } else { value };
+    let leading = shown / 10f64.powf(shown.log10().floor());
+    let kept = [1.0, 2.0, 5.0].iter().any(|kept| (leading - kept).abs() < 1e-6);
+    if kept { aliascope::number::compact(shown).trim_end_matches(".0").to_owned() } else { String::new() }
+}
+
 /// An axis of powers of ten around values.
 fn around(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
     let low = values.clone().fold(f64::INFINITY, f64::min);
@@ -49,7 +57,8 @@ impl Figure for Curves<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         root.draw_text("Symmetry built in and learned, as training goes on", &style::title(), (24, 14))?;
         let seeds = self.kinds.iter().map(|kind| kind.seeds).max().unwrap_or(0);
-        let note = format!("{}; up to {seeds} seeds, bars: one standard error over seeds", self.images);
+        let seeds = if seeds == 1 { "one seed".to_owned() } else { format!("{seeds} seeds, bars: one standard error") };
+        let note = format!("{}; {seeds}", self.images);
         root.draw_text(&note, &style::note(), (24, 44))?;
         let (_, rest) = root.split_vertically(66);
         let (panels, key) = rest.split_horizontally(1200 - KEY);
@@ -57,7 +66,7 @@ impl Figure for Curves<'_> {
             let (left, right) = row.split_horizontally((1200 - KEY) / 2);
             let what = if augmented { "training images turned anew each epoch" } else { "each image at one angle" };
             let error = |point: &Point| Some(point.test_error);
-            self.panel(&left, augmented, ("test error", what), &|point| {
+            self.panel(&left, augmented, ("test error, %", what), &|point| {
                 error(point)
                     .map(|OverSeeds { mean, error }| [mean, mean - error.unwrap_or(0.0), mean + error.unwrap_or(0.0)])
             })?;
@@ -87,14 +96,15 @@ impl Curves<'_> {
         let all = self.kinds.iter().flat_map(|kind| &kind.points).filter_map(value).flatten().filter(|v| *v > 0.0);
         let range = around(all.collect::<Vec<_>>().into_iter());
         let epochs = self.kinds.iter().map(|kind| kind.points.len()).max().unwrap_or(1);
-        area.draw_text(note, &style::label(), (92, 8))?;
+        let percent = what.contains('%');
+        area.draw_text(note, &style::panel(), (112, 6))?;
         let mut chart = ChartBuilder::on(area)
             .margin_top(34)
             .margin_left(12)
             .margin_right(20)
             .margin_bottom(8)
             .x_label_area_size(48)
-            .y_label_area_size(74)
+            .y_label_area_size(96)
             .build_cartesian_2d(0.7..epochs as f64 + 0.3, range.log_scale())?;
         chart
             .configure_mesh()
@@ -107,7 +117,7 @@ impl Curves<'_> {
             .label_style(style::label())
             .x_labels(epochs.min(12))
             .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| aliascope::number::compact(*y))
+            .y_label_formatter(&|y| tick(*y, percent))
             .draw()?;
         for kind in self.of(augmented) {
             let line = color(kind.recipe.family).stroke_width(2);

@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1000)]
     test: usize,
     /// How often each image is seen.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 12)]
     epochs: usize,
     /// Networks of each kind.
     #[arg(long, default_value_t = 3)]
@@ -72,6 +72,9 @@ fn run(arguments: &Arguments) -> Result<(), Problem> {
          logits: geometric means over {} test images and seeds, ×÷ the factor of one standard error.",
         data.lee_images[1]
     );
+    // For `aliascope layers NETWORK.onnx --images test.safetensors`.
+    let some = data.test.first(data.lee_images[1]).pixels;
+    tch::Tensor::write_safetensors(&[("x", &some)], arguments.into.join("test.safetensors"))?;
     let figure = curves::Curves { kinds: &kinds, images: &data.name };
     let write = |name: &str, bytes: &[u8]| -> Result<(), Problem> {
         Ok(OutputFile::claim(arguments.into.join(name), true)?.write_bytes(bytes)?)

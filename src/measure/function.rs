@@ -124,6 +124,9 @@ impl LieTerm {
     /// f(x) and L = Df\[A x\] for `x` of shape `[images, channels, rows, columns]`, both recorded: the mean of L² is the
     /// LEE of these images, and its gradient by f's weights is exact.
     ///
+    /// libtorch 2.13 cannot take the gradient of the tangent of its own `softmax`, and says so in `backward`: in an
+    /// attention write exp(x − max x)/Σ exp(x − max x).
+    ///
     /// # Errors
     /// f refuses, or has no forward-mode derivative.
     pub fn of(&self, f: impl FnOnce(&Tensor) -> Tensor, x: &Tensor) -> Result<(Tensor, Tensor), tch::TchError> {

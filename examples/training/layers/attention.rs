@@ -31,9 +31,11 @@ impl Layer for Attention {
             dense.forward(x, training).view([images, tokens, self.heads, size]).transpose(1, 2).contiguous()
         };
         let (query, key, value) = (split(&self.query), split(&self.key), split(&self.value));
-        // Written out: libtorch's fused kernels have no forward mode.
+        // Written out: libtorch's fused kernels have no forward mode, and the tangent of its softmax no gradient.
         let scores = query.matmul(&key.transpose(-2, -1)) * (1.0 / (size as f64).sqrt());
-        let mixed = scores.softmax(-1, None::<Kind>).matmul(&value);
+        let weights = (&scores - scores.detach().amax([-1].as_slice(), true)).exp();
+        let weights = &weights / weights.sum_dim_intlist([-1].as_slice(), true, None::<Kind>);
+        let mixed = weights.matmul(&value);
         self.output.forward(&mixed.transpose(1, 2).reshape([images, tokens, channels]), training)
     }
 
