@@ -11,6 +11,7 @@ use super::pattern::{Hatch, Pattern};
 use super::repair::{HEIGHT, MARGIN, STAGES, TOP, WIDTH, stages};
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, INK, SERIES, anchored, fit, fit_end, printable};
+use crate::measure::run::counted;
 use crate::repair::FixReport;
 
 /// What a fix came to.
@@ -42,8 +43,8 @@ impl Figure for FixFigure<'_> {
                 let steps = repair.training.steps;
                 let adapted = if steps == 0 { "no steps".to_owned() } else { format!("{steps} steps") };
                 format!(
-                    "designs at {} places, {adapted}; judged on {} others",
-                    report.chosen().count(),
+                    "designs at {}, {adapted}; judged on {} others",
+                    counted(report.chosen().count(), "place"),
                     repair.run.images.count()
                 )
             },

@@ -73,8 +73,12 @@ impl Conclusion {
         let fewest = images.min(report.lee_images.len());
         if fewest < LEAST_IMAGES {
             let text = format!(
-                "Not judged: {fewest} validation images are too few to call it good or bad; give at least \
-                 {LEAST_IMAGES}. {facts}"
+                "Not judged: {} too few to call it good or bad; give at least {LEAST_IMAGES}. {facts}",
+                if fewest == 1 {
+                    "1 validation image is".to_owned()
+                } else {
+                    format!("{fewest} validation images are")
+                }
             );
             return Self { verdict: Verdict::TooFew, text };
         }

@@ -45,9 +45,9 @@ fn write_fix(text: &mut String, report: &FixReport, width: usize) -> Result {
     if let Some(repair) = &report.repair {
         write_repair(text, repair, width)?;
         let facts = repair.conclusion.text.split_once(". ").map_or("", |(_, facts)| facts);
-        writeln!(text, "\n{facts}")?;
+        writeln!(text, "\n{facts}\n")?;
     }
-    writeln!(text, "\n{}", report.conclusion.text)
+    writeln!(text, "{}", report.conclusion.text)
 }
 
 fn write_worst(text: &mut String, report: &FixReport, width: usize) -> Result {

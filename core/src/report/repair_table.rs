@@ -126,7 +126,7 @@ fn write_stages(text: &mut String, report: &RepairReport, width: usize) -> Resul
     blocks(&rows, width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
     write_ratios(text, report, width)?;
 
-    let mut head = vec![format!("on all {}", report.run.images.in_words()), "before".to_owned()];
+    let mut head = vec![format!("outputs on {}", report.run.images.in_words()), "before".to_owned()];
     head.extend(report.stages.iter().map(|stage| stage.stage.to_string()));
     let mut rows = vec![head];
     let confidence = last.change.confidence.as_ref().map(|paired| percent(paired.before, 1));
