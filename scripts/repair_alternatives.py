@@ -1,7 +1,7 @@
 """Repairs one network in several ways on the same photos, and prints them as a table in Markdown.
 
-    python3 scripts/repair_alternatives.py MODEL.onnx --images TRAIN --validate VAL --into FOLDER [--labels FILE --first-label 1]
-        [--steps 60] [--only NAME …]
+    python3 scripts/repair_alternatives.py MODEL.onnx --images TRAIN --validate VAL --into FOLDER
+        [--labels FILE --first-label 1] [--steps 60] [--only NAME …]
 
 Each way is one run of `aliascope repair`, whose result FOLDER keeps as NAME.json: what is there is not run again, so a
 table that was interrupted goes on where it was. `none` adapts weights alone, without a design; the others put one in.
@@ -103,8 +103,9 @@ def main() -> None:
             continue
         path = args.into / f"{name}.json"
         if not path.exists():
-            command = [args.program, "repair", args.model, *options, "--images", *args.images, "--validate", *args.validate]
-            command += ["--steps", str(args.steps), "--json", str(path), *shlex.split(args.more)]
+            command = [args.program, "repair", args.model, *options, "--images", *args.images]
+            command += ["--validate", *args.validate, "--steps", str(args.steps), "--json", str(path)]
+            command += shlex.split(args.more)
             if args.labels:
                 command += ["--labels", args.labels, "--first-label", args.first_label]
             print("running:", shlex.join(command), file=sys.stderr, flush=True)

@@ -59,8 +59,8 @@ impl Case {
     }
 }
 
-const REPAIR: &str = "repair net.onnx --replace stride=blurpool:3 --images train.safetensors --calibration 16 --batch 8 \
-                      --every 4 --rate 1e-3 --draws 1";
+const REPAIR: &str = "repair net.onnx --replace stride=blurpool:3 --images train.safetensors --calibration 16 \
+                      --batch 8 --every 4 --rate 1e-3 --draws 1";
 
 /// Steps, all outputs, and what the saved file is: the network whose numbers were reported.
 #[test]

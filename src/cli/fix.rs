@@ -28,8 +28,8 @@ use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
 /// Find the worst layers of a pretrained network, put designs where they help, recalibrate, and say whether it is
 /// repaired.
 ///
-/// Layers and places are chosen on some of the photos, and what comes of it is judged on others: half of --images, 200 at
-/// the most, are held out, unless --validate gives some. Without --steps no weight is trained, and it takes minutes.
+/// Layers and places are chosen on some of the photos, and what comes of it is judged on others: half of --images, 200
+/// at the most, are held out, unless --validate gives some. Without --steps no weight is trained, and it takes minutes.
 #[derive(Debug, Args)]
 pub struct FixArgs {
     /// A pretrained network, an ONNX file with one image input.

@@ -55,9 +55,9 @@ impl Conclusion {
     ///
     /// LEE counts as lower where the interval of 95 % of its paired ratio lies below 1, under every generator that was
     /// measured first to last; where there is no ratio, that of its paired difference below 0. Function counts as kept
-    /// where accuracy falls by no more than two points, without labels where nine in ten top-1 classes stay, and without
-    /// classes where the output moves by no more than a tenth of its length. Of fewer than [`LEAST_IMAGES`] images
-    /// nothing is said.
+    /// where accuracy falls by no more than two points, without labels where nine in ten top-1 classes stay, and
+    /// without classes where the output moves by no more than a tenth of its length. Of fewer than [`LEAST_IMAGES`]
+    /// images nothing is said.
     pub fn of(report: &RepairReport) -> Self {
         let Some(last) = report.last() else { return Self::default() };
         let facts = facts(report, last);

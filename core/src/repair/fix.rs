@@ -133,8 +133,8 @@ impl FixReport {
                  (--budget)."
             }
             Verdict::NoGain => {
-                " What to try: more photos, which narrow the interval; another design (`aliascope antialias --list`); or \
-                 --lee-weight with --steps."
+                " What to try: more photos, which narrow the interval; another design (`aliascope antialias --list`); \
+                 or --lee-weight with --steps."
             }
             Verdict::TooFew => " What to try: more photos in --images, half of which are held out; or --validate.",
             Verdict::NotJudged => " What to try: other photos in --validate, or none, so that some are held out.",
