@@ -32,6 +32,39 @@ pub fn percent(share: f64, decimals: usize) -> String {
     if is_zero { text.replace('-', "") } else { text.replace('-', "−") }
 }
 
+/// A time as people write it: `0.8 ms`, `86 ms`, `7.1 s`, `3 min 20 s`, `2 h 05 min`.
+///
+/// ```
+/// use aliascope_core::number::seconds;
+/// assert_eq!(seconds(0.0864), "86 ms");
+/// assert_eq!(seconds(7.09), "7.1 s");
+/// assert_eq!(seconds(200.4), "3 min 20 s");
+/// assert_eq!(seconds(7500.0), "2 h 05 min");
+/// ```
+pub fn seconds(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return seconds.to_string();
+    }
+    match seconds {
+        s if s < 0.009_95 => format!("{:.1} ms", 1e3 * s),
+        s if s < 0.9995 => format!("{:.0} ms", 1e3 * s),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3599.5 => {
+            let whole = s.round() as u64;
+            format!("{} min {:02} s", whole / 60, whole % 60)
+        }
+        s => {
+            let minutes = (s / 60.0).round() as u64;
+            format!("{} h {:02} min", minutes / 60, minutes % 60)
+        }
+    }
+}
+
+/// The same of so many milliseconds.
+pub fn milliseconds(milliseconds: f64) -> String {
+    seconds(1e-3 * milliseconds)
+}
+
 /// `10⁻³`.
 pub fn power_of_ten(exponent: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];

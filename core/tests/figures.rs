@@ -2,7 +2,9 @@
 
 mod samples;
 
-use aliascope_core::figure::{Area, Figure, FigureError, Format, LeeFigure, TangentsFigure, render, style};
+use aliascope_core::figure::{
+    Area, Figure, FigureError, Format, LeeFigure, LeePart, Look, TangentsFigure, render, render_as, style,
+};
 use aliascope_core::measure::output::ActionChoice;
 use aliascope_core::measure::run::Lie;
 use aliascope_core::symmetry::{Generator, MEASURED, Units};
@@ -76,9 +78,10 @@ fn an_svg_keeps_text_as_text() {
 fn the_extension_names_the_format() {
     assert_eq!(Format::from_path("a/b.SVG").unwrap(), Format::Svg);
     assert_eq!(Format::from_path("b.png").unwrap(), Format::Png);
-    for path in ["b.pdf", "b", "png"] {
+    assert_eq!(Format::from_path("b.pdf").unwrap(), Format::Pdf);
+    for path in ["b.gif", "b", "png"] {
         let message = Format::from_path(path).unwrap_err().to_string();
-        assert!(message.contains("end it in .svg or .png"), "{message}");
+        assert!(message.contains("end it in .svg, .png or .pdf"), "{message}");
     }
 }
 
@@ -197,4 +200,69 @@ fn tangents_that_do_not_fit_are_an_error() {
     assert!(message(&figure).contains("the tangent of stretch_x has the shape [3, 4, 5]"));
     assert!(message(&tangents_figure(Array3::zeros((2, 4, 4)))).contains("[2, 4, 4]"));
     assert!(message(&tangents_figure(Array3::from_elem((1, 4, 4), f32::NAN))).contains("NaN"));
+}
+
+#[test]
+fn a_size_that_is_asked_for_is_kept_and_so_are_proportions() {
+    let look = Look { size: Some((1920, 1080)), ..Look::default() };
+    let bytes = render_as(&Sampler, Format::Png, &look).unwrap();
+    let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).unwrap().to_luma8();
+    assert_eq!(picture.dimensions(), (1920, 1080));
+    // 400 × 300 fits as 1440 × 1080, with 240 white columns on both sides; the filled square begins at 60, 80.
+    assert_eq!(picture.get_pixel(239 + 216 / 2, 540).0, [255]);
+    let [x, y] = [240 + 110 * 36 / 10, 130 * 36 / 10];
+    assert!(picture.get_pixel(x, y).0[0] < 100);
+    let small = Look { size: Some((200, 150)), ..Look::default() };
+    let bytes = render_as(&Sampler, Format::Png, &small).unwrap();
+    let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).unwrap();
+    assert_eq!((picture.width(), picture.height()), (200, 150));
+    let text = String::from_utf8(render_as(&Sampler, Format::Svg, &look).unwrap()).unwrap();
+    let root = roxmltree::Document::parse(&text).unwrap();
+    let root = root.root_element();
+    let attribute = |name| root.attribute(name).unwrap();
+    assert_eq!([attribute("width"), attribute("height"), attribute("viewBox")], ["1920", "1080", "0 0 400 300"]);
+}
+
+#[test]
+fn another_title_takes_the_place_of_the_own_one() {
+    let text = |title: &str| {
+        let look = Look { title: Some(title.to_owned()), ..Look::default() };
+        String::from_utf8(render_as(&LeeFigure(&lee::classifier()), Format::Svg, &look).unwrap()).unwrap()
+    };
+    let mine = text("What my network does");
+    assert!(mine.contains("What my network does") && !mine.contains("Equivariance error of"));
+    assert!(mine.contains("translate_x"), "nothing else goes away");
+    assert!(!text("").contains("Equivariance error of"));
+    // One that is too long is cut, and one from a file is no markup.
+    assert!(text(&"long ".repeat(200)).contains('…'));
+    assert!(text("<b>&\u{7}").contains("&lt;b&gt;&amp;\\u{7}"));
+}
+
+#[test]
+fn the_panels_of_the_lee_figure_stand_alone() {
+    let report = lee::classifier();
+    let [whole, generators, spectrum] =
+        [svg(&LeeFigure(&report)), svg(&LeePart::Generators(&report)), svg(&LeePart::Spectrum(&report))];
+    for (words, there) in [("saturate</text>", [true, false]), ("λ₆", [false, true])] {
+        let words = words.trim_end_matches("</text>");
+        assert!(whole.contains(words));
+        let found = [&generators, &spectrum].map(|part| part.lines().any(|line| line.trim() == words));
+        assert_eq!(found, there, "{words}");
+    }
+}
+
+/// A PDF is a header, a page of the size in points, compressed vectors and letters of the embedded faces.
+#[test]
+fn a_pdf_holds_vectors_and_letters() {
+    let bytes = render(&Sampler, Format::Pdf).unwrap();
+    assert!(bytes.starts_with(b"%PDF-") && bytes.ends_with(b"%%EOF"));
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("[0 0 300 225]"), "400 × 300 pixels of three quarters of a point");
+    assert!(text.contains("DejaVuSans") && text.contains("DejaVuSans-Bold") && text.contains("FlateDecode"));
+    // The meaning of a glyph, so that text can be searched: ∂ is U+2202.
+    assert!(text.contains("<2202>"));
+    let look = Look { size: Some((1920, 1080)), ..Look::default() };
+    let sized = render_as(&Sampler, Format::Pdf, &look).unwrap();
+    assert!(String::from_utf8_lossy(&sized).contains("[0 0 1440 810]"));
+    assert_eq!(render(&Sampler, Format::Pdf).unwrap(), bytes, "the same every time");
 }

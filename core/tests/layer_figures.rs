@@ -69,7 +69,7 @@ fn the_figure_along_the_depth_names_every_layer() {
             assert!(texts.contains(&layer.name), "{} of {count}", layer.name);
         }
         for layer in results.layers.iter().take(13) {
-            assert!(texts.iter().any(|text| text.starts_with(layer.class.name())), "{:?}", layer.class);
+            assert!(texts.iter().any(|text| text.ends_with(layer.class.name())), "{:?}", layer.class);
         }
         assert!(texts.iter().any(|text| text.contains("LEE E‖L‖²/dim = 0.208 ± 0.0120")));
     }
@@ -87,8 +87,8 @@ fn the_worst_layers_stand_in_order_with_their_numbers() {
     assert!(places.is_sorted(), "{places:?}");
     assert!(!texts.contains(&sorted[10].name));
     // 0.09 of Σ 0.09·0.8^i = 0.45 (1 − 0.8^51).
-    assert!(texts.contains(&"0.0900 ± 0.00900  (20.0 %)".to_owned()), "{texts:?}");
-    for part in ["thin: aliasing", "thin: boundary", "thin: discretisation"] {
+    assert!(texts.contains(&"0.0900 ± 0.00900".to_owned()) && texts.contains(&"20.0 %".to_owned()), "{texts:?}");
+    for part in ["aliasing", "boundary", "discretisation"] {
         assert!(texts.contains(&part.to_owned()), "{part}");
     }
 }
@@ -138,15 +138,17 @@ fn the_graph_names_every_node_in_a_hover_text() {
         let report = report(vec![results("translate_x", "spectral", count)]);
         let svg = graph_drawn(&report);
         let document = Document::parse(&svg).unwrap();
-        let titles: HashSet<&str> = document
-            .descendants()
-            .filter(|node| node.has_tag_name("title"))
-            .filter_map(|node| node.text()?.lines().next())
-            .collect();
+        let hovers = document.descendants().filter(|node| node.has_tag_name("title")).filter_map(|node| node.text());
+        let lines: HashSet<&str> = hovers.flat_map(str::lines).collect();
         let graph = graph(&report.results.all()[0]);
-        assert_eq!(titles, graph.nodes.iter().map(|node| node.name.as_str()).collect());
-        assert_eq!(document.descendants().filter(|node| node.has_tag_name("polyline")).count(), graph.edges.len());
-        let layers = document.descendants().filter_map(|node| node.attribute("data-layer")?.parse::<usize>().ok());
+        let missing: Vec<&str> =
+            graph.nodes.iter().map(|node| node.name.as_str()).filter(|name| !lines.contains(name)).collect();
+        // A group of quiet nodes names its first thirty.
+        assert!(missing.is_empty() || (count == 400 && missing.len() < 600), "{missing:?}");
+        let boxes = document.descendants().filter(|node| node.has_tag_name("title")).count();
+        assert!(boxes <= graph.nodes.len() && (count < 400 || boxes < 300), "{boxes} of {}", graph.nodes.len());
+        let layers = document.descendants().filter_map(|node| node.attribute("data-layer"));
+        let layers = layers.flat_map(|places| places.split(' ').map(|place| place.parse::<usize>().unwrap()));
         assert_eq!(layers.collect::<HashSet<_>>(), (0..count).collect());
     }
 }
@@ -230,7 +232,9 @@ fn the_page_is_whole_and_needs_nothing_else() {
     // Every row has a cell for every heading, with the number that it is sorted by.
     for row in document.descendants().filter(|node| node.attribute("data-place").is_some()) {
         let cells: Vec<_> = row.children().filter(|node| node.is_element()).collect();
-        assert_eq!(cells.len(), 16);
+        let section = row.ancestors().find(|node| node.attribute("class") == Some("attribution")).unwrap();
+        let heads = section.descendants().filter(|node| node.attribute("data-key").is_some()).count();
+        assert!(cells.len() == heads && heads >= 15, "{} cells under {heads} headings", cells.len());
         assert!(cells.iter().all(|cell| cell.attribute("data-v").is_some()));
     }
     let text: String = document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect();

@@ -104,8 +104,8 @@ const MAX_SIDE: usize = 2048;
 /// Of a photo, unless asked for more.
 const PHOTO_SIDE: usize = 256;
 
-/// Designs side by side, and what each makes of the field.
-const FIGURES: [FigureName; 2] = [("", None), ("downsampled", Some(Format::Png))];
+/// Downsamplings side by side, what each makes of the field, and the other designs.
+const FIGURES: [FigureName; 3] = [("", None), ("downsampled", Some(Format::Png)), ("others", None)];
 
 pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     if args.list {

@@ -58,10 +58,12 @@ pub struct LeeArgs {
 
 /// The main figure, and the first image beside its seven tangents.
 const FIGURES: [FigureName; 2] = [("", None), ("tangents", Some(Format::Png))];
+/// The panels of the main figure.
+const PARTS: [&str; 2] = ["generators", "spectrum"];
 
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
-    let mut outputs = Outputs::claim(&args.output, &FIGURES)?;
+    let mut outputs = Outputs::claim_parts(&args.output, &FIGURES, &PARTS)?;
     let vectors = outputs.another(args.vectors.as_ref())?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, Status};
-use crate::figure::Format;
-use crate::report::{Outcome, OutputFile, Rows, Sink, json_bytes};
+use crate::figure::{Format, Look};
+use crate::report::{Outcome, OutputFile, Paged, Rows, Sink, json_bytes, outcome_html};
 
 /// Columns for tables: the terminal's where there is one, else 100.
 pub fn terminal_width() -> usize {
@@ -20,7 +20,7 @@ pub fn terminal_width() -> usize {
 #[derive(Debug, Args)]
 pub struct OutputArgs {
     /// Write the result as JSON; - is standard output, which then carries nothing else.
-    #[arg(long, value_name = "FILE|-", help_heading = "Results")]
+    #[arg(short, long, value_name = "FILE|-", help_heading = "Results")]
     json: Option<PathBuf>,
     /// Write the result's rows as comma-separated values.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
@@ -29,16 +29,25 @@ pub struct OutputArgs {
     #[arg(long = "md", id = "markdown_rows", value_name = "FILE", help_heading = "Results")]
     markdown: Option<PathBuf>,
     /// Draw the result; what a result has of more figures lies beside it as FILE-NAME.
-    #[arg(long, value_name = "FILE.svg|png", help_heading = "Results")]
+    #[arg(short, long, value_name = "FILE.svg|png|pdf", help_heading = "Results")]
     plot: Option<PathBuf>,
+    /// Draw this figure alone, or a part of one: main, or the NAME of FILE-NAME; another name lists them.
+    #[arg(long, value_name = "NAME", requires = "plot", help_heading = "Results")]
+    figure: Option<String>,
+    /// The size of figures in pixels, such as 1920x1080; each keeps its proportions.
+    #[arg(long, value_name = "WxH", requires = "plot", value_parser = read_size, help_heading = "Results")]
+    plot_size: Option<(u32, u32)>,
+    /// Another title for figures; '' leaves it out.
+    #[arg(long, value_name = "TEXT", requires = "plot", help_heading = "Results")]
+    title: Option<String>,
     /// Replace output files that exist.
-    #[arg(long, help_heading = "Results")]
+    #[arg(short, long, help_heading = "Results")]
     pub force: bool,
     /// No progress bar, no notes, no table.
-    #[arg(long, help_heading = "Results")]
+    #[arg(short, long, help_heading = "Results")]
     pub quiet: bool,
     /// Say how the result is computed, and how long it takes.
-    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Results")]
     pub verbose: bool,
 }
 
@@ -46,6 +55,34 @@ impl OutputArgs {
     /// Whether a figure is asked for.
     pub fn draws(&self) -> bool {
         self.plot.is_some()
+    }
+
+    fn look(&self) -> Look {
+        Look { title: self.title.clone(), size: self.plot_size }
+    }
+}
+
+/// The most pixels of a figure along a side.
+const LARGEST: u32 = 16_000;
+
+fn read_size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| (64..=LARGEST).contains(side));
+    let sides = text.split_once(['x', '×', 'X']).and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| format!("a size is WIDTHxHEIGHT, such as 1920x1080, each from 64 to {LARGEST} pixels"))
+}
+
+/// The page of a result.
+#[derive(Debug, Args)]
+pub struct PageArgs {
+    /// Write one page that says what the result means, with its figures and a table that sorts; it needs no network.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    html: Option<PathBuf>,
+}
+
+impl PageArgs {
+    /// Whether it is asked for.
+    pub fn is_given(&self) -> bool {
+        self.html.is_some()
     }
 }
 
@@ -63,6 +100,7 @@ pub struct Outputs {
     csv: Option<OutputFile>,
     markdown: Option<OutputFile>,
     plots: Vec<(&'static str, OutputFile, Format)>,
+    look: Look,
     /// Files of more than one kind of result: safetensors, pages, models.
     more: Vec<(OutputFile, Vec<u8>)>,
     force: bool,
@@ -77,6 +115,14 @@ impl Outputs {
     /// # Errors
     /// A file is there already, or cannot be written, or names no format; there is no figure to draw.
     pub fn claim(args: &OutputArgs, figures: &[FigureName]) -> Result<Self, Failure> {
+        Self::claim_parts(args, figures, &[])
+    }
+
+    /// The same for a result whose figures have parts, which are drawn where they are asked for by name.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim); none of the figures and parts has the name that is asked for.
+    pub fn claim_parts(args: &OutputArgs, figures: &[FigureName], parts: &[&'static str]) -> Result<Self, Failure> {
         let file = |path: &PathBuf| OutputFile::claim(path, args.force);
         let mut plots = Vec::new();
         if let Some(path) = &args.plot {
@@ -85,13 +131,19 @@ impl Outputs {
                 return Err(Failure::new(Status::Usage, message));
             }
             let asked = Format::from_path(path)?;
-            for (name, own) in figures {
-                let format = own.unwrap_or(asked);
-                plots.push((*name, OutputFile::claim(beside(path, name, format, asked), args.force)?, format));
+            match &args.figure {
+                Some(name) => plots.push((one_figure(name, figures, parts)?, file(path)?, asked)),
+                None => {
+                    for (name, own) in figures {
+                        let format = own.unwrap_or(asked);
+                        plots.push((*name, file(&beside(path, name, format, asked))?, format));
+                    }
+                }
             }
         }
         Ok(Self {
             plots,
+            look: args.look(),
             json: args.json.as_ref().map(|path| Sink::claim(path, args.force)).transpose()?,
             csv: args.csv.as_ref().map(file).transpose()?,
             markdown: args.markdown.as_ref().map(file).transpose()?,
@@ -108,6 +160,32 @@ impl Outputs {
     /// As [`claim`](Self::claim).
     pub fn another(&self, path: Option<&PathBuf>) -> Result<Option<OutputFile>, Failure> {
         Ok(path.map(|path| OutputFile::claim(path, self.force)).transpose()?)
+    }
+
+    /// Claims the file of a page.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub fn page(&self, args: &PageArgs) -> Result<Option<OutputFile>, Failure> {
+        self.another(args.html.as_ref())
+    }
+
+    /// What the file of a page is to hold, where one was claimed; `captions` are of the figures that the page shows.
+    ///
+    /// # Errors
+    /// A number is not finite; a figure cannot be drawn.
+    pub fn fill_page<T: Paged>(
+        &mut self,
+        file: Option<OutputFile>,
+        result: &T,
+        beside: &T::Beside,
+        captions: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        if let Some(file) = file {
+            let page = outcome_html(&shown(result)?, beside, captions)?;
+            self.fill(file, page.into_bytes());
+        }
+        Ok(())
     }
 
     /// What that file is to hold.
@@ -138,13 +216,13 @@ impl Outputs {
         let figures = told.figures(beside);
         for (name, file, format) in self.plots {
             if let Some(figure) = figures.iter().find(|figure| figure.name() == name) {
-                files.push((file, figure.render(format)?));
+                files.push((file, figure.render_as(format, &self.look)?));
             }
         }
         let is_alone = self.quiet || matches!(self.json, Some(Sink::Standard));
         let table = (!is_alone).then(|| told.table(beside, terminal_width()));
         if let Some(begun) = self.begun {
-            eprintln!("note: computed in {:.2} s", begun.elapsed().as_secs_f64());
+            eprintln!("note: computed in {}", crate::number::seconds(begun.elapsed().as_secs_f64()));
         }
         deliver(table, files, self.json.zip(json))
     }
@@ -168,14 +246,32 @@ impl Outputs {
     }
 }
 
+/// The figure or part of one that is called so.
+fn one_figure(
+    wanted: &str,
+    figures: &[FigureName],
+    parts: &[&'static str],
+) -> Result<&'static str, Failure> {
+    let wanted = if wanted == "main" { "" } else { wanted };
+    if let Some((name, _)) = figures.iter().find(|(name, _)| *name == wanted) {
+        return Ok(name);
+    }
+    if let Some(name) = parts.iter().find(|name| **name == wanted) {
+        return Ok(name);
+    }
+    let named = figures.iter().map(|(name, _)| if name.is_empty() { "main" } else { name });
+    let known: Vec<&str> = named.chain(parts.iter().copied()).collect();
+    let message = format!("this result has no figure '{wanted}'; it has {}", known.join(", "));
+    Err(Failure::new(Status::Usage, message))
+}
+
 /// The path of a figure beside the plot.
 fn beside(path: &Path, name: &str, format: Format, asked: Format) -> PathBuf {
     if name.is_empty() && format == asked {
         return path.to_owned();
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = if format == Format::Svg { "svg" } else { "png" };
-    path.with_file_name(format!("{stem}-{name}.{extension}"))
+    path.with_file_name(format!("{stem}-{name}.{}", format.extension()))
 }
 
 /// Prints the table, then writes the files, small ones first: each that can be written, whatever becomes of the others.

@@ -7,8 +7,9 @@ use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::dot_labels::{covered, draw_labels};
+use super::error_bar::draw_upright_error_bar;
 use super::scale::Scale;
-use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, printable};
 use crate::antialias::surgery_report::{Advice, ForecastPlace, Trial};
 use crate::measure::run::Run;
 
@@ -38,11 +39,11 @@ impl Figure for AdviceFigure<'_> {
         let title = format!("Where to begin in {}: {}", printable(model), printable(&self.replace.join(", ")));
         root.draw_text(&fit(root, &title, &style::title(), WIDTH - 48)?, &style::title(), (MARGIN, 14))?;
         let note = format!(
-            "{}; each dot is a network in which one more place was tried; the choice lowers LEE most per forward pass that \
-             it adds",
+            "{}; each dot is a network in which one more place was tried, in the colour of its step; the choice (ringed, ± \
+             paired standard error) lowers LEE most per forward pass that it adds",
             self.run.images.in_words()
         );
-        root.draw_text(&fit(root, &note, &style::note(), WIDTH - 48)?, &style::note(), (MARGIN, 46))?;
+        draw_note(root, &note, (MARGIN, 46), WIDTH - 48)?;
         self.race(root)?;
         self.forecast(root)
     }
@@ -119,6 +120,15 @@ impl AdviceFigure<'_> {
         }
         drawn.extend(covered(&path));
         root.draw(&PathElement::new(path.clone(), INK.stroke_width(2)))?;
+        // What a trial gains is known to its paired standard error; that of the chosen ones is drawn.
+        for step in &advice.steps {
+            let Some(trial) = step.tried.iter().find(|trial| trial.name == step.chosen) else { continue };
+            if let Some(sem) = trial.gain.sem.filter(|sem| *sem > 0.0) {
+                let x = at(trial.cost, trial.lee).0;
+                let end = |lee: f64| at(trial.cost, lee.max(0.0)).1;
+                draw_upright_error_bar(root, x, [end(trial.lee - sem), end(trial.lee + sem)], 4)?;
+            }
+        }
         for (step, trial) in &trials {
             let point = at(trial.cost, trial.lee);
             root.draw(&Circle::new(point, 5, step_color(*step).filled()))?;
@@ -128,14 +138,17 @@ impl AdviceFigure<'_> {
         let mut names = vec!["as it was".to_owned()];
         let mut marks = vec![path[0]];
         let mut y = top + 8;
-        for (at_step, step) in advice.steps.iter().enumerate().filter(|(_, step)| !step.chosen.is_empty()) {
-            if let Some(&point) = path.get(at_step + 1) {
+        for (at_step, step) in advice.steps.iter().enumerate() {
+            let text = match step.chosen.is_empty() {
+                true => format!("step {}: tried, none chosen", at_step + 1),
+                false => format!("{}. {}", at_step + 1, short(self.advice, &step.chosen)),
+            };
+            if let Some(&point) = path.get(at_step + 1).filter(|_| !step.chosen.is_empty()) {
                 root.draw(&Circle::new(point, 7, step_color(at_step).filled()))?;
                 root.draw(&Circle::new(point, 7, INK.stroke_width(2)))?;
                 names.push((at_step + 1).to_string());
                 marks.push(point);
             }
-            let text = format!("{}. {}", at_step + 1, short(self.advice, &step.chosen));
             let text = fit(root, &text, &style::label(), 260)?;
             root.draw(&Circle::new((right - 282, y + 10), 6, step_color(at_step).filled()))?;
             root.draw_text(&text, &style::label(), (right - 268, y))?;
@@ -170,12 +183,22 @@ impl AdviceFigure<'_> {
             return Ok(());
         }
         let foretold = || forecast.places.iter().map(|place| place.removal_gain);
-        let (first, last) = with_air(foretold().fold(0.0, f64::min), foretold().fold(0.0, f64::max));
-        let gains = || forecast.places.iter().map(|place| place.gain);
+        let (least, last) = with_air(foretold().fold(0.0, f64::min), foretold().fold(0.0, f64::max));
+        // With their errors, as long as those are not many times as long as all gains.
+        let first = self.advice.steps.first();
+        let sem = |place: &ForecastPlace| {
+            let trial = first.and_then(|step| step.tried.iter().find(|trial| trial.name == place.name));
+            trial.and_then(|trial| trial.gain.sem).unwrap_or(0.0)
+        };
+        let most = forecast.places.iter().map(|place| place.gain.abs()).fold(0.0, f64::max);
+        let gains = || {
+            let ends = |place: &ForecastPlace| [place.gain - sem(place), place.gain + sem(place)];
+            forecast.places.iter().flat_map(ends).map(|gain| gain.clamp(-2.0 * most, 2.0 * most))
+        };
         let (low, high) = with_air(gains().fold(0.0, f64::min), gains().fold(0.0, f64::max));
-        let x_of = |value: f64| left + ((value - first) / (last - first) * f64::from(right - left)).round() as i32;
+        let x_of = |value: f64| left + ((value - least) / (last - least) * f64::from(right - left)).round() as i32;
         let y_of = |value: f64| bottom - ((value - low) / (high - low) * f64::from(bottom - top)).round() as i32;
-        for (value, text) in round_values(first, last) {
+        for (value, text) in round_values(least, last) {
             let x = x_of(value);
             root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
             root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 8))?;
@@ -196,7 +219,7 @@ impl AdviceFigure<'_> {
         )?;
         let upright =
             anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
-        root.draw_text("LEE that replacing it alone takes away", &upright, (left - 92, (top + bottom) / 2))?;
+        root.draw_text("LEE that replacing it alone takes away, ± s.e.", &upright, (left - 92, (top + bottom) / 2))?;
         // The names of those that matter, where there are many.
         let mut named: Vec<usize> = (0..forecast.places.len()).collect();
         named.sort_by(|a, b| forecast.places[*b].gain.abs().total_cmp(&forecast.places[*a].gain.abs()));
@@ -205,6 +228,16 @@ impl AdviceFigure<'_> {
         let point = |place: &ForecastPlace| (x_of(place.removal_gain), y_of(place.gain));
         let zero = [left, y_of(0.0) - 1, right, y_of(0.0) + 1];
         let points: Vec<(i32, i32)> = forecast.places.iter().map(point).collect();
+        let mut drawn = vec![zero];
+        for (place, at) in forecast.places.iter().zip(&points) {
+            let sem = sem(place);
+            if sem > 0.0 {
+                let end = |gain: f64| y_of(gain).clamp(top, bottom);
+                let ends = [end(place.gain - sem), end(place.gain + sem)];
+                draw_upright_error_bar(root, at.0, ends, 3)?;
+                drawn.push([at.0 - 3, ends[1], at.0 + 3, ends[0]]);
+            }
+        }
         for at in &points {
             root.draw(&Circle::new(*at, 5, SERIES[0].filled()))?;
             root.draw(&Circle::new(*at, 5, WHITE.stroke_width(1)))?;
@@ -215,7 +248,7 @@ impl AdviceFigure<'_> {
         };
         let names: Vec<String> = forecast.places.iter().enumerate().map(name).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        draw_labels(root, &names, &points, [left + 2, top, right - 2, bottom - 2], &[zero])
+        draw_labels(root, &names, &points, [left + 2, top, right - 2, bottom - 2], &drawn)
     }
 }
 

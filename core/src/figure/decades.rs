@@ -32,6 +32,9 @@ impl Decades {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let span = self.last - self.first;
         let every = ((span / 7.0).ceil() as i32).max(1);
+        // All of them in digits, or all as powers.
+        let exponents = (self.first - 1e-9).ceil() as i32..=(self.last + 1e-9).floor() as i32;
+        let in_digits = exponents.clone().all(|exponent| (-3..=4).contains(&exponent));
         let mut ticks = Vec::new();
         for exponent in self.first.floor() as i32..=self.last.ceil() as i32 {
             let factors: &[f64] = if span < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
@@ -41,7 +44,7 @@ impl Decades {
                 if !(0.0..=1.0).contains(&place) || exponent.rem_euclid(every) != 0 {
                     continue;
                 }
-                let label = if (-3..=4).contains(&exponent) {
+                let label = if in_digits && (-4..=4).contains(&exponent) {
                     let text = format!("{value:.*}", (-exponent).max(0) as usize);
                     text
                 } else if *factor == 1.0 {

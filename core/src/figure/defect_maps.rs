@@ -5,11 +5,12 @@ use image::{Rgb, RgbImage};
 use ndarray::{Array2, Array3};
 use plotters::backend::DrawingBackend;
 use plotters::element::{BitMapElement, Rectangle};
+use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::layer_looks::{MARGIN, header, letter, percent, worst};
-use super::style::{self, GRID, fit, fit_end, printable};
+use super::style::{self, GRID, INK, anchored, fit, fit_end, printable};
 use super::tangents::photo;
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layers_report::{LayerResults, LayersReport};
@@ -28,7 +29,7 @@ pub struct DefectMapsFigure<'a> {
     pub maps: &'a [DefectMap],
 }
 
-const TOP: i32 = 112;
+const TOP: i32 = 132;
 const SIDE: u32 = 320;
 const GAP: i32 = 24;
 const CAPTION: i32 = 46;
@@ -86,14 +87,14 @@ impl Figure for DefectMapsFigure<'_> {
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
         let notes = [
             format!(
-                "{}, {} derivative; dark: δ², summed over channels, before later layers change it; shades up to the \
-                 99.5th percentile of pixels, by its root",
+                "{}, {} derivative; δ², summed over channels, before later layers change it, over the photo in grey",
                 self.results.generator, self.results.derivative
             ),
             format!("border: the outer sixteenth of each side, {} of the area", percent(border_area(rows, columns))),
         ];
         let width = self.size().0 as i32 - 2 * MARGIN;
         header(root, &format!("Where the defects of the worst layers sit in {name}"), &notes, width)?;
+        draw_scale(root, (MARGIN, 94))?;
         let picture = photo(self.image.view());
         panel(root, 0, ["photo", ""], "", picture.clone())?;
         for (i, (place, density)) in self.panels().into_iter().enumerate() {
@@ -170,9 +171,38 @@ fn foot(density: &Array2<f64>) -> String {
     format!("half on {} of the area; border {}", percent(half as f64 / sorted.len() as f64), percent(border / total))
 }
 
+/// The shade of the largest defects.
+const DEEP: RGBColor = RGBColor(0x7a, 0x00, 0x1e);
+/// The least and the most that a pixel of the photo leaves of white, in grey.
+const GREYS: [f64; 2] = [165.0, 255.0];
+
+/// A pale pixel, with a defect of this share of the largest that is told apart.
+fn shade(pale: f64, share: f64) -> [u8; 3] {
+    let weight = share.max(0.0).sqrt().min(1.0);
+    [DEEP.0, DEEP.1, DEEP.2].map(|deep| (pale + weight * (f64::from(deep) - pale)).round() as u8)
+}
+
+/// What the shades mean: from nothing to what 99.5 % of pixels lie below.
+fn draw_scale<DB: DrawingBackend>(root: &Area<DB>, (left, top): (i32, i32)) -> Result<(), FigureError> {
+    const LENGTH: i32 = 240;
+    const HEIGHT: i32 = 14;
+    let pale = f64::midpoint(GREYS[0], GREYS[1]);
+    for at in 0..LENGTH {
+        let [r, g, b] = shade(pale, f64::from(at) / f64::from(LENGTH - 1));
+        let x = left + 22 + at;
+        root.draw(&Rectangle::new([(x, top), (x + 1, top + HEIGHT)], RGBColor(r, g, b).filled()))?;
+    }
+    let right = left + 22 + LENGTH;
+    root.draw(&Rectangle::new([(left + 22, top), (right, top + HEIGHT)], INK.stroke_width(1)))?;
+    let text = anchored(style::note(), HPos::Left, VPos::Center);
+    root.draw_text("0", &text, (left + 4, top + HEIGHT / 2))?;
+    let words = "δ² that 99.5 % of a map's pixels lie below; a quarter of it is half as dark";
+    root.draw_text(words, &text, (right + 10, top + HEIGHT / 2))?;
+    Ok(())
+}
+
 /// The photo in pale greys, darker and redder with the defect.
 fn over(photo: &RgbImage, density: &Array2<f64>) -> RgbImage {
-    const DEEP: RGBColor = RGBColor(0x7a, 0x00, 0x1e);
     let mut sorted: Vec<f64> = density.iter().copied().collect();
     sorted.sort_by(f64::total_cmp);
     let at = ((sorted.len() - 1) as f64 * PERCENTILE).round() as usize;
@@ -180,10 +210,9 @@ fn over(photo: &RgbImage, density: &Array2<f64>) -> RgbImage {
     RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
         let Rgb([r, g, b]) = *photo.get_pixel(x, y);
         let grey = 0.3 * f64::from(r) + 0.59 * f64::from(g) + 0.11 * f64::from(b);
-        let pale = 165.0 + 90.0 * grey / 255.0;
+        let pale = GREYS[0] + (GREYS[1] - GREYS[0]) * grey / 255.0;
         let value = density[[y as usize, x as usize]];
-        let weight = if most > 0.0 { (value / most).sqrt().min(1.0) } else { 0.0 };
-        Rgb([DEEP.0, DEEP.1, DEEP.2].map(|deep| (pale + weight * (f64::from(deep) - pale)).round() as u8))
+        Rgb(shade(pale, if most > 0.0 { value / most } else { 0.0 }))
     })
 }
 

@@ -33,7 +33,8 @@ impl Figure for DeparturesFigure<'_> {
         )?;
         let note = format!(
             "{} random real series per band and grid, v = {}; every dot is one series, those beyond ±100 % at the edge",
-            study.per_case, study.velocity
+            study.per_case,
+            study.velocity.to_string().replace('-', "−")
         );
         root.draw_text(&note, &style::note(), (24, 44))?;
         let (_, panels) = root.split_vertically(66);
@@ -73,7 +74,7 @@ impl DeparturesFigure<'_> {
             .axis_desc_style(style::axis())
             .label_style(style::label())
             .x_label_formatter(&|x| format!("{x:.1}"))
-            .y_label_formatter(&|y| if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y) })
+            .y_label_formatter(&|y| if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y).replace('-', "−") })
             .draw()?;
         for case in cases {
             // Side by side, so that neither hides the other.

@@ -1,14 +1,15 @@
 //! Named dots on logarithmic axes, whose names keep out of each other's way.
 
 use plotters::backend::DrawingBackend;
-use plotters::element::{Circle, PathElement, Rectangle};
+use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 
 use super::canvas::{Area, FigureError};
 use super::decades::Decades;
 use super::dot_labels::{Label, draw_leaders, place_labels};
-use super::style::{self, FAINT_INK, GRID, INK};
+use super::marks::Shape;
+use super::style::{self, FAINT_INK, GRID, INK, PALE};
 
 /// A dot.
 pub(super) struct Dot {
@@ -16,6 +17,7 @@ pub(super) struct Dot {
     pub(super) y: f64,
     pub(super) name: String,
     pub(super) color: RGBColor,
+    pub(super) shape: Shape,
 }
 
 /// What stands around the dots.
@@ -149,11 +151,12 @@ pub(super) fn draw_dots<DB: DrawingBackend>(area: &Area<DB>, axes: &Axes<'_>, do
     let labels = place_labels(area, &names, &places, [LEFT + 2, TOP, plot.right - 2, plot.floor], &[])?;
     draw_leaders(area, &labels, &places)?;
     for (dot, place) in dots.iter().zip(&places) {
-        area.draw(&Circle::new(*place, 5, dot.color.filled()))?;
-        area.draw(&Circle::new(*place, 5, INK.stroke_width(1)))?;
+        dot.shape.draw(area, *place, 5, dot.color)?;
     }
     for Label { at, place, .. } in labels {
-        area.draw_text(names[at], &style::note().color(&INK), (place[0] + 2, place[1]))?;
+        // Names of what is drawn pale come second.
+        let ink = if dots[at].color == PALE { FAINT_INK } else { INK };
+        area.draw_text(names[at], &style::note().color(&ink), (place[0] + 2, place[1]))?;
     }
     Ok(())
 }

@@ -7,8 +7,10 @@ use plotters::element::{BitMapElement, Rectangle};
 use plotters::style::Color;
 
 use super::canvas::{Area, Figure, FigureError};
-use super::style::{self, GRID, fit, printable, relief};
+use super::featured::Featured;
+use super::style::{self, GRID, draw_note, fit, printable, relief};
 use crate::antialias::pictures::Picture;
+use crate::antialias::report::BenchReport;
 
 /// The pictures, in rows.
 #[derive(Clone, Debug)]
@@ -17,14 +19,32 @@ pub struct DownsampledFigure<'a> {
     pub input: &'a str,
     /// The stride.
     pub stride: usize,
-    /// A picture per design.
-    pub pictures: &'a [Picture],
+    /// Pictures of the designs that are drawn.
+    pub pictures: Vec<&'a Picture>,
+    /// How many designs there are.
+    pub designs: usize,
+}
+
+impl<'a> DownsampledFigure<'a> {
+    /// Of all pictures where two rows hold them, else of the designs that the other figures are about.
+    pub fn of(report: &'a BenchReport, pictures: &'a [Picture]) -> Self {
+        let featured = Featured::of(report);
+        let is_shown = |picture: &&Picture| {
+            pictures.len() <= 2 * COLUMNS as usize || featured.color(&picture.name).is_some()
+        };
+        Self {
+            input: &report.input,
+            stride: report.stride,
+            pictures: pictures.iter().filter(is_shown).collect(),
+            designs: pictures.len(),
+        }
+    }
 }
 
 const SIDE: u32 = 208;
 const GAP: u32 = 18;
 const MARGIN: u32 = 26;
-const TOP: u32 = 84;
+const TOP: u32 = 104;
 const CAPTION: u32 = 26;
 const COLUMNS: u32 = 6;
 
@@ -49,12 +69,21 @@ impl Figure for DownsampledFigure<'_> {
             (MARGIN as i32, 14),
         )?;
         let scale = self.scale();
-        let note = format!(
-            "{}; beneath, what changes when all that the coarse grid cannot hold is taken out first: dark −{s}, light +{s}, and its energy over the picture's variance",
-            printable(self.input),
-            s = super::number::compact(f64::from(scale))
-        );
-        root.draw_text(&fit(root, &note, &style::note(), width)?, &style::note(), (MARGIN as i32, 46))?;
+        let shown = match self.pictures.len() {
+            all if all == self.designs => String::new(),
+            some => format!("{some} of {} designs; ", self.designs),
+        };
+        let notes = [
+            format!("{shown}{}", printable(self.input)),
+            format!(
+                "beneath, what changes when all that the coarse grid cannot hold is taken out first: dark −{s}, light +{s}, and \
+                 its energy over the picture's variance",
+                s = super::number::compact(f64::from(scale))
+            ),
+        ];
+        for (line, note) in notes.iter().enumerate() {
+            draw_note(root, note, (MARGIN as i32, 46 + 20 * line as i32), width)?;
+        }
         let (low, high) = range(self.pictures.iter().map(|picture| &picture.output));
         for (at, picture) in self.pictures.iter().enumerate() {
             let left = (MARGIN + at as u32 % COLUMNS * (SIDE + GAP)) as i32;

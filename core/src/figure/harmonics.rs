@@ -7,6 +7,7 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::key::{Dot, key};
+use super::number::power_of_ten;
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::harmonics::HarmonicsReport;
 
@@ -58,7 +59,7 @@ impl Figure for HarmonicsFigure<'_> {
             .collect();
         panel(
             &left,
-            "as the nonlinearity makes them",
+            "As the nonlinearity makes them",
             "frequency, cycles per unit length",
             1.03 * shown,
             nyquist,
@@ -76,7 +77,7 @@ impl Figure for HarmonicsFigure<'_> {
             .collect();
         panel(
             &right,
-            "as the grid sees them",
+            "As the grid sees them",
             "|Alias(frequency)|, cycles per unit length",
             1.12 * nyquist,
             nyquist,
@@ -104,7 +105,7 @@ fn panel<DB: DrawingBackend>(
 ) -> Result<(), FigureError> {
     let floor = largest * 10f64.powi(-DECADES);
     let (width, _) = area.dim_in_pixel();
-    area.draw_text(title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 6))?;
+    area.draw_text(title, &style::panel(), (26, 6))?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(34)
         .margin_left(12)
@@ -125,11 +126,11 @@ fn panel<DB: DrawingBackend>(
         .bold_line_style(style::GRID)
         .axis_style(style::INK)
         .x_desc(axis)
-        .y_desc("|c_k|")
+        .y_desc("|c_k|, logarithmic axis")
         .axis_desc_style(style::axis())
         .label_style(style::label())
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.0e}"))
+        .x_label_formatter(&|x| format!("{x:.0}").replace('-', "−"))
+        .y_label_formatter(&|y| power_of_ten(y.log10().round() as i32))
         .y_labels(7)
         .draw()?;
     chart.draw_series([PathElement::new(
@@ -139,7 +140,9 @@ fn panel<DB: DrawingBackend>(
     let (kept, folded) = (style::SERIES[0], style::SERIES[1]);
     for stem in stems.iter().filter(|stem| stem.height > floor) {
         let (color, radius) = if stem.folds { (folded, 5) } else { (kept, 5) };
-        chart.draw_series([PathElement::new(vec![(stem.at, floor), (stem.at, stem.height)], color.stroke_width(2))])?;
+        // A line for the eye: on a logarithmic axis lengths mean nothing.
+        let line = vec![(stem.at, floor), (stem.at, stem.height)];
+        chart.draw_series([PathElement::new(line, color.mix(0.35).stroke_width(1))])?;
         // Hollow and filled, so that both are told apart in grey as well.
         if stem.folds {
             chart.draw_series([Circle::new((stem.at, stem.height), radius, plotters::style::WHITE.filled())])?;

@@ -8,7 +8,8 @@ use plotters::style::{Color, RGBColor, WHITE};
 use super::canvas::{Area, FigureError};
 use super::number::{self, compact};
 use super::pattern::{Hatch, Pattern};
-use super::style::{self, INK, SERIES, anchored, fit, printable};
+use super::marks::Shape;
+use super::style::{self, INK, SERIES, anchored, draw_note, fit, printable};
 use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::{DefectPart, LayerClass, LayerReport, LayerResults, LayersReport};
 use crate::measure::run::Run;
@@ -59,13 +60,13 @@ pub(crate) const fn letter(class: LayerClass) -> char {
     }
 }
 
-/// The look of a part of the defect.
-pub(super) const fn part_pattern(part: DefectPart) -> Pattern {
+/// The mark of a part of the defect: shapes, since colours and hatching tell classes.
+pub(super) const fn part_mark(part: DefectPart) -> (Shape, RGBColor) {
     match part {
-        DefectPart::Aliasing => Pattern::new(SERIES[1], Hatch::Rising),
-        DefectPart::Kernel => Pattern::new(RGBColor(0x80, 0x56, 0x2c), Hatch::Falling),
-        DefectPart::Boundary => Pattern::new(SERIES[2], Hatch::None),
-        DefectPart::Discretisation => Pattern::new(SERIES[3], Hatch::Upright),
+        DefectPart::Aliasing => (Shape::Triangle, SERIES[1]),
+        DefectPart::Kernel => (Shape::Diamond, RGBColor(0x80, 0x56, 0x2c)),
+        DefectPart::Boundary => (Shape::Square, SERIES[2]),
+        DefectPart::Discretisation => (Shape::Falling, SERIES[3]),
     }
 }
 
@@ -152,8 +153,7 @@ pub(super) fn header<DB: DrawingBackend>(
 ) -> Result<i32, FigureError> {
     root.draw_text(&fit(root, &printable(title), &style::title(), width)?, &style::title(), (MARGIN, 16))?;
     for (line, note) in notes.iter().enumerate() {
-        let text = fit(root, &printable(note), &style::note(), width)?;
-        root.draw_text(&text, &style::note(), (MARGIN, 48 + 20 * line as i32))?;
+        draw_note(root, &printable(note), (MARGIN, 48 + 20 * line as i32), width)?;
     }
     Ok(48 + 20 * notes.len() as i32)
 }
@@ -177,6 +177,20 @@ pub(super) fn legend<DB: DrawingBackend>(
         x += room;
     }
     Ok(y + 24)
+}
+
+/// How many lines [`legend`] takes at most, of words as wide as letters mostly are: known before anything is drawn.
+pub(super) fn legend_lines(entries: &[(String, Pattern)], width: i32) -> i32 {
+    const LETTER: f64 = 7.8;
+    let (mut x, mut lines) = (0.0, 1);
+    for (text, _) in entries {
+        let room = 52.0 + LETTER * text.chars().count() as f64;
+        if x > 0.0 && x + room > f64::from(width) {
+            (x, lines) = (0.0, lines + 1);
+        }
+        x += room;
+    }
+    lines
 }
 
 /// The legend's entries for classes: letter and name.

@@ -4,7 +4,9 @@ use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::layer_looks::{MARGIN, check, classes, entries, header, legend, share_bar, short_name, with_error};
+use super::layer_looks::{
+    MARGIN, check, classes, entries, header, legend, legend_lines, share_bar, short_name, with_error,
+};
 use super::style::{self, anchored, fit, printable};
 use crate::measure::layers_report::{LayerClass, LayerResults, LayersReport};
 
@@ -27,7 +29,8 @@ const BAR: i32 = 30;
 
 impl Figure for ClassSharesFigure<'_> {
     fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, (TOP + ROW * self.results.len().max(1) as i32 + 130) as u32)
+        let lines = legend_lines(&entries(&classes(self.results.iter().copied())), WIDTH - 2 * MARGIN);
+        (WIDTH as u32, (TOP + ROW * self.results.len().max(1) as i32 + 34 + 24 * lines + 12) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {

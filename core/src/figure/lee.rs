@@ -9,7 +9,7 @@ use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
 use super::field::draw_field;
 use super::number::compact;
-use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, printable};
 use crate::measure::lee_report::{GeneratorLee, InputUnits, LeeReport};
 use crate::measure::output::ActionChoice;
 use crate::statistics::Interval;
@@ -39,14 +39,49 @@ impl Figure for LeeFigure<'_> {
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.0;
-        let all_finite = report.generators.values().all(|g| Shown::of(g).is_finite())
-            && report.symmetry_spectrum.iter().all(|direction| direction.eigenvalue.is_finite());
-        if !all_finite {
-            return Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned()));
-        }
+        check(report)?;
         draw_header(root, report, self.size().0 as i32 - 2 * MARGIN)?;
         draw_generators(root, report)?;
-        draw_spectrum(root, report)
+        draw_spectrum(root, report, 2 * MARGIN + DOTS_WIDTH)
+    }
+}
+
+/// One of the two panels alone.
+#[derive(Clone, Copy, Debug)]
+pub enum LeePart<'a> {
+    /// LEE per generator.
+    Generators(&'a LeeReport),
+    /// The symmetry spectrum.
+    Spectrum(&'a LeeReport),
+}
+
+impl Figure for LeePart<'_> {
+    fn size(&self) -> (u32, u32) {
+        let width = match self {
+            Self::Generators(_) => DOTS_WIDTH,
+            Self::Spectrum(_) => DIRECTIONS_PER_ROW * DIRECTION_WIDTH,
+        };
+        ((2 * MARGIN + width) as u32, HEIGHT as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
+        let (Self::Generators(report) | Self::Spectrum(report)) = self;
+        check(report)?;
+        draw_header(root, report, self.size().0 as i32 - 2 * MARGIN)?;
+        match self {
+            Self::Generators(_) => draw_generators(root, report),
+            Self::Spectrum(_) => draw_spectrum(root, report, MARGIN),
+        }
+    }
+}
+
+/// Numbers that have a place on an axis.
+fn check(report: &LeeReport) -> Result<(), FigureError> {
+    let all_finite = report.generators.values().all(|g| Shown::of(g).is_finite())
+        && report.symmetry_spectrum.iter().all(|direction| direction.eigenvalue.is_finite());
+    match all_finite {
+        true => Ok(()),
+        false => Err(FigureError::NotFinite("the report holds NaN or infinity".to_owned())),
     }
 }
 
@@ -76,8 +111,7 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
         ),
     ];
     for (line, subtitle) in subtitles.iter().enumerate() {
-        let text = fit(root, &printable(subtitle), &style::note(), width)?;
-        root.draw_text(&text, &style::note(), (MARGIN, 48 + 20 * line as i32))?;
+        draw_note(root, &printable(subtitle), (MARGIN, 48 + 20 * line as i32), width)?;
     }
     Ok(())
 }
@@ -261,16 +295,16 @@ fn draw_dot<DB: DrawingBackend>(
     Ok(root.draw_text(&compact(shown.number()), &number, (row.right + 12, row.middle))?)
 }
 
-fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport) -> Result<(), FigureError> {
+fn draw_spectrum<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, left: i32) -> Result<(), FigureError> {
     if report.symmetry_spectrum.is_empty() {
         return Ok(());
     }
-    let left = 2 * MARGIN + DOTS_WIDTH;
     let units = if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" };
-    let title = format!("Symmetry spectrum: directions of the affine algebra, x in {units}");
-    root.draw_text(&title, &style::panel(), (left, TOP - 10))?;
+    let width = DIRECTIONS_PER_ROW * DIRECTION_WIDTH;
+    let title = format!("Symmetry spectrum of the affine algebra, x in {units}");
+    root.draw_text(&fit(root, &title, &style::panel(), width)?, &style::panel(), (left, TOP - 10))?;
     let note = "λ: relative LEE, E‖L‖²/E‖A x‖² along a direction, whatever the basis; x right, y down";
-    root.draw_text(note, &style::note(), (left, TOP + 14))?;
+    draw_note(root, note, (left, TOP + 14), width)?;
     draw_eigenvalues(root, report, (left, TOP + 44), (DIRECTIONS_PER_ROW * DIRECTION_WIDTH, 84))?;
 
     const FIELD: i32 = 144;

@@ -2,25 +2,33 @@
 
 use plotters::backend::DrawingBackend;
 use plotters::chart::ChartBuilder;
-use plotters::element::{Circle, PathElement, Polygon};
+use plotters::element::PathElement;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, RGBColor, WHITE};
+use plotters::style::{Color, FontTransform, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
+use super::marks::Shape;
 use super::number::power_of_ten;
-use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, fit, printable};
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, fit_end, printable};
 use crate::measure::node_theorem_report::{NodeTheorem, NodeTheoremReport};
 
 /// Left: predicted against measured defect, one mark per node. Right: how far the two fields are apart, node by node.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeTheoremFigure<'a>(pub &'a NodeTheoremReport);
 
-const WIDTH: u32 = 1180;
 const HEIGHT: u32 = 620;
 const MARGIN: i32 = 28;
 /// Where panels begin, below title, note and legend.
 const TOP: u32 = 104;
 const LEFT_PANEL: u32 = 560;
+/// The right panel's least width, its room for a node, and what is left of it and right of it.
+const LEAST_RIGHT: u32 = 620;
+const PITCH: u32 = 17;
+const BESIDE: u32 = 118;
+/// Below the right panel, for the nodes' names.
+const MOST_FOR_NAMES: i32 = 160;
+/// More nodes than these have no names.
+const MOST_NAMED: usize = 90;
 /// From its middle to its edge.
 const MARK: i32 = 6;
 
@@ -58,34 +66,25 @@ impl Kind {
         }
     }
 
-    /// The corners of its mark around `at`; a circle has none.
-    fn outline(self, (x, y): (i32, i32)) -> Vec<(i32, i32)> {
-        let around = |points: &[(i32, i32)]| points.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    fn shape(self) -> Shape {
         match self {
-            Self::Convolution => Vec::new(),
-            Self::Average => around(&[(-5, -5), (5, -5), (5, 5), (-5, 5)]),
-            Self::Maximum => around(&[(-6, 5), (6, 5), (0, -7)]),
-            Self::Activation => around(&[(-7, 0), (0, -7), (7, 0), (0, 7)]),
+            Self::Convolution => Shape::Circle,
+            Self::Average => Shape::Square,
+            Self::Maximum => Shape::Triangle,
+            Self::Activation => Shape::Diamond,
         }
     }
 
     fn mark<DB: DrawingBackend>(self, area: &Area<DB>, at: (i32, i32)) -> Result<(), FigureError> {
-        if self == Self::Convolution {
-            area.draw(&Circle::new(at, MARK, self.color().mix(0.9).filled()))?;
-            area.draw(&Circle::new(at, MARK, INK.stroke_width(1)))?;
-            return Ok(());
-        }
-        let mut outline = self.outline(at);
-        area.draw(&Polygon::new(outline.clone(), self.color().mix(0.9).filled()))?;
-        outline.extend(outline.first().copied());
-        area.draw(&PathElement::new(outline, INK.stroke_width(1)))?;
-        Ok(())
+        self.shape().draw(area, at, MARK, self.color())
     }
 }
 
 impl Figure for NodeTheoremFigure<'_> {
     fn size(&self) -> (u32, u32) {
-        (WIDTH, HEIGHT)
+        let nodes = self.0.nodes.len().min(MOST_NAMED) as u32;
+        let right = (BESIDE + PITCH * nodes).max(LEAST_RIGHT);
+        (LEFT_PANEL + right, HEIGHT + names_room(&self.0.nodes) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
@@ -98,6 +97,8 @@ impl Figure for NodeTheoremFigure<'_> {
         self.header(root)?;
         let (_, panels) = root.split_vertically(TOP);
         let (left, right) = panels.split_horizontally(LEFT_PANEL);
+        // Both panels are as high, names below the right one left aside.
+        let (left, _) = left.split_vertically(HEIGHT - TOP);
         scatter(&left, &report.nodes)?;
         differences(&right, &report.nodes)
     }
@@ -106,7 +107,7 @@ impl Figure for NodeTheoremFigure<'_> {
 impl NodeTheoremFigure<'_> {
     fn header<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.0;
-        let width = WIDTH as i32 - 2 * MARGIN;
+        let width = self.size().0 as i32 - 2 * MARGIN;
         let model = report.run.model.name();
         let title = format!("The aliasing theorem on the nodes of {}", printable(model));
         root.draw_text(&fit(root, &title, &style::title(), width)?, &style::title(), (MARGIN, 16))?;
@@ -124,7 +125,7 @@ impl NodeTheoremFigure<'_> {
         if let Some(truncation) = report.nodes.iter().find_map(|node| node.truncation) {
             note += &format!("; nonlinear nodes are predicted on a grid {} × finer", truncation.oversample);
         }
-        root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
+        draw_note(root, &printable(&note), (MARGIN, 48), width)?;
         let mut x = MARGIN + 8;
         for kind in Kind::ALL {
             let count = report.nodes.iter().filter(|node| Kind::of(node) == kind).count();
@@ -143,6 +144,15 @@ impl NodeTheoremFigure<'_> {
         }
         Ok(())
     }
+}
+
+/// The room for upright names of nodes below the right panel, beyond that of the left panel's axis.
+fn names_room(nodes: &[NodeTheorem]) -> i32 {
+    if nodes.len() > MOST_NAMED {
+        return 0;
+    }
+    let longest = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0);
+    (longest as i32 * 7 + 12 - 40).clamp(0, MOST_FOR_NAMES - 40)
 }
 
 /// What a grid twice as coarse left out.
@@ -235,26 +245,27 @@ fn differences<DB: DrawingBackend>(area: &Area<DB>, nodes: &[NodeTheorem]) -> Re
         return nothing(area, "nothing was measured");
     };
     let last = last.max(0.0);
+    let named = nodes.len() <= MOST_NAMED;
     let count = nodes.len() as f64;
     let mut chart = ChartBuilder::on(area)
         .margin_top(8)
         .margin_right(28)
         .margin_bottom(12)
         .margin_left(10)
-        .x_label_area_size(54)
+        .x_label_area_size(54 + names_room(nodes))
         .y_label_area_size(80)
-        .build_cartesian_2d(0.0..count + 1.0, first..last)?;
+        .build_cartesian_2d(0.3..count + 0.7, first..last)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
         .light_line_style(GRID.mix(0.0))
         .bold_line_style(GRID)
         .axis_style(INK)
-        .x_desc("node, in the order of the network")
+        .x_desc(if named { "" } else { "node, in the order of the network" })
         .y_desc("‖predicted − measured‖ / ‖measured‖")
         .axis_desc_style(style::axis())
         .label_style(style::label())
-        .x_labels(8)
+        .x_labels(if named { 0 } else { 8 })
         .y_labels(labels((first, last)))
         .x_label_formatter(&|x| if x.fract() == 0.0 && *x > 0.0 { format!("{x:.0}") } else { String::new() })
         .y_label_formatter(&decade_label)
@@ -271,6 +282,15 @@ fn differences<DB: DrawingBackend>(area: &Area<DB>, nodes: &[NodeTheorem]) -> Re
         }
         if let Some(difference) = node.relative_difference {
             Kind::of(node).mark(area, place(at, difference))?;
+        }
+    }
+    if named {
+        let small = style::note().color(&INK).transform(FontTransform::Rotate270);
+        let upright = anchored(small, HPos::Right, VPos::Center);
+        for (index, node) in nodes.iter().enumerate() {
+            let (x, y) = place(index as f64 + 1.0, 10f64.powf(first));
+            let name = fit_end(area, &printable(&node.name), &style::note(), 36 + names_room(nodes))?;
+            area.draw_text(&name, &upright, (x, y + 10))?;
         }
     }
     Ok(())

@@ -74,7 +74,7 @@ fn step(end: f64) -> f64 {
 }
 
 /// A tick is a round number: no zeros after its digits.
-fn compact_tick(value: f64) -> String {
+pub(super) fn compact_tick(value: f64) -> String {
     let text = compact(value);
     match text.split_once('·') {
         Some((mantissa, power)) => format!("{}·{power}", trimmed(mantissa)),

@@ -14,6 +14,9 @@ pub const FAINT_INK: RGBColor = RGBColor(0x5c, 0x5c, 0x5c);
 /// Grid lines and frames.
 pub const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 
+/// Marks and lines that come second: the others beside those that a figure is about.
+pub const PALE: RGBColor = RGBColor(0xb4, 0xb4, 0xb4);
+
 /// Colours of series, in order: told apart by colour-blind readers and, each lighter than the one before, in grey.
 pub const SERIES: [RGBColor; 4] = [
     RGBColor(0x00, 0x4c, 0x80), // deep blue
@@ -22,9 +25,12 @@ pub const SERIES: [RGBColor; 4] = [
     RGBColor(0xf2, 0xcf, 0x63), // sand
 ];
 
+/// The size of the figure's title, and of nothing else.
+pub(super) const TITLE_SIZE: f64 = 22.0;
+
 /// The figure's title: 22 bold.
 pub fn title() -> TextStyle<'static> {
-    text(22.0, FontStyle::Bold, &INK)
+    text(TITLE_SIZE, FontStyle::Bold, &INK)
 }
 
 /// A panel's title: 17 bold.
@@ -45,6 +51,11 @@ pub fn label() -> TextStyle<'static> {
 /// A condition or remark: 14, fainter.
 pub fn note() -> TextStyle<'static> {
     text(14.0, FontStyle::Normal, &FAINT_INK)
+}
+
+/// Text of another size, where there is little room.
+pub(super) fn small(size: f64, weight: FontStyle) -> TextStyle<'static> {
+    text(size, weight, &INK)
 }
 
 /// `style` anchored to its point at that side; text hangs from its upper left corner otherwise.
@@ -106,6 +117,27 @@ pub fn fit_end<DB: DrawingBackend>(
     cut(area, text, style, width, |characters, kept| {
         ['…'].iter().chain(&characters[characters.len() - kept..]).collect()
     })
+}
+
+/// A note that fits into `width` pixels: smaller where it is long, and cut only where even that is too long.
+///
+/// # Errors
+/// The backend cannot draw.
+pub fn draw_note<DB: DrawingBackend>(
+    area: &Area<DB>,
+    note: &str,
+    at: (i32, i32),
+    width: i32,
+) -> Result<(), FigureError> {
+    const SMALLEST: f64 = 11.5;
+    let mut size = 14.0;
+    let style = |size: f64| text(size, FontStyle::Normal, &FAINT_INK);
+    while size > SMALLEST && i64::from(area.estimate_text_size(note, &style(size))?.0) > i64::from(width) {
+        size -= 0.5;
+    }
+    // Smaller text keeps the line's middle.
+    let down = ((14.0 - size) / 2.0).round() as i32;
+    Ok(area.draw_text(&fit(area, note, &style(size), width)?, &style(size), (at.0, at.1 + down))?)
 }
 
 fn cut<DB: DrawingBackend>(

@@ -7,6 +7,8 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::key::{Dot, key};
+use super::number::compact;
+use super::scale::compact_tick;
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::theorem::TheoremReport;
 
@@ -30,7 +32,11 @@ impl Figure for TheoremFigure<'_> {
         root.draw_text("The aliasing theorem's three forms and the measured defect", &style::title(), (24, 14))?;
         let mut note = format!(
             "{}, grid {} × {}, v = {}, prefilter {}",
-            report.input, report.grid.x, report.grid.y, report.velocity, report.prefilter
+            report.input,
+            report.grid.x,
+            report.grid.y,
+            report.velocity.to_string().replace('-', "−"),
+            report.prefilter
         );
         if let Some(activation) = &report.activation {
             note += &format!(", after {activation}");
@@ -51,11 +57,7 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
     let tallest = if nothing { report.slope_energy } else { values.iter().copied().fold(0.0, f64::max) };
     let top = 1.2 * tallest.max(f64::MIN_POSITIVE);
     let (width, _) = area.dim_in_pixel();
-    area.draw_text(
-        "mean square of the defect δ",
-        &style::anchored(style::panel(), HPos::Center, VPos::Top),
-        (width as i32 / 2 + 30, 4),
-    )?;
+    area.draw_text("Mean square of the defect δ", &style::panel(), (26, 4))?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(34)
         .margin_left(12)
@@ -74,7 +76,7 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         .y_desc("mean of δ², in units of h² per t²")
         .axis_desc_style(style::axis())
         .label_style(style::label())
-        .y_label_formatter(&|y| if *y == 0.0 { "0".to_owned() } else { format!("{y:.2e}") })
+        .y_label_formatter(&|y| compact_tick(*y))
         .draw()?;
     let (base_x, base_y) = area.get_base_pixel();
     if nothing {
@@ -94,11 +96,11 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         let (x, y) = chart.backend_coord(&(at, value));
         let above = match (index, report.exact > report.rounding()) {
             (_, _) if value == 0.0 => "0".to_owned(),
-            (0, _) => format!("{value:.3e}"),
+            (0, _) => compact(value),
             (1, true) if value == report.exact => "no digit differs".to_owned(),
-            (1, true) => format!("differs by {:.0e}", (value / report.exact - 1.0).abs()),
-            (_, true) => format!("{:+.1} %", 100.0 * (value / report.exact - 1.0)),
-            _ => format!("{value:.1e}"),
+            (1, true) => format!("differs by {}", compact((value / report.exact - 1.0).abs())),
+            (_, true) => format!("{:+.1} %", 100.0 * (value / report.exact - 1.0)).replace('-', "−"),
+            _ => compact(value),
         };
         area.draw_text(
             &above,
@@ -117,11 +119,11 @@ fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
     let reach = 1.15 * (furthest as f64).max(0.6 * report.grid.x.max(report.grid.y) as f64);
     let (width, _) = area.dim_in_pixel();
     let title = match (drawn.len(), report.folds_total) {
-        (0, _) => "no harmonic folds".to_owned(),
-        (shown, total) if shown < total => format!("the {shown} worst of {total} harmonics that fold"),
-        (shown, _) => format!("the {shown} harmonics that fold"),
+        (0, _) => "No harmonic folds".to_owned(),
+        (shown, total) if shown < total => format!("The {shown} worst of {total} harmonics that fold"),
+        (shown, _) => format!("The {shown} harmonics that fold"),
     };
-    area.draw_text(&title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 4))?;
+    area.draw_text(&title, &style::panel(), (26, 4))?;
     key(
         area,
         &[
@@ -149,8 +151,8 @@ fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         .y_desc("cycles down")
         .axis_desc_style(style::axis())
         .label_style(style::label())
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.0}"))
+        .x_label_formatter(&|x| format!("{x:.0}").replace('-', "−"))
+        .y_label_formatter(&|y| format!("{y:.0}").replace('-', "−"))
         .draw()?;
     chart.draw_series([Rectangle::new([(-half_x, -half_y), (half_x, half_y)], style::INK.stroke_width(1))])?;
     let worst = drawn.first().map_or(1.0, |fold| fold.defect.max(f64::MIN_POSITIVE));

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::json::{JsonError, json_bytes};
 use super::output::{OutputError, OutputFile};
 use super::rows::Rows;
-use crate::figure::{Figure, FigureError, Format, render};
+use crate::figure::{Figure, FigureError, Format, Look, render_as, svg_sized};
 use crate::printable::shown;
 
 /// A result, as it is told.
@@ -49,7 +49,7 @@ pub trait Outcome: Serialize + DeserializeOwned {
     }
 
     /// Writes the result, whole or not at all, as the file's extension says: .json, .csv, .md, or its main figure as
-    /// .svg or .png. A file that is there is replaced.
+    /// .svg, .png or .pdf. A file that is there is replaced.
     ///
     /// # Errors
     /// The extension is another one; there is no figure; a number is not finite; the file cannot be written.
@@ -63,7 +63,7 @@ pub trait Outcome: Serialize + DeserializeOwned {
             Some("json") => json_bytes(self)?,
             Some("csv") => self.rows(false).csv(),
             Some("md") => self.rows(false).markdown().into_bytes(),
-            Some("svg" | "png") => {
+            Some("svg" | "png" | "pdf") => {
                 let told = self.shown().map_err(|error| JsonError::Other(error.to_string()))?;
                 let beside = Self::Beside::default();
                 let figures = told.figures(&beside);
@@ -80,7 +80,7 @@ pub trait Outcome: Serialize + DeserializeOwned {
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
     /// The file's name ends in no known format.
-    #[error("{} names no format; end it in .json, .csv, .md, .svg or .png", .path.display())]
+    #[error("{} names no format; end it in .json, .csv, .md, .svg, .png or .pdf", .path.display())]
     Extension {
         /// The file.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum SaveError {
 }
 
 /// How a figure is drawn in a format.
-type Draw<'a> = Box<dyn Fn(Format) -> Result<Vec<u8>, FigureError> + 'a>;
+type Draw<'a> = Box<dyn Fn(Format, &Look) -> Result<Vec<u8>, FigureError> + 'a>;
 
 /// A figure, and what its file is called: `tangents` is FILE-tangents; the main one has no name of its own.
 pub struct NamedFigure<'a> {
@@ -114,14 +114,22 @@ impl<'a> NamedFigure<'a> {
         Self::new("", figure)
     }
 
-    /// One beside it.
+    /// One beside it, or a part of it.
     pub fn new(name: &'static str, figure: impl Figure + 'a) -> Self {
-        Self { name, draw: Box::new(move |format| render(&figure, format)) }
+        Self { name, draw: Box::new(move |format, look| render_as(&figure, format, look)) }
     }
 
-    /// One that is an SVG whatever is asked for.
-    pub fn svg(name: &'static str, text: impl Fn() -> String + 'a) -> Self {
-        Self { name, draw: Box::new(move |_| Ok(text().into_bytes())) }
+    /// One whose SVG is written by hand, with texts that a pointer shows; in other formats it is drawn.
+    pub fn hovering(
+        name: &'static str,
+        svg: impl Fn(Option<&str>) -> String + 'a,
+        figure: impl Figure + 'a,
+    ) -> Self {
+        let draw = move |format, look: &Look| match format {
+            Format::Svg => Ok(svg_sized(svg(look.title.as_deref()), look).into_bytes()),
+            _ => render_as(&figure, format, look),
+        };
+        Self { name, draw: Box::new(draw) }
     }
 
     /// The name after that of the plot's file; empty for the main figure.
@@ -132,8 +140,16 @@ impl<'a> NamedFigure<'a> {
     /// The file's bytes.
     ///
     /// # Errors
-    /// As for [`render`].
+    /// As for [`render_as`].
     pub fn render(&self, format: Format) -> Result<Vec<u8>, FigureError> {
-        (self.draw)(format)
+        self.render_as(format, &Look::default())
+    }
+
+    /// The same, shown in another way.
+    ///
+    /// # Errors
+    /// As for [`render_as`].
+    pub fn render_as(&self, format: Format, look: &Look) -> Result<Vec<u8>, FigureError> {
+        (self.draw)(format, look)
     }
 }

@@ -31,13 +31,15 @@ use super::spectrum_rows::{departures_rows, harmonics_rows, image_spectrum_rows,
 use super::spectrum_table::{harmonics_table, image_spectrum_table, theorem_table};
 use super::surgery_rows::surgery_rows;
 use super::surgery_table::surgery_table;
+use crate::antialias::Kind;
 use crate::antialias::pictures::{Curve, Picture};
-use crate::antialias::report::BenchReport;
+use crate::antialias::report::{BenchReport, DesignResult};
 use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
-    LayersDepthFigure, LayersGraphFigure, LeeFigure, MetricsFigure, NodesFigure, OrbitFigure, RepairFigure,
+    LayersDepthFigure, LayersGraphFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure, OrbitFigure,
+    OtherDesignsFigure, RepairFigure,
     SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
@@ -71,7 +73,13 @@ impl Outcome for LeeReport {
 
     fn figures<'a>(&'a self, beside: &'a Self::Beside) -> Vec<NamedFigure<'a>> {
         let tangents = beside.iter().map(|figure| NamedFigure::new("tangents", figure));
-        std::iter::once(NamedFigure::main(LeeFigure(self))).chain(tangents).collect()
+        let mut figures: Vec<NamedFigure<'a>> =
+            std::iter::once(NamedFigure::main(LeeFigure(self))).chain(tangents).collect();
+        figures.push(NamedFigure::new("generators", LeePart::Generators(self)));
+        if !self.symmetry_spectrum.is_empty() {
+            figures.push(NamedFigure::new("spectrum", LeePart::Spectrum(self)));
+        }
+        figures
     }
 }
 
@@ -130,7 +138,8 @@ impl Outcome for LayersReport {
             figures.push(NamedFigure::new("derivatives", DerivativesFigure { report, results: derivatives }));
         }
         if let Some(graph) = beside.graphs.first() {
-            figures.push(NamedFigure::svg("graph", move || LayersGraphFigure { report, results, graph }.svg()));
+            let figure = LayersGraphFigure { report, results, graph };
+            figures.push(NamedFigure::hovering("graph", move |title| figure.titled(title), figure));
         }
         figures.extend(beside.defect_maps(report).map(|maps| NamedFigure::new("maps", maps)));
         figures
@@ -314,8 +323,11 @@ impl Outcome for BenchReport {
     fn figures<'a>(&'a self, beside: &'a Self::Beside) -> Vec<NamedFigure<'a>> {
         let mut figures = vec![NamedFigure::main(AntialiasFigure { report: self, curves: &beside.curves })];
         if !beside.pictures.is_empty() {
-            let figure = DownsampledFigure { input: &self.input, stride: self.stride, pictures: &beside.pictures };
-            figures.push(NamedFigure::new("downsampled", figure));
+            figures.push(NamedFigure::new("downsampled", DownsampledFigure::of(self, &beside.pictures)));
+        }
+        let is_downsampling = |design: &DesignResult| design.kind == Kind::Downsampling;
+        if self.designs.iter().any(is_downsampling) && !self.designs.iter().all(is_downsampling) {
+            figures.push(NamedFigure::new("others", OtherDesignsFigure { report: self }));
         }
         figures
     }

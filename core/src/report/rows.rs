@@ -68,6 +68,16 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// The columns' names.
+    pub fn columns(&self) -> &[&'static str] {
+        &self.columns
+    }
+
+    /// The rows, each as long as there are columns.
+    pub fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
+    }
+
     /// No rows yet.
     pub fn new(columns: impl Into<Vec<&'static str>>) -> Self {
         Self { columns: columns.into(), rows: Vec::new() }
