@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Open a page of `aliascope layers --html` or `survey report --html` in headless Chromium and look whether it works.
+"""Open a page of `aliascope … --html` in headless Chromium and look whether it works.
 
     aliascope layers models/efficientnet-lite0.onnx --images photos/chelsea.png --html page.html
     python3 scripts/check_page.py page.html [--screenshots FOLDER]
@@ -139,11 +139,16 @@ def works(browser):
         if shown != [section]:
             wrong.append(f"{section} is chosen, {shown} shown")
         table = f"#{section} table.layers"
+        heads = browser.run(f"return Array.from(document.querySelectorAll('{table} th'), (head) => head.dataset.key);")
         click = f"document.querySelectorAll('{table} th button')[arguments[0]].click();"
-        for column, name in [(4, "contribution"), (7, "signed share"), (0, "place")]:
+        values = [float(v) for v in browser.run(SORTED, table, heads.index("contribution"))]
+        if values != sorted(values, reverse=True):
+            wrong.append(f"{section}: the table does not begin with the largest contribution")
+        for name in ("contribution", "signed share"):
+            column = heads.index(name)
             browser.run(click, column)
             values = [float(v) for v in browser.run(SORTED, table, column) if v]
-            if values != sorted(values, reverse=column != 0):
+            if values != sorted(values, reverse=True):
                 wrong.append(f"{section}: sorted by {name} the column is out of order")
         rows = len(browser.run(SORTED, table, 0))
         classes = browser.run(SORTED, table, 3)
@@ -169,12 +174,25 @@ def works(browser):
             if chosen != node or len(browser.run(SORTED, table, 0)) != rows:
                 wrong.append(f"{section}: a click on the node of layer {node} marks {chosen}")
         browser.run(f"document.querySelectorAll('{table} tr.chosen').forEach((r) => r.classList.remove('chosen'));")
+        folded = browser.run(
+            f"const f = document.querySelector('#{section} input.by-module'); f.click();"
+            f"const heads = document.querySelectorAll('{table} tr.module').length;"
+            f"const left = Array.from(document.querySelectorAll('{table} tbody tr')).filter((r) => !r.hidden).length;"
+            f"const first = document.querySelector('{table} tr.module button'); if (first) first.click();"
+            f"const more = Array.from(document.querySelectorAll('{table} tbody tr')).filter((r) => !r.hidden).length;"
+            "f.click(); return [heads, left, more];"
+        )
+        heads_shown, left, more = folded
+        if heads_shown and not (left < rows and more > left):
+            wrong.append(f"{section}: {heads_shown} modules fold {rows} rows to {left} and unfold to {more}")
+        if len(browser.run(SORTED, table, 0)) != rows or browser.run(f"return !!document.querySelector('{table} tr.module');"):
+            wrong.append(f"{section}: unfolded, the table is not what it was")
     browser.run("window.scrollTo(0, 0);")
     return wrong
 
 
 def sorts(browser):
-    """What is wrong with the tables of a study: a click on each head sorts by its column, a second one the other way."""
+    """What is wrong with the tables that sort: a click on each head sorts by its column, a second one the other way."""
     wrong = []
     for table in range(browser.run("return document.querySelectorAll('table.sortable').length;")):
         heads = browser.run(HEADS, table)

@@ -152,11 +152,75 @@ fn the_page_works_in_a_browser() {
     assert!(checked.status.success() && said.matches("good").count() == 4, "{said}");
 }
 
+/// Pages of the other subcommands, each with a result that is quick to have.
+fn other_pages(folder: &Path) -> Vec<std::path::PathBuf> {
+    let _ = network(folder);
+    let at = |name: &str| folder.join(name);
+    let mut pages = Vec::new();
+    for command in ["lee", "metrics"] {
+        let page = at(&format!("{command}.html"));
+        let mut run = aliascope();
+        run.arg(command).arg(at("small.onnx")).arg("-i").arg(asset("photos/chelsea.png"));
+        run.args(["--preprocess", "raw", "-q"]).arg("--html").arg(&page).assert().success();
+        pages.push(page);
+    }
+    let page = at("designs.html");
+    let designs = ["--design", "stride,blurpool:3,ideal,relu", "--field", "random:3", "--samples", "16", "-q"];
+    aliascope().arg("antialias").args(designs).arg("--html").arg(&page).assert().success();
+    pages.push(page);
+    pages
+}
+
+#[test]
+fn other_results_have_pages_with_a_conclusion_and_their_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    for page in other_pages(folder.path()) {
+        let html = std::fs::read_to_string(&page).unwrap();
+        let [conclusion, table, foot] =
+            ["class=\"conclusion\"", "class=\"sortable\"", "Command: <code>aliascope "].map(|words| html.find(words));
+        assert!(conclusion.is_some() && conclusion < table && table < foot, "{}", page.display());
+        assert!(html.contains("<svg") && !html.contains("NaN"), "{}", page.display());
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: `make check-page` installs it and runs this test"]
+fn other_pages_work_in_a_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_page.py");
+    for page in other_pages(folder.path()) {
+        let checked = Command::new("python3").arg(&script).arg(&page).output().unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success() && said.matches("good").count() == 4, "{}: {said}", page.display());
+    }
+}
+
+#[test]
+fn one_figure_is_drawn_alone_in_any_format_size_and_title() {
+    let folder = tempfile::tempdir().unwrap();
+    let _ = network(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let run = |figure: &str, file: &str| {
+        let mut command = aliascope();
+        command.arg("layers").arg(at("small.onnx")).arg("-i").arg(asset("photos/chelsea.png"));
+        command.args(["--preprocess", "raw", "-q", "-f", "--no-split", "--figure", figure]).arg("-p").arg(at(file));
+        command
+    };
+    run("worst", "w.pdf").args(["--plot-size", "960x540"]).assert().success();
+    assert!(std::fs::read(at("w.pdf")).unwrap().starts_with(b"%PDF-"));
+    run("graph", "g.png").assert().success();
+    run("main", "m.svg").args(["--title", "Mine"]).assert().success();
+    assert!(std::fs::read_to_string(at("m.svg")).unwrap().contains("Mine"));
+    assert!(!at("m-worst.svg").exists());
+    let known = predicate::str::contains("it has main, worst, graph, maps");
+    run("wrost", "w.svg").assert().code(2).stderr(known);
+}
+
 #[test]
 fn a_figure_needs_a_format() {
     aliascope()
-        .args(["layers", "none.onnx", "--images", "none.png", "--plot", "layers.pdf"])
+        .args(["layers", "none.onnx", "--images", "none.png", "--plot", "layers.gif"])
         .assert()
         .code(2)
-        .stderr(predicate::str::contains("end it in .svg or .png"));
+        .stderr(predicate::str::contains("end it in .svg, .png or .pdf"));
 }

@@ -163,8 +163,8 @@ fn outputs_are_written_and_never_replaced_unasked() {
     command.args(["--json", "/proc/no/such/place.json"]);
     refuses(command, 6, &["/proc/no/such/place.json"]);
     let mut command = lee(&lite0(), &chelsea());
-    command.arg("--plot").arg(path("figure.pdf"));
-    refuses(command, 2, &[".svg or .png"]);
+    command.arg("--plot").arg(path("figure.gif"));
+    refuses(command, 2, &[".svg, .png or .pdf"]);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn a_program_gets_the_command_s_numbers_and_files() {
         assert!(std::fs::metadata(folder.path().join(name)).unwrap().len() > 300, "{name}");
     }
     let message = lee.save(folder.path().join("lee.pdf")).unwrap_err().to_string();
-    assert!(message.contains(".json, .csv, .md, .svg or .png"), "{message}");
+    assert!(message.contains(".json, .csv, .md, .svg, .png or .pdf"), "{message}");
 
     let options = LayersOptions::new("rotate".parse().unwrap());
     let layers = measure_layers(&images, options).unwrap();

@@ -18,7 +18,7 @@ use crate::report::{BenchBeside, antialias_list, listed_rows, refuse_inputs};
 use crate::spectrum::series::RandomSeries;
 use crate::spectrum::{FourierSeries, GridSize, Velocity};
 use aliascope_core::cli::field::Field;
-use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, PageArgs};
 use aliascope_core::cli::theorem::{read_harmonics, velocity};
 
 /// Compare anti-aliasing designs on a field (--design), or put them into a pretrained network (MODEL, --replace).
@@ -31,7 +31,7 @@ pub struct AntialiasArgs {
     #[arg(long, conflicts_with_all = ["design", "field", "signal", "image", "random", "plot", "model"])]
     list: bool,
     /// Designs, such as stride,blurpool:5,ideal,aps, or all.
-    #[arg(long, value_name = "NAME,…", required_unless_present_any = ["list", "model"])]
+    #[arg(long, value_name = "NAME,…")]
     design: Vec<String>,
     #[command(flatten)]
     input: InputArgs,
@@ -56,6 +56,8 @@ pub struct AntialiasArgs {
     measuring: MeasuringArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    page: PageArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -107,6 +109,16 @@ const PHOTO_SIDE: usize = 256;
 /// Downsamplings side by side, what each makes of the field, and the other designs.
 const FIGURES: [FigureName; 3] = [("", None), ("downsampled", Some(Format::Png)), ("others", None)];
 
+/// The figures of the page.
+const CAPTIONS: [(&str, &str); 3] = [
+    (
+        "",
+        "Downsamplings: responses, where a spot seems to be, error against cost, and the theorem against measurement.",
+    ),
+    ("others", "The other designs: error against cost."),
+    ("downsampled", "The field downsampled, and what of it is aliased."),
+];
+
 pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
     if args.list {
         return run_list(args);
@@ -117,11 +129,19 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
             padding,
             measuring: &args.measuring,
             network: &args.network,
+            page: &args.page,
             output: &args.output,
         };
         return antialias_surgery::run(&args.surgery, &how);
     }
-    let outputs = Outputs::claim(&args.output, &FIGURES)?;
+    if args.design.is_empty() {
+        let message = "antialias has two ways: --design NAME,… --field random:12 --samples 32 puts designs side by side on a \
+                       field, and MODEL.onnx --replace stride=blurpool:3 --images PHOTOS/ puts them into a network; --list \
+                       names the designs";
+        return Err(Failure::new(Status::Usage, message));
+    }
+    let mut outputs = Outputs::claim(&args.output, &FIGURES)?;
+    let page = outputs.page(&args.page)?;
     let field = args.field()?;
     refuse_inputs(field.path())?;
     let bench = bench(args, &field)?;
@@ -142,10 +162,11 @@ pub(super) fn run(args: &AntialiasArgs) -> Result<(), Failure> {
         }
     })?;
     console.finish();
-    let beside = match outputs.draws() {
+    let beside = match outputs.draws() || page.is_some() {
         true => BenchBeside { curves: curves(&designs, bench.stride), pictures: pictures(&bench.field, &designs)? },
         false => BenchBeside::default(),
     };
+    outputs.fill_page(page, &report, &beside, &CAPTIONS)?;
     Ok(outputs.write(&report, &beside, false)?)
 }
 

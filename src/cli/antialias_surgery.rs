@@ -29,7 +29,7 @@ use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::measure::run::Precision;
 use crate::symmetry::{Combination, Generator};
-use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, PageArgs};
 
 /// Designs in the place of a network's strides and activations.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub(super) struct SurgeryArgs {
     )]
     replace: Vec<Replacement>,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, num_args = 1.., value_name = "PATH", requires = "model")]
+    #[arg(short, long, num_args = 1.., value_name = "PATH", requires = "model")]
     images: Vec<PathBuf>,
     /// Only layers with this in their name, or of exactly this name.
     #[arg(long = "where", value_name = "PATTERN", requires = "model")]
@@ -136,11 +136,21 @@ pub(super) struct How<'a> {
     pub(super) padding: Padding,
     pub(super) measuring: &'a MeasuringArgs,
     pub(super) network: &'a NetworkArgs,
+    pub(super) page: &'a PageArgs,
     pub(super) output: &'a OutputArgs,
 }
 
 /// The comparison, and where to begin.
 const FIGURES: [FigureName; 2] = [("", None), ("advice", Some(Format::Png))];
+
+/// The figures of the page.
+const CAPTIONS: [(&str, &str); 2] = [
+    (
+        "",
+        "Before and after: the error under each generator, the layers that contribute most, and what became of the answers.",
+    ),
+    ("advice", "Where to begin: the error against cost at each step, and what the layers' removal gains foretell."),
+];
 
 /// The largest difference between a saved model and the measured one, over the largest output.
 const SAVED_TOLERANCE: f64 = 1e-4;
@@ -153,6 +163,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     let figures = if args.advise { &FIGURES[..] } else { &FIGURES[..1] };
     let mut outputs = Outputs::claim(how.output, figures)?;
     let save_to = outputs.another(args.save.as_ref())?;
+    let page = outputs.page(how.page)?;
     // Places inside functions are found where the functions are written out; what cannot be, the loader refuses.
     let file = Network::read(model)?;
     let file = inline::functions(&file).unwrap_or(file);
@@ -212,6 +223,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
     if let (Some(file), Some(bytes)) = (save_to, saved) {
         outputs.fill(file, bytes);
     }
+    outputs.fill_page(page, &report, &(), &CAPTIONS)?;
     outputs.write(&report, &(), how.network.per_image)?;
     check(&report)?;
     opened.finish()

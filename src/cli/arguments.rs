@@ -53,9 +53,9 @@ pub(super) fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsS
     arguments
 }
 
-/// `--images`, or `--images=a.png`, which takes more images behind it as well.
+/// `--images` or `-i`, or `--images=a.png`, which takes more images behind it as well.
 fn is_images(argument: &OsStr) -> bool {
-    argument == "--images" || argument.to_string_lossy().starts_with("--images=")
+    argument == "--images" || argument == "-i" || argument.to_string_lossy().starts_with("--images=")
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -84,6 +84,7 @@ mod tests {
             assert!(ordered(line).starts_with(&format!("aliascope lee {model} --images a.png b.png")), "{line}");
         }
         assert_eq!(ordered("aliascope metrics --images=a.png m.pt"), "aliascope metrics m.pt --images=a.png");
+        assert_eq!(ordered("aliascope lee -i a.png m.onnx -q"), "aliascope lee m.onnx -i a.png -q");
         assert_eq!(ordered("aliascope antialias --images a.png m.onnx"), "aliascope antialias m.onnx --images a.png");
         assert_eq!(
             ordered("aliascope compare a.onnx --images a.png b.onnx b.png c.onnx"),

@@ -27,7 +27,7 @@ pub struct CompareArgs {
     #[arg(required = true, num_args = 1.., value_name = "MODEL", value_hint = ValueHint::FilePath)]
     models: Vec<PathBuf>,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// The networks' families, in their order, with commas between [default: their names up to the first digit].
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]

@@ -32,7 +32,7 @@ pub struct FieldArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// What of the output is differentiated: margin, log-probability, logit:CLASS, entry:INDEX, energy or sum [default: the
     /// margin of class scores, else the energy].

@@ -11,7 +11,7 @@ use crate::symmetry::{Combination, CombinationError, MEASURED};
 pub(super) struct GeneratorArgs {
     /// Generators, for which alone tangents are computed: names, combinations such as 'rotate+0.5*saturate', several
     /// with commas between, or all; may be repeated [default: all in lee, translate_x in layers and antialias].
-    #[arg(long = "generator", alias = "generators", value_name = "NAME,…|all", allow_hyphen_values = true)]
+    #[arg(short, long = "generator", alias = "generators", value_name = "NAME,…|all", allow_hyphen_values = true)]
     generators: Vec<Listed>,
 }
 

@@ -19,7 +19,7 @@ use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs, Opened};
 use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, shown};
+use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, PageArgs, shown};
 
 /// Measure the Lie derivatives of a network under the affine algebra, in one sweep per image.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub struct LeeArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     #[command(flatten)]
     measuring: MeasuringArgs,
@@ -53,6 +53,8 @@ pub struct LeeArgs {
     #[arg(long, value_name = "FILE.safetensors")]
     vectors: Option<PathBuf>,
     #[command(flatten)]
+    page: PageArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -61,10 +63,18 @@ const FIGURES: [FigureName; 2] = [("", None), ("tangents", Some(Format::Png))];
 /// The panels of the main figure.
 const PARTS: [&str; 2] = ["generators", "spectrum"];
 
+/// The figures of the page.
+const CAPTIONS: [(&str, &str); 3] = [
+    ("generators", "LEE per generator: the geometric mean over images with its interval of 95 %, and the mean."),
+    ("spectrum", "The directions of the affine algebra, the least equivariant first."),
+    ("tangents", "The first image beside what each generator does to it."),
+];
+
 /// Runs the subcommand.
 pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let mut outputs = Outputs::claim_parts(&args.output, &FIGURES, &PARTS)?;
     let vectors = outputs.another(args.vectors.as_ref())?;
+    let page = outputs.page(&args.page)?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
@@ -135,13 +145,13 @@ pub fn run(args: &LeeArgs) -> Result<(), Failure> {
     let report = meter
         .report(opened.run(names), &classes, timing)
         .map_err(|error| Failure::new(Status::Machine, format!("LAPACK cannot decompose the Gram matrix: {error}")))?;
-    notes(&report).iter().for_each(|note| console.note(note));
     if let (Some(file), Some((value, vectors))) = (vectors, meter.vectors()?) {
         outputs.fill(file, vector_file(&report, &meter, &value, &vectors)?);
     }
     // Inputs of other channels are no pictures.
-    let drawn = outputs.draws() && matches!(first.size()[2], 1 | 3);
+    let drawn = (outputs.draws() || page.is_some()) && matches!(first.size()[2], 1 | 3);
     let tangents = if drawn { Some(tangents_figure(&shown(&report)?, &mut meter, &first)?) } else { None };
+    outputs.fill_page(page, &report, &tangents, &CAPTIONS)?;
     outputs.write(&report, &tangents, args.network.per_image)?;
     progress.finish();
     opened.finish()
@@ -155,34 +165,6 @@ fn checkpoint_options(args: &LeeArgs, opened: &Opened, batch: usize) -> Options 
         .measuring(&args.measuring)
         .with("generators", names.join(", "))
         .with("vectors", args.vectors.is_some())
-}
-
-/// What must be known to read the numbers.
-fn notes(report: &LeeReport) -> Vec<String> {
-    let mut notes = Vec::new();
-    if report.images_constant > 0 {
-        notes.push(format!(
-            "the output hardly changes on {} of {} images, by less than a hundred thousandth of its scale under every \
-             generator: a small LEE there says that the network sees nothing or its probabilities are saturated, not that it \
-             is equivariant (--output logits looks before a softmax)",
-            report.images_constant,
-            report.run.images.count()
-        ));
-    }
-    if report.images_flat > 0 {
-        let all = report.images_flat == report.run.images.count();
-        let then = if all {
-            "relative errors and the symmetry spectrum are not defined"
-        } else {
-            "they add nothing to either side"
-        };
-        notes.push(format!(
-            "{} of {} images are of one colour, so that no generator of the plane changes them: {then}",
-            report.images_flat,
-            report.run.images.count()
-        ));
-    }
-    notes
 }
 
 /// Every generator's Lie derivatives and the values, `[N, outputs…]`, as a safetensors file; a batch axis of

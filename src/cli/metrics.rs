@@ -17,7 +17,7 @@ use super::memory::images_at_once;
 use super::network::{Console, NetworkArgs};
 use super::resume::{Options, Progress, ResumeArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
+use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs, PageArgs};
 
 /// Measure EQ-T, EQ-T_frac, EQ-R, consistency and sample invariance, each with its shift protocol; of each layer, too.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub struct MetricsArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// Random transforms per image and metric.
     #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -54,6 +54,8 @@ pub struct MetricsArgs {
     #[command(flatten)]
     resume: ResumeArgs,
     #[command(flatten)]
+    page: PageArgs,
+    #[command(flatten)]
     output_files: OutputArgs,
 }
 
@@ -61,7 +63,8 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     if !(args.range > 0.0 && args.range.is_finite()) {
         return Err(Failure::new(Status::Usage, format!("--range must be above 0, not {}", args.range)));
     }
-    let outputs = Outputs::claim(&args.output_files, &ONE_FIGURE)?;
+    let mut outputs = Outputs::claim(&args.output_files, &ONE_FIGURE)?;
+    let page = outputs.page(&args.page)?;
     let allowed = args.memory.map(|mib| mib.saturating_mul(1 << 20));
     let _allowance = Allowance::of(allowed);
     let opened = args.network.open(&args.model, &args.images)?;
@@ -131,6 +134,8 @@ pub(super) fn run(args: &MetricsArgs) -> Result<(), Failure> {
     })?;
     console.finish();
     let report = meter.report(opened.run(names), layers.map(|layers| layers.results()));
+    let caption = "Every measure: the mean over all draws of all images with its interval of 95 %, and each image.";
+    outputs.fill_page(page, &report, &(), &[("", caption)])?;
     outputs.write(&report, &(), args.network.per_image)?;
     progress.finish();
     opened.finish()

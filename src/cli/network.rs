@@ -3,22 +3,25 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::env;
+use std::fmt;
 use std::io::IsTerminal;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::graph::{GraphError, InputLayout, LoadOptions, Network, Target};
 use crate::input::{Frame, PhotoNote, PhotoNotes, Preprocessing, Source};
 use crate::measure::run::{self, Images, Precision, Quantised, Run, Skipped};
 use crate::measure::{Stated, header, larger_photo, pixel_scale};
+use crate::number::seconds;
 use crate::printable::{MESSAGE, shortened};
 use crate::report::refuse_inputs;
 
@@ -349,6 +352,8 @@ fn figures_note(figures: &[PathBuf]) -> Option<String> {
 /// Notes and progress on standard error.
 pub(super) struct Console {
     bar: ProgressBar,
+    /// The bits of the share of the thing in hand that is done.
+    part: Arc<AtomicU64>,
     quiet: bool,
     /// Whether progress is told in lines, to a program that reads them.
     in_lines: bool,
@@ -359,6 +364,11 @@ pub(super) struct Console {
 /// Set to `lines`, every step of progress is a line `progress: 3/15 images` on standard error, whatever else is printed.
 const PROGRESS: &str = "ALIASCOPE_PROGRESS";
 
+/// What is left where `done` of `all` things took so long, in seconds: known from the first part of a thing on.
+fn seconds_left(elapsed: f64, done: f64, all: f64) -> Option<f64> {
+    (done > 0.0 && all >= done).then(|| elapsed * (all - done) / done)
+}
+
 /// The notes that were told: each is told once, however many steps of a command come upon it.
 static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -368,13 +378,23 @@ impl Console {
         let visible = !quiet && std::io::stderr().is_terminal();
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(length as u64), target);
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left {{msg}}");
+        let part = Arc::new(AtomicU64::new(0));
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {things}{{left}} {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
+            let part = Arc::clone(&part);
+            let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let done = state.pos() as f64 + f64::from_bits(part.load(Ordering::Relaxed));
+                let all = state.len().unwrap_or(0) as f64;
+                if let Some(left) = seconds_left(state.elapsed().as_secs_f64(), done, all) {
+                    // What cannot be written on a terminal is not missed.
+                    let _ = write!(out, ", about {} left", seconds(left));
+                }
+            };
+            bar.set_style(style.with_key("left", left));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         let in_lines = env::var_os(PROGRESS).is_some_and(|how| how == "lines");
-        let console = Self { bar, quiet, in_lines, things: things.to_owned(), photos: RefCell::default() };
+        let console = Self { bar, part, quiet, in_lines, things: things.to_owned(), photos: RefCell::default() };
         console.tell();
         console
     }
@@ -402,6 +422,7 @@ impl Console {
 
     /// Some more of the things are done.
     pub(super) fn advance(&self, things: u64) {
+        self.part.store(0, Ordering::Relaxed);
         self.bar.inc(things);
         self.tell();
     }
@@ -415,6 +436,7 @@ impl Console {
 
     /// So many of so many things are done.
     pub(super) fn reach(&self, done: usize, of: usize) {
+        self.part.store(0, Ordering::Relaxed);
         self.bar.set_length(of as u64);
         self.bar.set_position(done as u64);
         self.tell();
@@ -422,6 +444,7 @@ impl Console {
 
     /// How far the thing in hand is.
     pub(super) fn part(&self, done: usize, of: usize) {
+        self.part.store((done as f64 / of.max(1) as f64).min(1.0).to_bits(), Ordering::Relaxed);
         self.bar.set_message(format!("(node {done}/{of})"));
     }
 
@@ -429,5 +452,18 @@ impl Console {
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
         self.photos.take().sentences().iter().for_each(|note| self.note(note));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_known_from_the_first_node_on() {
+        // A tenth of the first of three images in 2 s: 2.9 of them are left.
+        assert!((seconds_left(2.0, 0.1, 3.0).unwrap() - 58.0).abs() < 1e-9);
+        assert_eq!(seconds_left(2.0, 0.0, 3.0), None);
+        assert_eq!(seconds_left(60.0, 3.0, 3.0), Some(0.0));
     }
 }

@@ -41,7 +41,7 @@ pub struct RepairArgs {
     replace: Vec<Replacement>,
     /// Photos that weights are adapted on (png, jpg), folders of them, or a .safetensors with key `x`; no labels are
     /// needed.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// Other photos, on which the result is judged.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]

@@ -24,7 +24,7 @@ pub struct RepresentationArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     #[command(flatten)]
     generators: GeneratorArgs,

@@ -15,7 +15,7 @@ use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 #[derive(Debug, Args)]
 pub(super) struct NodeArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W].
-    #[arg(long, num_args = 1.., value_name = "PATH", requires = "model", help_heading = "Networks")]
+    #[arg(short, long, num_args = 1.., value_name = "PATH", requires = "model", help_heading = "Networks")]
     images: Vec<PathBuf>,
     /// Only nodes with this in their name; of a single node the map of its harmonics is given and drawn.
     #[arg(long, value_name = "PATTERN", requires = "model", help_heading = "Networks")]

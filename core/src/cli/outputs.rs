@@ -247,11 +247,7 @@ impl Outputs {
 }
 
 /// The figure or part of one that is called so.
-fn one_figure(
-    wanted: &str,
-    figures: &[FigureName],
-    parts: &[&'static str],
-) -> Result<&'static str, Failure> {
+fn one_figure(wanted: &str, figures: &[FigureName], parts: &[&'static str]) -> Result<&'static str, Failure> {
     let wanted = if wanted == "main" { "" } else { wanted };
     if let Some((name, _)) = figures.iter().find(|(name, _)| *name == wanted) {
         return Ok(name);

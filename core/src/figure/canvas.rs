@@ -204,11 +204,7 @@ fn png(figure: &impl Figure, look: &Look) -> Result<Vec<u8>, FigureError> {
     Ok(crate::input::png::marked(bytes.into_inner()))
 }
 
-fn draw_on<DB: DrawingBackend>(
-    figure: &impl Figure,
-    backend: DB,
-    title: Option<&str>,
-) -> Result<(), FigureError> {
+fn draw_on<DB: DrawingBackend>(figure: &impl Figure, backend: DB, title: Option<&str>) -> Result<(), FigureError> {
     match title {
         None => draw_whole(figure, &backend.into_drawing_area()),
         Some(title) => {

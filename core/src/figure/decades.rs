@@ -1,6 +1,7 @@
 //! Logarithmic axes.
 
 use super::number::power_of_ten;
+use super::scale::compact_tick;
 
 /// Decades that hold values, from a power of ten to another.
 pub(super) struct Decades {
@@ -37,14 +38,21 @@ impl Decades {
         let in_digits = exponents.clone().all(|exponent| (-3..=4).contains(&exponent));
         let mut ticks = Vec::new();
         for exponent in self.first.floor() as i32..=self.last.ceil() as i32 {
-            let factors: &[f64] = if span < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            let factors: &[f64] = match span {
+                // So that even an axis of one value has ticks.
+                span if span < 0.7 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
+                span if span < 2.2 => &[1.0, 2.0, 5.0],
+                _ => &[1.0],
+            };
             for factor in factors {
                 let value = factor * 10f64.powi(exponent);
                 let place = self.place(value);
                 if !(0.0..=1.0).contains(&place) || exponent.rem_euclid(every) != 0 {
                     continue;
                 }
-                let label = if in_digits && (-4..=4).contains(&exponent) {
+                let label = if span < 0.7 {
+                    compact_tick(value)
+                } else if in_digits && (-4..=4).contains(&exponent) {
                     let text = format!("{value:.*}", (-exponent).max(0) as usize);
                     text
                 } else if *factor == 1.0 {

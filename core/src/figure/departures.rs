@@ -74,7 +74,9 @@ impl DeparturesFigure<'_> {
             .axis_desc_style(style::axis())
             .label_style(style::label())
             .x_label_formatter(&|x| format!("{x:.1}"))
-            .y_label_formatter(&|y| if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y).replace('-', "−") })
+            .y_label_formatter(&|y| {
+                if y.abs() < 1e-9 { "0".to_owned() } else { format!("{:+.0} %", 100.0 * y).replace('-', "−") }
+            })
             .draw()?;
         for case in cases {
             // Side by side, so that neither hides the other.

@@ -29,9 +29,8 @@ impl<'a> DownsampledFigure<'a> {
     /// Of all pictures where two rows hold them, else of the designs that the other figures are about.
     pub fn of(report: &'a BenchReport, pictures: &'a [Picture]) -> Self {
         let featured = Featured::of(report);
-        let is_shown = |picture: &&Picture| {
-            pictures.len() <= 2 * COLUMNS as usize || featured.color(&picture.name).is_some()
-        };
+        let is_shown =
+            |picture: &&Picture| pictures.len() <= 2 * COLUMNS as usize || featured.color(&picture.name).is_some();
         Self {
             input: &report.input,
             stride: report.stride,

@@ -10,8 +10,7 @@ use crate::antialias::report::BenchReport;
 const MOST: usize = 6;
 /// Where more were asked for: one of each family, the plain stride first.
 const OF_FAMILIES: [&str; 5] = ["stride", "max", "blurpool:3", "kaiser", "ideal"];
-const COLORS: [RGBColor; MOST] =
-    [INK, SERIES[1], SERIES[0], SERIES[2], RGBColor(0x7a, 0x3e, 0x9d), SERIES[3]];
+const COLORS: [RGBColor; MOST] = [INK, SERIES[1], SERIES[0], SERIES[2], RGBColor(0x7a, 0x3e, 0x9d), SERIES[3]];
 
 /// Downsamplings with their colours: all where they are few, else one of each family and those with the least error.
 #[derive(Clone, Debug)]

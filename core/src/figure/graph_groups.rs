@@ -122,7 +122,13 @@ mod tests {
 
     #[test]
     fn modules_are_read_off_names() {
-        let names = ["/blocks/blocks.3/blocks.3.0/conv/Conv", "/blocks.3.0.act/Clip", "/model.22/cv2.0/Conv", "Conv@0", "/Relu"];
+        let names = [
+            "/blocks/blocks.3/blocks.3.0/conv/Conv",
+            "/blocks.3.0.act/Clip",
+            "/model.22/cv2.0/Conv",
+            "Conv@0",
+            "/Relu",
+        ];
         assert_eq!(names.map(module_of), ["blocks.3", "blocks.3", "model.22", "", ""]);
         assert_eq!(["/stem.conv/Conv", "/head/Gemm"].map(module_of), ["stem", "head"]);
     }

@@ -6,9 +6,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, FigureError};
+use super::marks::Shape;
 use super::number::{self, compact};
 use super::pattern::{Hatch, Pattern};
-use super::marks::Shape;
 use super::style::{self, INK, SERIES, anchored, draw_note, fit, printable};
 use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::{DefectPart, LayerClass, LayerReport, LayerResults, LayersReport};

@@ -199,9 +199,10 @@ impl LayersGraphFigure<'_> {
     /// The legend's swatches: place, opacity and meaning.
     fn scale(&self) -> impl Iterator<Item = (f64, f64, String)> {
         let most = self.most();
-        [0.0, 0.0625, 0.25, 0.5625, 1.0].into_iter().enumerate().map(move |(i, part)| {
-            (MARGIN + 210.0 + 92.0 * i as f64, DEEPEST * f64::sqrt(part), percent(part * most))
-        })
+        [0.0, 0.0625, 0.25, 0.5625, 1.0]
+            .into_iter()
+            .enumerate()
+            .map(move |(i, part)| (MARGIN + 210.0 + 92.0 * i as f64, DEEPEST * f64::sqrt(part), percent(part * most)))
     }
 
     fn words(&self, shown: &Shown<'_>) -> Words {
@@ -225,8 +226,7 @@ impl LayersGraphFigure<'_> {
 
     fn write_box(&self, svg: &mut String, shown: &Shown<'_>, [x, y, height]: [f64; 3]) {
         let places: Vec<String> = shown.layers.iter().map(ToString::to_string).collect();
-        let target =
-            if places.is_empty() { String::new() } else { format!(" data-layer=\"{}\"", places.join(" ")) };
+        let target = if places.is_empty() { String::new() } else { format!(" data-layer=\"{}\"", places.join(" ")) };
         let _ = writeln!(svg, "<g{target}><title>{}</title>", escaped_lines(&self.hover(shown)));
         let dash = match look(shown) {
             Line::Whole => "",

@@ -81,7 +81,9 @@ impl Page {
             dictionary.finish();
             let mut states = resources.ext_g_states();
             for opacity in &self.opacities {
-                let mut state = states.insert(Name(format!("A{opacity}").as_bytes())).start::<pdf_writer::writers::ExtGraphicsState<'_>>();
+                let mut state = states
+                    .insert(Name(format!("A{opacity}").as_bytes()))
+                    .start::<pdf_writer::writers::ExtGraphicsState<'_>>();
                 let share = f32::from(*opacity) / 1000.0;
                 state.non_stroking_alpha(share).stroking_alpha(share);
             }
@@ -190,7 +192,9 @@ fn embed(
         .font_file2(data);
     let glyphs: Vec<u16> = used.keys().copied().collect();
     let subset = subsetter::subset(bytes, 0, subsetter::Profile::pdf(&glyphs)).map_err(|_| damaged())?;
-    pdf.stream(data, &compress_to_vec_zlib(&subset, 6)).filter(Filter::FlateDecode).pair(Name(b"Length1"), subset.len() as i32);
+    pdf.stream(data, &compress_to_vec_zlib(&subset, 6))
+        .filter(Filter::FlateDecode)
+        .pair(Name(b"Length1"), subset.len() as i32);
     let mut map = UnicodeCmap::new(Name(b"Meanings"), INFO);
     used.iter().for_each(|(glyph, character)| map.pair(*glyph, *character));
     pdf.cmap(meanings, &map.finish());

@@ -194,16 +194,33 @@ impl Figure for SurgeryFigure<'_> {
             (true, true) => [[MARGIN, right], [0, 0], [0, 0]],
         };
         let title = "Lie derivative error E‖L‖²/dim";
-        let panel = Panel { title, pairs: &generators, ends: first, names: 116, notes: 116, from_end: false, in_percent: false };
+        let panel = Panel {
+            title,
+            pairs: &generators,
+            ends: first,
+            names: 116,
+            notes: 116,
+            from_end: false,
+            in_percent: false,
+        };
         panel.draw(root)?;
         if !layers.is_empty() {
             let title = format!("Layers E‖J δ‖²/dim, {}", report.layers_generator);
-            let panel = Panel { title: &title, pairs: &layers, ends: second, names: 186, notes: 0, from_end: true, in_percent: false };
+            let panel = Panel {
+                title: &title,
+                pairs: &layers,
+                ends: second,
+                names: 186,
+                notes: 0,
+                from_end: true,
+                in_percent: false,
+            };
             panel.draw(root)?;
         }
         if !answers.is_empty() {
             let title = "Answers";
-            let panel = Panel { title, pairs: &answers, ends: third, names: 214, notes: 96, from_end: false, in_percent: true };
+            let panel =
+                Panel { title, pairs: &answers, ends: third, names: 214, notes: 96, from_end: false, in_percent: true };
             panel.draw(root)?;
         }
         self.foot(root)

@@ -138,9 +138,9 @@ fn advice(report: &LayersReport, results: &LayerResults, layer: &LayerReport) ->
         format!("{what} is worth trying{gain}: aliascope antialias {model} --replace {replace} --advise --images …")
     };
     match (main_part(layer), layer.class) {
-        (Some(DefectPart::Boundary), _) => Some(format!(
-            "What happens at the edge is padding: no anti-aliasing design removes it{gain}."
-        )),
+        (Some(DefectPart::Boundary), _) => {
+            Some(format!("What happens at the edge is padding: no anti-aliasing design removes it{gain}."))
+        }
         (Some(DefectPart::Aliasing) | None, LayerClass::StridedConvolution | LayerClass::PatchEmbedding) => {
             Some(try_it("A three-tap blur behind its stride", "stride=blurpool:3"))
         }

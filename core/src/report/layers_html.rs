@@ -47,7 +47,10 @@ const TERMS: [(&str, &str); 6] = [
          not what would be left.",
     ),
     ("signed share", "the part of L itself that the layer makes: signed shares of all layers add up to 100 %."),
-    ("removal gain", "what the error would fall by if this layer alone were exact; less than nothing where others cancel against it."),
+    (
+        "removal gain",
+        "what the error would fall by if this layer alone were exact; less than nothing where others cancel against it.",
+    ),
     (
         "aliasing, kernel, boundary, discretisation",
         "what of the defect sampling makes, what the operator makes on a continuous plane, what edge and padding add, and what \
@@ -213,7 +216,8 @@ fn signed(value: f64) -> String {
 /// The columns of numbers that some layer has a number in.
 fn columns(results: &LayerResults) -> Vec<Column> {
     let whole = sum(results);
-    let column = |name, about, value: Box<dyn Fn(&LayerReport) -> Option<f64>>, shown| Column { name, about, value, shown };
+    let column =
+        |name, about, value: Box<dyn Fn(&LayerReport) -> Option<f64>>, shown| Column { name, about, value, shown };
     let mut all = vec![
         column("contribution", "E‖J δ‖²/dim", Box::new(|l| Some(l.contribution)), compact as Shown),
         column("± s.e.", "its standard error over images", Box::new(|l| l.sem), compact),
@@ -224,7 +228,12 @@ fn columns(results: &LayerResults) -> Vec<Column> {
             percent,
         ),
         column("signed share", "part of L itself; all layers: 100 %", Box::new(|l| l.signed_share), percent),
-        column("removal gain", "what LEE would fall by if this layer alone were exact", Box::new(|l| Some(l.removal_gain)), signed),
+        column(
+            "removal gain",
+            "what LEE would fall by if this layer alone were exact",
+            Box::new(|l| Some(l.removal_gain)),
+            signed,
+        ),
     ];
     for part in DefectPart::ALL {
         let about = match part {
@@ -257,10 +266,12 @@ fn layer_table(html: &mut Page, results: &LayerResults) {
         "</select></label><label class=\"check\"><input class=\"by-module\" type=\"checkbox\"/> fold modules</label>\
          <span class=\"count note\" role=\"status\"></span></div>\n<div class=\"scroll\" \
          tabindex=\"0\" role=\"group\" aria-label=\"All layers\">\n<table class=\"layers sortable\">\n<thead><tr>\
-         <th scope=\"col\" data-key=\"place\" data-up=\"\" title=\"from the input to the output\">\
+         <th scope=\"col\" data-key=\"place\" title=\"from the input to the output\">\
          <button type=\"button\">#</button></th>",
     );
-    for (name, about) in [("layer", "the module, node or class"), ("operators", "of its nodes"), ("class", "letter and name")] {
+    for (name, about) in
+        [("layer", "the module, node or class"), ("operators", "of its nodes"), ("class", "letter and name")]
+    {
         let _ = write!(
             markup,
             "<th scope=\"col\" class=\"word\" data-key=\"{name}\" title=\"{about}\"><button type=\"button\">{name}</button></th>"
@@ -268,10 +279,9 @@ fn layer_table(html: &mut Page, results: &LayerResults) {
     }
     let columns = columns(results);
     for Column { name, about, .. } in &columns {
-        let sorted = if *name == "contribution" { " aria-sort=\"descending\"" } else { "" };
         let _ = write!(
             markup,
-            "<th scope=\"col\" data-key=\"{name}\" title=\"{}\"{sorted}><button type=\"button\">{name}</button></th>",
+            "<th scope=\"col\" data-key=\"{name}\" title=\"{}\"><button type=\"button\">{name}</button></th>",
             escaped(about)
         );
     }
@@ -283,7 +293,10 @@ fn layer_table(html: &mut Page, results: &LayerResults) {
     }
     markup.push_str("</tbody>\n</table>\n</div>\n");
     html.push(&markup);
-    html.paragraph("note", "Press a heading to sort; what it means stands where the pointer rests. – where a part cannot be told.");
+    html.paragraph(
+        "note",
+        "Press a heading to sort; what it means stands where the pointer rests. – where a part cannot be told.",
+    );
 }
 
 /// The module that a layer's row folds into: the first part of its path, with the number after it.

@@ -3,7 +3,7 @@
 use crate::figure::style::printable;
 use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
 use crate::measure::run::Images;
-use crate::number::{self, compact};
+use crate::number::{self, compact, milliseconds};
 use crate::spectrum::differentiation::Scheme;
 
 use super::lee_table::reason;
@@ -50,9 +50,9 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     let times =
         if report.forward_ms > 0.0 { compact(report.attribution_ms / report.forward_ms) } else { "–".to_owned() };
     lines.push(format!(
-        "One image and generator took {} ms, {times} × one forward pass of {} ms.",
-        compact(report.attribution_ms),
-        compact(report.forward_ms)
+        "One image and generator took {}, {times} × one forward pass of {}.",
+        milliseconds(report.attribution_ms),
+        milliseconds(report.forward_ms)
     ));
     let mut text = String::new();
     for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {

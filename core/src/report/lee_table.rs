@@ -3,7 +3,7 @@
 use crate::figure::style::printable;
 use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport, Logits};
 use crate::measure::run::{Run, counted};
-use crate::number::compact;
+use crate::number::{compact, milliseconds};
 use crate::statistics::{Estimate, Interval};
 use crate::symmetry::{Generator, Units};
 
@@ -22,7 +22,9 @@ const LEAST_NAME: usize = 11;
 /// room are left out from the right.
 pub fn lee_table(report: &LeeReport, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
-    let mut lines = vec![heading(report), reason(&report.run), String::new()];
+    let mut lines = vec![heading(report), reason(&report.run)];
+    lines.extend(warnings(report));
+    lines.push(String::new());
     lines.extend(generators(report, width));
     lines.extend(worth(report));
     lines.extend(class_scores(report, width));
@@ -38,6 +40,34 @@ pub fn lee_table(report: &LeeReport, width: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What must be known to read the numbers.
+fn warnings(report: &LeeReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.images_constant > 0 {
+        notes.push(format!(
+            "Careful: the output hardly changes on {} of {} images, by less than a hundred thousandth of its scale under every \
+             generator: a small LEE there says that the network sees nothing or its probabilities are saturated, not that it \
+             is equivariant (--output logits looks before a softmax)",
+            report.images_constant,
+            report.run.images.count()
+        ));
+    }
+    if report.images_flat > 0 {
+        let all = report.images_flat == report.run.images.count();
+        let then = if all {
+            "relative errors and the symmetry spectrum are not defined"
+        } else {
+            "they add nothing to either side"
+        };
+        notes.push(format!(
+            "Careful: {} of {} images are of one colour, so that no generator of the plane changes them: {then}",
+            report.images_flat,
+            report.run.images.count()
+        ));
+    }
+    notes
 }
 
 fn heading(report: &LeeReport) -> String {
@@ -246,15 +276,15 @@ fn cost(report: &LeeReport) -> String {
     let timing = &report.timing;
     let times = |forward: f64| if forward > 0.0 { compact(timing.sweep_ms / forward) } else { "–".to_owned() };
     let mut line = format!(
-        "One sweep (value and {}) took {} ms",
+        "One sweep (value and {}) took {}",
         counted(report.gram.order.len(), "tangent"),
-        compact(timing.sweep_ms)
+        milliseconds(timing.sweep_ms)
     );
     if let Some(forward) = timing.forward_ms {
-        line += &format!(", {} × one forward pass of {} ms", times(forward), compact(forward));
+        line += &format!(", {} × one forward pass of {}", times(forward), milliseconds(forward));
     }
     if let Some(batch) = timing.forward_batch8_ms {
-        line += &format!(", {} × a forward pass of 8 images of {} ms", times(batch), compact(batch));
+        line += &format!(", {} × a forward pass of 8 images of {}", times(batch), milliseconds(batch));
     }
     line + "."
 }

@@ -120,11 +120,7 @@ impl<'a> NamedFigure<'a> {
     }
 
     /// One whose SVG is written by hand, with texts that a pointer shows; in other formats it is drawn.
-    pub fn hovering(
-        name: &'static str,
-        svg: impl Fn(Option<&str>) -> String + 'a,
-        figure: impl Figure + 'a,
-    ) -> Self {
+    pub fn hovering(name: &'static str, svg: impl Fn(Option<&str>) -> String + 'a, figure: impl Figure + 'a) -> Self {
         let draw = move |format, look: &Look| match format {
             Format::Svg => Ok(svg_sized(svg(look.title.as_deref()), look).into_bytes()),
             _ => render_as(&figure, format, look),

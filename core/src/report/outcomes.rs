@@ -39,8 +39,7 @@ use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
     LayersDepthFigure, LayersGraphFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure, OrbitFigure,
-    OtherDesignsFigure, RepairFigure,
-    SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
+    OtherDesignsFigure, RepairFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
 use crate::measure::field_report::FieldReport;

@@ -7,7 +7,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const words = head.classList.contains("word");
     head.querySelector("button").addEventListener("click", () => {
       const was = head.getAttribute("aria-sort");
-      const down = was === null ? !words && head.dataset.up === undefined : was === "ascending";
+      const down = was === null ? !words : was === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const sign = down ? -1 : 1;

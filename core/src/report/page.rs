@@ -117,9 +117,8 @@ impl Page {
 
     /// Rows as a table that sorts; columns that are empty are left out.
     pub(super) fn rows(&mut self, label: &str, rows: &Rows) {
-        let shown: Vec<usize> = (0..rows.columns().len())
-            .filter(|&at| rows.rows().iter().any(|row| row[at] != Cell::Empty))
-            .collect();
+        let shown: Vec<usize> =
+            (0..rows.columns().len()).filter(|&at| rows.rows().iter().any(|row| row[at] != Cell::Empty)).collect();
         let _ = write!(
             self.html,
             "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">\n<table class=\"sortable\">\n<thead><tr>",
@@ -129,7 +128,8 @@ impl Page {
         for &at in &shown {
             let class = if is_text(at) { " class=\"word\"" } else { "" };
             let name = rows.columns()[at].replace('_', " ");
-            let _ = write!(self.html, "<th scope=\"col\"{class}><button type=\"button\">{}</button></th>", escaped(&name));
+            let _ =
+                write!(self.html, "<th scope=\"col\"{class}><button type=\"button\">{}</button></th>", escaped(&name));
         }
         self.push("</tr></thead>\n<tbody>\n");
         for row in rows.rows() {
@@ -183,10 +183,8 @@ impl Page {
             let _ = writeln!(self.html, "<p>Command: <code>{}</code></p>", escaped(&words.join(" ")));
         }
         self.paragraph("", &format!("aliascope {}, {}.", origin.aliascope, origin.time));
-        let _ = write!(
-            self.html,
-            "</footer>\n<script>\n//<![CDATA[\n{TABLES}{script}//]]>\n</script>\n</body>\n</html>\n"
-        );
+        let _ =
+            write!(self.html, "</footer>\n<script>\n//<![CDATA[\n{TABLES}{script}//]]>\n</script>\n</body>\n</html>\n");
         self.html
     }
 }

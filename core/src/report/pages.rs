@@ -65,8 +65,7 @@ impl Paged for LeeReport {
             estimate(a.1).value.total_cmp(&estimate(b.1).value)
         };
         let mut sentences = Vec::new();
-        if let (Some(most), Some(least)) =
-            (self.generators.iter().max_by(order), self.generators.iter().min_by(order))
+        if let (Some(most), Some(least)) = (self.generators.iter().max_by(order), self.generators.iter().min_by(order))
         {
             sentences.push(format!(
                 "Over {} the output of {} changes fastest under {}: LEE {}; slowest under {}: {}.",
@@ -212,11 +211,8 @@ impl Paged for SurgeryReport {
         sentences.push(match &self.change.top1_unchanged {
             Some(kept) => {
                 let same = (kept.mean * count as f64).round();
-                let verdict = if kept.mean < 0.9 {
-                    "; without training again it is no replacement for what it was"
-                } else {
-                    ""
-                };
+                let verdict =
+                    if kept.mean < 0.9 { "; without training again it is no replacement for what it was" } else { "" };
                 format!("It says the same top-1 class on {same:.0} of {count} images, and {cost}{verdict}.")
             }
             None => format!("Its output changed by {}, and {cost}.", percent(self.change.relative.mean, 0)),
@@ -275,8 +271,14 @@ impl Paged for BenchReport {
     fn terms(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("predicted", "by the aliasing theorem, from the field's Fourier coefficients."),
-            ("measured", "the mean square of the Lie derivative along the velocity, on tensors: what is not equivariant."),
-            ("integer, fractional shift error", "how far the output of a moved field is from the moved output, relatively."),
+            (
+                "measured",
+                "the mean square of the Lie derivative along the velocity, on tensors: what is not equivariant.",
+            ),
+            (
+                "integer, fractional shift error",
+                "how far the output of a moved field is from the moved output, relatively.",
+            ),
             ("passband, aliased energy", "what is kept of what the coarse grid can hold, and the share of what folds."),
             ("operations", "multiplications or comparisons of a call on the field."),
         ]
