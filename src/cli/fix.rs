@@ -36,7 +36,7 @@ pub struct FixArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     model: PathBuf,
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x`; no labels are needed.
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(short, long, required = true, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,
     /// Other photos, on which the result is judged [default: some of --images, held out by --seed].
     #[arg(long, num_args = 1.., value_name = "PATH")]
