@@ -245,3 +245,37 @@ impl Source {
         InputError::Tensor { path: path.to_owned(), problem, wanted: wanted(self.stored()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+
+    use super::*;
+
+    /// What is held out and what is not are all images, each once, and both can be read.
+    #[test]
+    fn held_out_images_are_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let bytes: Vec<u8> = (0..10).flat_map(|image| [image as f32; 4]).flat_map(f32::to_le_bytes).collect();
+        let view = TensorView::new(Dtype::F32, vec![10, 1, 2, 2], &bytes).unwrap();
+        fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+        let open = || Source::open(&[path.clone(), path.clone()], [1, 2, 2]).unwrap();
+        let (mut held, mut again, mut other) = (open(), open(), open());
+        let rest = held.hold_out(7, 3);
+        assert_eq!((held.frames().len(), rest.frames().len(), held.listed().len()), (7, 13, 20));
+        // The file was given twice, so every image is there twice.
+        for frame in open().frames() {
+            let times = [held.frames(), rest.frames()].map(|frames| frames.iter().filter(|own| *own == frame).count());
+            assert_eq!(times[0] + times[1], 2, "{}", frame.name());
+        }
+        for frame in rest.frames() {
+            let Frame::Tensor { index, .. } = frame else { panic!("a photo") };
+            assert_eq!(rest.read(frame, &Preprocessing::raw()).unwrap().0[[0, 0, 0]], *index as f64);
+        }
+        let _ = again.hold_out(7, 3);
+        let _ = other.hold_out(7, 4);
+        assert!(held.frames() == again.frames() && held.frames() != other.frames());
+    }
+}
