@@ -227,6 +227,30 @@ fn recalibration_finds_what_was_there() {
     }
 }
 
+/// With moments each channel of a layer has the teacher's mean and spread on the calibration images, up to the ridge of
+/// 1e-2 towards the old scale.
+#[test]
+fn recalibration_by_moments_keeps_mean_and_spread() {
+    let case = case("stride=blurpool:3");
+    let x = Noise(22).images(24);
+    let (student, parameters) = case.student();
+    let moments = |network: &Network| {
+        let id = network.values().iter().position(|value| value.name == "depthwise").unwrap();
+        let y = tch::no_grad(|| recorded(network, &x, &[id]).unwrap().1.swap_remove(0));
+        let y = y.movedim_int(2, 0).flatten(1, -1);
+        let of = |y: Tensor| Vec::<f64>::try_from(&y).unwrap();
+        (of(y.mean_dim([1i64].as_slice(), false, None::<Kind>)), of(y.std_dim([1i64].as_slice(), false, false)))
+    };
+    let before = moments(&student);
+    let networks = [&case.teacher, &student];
+    recalibrate(networks, &parameters, &case.written(), RecalibrationKind::Moments, &x).unwrap();
+    let (wanted, found) = (moments(&case.teacher), moments(&student));
+    let most =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs() / b.abs().max(1e-3)).fold(0.0, f64::max);
+    assert!(most(&before.1, &wanted.1) > 0.05, "nothing to bring back: {before:?} {wanted:?}");
+    assert!(most(&found.0, &wanted.0) < 1e-9 && most(&found.1, &wanted.1) < 1e-2, "{found:?} {wanted:?}");
+}
+
 /// The known answer: a design that scales what it passes on is undone by the next layer's weights.
 #[test]
 fn recalibration_undoes_a_known_change() {

@@ -3,7 +3,8 @@
 //! Layers behind the first replacement are taken in graph order, each on what the layers before it make now. For a
 //! layer with input X of the student (one row per position of the output, one column per entry of the window) and
 //! output T of the teacher, R = T − X w₀ − b₀ is what the old weights miss. Either each output channel gets a scale and
-//! a shift, the regression of T on y₀ = X w₀ + b₀; or the weights get Δ with min ‖R − XΔ − 1δᵀ‖² + λ tr(XᵀX)/d ‖Δ‖²
+//! a shift, the regression of T on y₀ = X w₀ + b₀, or with moments those that give y₀ the mean and the spread of T: a
+//! regression shrinks what it cannot explain, layer by layer. Or the weights get Δ with min ‖R − XΔ − 1δᵀ‖² + λ tr(XᵀX)/d ‖Δ‖²
 //! (ridge regression towards w₀), by normal equations of centred X and R in double precision, group by group.
 
 use std::collections::HashSet;
@@ -185,7 +186,7 @@ impl Recalibration<'_> {
                 };
                 regress(input.size()[0], columns, weight, bias)?
             }
-            _ => scale_and_shift(&old, &wanted, channels_last, weight, bias)?,
+            _ => scale_and_shift([&old, &wanted], self.kind, channels_last, weight, bias)?,
         };
         self.layers.push(RecalibratedLayer { name: step.name.clone(), before, after });
         Ok(())
@@ -295,11 +296,12 @@ fn add(parameter: &Parameter, change: &Tensor) -> Torch<()> {
     Ok(())
 }
 
-/// The regression of each channel of the wanted outputs on the old ones; a shift only where there is a bias. The new
+/// The regression of each channel of the wanted outputs on the old ones, or what gives these the wanted moments; a shift
+/// only where there is a bias. The new
 /// weights are written; the relative squared error before and after.
 fn scale_and_shift(
-    old: &Tensor,
-    wanted: &Tensor,
+    [old, wanted]: [&Tensor; 2],
+    kind: RecalibrationKind,
     channels_last: bool,
     weight: &Parameter,
     bias: Option<&Parameter>,
@@ -322,7 +324,12 @@ fn scale_and_shift(
     let variance = mean(&own.f_square()?)?;
     let ridge = variance.f_mul_scalar(RIDGE)?.f_add_scalar(f64::MIN_POSITIVE.sqrt())?;
     // Towards 1.
-    let scale = mean(&own.f_mul(&theirs)?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?;
+    let scale = match kind {
+        RecalibrationKind::Moments => {
+            mean(&theirs.f_square()?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?.f_sqrt()?
+        }
+        _ => mean(&own.f_mul(&theirs)?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?,
+    };
     let shift = match bias {
         Some(_) => middle_t.f_sub(&middle_y.f_mul(&scale)?)?,
         None => scale.f_zeros_like()?,

@@ -36,8 +36,10 @@ pub enum Trained {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecalibrationKind {
-    /// A scale and a shift of each output channel.
+    /// A scale and a shift of each output channel, by least squares.
     Channels,
+    /// A scale and a shift of each output channel, so that its mean and spread are what they were.
+    Moments,
     /// The weights and the bias, by ridge regression towards the old ones.
     Weights,
 }

@@ -54,8 +54,10 @@ pub(in crate::cli) struct TrainingArgs {
 pub(super) enum Recalibrate {
     /// Nothing.
     None,
-    /// A scale and a shift of each output channel.
+    /// A scale and a shift of each output channel, by least squares.
     Channels,
+    /// A scale and a shift of each output channel, so that its mean and spread are what they were.
+    Moments,
     /// The weights, by ridge regression.
     Weights,
 }
@@ -82,6 +84,7 @@ impl TrainingArgs {
         match self.recalibrate {
             Recalibrate::None => None,
             Recalibrate::Channels => Some(RecalibrationKind::Channels),
+            Recalibrate::Moments => Some(RecalibrationKind::Moments),
             Recalibrate::Weights => Some(RecalibrationKind::Weights),
         }
     }
