@@ -10,24 +10,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::proto::*;
+use common::command::{aliascope, photo, run, with};
 use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
-
-/// A command in a folder of its own; nothing of the user's cache is read or written.
-fn aliascope(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
-    command.env("OMP_WAIT_POLICY", "passive").env("ALIASCOPE_CACHE", folder.join("cache")).current_dir(folder);
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str], status: i32) -> String {
-    let Output { status: found, stderr, .. } = aliascope(folder, arguments).output().unwrap();
-    let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    assert_eq!(found.code(), Some(status), "{arguments:?}\n{stderr}");
-    stderr
-}
 
 fn weights(name: &str, shape: &[i64], seed: u32) -> TensorProto {
     let count = shape.iter().product::<i64>() as u32;
@@ -56,11 +42,6 @@ fn classifier(path: &Path, seed: u32) {
         weights("c", &[24, 10], seed + 2),
     ];
     fs::write(path, model(&[Some(1), Some(3), Some(32), Some(32)], nodes, constants).encode_to_vec()).unwrap();
-}
-
-fn photo(path: &Path, seed: u32) {
-    let pixel = |x: u32, y: u32| [x * (seed + 3), y * (2 * seed + 5), x * y + seed].map(|v| (v % 256) as u8);
-    image::RgbImage::from_fn(48, 40, |x, y| image::Rgb(pixel(x, y))).save(path).unwrap();
 }
 
 /// A model and so many photos.
@@ -96,10 +77,6 @@ fn untimed(path: &Path) -> Value {
     let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     without(&mut value);
     value
-}
-
-fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
-    arguments.iter().chain(more).copied().collect()
 }
 
 /// The results beside the images that were left out of them.

@@ -5,28 +5,15 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aliascope::graph::onnx::proto::*;
+use common::command::{aliascope, photo, run, with};
 use common::onnx::{ints, model, node, text};
 use prost::Message;
 use rusqlite::Connection;
 use serde_json::Value;
-
-fn aliascope(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
-    command.env("OMP_WAIT_POLICY", "passive").env("ALIASCOPE_CACHE", folder.join("cache")).current_dir(folder);
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str], status: i32) -> String {
-    let Output { status: found, stderr, .. } = aliascope(folder, arguments).output().unwrap();
-    let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    assert_eq!(found.code(), Some(status), "{arguments:?}\n{stderr}");
-    stderr
-}
 
 /// A convolution and a dense layer, of an image of `side` × `side` pixels, for ten classes.
 fn classifier(path: &Path, side: i64, seed: usize) {
@@ -53,11 +40,6 @@ fn classifier(path: &Path, side: i64, seed: usize) {
     ];
     let constants = vec![weights("a", &[8, 3, 3, 3], seed), weights("c", &[8, 10], seed + 1)];
     fs::write(path, model(&[Some(1), Some(3), Some(side), Some(side)], nodes, constants).encode_to_vec()).unwrap();
-}
-
-fn photo(path: &Path, seed: u32) {
-    let pixel = |x: u32, y: u32| [x * (seed + 3), y * (2 * seed + 5), x * y + seed].map(|v| (v % 256) as u8);
-    image::RgbImage::from_fn(48, 40, |x, y| image::Rgb(pixel(x, y))).save(path).unwrap();
 }
 
 const STUDY: &str = r#"
@@ -109,10 +91,6 @@ fn given(photos: u32) -> tempfile::TempDir {
 }
 
 const RUN: [&str; 5] = ["survey", "run", "STUDY.toml", "--into", "study.db"];
-
-fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
-    arguments.iter().chain(more).copied().collect()
-}
 
 /// All that was measured, to the last bit, by names: times, runs and places in the file may differ.
 fn measured(store: &Path) -> Vec<String> {

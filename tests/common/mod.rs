@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod classifier;
+pub mod command;
 pub mod docs;
 pub mod model;
 pub mod mutation;
