@@ -243,6 +243,22 @@ fn what_fails_is_listed_and_the_rest_is_measured() {
 }
 
 #[test]
+fn fisher_lee_is_of_class_scores_alone() {
+    let folder = given(1);
+    let path = folder.path();
+    let nodes = vec![node("Relu", &["x"], "y")];
+    fs::write(path.join("map.onnx"), model(&[Some(1), Some(3), Some(16), Some(16)], nodes, vec![]).encode_to_vec())
+        .unwrap();
+    let study = "[[model]]\npath = 'map.onnx'\n[[set]]\nname = 'test'\nimages = ['photos']\n[measure]\noutputs = ";
+    fs::write(path.join("STUDY.toml"), format!("{study}['identity', 'fisher']")).unwrap();
+    let told = run(path, &RUN, 10);
+    assert!(told.contains("map is left out: there is no Fisher LEE of an output that is no vector"), "{told}");
+    fs::write(path.join("STUDY.toml"), format!("{study}['identity']")).unwrap();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "other.db", "--quiet"], 0);
+    assert_eq!(count(&path.join("other.db"), "measured"), 1);
+}
+
+#[test]
 fn another_study_is_refused_by_its_setting() {
     let folder = given(1);
     let path = folder.path();
