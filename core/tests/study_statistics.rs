@@ -1,9 +1,12 @@
 //! Statistics over networks: held against SciPy and statsmodels, and their intervals against data made to a known truth.
 
+mod samples;
+
 use aliascope_core::statistics::correlation::Kind;
 use aliascope_core::statistics::{
     crossed_bootstrap, geometric_mean, grouped_least_squares, least_squares, proportion, unpaired_ratio, weighted_mean,
 };
+use aliascope_core::study::associations::set_ratios;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -175,4 +178,19 @@ fn a_line_through_means_is_that_of_least_squares() {
     assert!((fit.coefficients[0].value - logs.value.ln()).abs() < 1e-12);
     let (ours, theirs) = (fit.coefficients[0].interval.unwrap(), logs.interval.unwrap());
     assert!((ours.low - theirs.low.ln()).abs() < 1e-10 && (ours.high - theirs.high.ln()).abs() < 1e-10);
+}
+
+#[test]
+fn a_ratio_over_networks_lies_among_theirs() {
+    let data = samples::study::data(&["a", "b", "c"].map(str::to_owned), 20);
+    let ratios = set_ratios(&data);
+    assert!(!ratios.is_empty());
+    for ratio in ratios {
+        let logs: Vec<f64> = ratio.by_network.values().map(|each| each.unwrap().value.ln()).collect();
+        let wanted = logs.iter().sum::<f64>() / logs.len() as f64;
+        // Sums of 20 logarithms in two orders.
+        assert!((ratio.geometric.unwrap().value.ln() - wanted).abs() < 1e-13, "{ratio:?}");
+        // The means are others, since both sets have images that count for many.
+        assert!((ratio.lee.value.ln() - wanted).abs() > 1e-3, "{ratio:?}");
+    }
 }

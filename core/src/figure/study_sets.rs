@@ -14,8 +14,8 @@ use crate::statistics::Estimate;
 use crate::study::associations::SetRatio;
 use crate::study::report::StudyReport;
 
-/// A panel per other set: the ratio of LEE of every network, and below them, over all networks, that of LEE, of relative LEE
-/// and of the images' own change.
+/// A panel per other set: the ratio of geometric means over images of every network, and below them, over all networks, that
+/// ratio, those of LEE, which is a mean over images, and of relative LEE, and that of the images' own change.
 #[derive(Clone, Copy, Debug)]
 pub struct StudySetsFigure<'a>(pub &'a StudyReport);
 
@@ -28,7 +28,8 @@ const BETWEEN: i32 = 30;
 const ROW: i32 = 22;
 const AXIS: i32 = 66;
 /// Rows over all networks, and the gap above them.
-const OVERALL: [&str; 3] = ["all: LEE", "all: relative LEE", "all: the images' own change"];
+const OVERALL: [&str; 4] =
+    ["all: geometric means", "all: LEE, the means", "all: relative LEE", "all: the images' own change"];
 const GAP: i32 = 14;
 /// Panels at the most.
 const MOST: usize = 4;
@@ -67,7 +68,7 @@ impl Figure for StudySetsFigure<'_> {
         root.draw_text("Equivariance error on other images", &style::title(), (MARGIN, 14))?;
         let Some(first) = ratios.first() else { return Ok(()) };
         let note = format!(
-            "{} under {}, {} derivative: how many times as large as on the set '{}', with {:.0} % intervals",
+            "{} under {}, {} derivative: geometric means over images as multiples of those of the set '{}', with {:.0} % intervals",
             first.output,
             first.generator,
             first.derivative,
@@ -113,7 +114,7 @@ impl StudySetsFigure<'_> {
             }
         }
         let overall = start + ROW * report.networks.len() as i32 + GAP;
-        let all = [Some(ratio.lee), ratio.relative, ratio.energy];
+        let all = [ratio.geometric, Some(ratio.lee), ratio.relative, ratio.energy];
         let all = all.into_iter().enumerate().filter_map(|(at, estimate)| Some((at, estimate?)));
         let all: Vec<(i32, Estimate)> = all.map(|(at, e)| (overall + ROW * at as i32 + ROW / 2, e)).collect();
         let ends = |e: &Estimate| [Some(e.value), e.interval.map(|i| i.low), e.interval.map(|i| i.high)];

@@ -92,7 +92,8 @@ fn figures(html: &mut String, report: &StudyReport) -> Result<(), FigureError> {
     }
     let sets = StudySetsFigure(report);
     if sets.has_ratios() {
-        let caption = "LEE on other images over LEE on the test images, network by network and over all.";
+        let caption = "Errors on other images over those on the test images: geometric means over images, network by network and \
+                       over all; over all the means too, which a few images make.";
         picture(html, &sets, caption)?;
     }
     Ok(())
@@ -264,6 +265,7 @@ fn sets(html: &mut String, report: &StudyReport) {
         "derivative",
         "generator",
         "networks",
+        "geometric means",
         "LEE",
         "relative LEE",
         "the images' own change",
@@ -280,6 +282,7 @@ fn sets(html: &mut String, report: &StudyReport) {
                 words(&r.derivative),
                 words(&r.generator),
                 (r.networks.to_string(), Some(r.networks as f64)),
+                with_interval(r.geometric.as_ref()),
                 with_interval(Some(&r.lee)),
                 with_interval(r.relative.as_ref()),
                 with_interval(r.energy.as_ref()),

@@ -176,11 +176,12 @@ fn associations(report: &StudyReport, (set, output, derivative): (&str, &str, &s
 fn ratios(report: &StudyReport, output: &str, derivative: &str, width: usize) -> Vec<String> {
     let found: Vec<_> = report.set_ratios.iter().filter(|r| r.output == output && r.derivative == derivative).collect();
     let Some(first) = found.first() else { return Vec::new() };
-    let head = ["set: generator", "networks", "LEE", "relative LEE", "images' own change"];
+    let head = ["set: generator", "networks", "geometric means", "LEE", "relative LEE", "images' own change"];
     let rows = found.iter().map(|r| {
         vec![
             format!("{}: {}", r.of, r.generator),
             r.networks.to_string(),
+            optional(r.geometric.as_ref()),
             estimate(&r.lee),
             optional(r.relative.as_ref()),
             optional(r.energy.as_ref()),

@@ -95,6 +95,10 @@ pub struct SetRatio {
     pub networks: usize,
     /// The geometric mean over networks of the ratio of LEE, with the crossed bootstrap's interval.
     pub lee: Estimate,
+    /// The same of the ratio of geometric means over images, which is of the usual image where LEE is of the few with the
+    /// largest errors; null where an image has no error.
+    #[serde(default)]
+    pub geometric: Option<Estimate>,
     /// The same of relative LEE, E‖L‖²/E‖A x‖²: what is left of the ratio when images that change more under the generator
     /// are taken for what they are.
     pub relative: Option<Estimate>,
@@ -323,9 +327,16 @@ fn ratio(data: &StudyData, above: usize, below: usize, key: usize) -> Option<Set
         let logs: Vec<f64> = logs.collect();
         Some(mean(&logs)).filter(|value| value.is_finite())
     };
+    let logs = lee.clone().map(|set| set.into_iter().map(|of| of.into_iter().map(f64::ln).collect()).collect());
+    let mean_of_logs = |values: &[Vec<ByImage>; 2], places: &[usize], counts: &[Vec<f64>]| {
+        let of = |place: &usize| {
+            weighted_mean(&values[0][*place], &counts[0]) - weighted_mean(&values[1][*place], &counts[1])
+        };
+        Some(mean(&places.iter().map(of).collect::<Vec<f64>>())).filter(|value| value.is_finite())
+    };
     let all = |places: &[usize], counts: &[Vec<f64>]| {
         let (lee, energy) = (mean_log(&lee, places, counts), mean_log(&energy, places, counts));
-        [lee, lee.zip(energy).map(|(lee, energy)| lee - energy), energy]
+        [lee, lee.zip(energy).map(|(lee, energy)| lee - energy), energy, mean_of_logs(&logs, places, counts)]
     };
     let everyone: Vec<usize> = (0..networks.len()).collect();
     let once = [vec![1.0; images_above.len()], vec![1.0; images_below.len()]];
@@ -346,6 +357,7 @@ fn ratio(data: &StudyData, above: usize, below: usize, key: usize) -> Option<Set
         lee: exp(0)?,
         relative: exp(1),
         energy: exp(2),
+        geometric: exp(3),
         by_network: by_network.collect(),
     })
 }

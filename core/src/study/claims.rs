@@ -226,19 +226,23 @@ fn out_of_distribution(report: &StudyReport, output: &str, derivative: &str, gen
     if found.is_empty() {
         return new(claim, Finding::NotDecided, "no set has the role out-of-distribution".to_owned());
     }
-    // Of the error itself, and of what is left when the images' own change is taken into account: only both are evidence.
-    let findings =
-        found.iter().flat_map(|r| [Finding::above(Some(&r.lee), 1.0), Finding::above(r.relative.as_ref(), 1.0)]);
+    // Of the error, its mean and what is usual, and of what is left when the images' own change is taken into account: only
+    // all of them are evidence.
+    let findings = found
+        .iter()
+        .flat_map(|r| [Some(&r.lee), r.geometric.as_ref(), r.relative.as_ref()].map(|of| Finding::above(of, 1.0)));
     // Of fewer networks it is a finding of these, not of networks.
     let verdict = if found[0].networks < FEWEST { Finding::NotDecided } else { Finding::all(findings) };
     let each: Vec<String> = found
         .iter()
         .map(|r| {
             format!(
-                "on '{}' LEE is {} times that on '{}', relative LEE {} times, the images' own change {} times",
+                "on '{}' LEE is {} times that on '{}', its geometric mean over images {} times, relative LEE {} times, the \
+                 images' own change {} times",
                 r.of,
                 said(Some(&r.lee)),
                 r.to,
+                said(r.geometric.as_ref()),
                 said(r.relative.as_ref()),
                 said(r.energy.as_ref())
             )
