@@ -56,7 +56,7 @@ pub mod repair;
 pub mod study;
 
 pub use graph::{FunctionOptions, LoadOptions, Network};
-pub use measure::layers::LayersOptions;
+pub use measure::layers::{LayersOptions, SplitBy};
 pub use measure::lee::LeeOptions;
 pub use measure::{Images, MeasureError, measure_function, measure_layers, measure_lee};
 pub use report::Outcome;

@@ -19,7 +19,7 @@ use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::ModelProto;
 use aliascope::graph::{GraphError, LoadOptions, Network};
 use aliascope::input::{Preprocessing, Source, read_luma};
-use aliascope::measure::layers::{LayerMeter, LayersOptions, probes};
+use aliascope::measure::layers::{LayerMeter, LayersOptions, SplitBy, probes};
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::measure::metrics::{MetricsMeter, MetricsOptions};
 use aliascope::memory::Allowance;
@@ -136,7 +136,7 @@ fn commands(network: &Network, file: &OnnxFile, counts: &mut [u64; 6]) -> Result
     };
     count(2, exact());
     let probed = || -> Result<(), Failure> {
-        let mut meters = vec![LayerMeter::new(network, LayersOptions { split: false, ..rotate() })?];
+        let mut meters = vec![LayerMeter::new(network, LayersOptions { split: SplitBy::Nothing, ..rotate() })?];
         probes::measure(&mut meters, &x, "noise", 2, &mut |_, _| {})?;
         let _ = meters[0].results();
         Ok(())

@@ -14,7 +14,7 @@ use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use aliascope::graph::operator::{Differentiable, Operator, Point, Torch};
 use aliascope::graph::{LoadOptions, Network};
-use aliascope::measure::layers::{Grouping, LayerMeter, LayersError, LayersOptions};
+use aliascope::measure::layers::{Grouping, LayerMeter, LayersError, LayersOptions, SplitBy};
 use aliascope::measure::layers_report::{DefectPart, LayerClass, LayerResults};
 use aliascope::measure::lee::{LeeMeter, LeeOptions, Output};
 use aliascope::spectrum::differentiation::{Boundary, Scheme};
@@ -267,7 +267,7 @@ proptest! {
         }
 
         // What is known to make no error makes none.
-        let all = attribute_error(&network, &x, LayersOptions { compute_zeros: true, split: false, ..options });
+        let all = attribute_error(&network, &x, LayersOptions { compute_zeros: true, split: SplitBy::Nothing, ..options });
         // Where no layer makes any, rounding is that of the action itself, E‖A x‖²/dim.
         let actions = all.layers.iter().filter_map(|l| l.relative_local_error.filter(|r| *r > 0.0).map(|r| l.local_error / r));
         let scale = results.layers.iter().map(|l| l.contribution).chain(actions).fold(results.lee, f64::max).max(1e-12);
@@ -331,7 +331,7 @@ fn probes_agree_with_the_exact_contributions() {
     let generators = ["translate_x", "rotate"];
     let exact: Vec<LayerResults> = generators
         .iter()
-        .map(|g| attribute_error(&network, &x, LayersOptions { split: false, ..options(g) }))
+        .map(|g| attribute_error(&network, &x, LayersOptions { split: SplitBy::Nothing, ..options(g) }))
         .collect();
     let _alone = alone();
     let mut outside = 0;
@@ -339,7 +339,7 @@ fn probes_agree_with_the_exact_contributions() {
     for seed in 0..5 {
         let mut meters: Vec<LayerMeter<'_>> = generators
             .iter()
-            .map(|g| LayerMeter::new(&network, LayersOptions { split: false, ..options(g) }).unwrap())
+            .map(|g| LayerMeter::new(&network, LayersOptions { split: SplitBy::Nothing, ..options(g) }).unwrap())
             .collect();
         tch::manual_seed(seed);
         aliascope::measure::layers::probes::measure(&mut meters, &x, "x", PROBES, &mut |_, _| {}).unwrap();

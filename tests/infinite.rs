@@ -9,7 +9,7 @@ use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{GraphError, LoadOptions, Network};
 use aliascope::measure::layers::per_layer::LayerShifts;
-use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, probes};
+use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy, probes};
 use aliascope::measure::layers_report::LayerResults;
 use aliascope::measure::lee::Output;
 use common::model::{Value, attribute, doubles, ints};
@@ -212,7 +212,7 @@ fn probes_and_shifts_of_layers_say_what_they_make_of_infinite_values() {
     let options = LayersOptions {
         grouping: Grouping::Node,
         output: Some(Output::Identity),
-        split: false,
+        split: SplitBy::Nothing,
         ..LayersOptions::new(generator)
     };
     let mut meters = [LayerMeter::new(&network, options).unwrap()];

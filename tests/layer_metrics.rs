@@ -11,7 +11,7 @@ use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layer_metrics::{LayerMeasure, LayerMetrics};
 use aliascope::measure::layers::per_layer::LayerShifts;
-use aliascope::measure::layers::{LayerMeter, LayersOptions};
+use aliascope::measure::layers::{LayerMeter, LayersOptions, SplitBy};
 use aliascope::measure::metrics_report::{METRICS_SCHEMA_VERSION, Metrics, MetricsReport, Protocol};
 use aliascope::measure::output::Output;
 use aliascope::measure::run::{Images, Measured, Model, Precision, Run};
@@ -270,7 +270,7 @@ fn lee_is_the_mean_of_both_attributions_and_shares_add_up() {
     let network = network(false);
     let metrics = measure(&network);
     let attributed = [Generator::TranslateX, Generator::TranslateY].map(|generator| {
-        let options = LayersOptions { split: false, ..LayersOptions::new(Combination::single(generator)) };
+        let options = LayersOptions { split: SplitBy::Nothing, ..LayersOptions::new(Combination::single(generator)) };
         let mut meter = LayerMeter::new(&network, options).unwrap();
         for image in images() {
             meter.measure(&tensor(&image), &["image".to_owned()], &mut |_, _| {}).unwrap();

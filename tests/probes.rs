@@ -5,7 +5,7 @@ mod common;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use aliascope::graph::{LoadOptions, Network};
-use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, probes};
+use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy, probes};
 use aliascope::measure::layers_report::LayerResults;
 use common::model::{Value, attribute, doubles, floats, model, node};
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ fn drawn(blocks: &[Block], seed: u32) -> OnnxFile {
 }
 
 fn options() -> LayersOptions {
-    LayersOptions { grouping: Grouping::Node, split: false, ..LayersOptions::new("rotate".parse().unwrap()) }
+    LayersOptions { grouping: Grouping::Node, split: SplitBy::Nothing, ..LayersOptions::new("rotate".parse().unwrap()) }
 }
 
 fn image() -> Tensor {

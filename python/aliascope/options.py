@@ -119,6 +119,8 @@ class LayersOptions(NetworkOptions, MeasuringOptions, ResumeOptions, total=False
     """A node, for which the harmonics that make its defect are found."""
     no_split: bool
     """Leave out the split into aliasing, kernel, boundary and discretisation, which saves time."""
+    octaves: bool
+    """Split by the octave of what each node reads instead: which frequencies make a layer's error."""
     batch: int
     """Images per sweep."""
     memory: int

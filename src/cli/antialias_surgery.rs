@@ -24,7 +24,7 @@ use crate::figure::Format;
 use crate::graph::branches;
 use crate::graph::inline;
 use crate::graph::{LoadOptions, Network, is_finite};
-use crate::measure::layers::LayersOptions;
+use crate::measure::layers::{LayersOptions, SplitBy};
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
 use crate::measure::run::Precision;
@@ -271,7 +271,7 @@ fn layers_options(args: &SurgeryArgs, how: &How<'_>) -> LayersOptions {
         units: how.measuring.units,
         output: how.measuring.output,
         action: how.measuring.action,
-        split: false,
+        split: SplitBy::Nothing,
         ..LayersOptions::new(args.generator())
     }
 }

@@ -10,7 +10,7 @@ use tch::Tensor;
 
 use crate::graph::Network;
 use crate::measure::grouping::{Estimator, Grouping};
-use crate::measure::layers::{self, LayerMeter, LayersOptions};
+use crate::measure::layers::{self, LayerMeter, LayersOptions, SplitBy};
 use crate::measure::layers_report::{LayerResults, NodeSpectrum};
 use crate::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use crate::report::LayersBeside;
@@ -60,7 +60,7 @@ pub struct LayersArgs {
         long,
         value_name = "translate_x=1px:16",
         allow_hyphen_values = true,
-        conflicts_with_all = ["generators", "compare", "estimator", "spectrum", "html"]
+        conflicts_with_all = ["generators", "compare", "estimator", "spectrum", "octaves", "html"]
     )]
     orbit: Option<Orbit>,
     /// Images per sweep; nodes, with --orbit.
@@ -69,6 +69,10 @@ pub struct LayersArgs {
     /// Leave out the split into aliasing, kernel, boundary and discretisation, which saves time.
     #[arg(long)]
     no_split: bool,
+    /// Split by the octave of what each node reads, instead of into these parts: which frequencies make a layer's error, and
+    /// what would be left of it if the layer's input ended at ½, ¼, ⅛ or 1/16 of its Nyquist frequency.
+    #[arg(long, conflicts_with = "no_split")]
+    octaves: bool,
     /// Memory for the stacks of a run, in MiB.
     #[arg(long, default_value = "4096", value_name = "MIB")]
     memory: u64,
@@ -81,6 +85,16 @@ pub struct LayersArgs {
     resume: ResumeArgs,
     #[command(flatten)]
     outputs: LayersOutputArgs,
+}
+
+impl LayersArgs {
+    const fn split(&self) -> SplitBy {
+        match (self.octaves, self.no_split) {
+            (true, _) => SplitBy::Octave,
+            (_, true) => SplitBy::Nothing,
+            _ => SplitBy::Cause,
+        }
+    }
 }
 
 /// How contributions are found, as it is asked for.
@@ -130,6 +144,11 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         true => args.generators.measured(),
         false => vec![Combination::single(Generator::TranslateX)],
     };
+    if args.octaves && args.estimator != EstimatorChoice::This(Estimator::Exact) {
+        let why =
+            "--octaves needs the exact estimator, as probes see a layer's error as a whole; leave out --estimator";
+        return Err(Failure::new(Status::Usage, why));
+    }
     let authors = args.estimator == EstimatorChoice::Authors;
     let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
     let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
@@ -164,7 +183,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         .measuring(&args.measuring)
         .with("grid", grid)
         .with("group", args.group)
-        .with("split", !args.no_split)
+        .with("split", args.split().name())
         .with("memory", args.memory)
         .with("figures", outputs.has_figures());
     let mut progress = Progress::open(&args.resume, "layers", &opened, kept, &console)?;
@@ -304,7 +323,7 @@ fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersO
         output: args.measuring.output,
         action: args.measuring.action,
         grouping: args.group,
-        split: !args.no_split,
+        split: args.split(),
         memory: args.memory.saturating_mul(1 << 20),
         ..LayersOptions::new(generator)
     }

@@ -21,7 +21,7 @@ use crate::spectrum::translation::translation;
 use crate::symmetry::{Generator, Grid, Orbit};
 
 use super::action::{ActionError, Actions};
-use super::layers::{LayerMeter, LayersError, LayersOptions};
+use super::layers::{LayerMeter, LayersError, LayersOptions, SplitBy};
 use super::lee::softmax_tangent;
 use super::lee_error::LeeError;
 use super::orbit_report::{OrbitImage, OrbitNames, OrbitPath, OrbitReport};
@@ -173,7 +173,8 @@ impl<'a> OrbitMeter<'a> {
             return Err(OrbitError::Scheme(options.scheme));
         }
         let units = orbit.units.unwrap_or(options.units);
-        let mut options = LayersOptions { generator: orbit.generator.clone(), split: false, units, ..options };
+        let mut options =
+            LayersOptions { generator: orbit.generator.clone(), split: SplitBy::Nothing, units, ..options };
         let mut meter = LayerMeter::new(network, options.clone())?;
         if options.output.is_none() && meter.output() == Output::Softmax {
             options.output = Some(Output::Logits);

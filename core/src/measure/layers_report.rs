@@ -190,6 +190,10 @@ pub struct LayerReport {
     pub boundary: Option<Part>,
     /// The part that a derivative other than the spectral one adds; null under the spectral one.
     pub discretisation: Option<Part>,
+    /// Where it was asked for, in the place of these parts: the contribution by the octaves of what the layer's nodes read,
+    /// highest first. Their vectors add up to the layer's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub octaves: Option<Vec<OctavePart>>,
     /// Contributions of this layer and all before it.
     pub cumulative: f64,
     /// E‖e‖²/dim where the layer ends: the equivariance error at that depth.
@@ -250,6 +254,34 @@ pub struct Part {
     pub contribution: f64,
     /// E⟨J δ_part, L⟩/E‖L‖².
     pub signed_share: Option<f64>,
+}
+
+/// What one octave of what a layer's nodes read makes of the layer's error.
+///
+/// With h_f what a node reads without its harmonics at and above f, and δ(h) the node's defect on h, an octave from f to 2f
+/// makes δ(h_2f) − δ(h_f).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OctavePart {
+    /// Its lowest frequency, as part of the Nyquist frequency of what the node reads: the band is \[from, to).
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// E‖J δ_octave‖²/dim.
+    pub contribution: f64,
+    /// E⟨J δ_octave, L⟩/E‖L‖²: over the octaves it adds up to the layer's.
+    pub signed_share: Option<f64>,
+    /// E‖J δ(h_to)‖²/dim: what the layer would contribute if what its nodes read ended at `to`.
+    pub up_to: f64,
+}
+
+impl LayerReport {
+    /// Cut-offs at the octaves' edges, highest first, as parts of the Nyquist frequency, each with the share of the
+    /// contribution that would be left if what the layer's nodes read ended there; none where octaves were not asked for.
+    pub fn left_below(&self) -> Option<Vec<[f64; 2]>> {
+        let octaves = self.octaves.as_ref()?;
+        let left = |of: &OctavePart| [of.to, if self.contribution > 0.0 { of.up_to / self.contribution } else { 0.0 }];
+        Some(octaves.iter().skip(1).map(left).collect())
+    }
 }
 
 /// All layers of one class.

@@ -17,6 +17,7 @@ pub mod half_spectrum;
 pub mod harmonics;
 pub mod image_spectrum;
 pub mod name;
+pub mod octave;
 pub mod quadrature;
 pub mod series;
 pub mod smooth;

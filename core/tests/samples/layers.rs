@@ -44,6 +44,7 @@ pub fn results(generator: &str, derivative: &str, names: &[String]) -> LayerResu
             kernel: part(0.1),
             boundary: part(1.2),
             discretisation: if derivative == "spectral" { None } else { part(0.2) },
+            octaves: None,
             cumulative,
             local_error: 0.5,
             relative_local_error: if i == 0 { None } else { Some(0.25) },

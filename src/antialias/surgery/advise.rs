@@ -16,7 +16,7 @@ use super::rewrite::Form;
 use super::target_model::TargetModel;
 use super::toggled::Toggled;
 use crate::graph::Network;
-use crate::measure::layers::{Grouping, LayerMeter, LayersOptions};
+use crate::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy};
 use crate::measure::lee::{LeeMeter, LeeOptions};
 use crate::statistics::spearman;
 use crate::symmetry::Combination;
@@ -328,7 +328,7 @@ fn errors(
     images: &[(String, Tensor)],
     done: &mut dyn FnMut(),
 ) -> Result<Vec<PlaceError>, SurgeryError> {
-    let layers = LayersOptions { grouping: Grouping::Node, split: false, ..options.layers.clone() };
+    let layers = LayersOptions { grouping: Grouping::Node, split: SplitBy::Nothing, ..options.layers.clone() };
     let mut meter = LayerMeter::new(network, layers)?;
     for (name, x) in images {
         meter.measure(x, std::slice::from_ref(name), &mut |_, _| {})?;

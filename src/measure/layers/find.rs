@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 use crate::graph::is_finite;
 use crate::measure::lee::LeeError;
 
-use super::LayersError;
 use super::found::{Facts, ImageFound, LayersFound};
 use super::meter::LayerMeter;
-use super::plan::Plan;
+use super::plan::{Carried, Plan};
 use super::sweep::{self, Outcome};
+use super::{LayersError, SplitBy};
 
 impl LayerMeter<'_> {
     /// Attributes a batch of images, `[images, input shape…]`, called `names` in messages; `progress` hears how many
@@ -43,6 +43,7 @@ impl LayerMeter<'_> {
         self.check_input(&x, &name)?;
         let outcome = tch::no_grad(|| sweep::attribute(self, &x, progress))?;
         self.check_lie(&outcome.lie, &name)?;
+        self.check_octaves(&outcome.pushed, &name)?;
         let images = (0..x.size()[0]).map(|image| self.image_of(&x, &outcome, image)).collect::<Result<_, _>>()?;
         Ok(LayersFound {
             images,
@@ -74,6 +75,21 @@ impl LayerMeter<'_> {
             true => Ok(()),
             false => Err(LeeError::not_finite("the input", image, "check the image or tensor").into()),
         }
+    }
+
+    /// An operator that takes the logarithm of what an edge overshoots has no defect there.
+    fn check_octaves(&self, pushed: &Tensor, image: &str) -> Result<(), LayersError> {
+        if self.options.split != SplitBy::Octave || is_finite(pushed)? {
+            return Ok(());
+        }
+        for (layer, first) in self.plan.layers.iter().zip(self.plan.firsts()) {
+            if !is_finite(&pushed.f_narrow(0, first, layer.carries.len() as i64)?)? {
+                let hint = "leave out --octaves, or try --precision f64";
+                let what = "what a layer makes of its input without high frequencies";
+                return Err(LeeError::not_finite(what, &format!("{image}' at '{}", layer.name), hint).into());
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn check_lie(&self, lie: &Tensor, image: &str) -> Result<(), LayersError> {
@@ -111,6 +127,17 @@ fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, La
         .iter()
         .map(|layer| each.by_ref().take(layer.carries.len()).map(|(square, signed)| [square, signed]).collect());
     let parts = parts.collect();
+    let mut up_to = Vec::new();
+    for (layer, first) in plan.layers.iter().zip(plan.firsts()) {
+        up_to.push(match layer.carries.first() {
+            Some(Carried::Octave(_)) => {
+                let own = pushed.f_narrow(0, first, layer.carries.len() as i64)?;
+                // Octaves are carried highest first.
+                squares(&own.f_flip([0])?.f_cumsum(0, Kind::Double)?.f_flip([0])?)?
+            }
+            _ => Vec::new(),
+        });
+    }
     let mut joint = Vec::new();
     for class in plan.layers.iter().map(|layer| layer.class).collect::<std::collections::BTreeSet<_>>() {
         let members: Vec<i64> =
@@ -124,6 +151,7 @@ fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, La
         contribution: squares(&whole)?,
         signed: floats(&whole.f_matmul(&lie)?)?,
         parts,
+        up_to,
         variance: Vec::new(),
         joint,
         residual: [square(&rest)?, square(&lie)?],

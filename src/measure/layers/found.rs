@@ -30,6 +30,8 @@ pub(super) struct ImageFound {
     pub signed: Vec<f64>,
     /// Per layer and tangent of it: ‖J δ_part‖² and ⟨J δ_part, L⟩; none of probes, which tell no parts apart.
     pub parts: Vec<Vec<[f64; 2]>>,
+    /// Per layer that is split by octaves: ‖J δ‖² of each octave with all below it.
+    pub up_to: Vec<Vec<f64>>,
     /// Per layer: the variance that probes leave in the contribution.
     pub variance: Vec<f64>,
     /// ‖Σ_{layers of the class} J δ‖².
@@ -60,6 +62,8 @@ pub(super) struct LayerSums {
     pub signed: Vec<f64>,
     /// Per tangent of the layer: Σ ‖J δ_part‖² and Σ ⟨J δ_part, L⟩; none of probes.
     pub parts: Vec<[f64; 2]>,
+    /// Per octave, where the layer is split by them: Σ ‖J δ‖² of it with all below it.
+    pub up_to: Vec<f64>,
     /// Σ ‖e‖²/dim and Σ ‖a‖²/dim where the layer ends.
     pub local: [f64; 2],
     /// Sizes at the layer's nodes, over images.
@@ -79,6 +83,9 @@ impl LayerSums {
         for (sum, [square, signed]) in self.parts.iter_mut().zip(parts) {
             *sum = [sum[0] + square, sum[1] + signed];
         }
+        let up_to = image.up_to.get(layer).map_or(&[][..], Vec::as_slice);
+        self.up_to.resize(up_to.len(), 0.0);
+        self.up_to.iter_mut().zip(up_to).for_each(|(sum, square)| *sum += square);
     }
 
     /// Per image: ‖L‖² − ‖L − J δ‖², what the error would fall by if the layer were exact.

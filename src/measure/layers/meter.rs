@@ -12,6 +12,7 @@ use crate::measure::layers_report::LayerClass;
 use crate::measure::lee::{LeeError, Output, OutputAction};
 use crate::measure::output_action::{Chosen, choose};
 use crate::spectrum::differentiation::{Boundary, Scheme};
+use crate::spectrum::octave;
 use crate::symmetry::{Combination, Grid};
 
 use super::actor::Actor;
@@ -19,7 +20,7 @@ use super::found::{Facts, ImageFound, LayerSums, LayersFound};
 use super::motion::Motion;
 use super::plan::{Plan, PlanOptions, Role};
 use super::rounding::Rounding;
-use super::{LayersError, LayersOptions, graph};
+use super::{LayersError, LayersOptions, SplitBy, graph};
 
 /// Attributes one network's error under one generator, image by image.
 pub struct LayerMeter<'a> {
@@ -67,8 +68,9 @@ impl<'a> LayerMeter<'a> {
                 saturates: motion.saturation != 0.0,
                 compute_zeros: options.compute_zeros,
                 output_action: &output_action,
-                split: options.split.then_some(&motion),
-                discretises: options.split && options.scheme != Scheme::Spectral,
+                motion: &motion,
+                split: options.split,
+                discretises: options.scheme != Scheme::Spectral,
             },
         );
         let dim = network.output().shape.iter().product::<i64>().unsigned_abs() as usize;
@@ -252,6 +254,8 @@ impl<'a> LayerMeter<'a> {
                 whole += size;
             }
         }
-        if whole > 0.0 { cost / whole } else { 0.0 }
+        // What octaves leave out is run beside, each with a tangent.
+        let beside = if self.options.split == SplitBy::Octave { 2.0 * octave::EDGES.len() as f64 } else { 0.0 };
+        if whole > 0.0 { cost / whole + beside } else { 0.0 }
     }
 }

@@ -9,7 +9,8 @@
 //! - *boundary*: what the value's edge adds, with the network's own padding;
 //! - *discretisation*: what a derivative other than the spectral one adds.
 //!
-//! `sampling` has the definitions, `split` which nodes have which parts.
+//! `sampling` has the definitions, `split` which nodes have which parts. Instead it may be split by the octaves of what a
+//! node reads (`octaves`).
 
 mod actor;
 mod agreement;
@@ -20,6 +21,7 @@ mod found;
 mod graph;
 mod meter;
 mod motion;
+mod octaves;
 pub mod per_layer;
 mod plan;
 pub mod probes;
@@ -44,6 +46,28 @@ pub use found::LayersFound;
 pub use meter::LayerMeter;
 pub use results::report;
 
+/// What layers' defects are split by, into vectors that add up to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitBy {
+    /// They are left whole.
+    Nothing,
+    /// What makes them: aliasing, kernel, boundary, discretisation.
+    Cause,
+    /// The octave of what a node reads.
+    Octave,
+}
+
+impl SplitBy {
+    /// The name that checkpoints use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Cause => "cause",
+            Self::Octave => "octave",
+        }
+    }
+}
+
 /// How to attribute.
 #[derive(Clone, Debug)]
 pub struct LayersOptions {
@@ -63,8 +87,8 @@ pub struct LayersOptions {
     pub action: Option<ActionChoice>,
     /// What a layer is.
     pub grouping: Grouping,
-    /// Whether defects are split into their parts.
-    pub split: bool,
+    /// What defects are split by.
+    pub split: SplitBy,
     /// Bytes that the stacks of a run may take.
     pub memory: u64,
     /// Whether nodes that make no error by construction are computed all the same.
@@ -88,7 +112,7 @@ impl LayersOptions {
             output: None,
             action: None,
             grouping: Grouping::Module(None),
-            split: true,
+            split: SplitBy::Cause,
             memory: 4 << 30,
             compute_zeros: false,
             maps: false,

@@ -6,12 +6,14 @@ use crate::graph::layout::{Flow, Layout};
 use crate::graph::operator::{Linear, Operator};
 use crate::graph::{Network, Step};
 
+use super::SplitBy;
 use super::class::{class_of, is_constant_over};
 use super::motion::Motion;
 use super::split::{Padded, Site, Split};
 use crate::measure::grouping::Grouping;
 use crate::measure::layers_report::{DefectPart, LayerClass};
 use crate::measure::output_action::OutputAction;
+use crate::spectrum::octave;
 
 /// A layer: nodes whose errors are added up as vectors.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,8 @@ pub(super) enum Carried {
     Whole,
     /// A part of it.
     Part(DefectPart),
+    /// What an octave of what the node reads makes of it, by its place in `octave::edges`.
+    Octave(usize),
 }
 
 /// What becomes of a value's action.
@@ -71,9 +75,11 @@ pub(super) struct PlanOptions<'a> {
     pub compute_zeros: bool,
     /// What the group does to the output.
     pub output_action: &'a OutputAction,
-    /// The motion whose defects are split into parts; none where they are left whole.
-    pub split: Option<&'a Motion>,
-    /// Whether what the derivative's scheme adds is a part.
+    /// The motion whose defects are attributed.
+    pub motion: &'a Motion,
+    /// What they are split by.
+    pub split: SplitBy,
+    /// Whether the derivative's scheme adds a part of its own to those of other causes.
     pub discretises: bool,
 }
 
@@ -114,7 +120,8 @@ impl Plan {
                         layers.mention(layer, &network.steps()[earlier]);
                         layers.list[layer].steps.push(earlier);
                     }
-                    if let Some(motion) = options.split {
+                    if options.split == SplitBy::Cause {
+                        let motion = options.motion;
                         let (padded, output_action) = (&padded, options.output_action);
                         splits[id] = Site { network, step, id, before: &before, padded, output_action }.split(motion);
                     }
@@ -129,27 +136,36 @@ impl Plan {
         let mut layers = layers.list;
         for (at, layer) in layers.iter_mut().enumerate() {
             let own = roles.iter().zip(&splits).filter(|(role, _)| **role == Role::Source(at)).map(|(_, split)| split);
-            let parts = |motion| own.map(|split| split.parts(motion)).collect::<Option<Vec<_>>>();
-            layer.carries = match options.split.and_then(parts) {
-                // A part that one of its nodes has is a part of the layer; where a node has none to tell, neither has it.
-                Some(parts) => {
-                    let has = |part: &DefectPart| parts.iter().flatten().any(|other| other == part);
-                    DefectPart::ALL.into_iter().filter(has).map(Carried::Part).collect()
-                }
-                None => vec![Carried::Whole],
+            layer.carries = match options.split {
+                SplitBy::Nothing => vec![Carried::Whole],
+                SplitBy::Octave => (0..octave::BANDS).map(Carried::Octave).collect(),
+                SplitBy::Cause => by_cause(own, options),
             };
-            if options.discretises {
-                layer.carries.push(Carried::Part(DefectPart::Discretisation));
-            }
         }
         Self { roles, splits, layers }
     }
 }
 
+/// What the tangents of a layer carry whose nodes' defects are split like this.
+fn by_cause<'s>(own: impl Iterator<Item = &'s Split>, options: &PlanOptions<'_>) -> Vec<Carried> {
+    let mut carries = match own.map(|split| split.parts(options.motion)).collect::<Option<Vec<_>>>() {
+        // A part that one of its nodes has is a part of the layer; where a node has none to tell, neither has it.
+        Some(parts) => {
+            let has = |part: &DefectPart| parts.iter().flatten().any(|other| other == part);
+            DefectPart::ALL.into_iter().filter(has).map(Carried::Part).collect()
+        }
+        None => vec![Carried::Whole],
+    };
+    if options.discretises {
+        carries.push(Carried::Part(DefectPart::Discretisation));
+    }
+    carries
+}
+
 impl Layer {
-    /// Whether parts of its defect are told apart.
+    /// Whether parts of its defect are told apart by their causes.
     pub fn tells_parts(&self) -> bool {
-        !self.carries.contains(&Carried::Whole)
+        !self.carries.iter().any(|carried| matches!(carried, Carried::Whole | Carried::Octave(_)))
     }
 }
 

@@ -3,17 +3,18 @@
 use crate::measure::grouping::Estimator;
 use crate::measure::layers_report::{
     Attributions, ClassSum, DefectPart, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
-    NodeSpectrum, Part,
+    NodeSpectrum, OctavePart, Part,
 };
 use crate::measure::lee_report::InputUnits;
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
+use crate::spectrum::octave;
 use crate::statistics::{
     Interval, LEVEL, effective_count, geometric_mean, jackknife, mean, standard_error, student_quantile,
 };
 
 use super::found::LayerSums;
-use super::plan::Layer;
+use super::plan::{Carried, Layer};
 use super::{LayerMeter, agreements};
 
 /// The result of meters of one network over the images so far: of the run that is described. `timings` are those of a forward
@@ -135,6 +136,7 @@ impl LayerMeter<'_> {
                 kernel: part(DefectPart::Kernel),
                 boundary: part(DefectPart::Boundary),
                 discretisation: part(DefectPart::Discretisation),
+                octaves: self.octaves(layer, sums, &share),
                 cumulative: cumulative / dim,
                 local_error: sums.local[0] / images,
                 relative_local_error: (sums.local[1] > self.rounding.square(sums.gauge.closing))
@@ -142,6 +144,17 @@ impl LayerMeter<'_> {
             }
         };
         self.plan.layers.iter().zip(&self.sums).map(layer).collect()
+    }
+
+    /// The octaves of a layer, where it is split by them; `share` gives signed shares.
+    fn octaves(&self, layer: &Layer, sums: &LayerSums, share: &dyn Fn(f64) -> Option<f64>) -> Option<Vec<OctavePart>> {
+        let octaves = layer.carries.iter().zip(sums.parts.iter().zip(&sums.up_to)).map(|(carried, (part, up_to))| {
+            let Carried::Octave(octave) = carried else { return None };
+            let [from, to] = octave::edges(*octave);
+            let [contribution, up_to] = [part[0], *up_to].map(|square| self.mean_square(square));
+            Some(OctavePart { from, to, contribution, signed_share: share(part[1]), up_to })
+        });
+        octaves.collect::<Option<Vec<_>>>().filter(|octaves| !octaves.is_empty())
     }
 
     /// The layers summed by class; of an L that is rounding none has a signed share.

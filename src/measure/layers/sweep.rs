@@ -13,11 +13,12 @@ use crate::spectrum::differentiation::Scheme;
 use super::actor::{Actor, Unbounded};
 use super::extension::Periodic;
 use super::motion::saturating;
+use super::octaves::{self, Octaves};
 use super::plan::{Carried, Role};
 use super::rounding::Gauge;
 use super::sampling::OnPlane;
 use super::split::Split;
-use super::{LayerMeter, LayersError};
+use super::{LayerMeter, LayersError, SplitBy};
 use crate::measure::action::Actions;
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layers_report::DefectPart;
@@ -65,6 +66,8 @@ struct Sweep<'m, 'n> {
     /// What parts on the plane are made with.
     actions: Actions,
     periodic: Periodic,
+    /// What lies below cut-offs, where defects are split by octaves.
+    octaves: Option<Octaves>,
     fixed: Fixed,
     /// The layers whose defects this sweep pushes.
     layers: Range<usize>,
@@ -115,7 +118,8 @@ pub(super) fn attribute(
 fn ranges(meter: &LayerMeter<'_>, images: i64) -> Result<Vec<Range<usize>>, LayersError> {
     // Beside a step's input and output stacks a copy of one of them may exist.
     let entry = 2 * peak_entry(meter.network) * images as u64;
-    let fixed = 1 + fixed_tangents(meter, true).count as u64;
+    let beside = if meter.options.split == SplitBy::Octave { octaves::BESIDE } else { 0 };
+    let fixed = 1 + beside + fixed_tangents(meter, true).count as u64;
     let room = (meter.options.memory / entry.max(1)).saturating_sub(fixed);
     let needs = |layer: usize| meter.plan.layers[layer].carries.len() as u64;
     let layers = meter.plan.layers.len();
@@ -162,8 +166,9 @@ fn fixed_tangents(meter: &LayerMeter<'_>, first: bool) -> Fixed {
             count - 1
         })
     };
-    let spectral = next(meter.options.split && meter.options.scheme != Scheme::Spectral);
-    let saturation = next(meter.options.split && meter.motion.is_mixed());
+    let by_cause = meter.options.split == SplitBy::Cause;
+    let spectral = next(by_cause && meter.options.scheme != Scheme::Spectral);
+    let saturation = next(by_cause && meter.motion.is_mixed());
     let whole = next(first);
     Fixed { spectral, saturation, whole, count }
 }
@@ -176,6 +181,10 @@ impl<'m, 'n> Sweep<'m, 'n> {
         let fixed = fixed_tangents(meter, first);
         let firsts: Vec<i64> = meter.plan.firsts().collect();
         let before = firsts.get(layers.start).copied().unwrap_or(0);
+        let octaves = (meter.options.split == SplitBy::Octave).then(|| {
+            let steps = meter.plan.layers[layers.clone()].iter().flat_map(|layer| layer.steps.iter().copied());
+            Octaves::new(meter.network, meter.options.boundary, steps)
+        });
         Self {
             meter,
             images,
@@ -184,6 +193,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
             saturating: meter.actor_of(&saturation, Scheme::Spectral),
             actions: Actions::new(Scheme::Spectral, meter.options.boundary, kind, device),
             periodic: Periodic::new(kind, device),
+            octaves,
             firsts: firsts.into_iter().map(|first| fixed.count + first - before).collect(),
             fixed,
             layers,
@@ -322,7 +332,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
 
     /// What joins the layer's tangents: they add up to the defect.
     fn parts(
-        &self,
+        &mut self,
         (id, layer): (usize, usize),
         defect: Defect,
         plane: &OnPlane,
@@ -335,6 +345,11 @@ impl<'m, 'n> Sweep<'m, 'n> {
             parts.push((Carried::Part(Discretisation), whole.f_sub(spectral)?));
         }
         let spectral = spectral.unwrap_or(whole);
+        if let Some(octaves) = &self.octaves {
+            return by_octave(octaves, id, &spectral, self.images, unbounded, |y| {
+                self.meter.own_action(id, &mut self.main, y)
+            });
+        }
         if !self.meter.plan.layers[layer].tells_parts() {
             parts.push((Carried::Whole, spectral));
             return Ok(parts);
@@ -422,6 +437,10 @@ impl Visitor for Attribution<'_, '_, '_> {
     fn outputs(&mut self, step: &Step, inputs: &[&Value]) -> Result<Vec<Value>, LayersError> {
         // Before the step runs: it may write over its input.
         self.plane = self.sweep.on_plane(step, inputs)?;
+        let Sweep { octaves, meter, main, images, .. } = &mut *self.sweep;
+        if let Some(octaves) = octaves {
+            octaves.run(meter.network, (self.at, step), inputs, *images, main)?;
+        }
         Ok(self.sweep.meter.network.apply(step, inputs, self.sweep.images, self.sweep.room(step))?)
     }
 
@@ -432,11 +451,36 @@ impl Visitor for Attribution<'_, '_, '_> {
         }
     }
 
-    fn done(&mut self, _step: &Step) {
+    fn done(&mut self, step: &Step) {
         self.plane = OnPlane::default();
+        let Sweep { octaves, meter, .. } = &mut *self.sweep;
+        if let Some(octaves) = octaves {
+            octaves.forget(step, |id| meter.plan.roles[id] == Role::Pushed);
+        }
         self.at += 1;
         (self.progress)(self.at);
     }
+}
+
+/// What the octaves make of a defect, highest first: they add up to it.
+fn by_octave(
+    octaves: &Octaves,
+    id: usize,
+    whole: &Tensor,
+    images: i64,
+    unbounded: &Unbounded,
+    action: impl FnOnce(&Tensor) -> Result<Tensor, LayersError>,
+) -> Result<Vec<(Carried, Tensor)>, LayersError> {
+    let below = octaves.defects(id, images, action)?;
+    let mut parts = Vec::new();
+    let mut upper = whole.shallow_clone();
+    for (octave, defect) in below.iter().enumerate() {
+        let defect = unbounded.zeroed(defect)?;
+        parts.push((Carried::Octave(octave), upper.f_sub(&defect)?));
+        upper = defect;
+    }
+    parts.push((Carried::Octave(below.len()), upper));
+    Ok(parts)
 }
 
 /// The primals of a value, with zeros in the images in which it is not finite. The output is left as it is: there that is

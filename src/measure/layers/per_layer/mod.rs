@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{LayerMeter, LayersError, LayersFound, LayersOptions};
+use super::{LayerMeter, LayersError, LayersFound, LayersOptions, SplitBy};
 use crate::graph::layout::{Layout, PositionMap};
 use crate::graph::operator::Torch;
 use crate::graph::{Network, Value, is_finite};
@@ -92,7 +92,7 @@ impl<'a> LayerShifts<'a> {
     pub fn within(network: &'a Network, draws: usize, seed: u64, memory: u64) -> Result<Self, LayersError> {
         let meter = |generator| {
             let options = LayersOptions::new(Combination::single(generator));
-            LayerMeter::new(network, LayersOptions { split: false, memory: MEMORY.min(memory), ..options })
+            LayerMeter::new(network, LayersOptions { split: SplitBy::Nothing, memory: MEMORY.min(memory), ..options })
         };
         let meters = [meter(Generator::TranslateX)?, meter(Generator::TranslateY)?];
         let pieces = pieces(network, &meters[0].plan);
