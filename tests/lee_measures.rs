@@ -20,6 +20,12 @@ const COLUMNS: i64 = 16;
 
 /// Five class scores times `scale`, of a strided convolution, a sigmoid and a mean over the plane.
 fn classifier(scale: f64, softmax: bool) -> Network {
+    ending(scale, softmax.then_some(&["Identity"]))
+}
+
+/// The same with a softmax and operators that change shapes alone at its end, where there are any.
+fn ending(scale: f64, behind_softmax: Option<&[&str]>) -> Network {
+    let softmax = behind_softmax.is_some();
     let weights = |name: &str, shape: &[i64]| {
         let values: Vec<f64> =
             noise(shape.iter().product::<i64>() as u32).into_iter().map(|v| 2.0 * f64::from(v)).collect();
@@ -38,10 +44,29 @@ fn classifier(scale: f64, softmax: bool) -> Network {
         node("Mul", &["scores", "scale"], if softmax { "scaled" } else { "y" }),
     ];
     if softmax {
-        // As Paddle's exporter ends a classifier.
-        nodes.extend([node("Softmax", &["scaled"], "p"), node("Identity", &["p"], "y")]);
+        nodes.push(node("Softmax", &["scaled"], "p0"));
     }
-    let constants = vec![weights("w", &[8, 2, 3, 3]), weights("v", &[8, 5]), doubles("scale", &[1], &[3.0 * scale])];
+    // Identity as Paddle's exporter ends a classifier.
+    let behind = behind_softmax.unwrap_or_default();
+    for (at, op) in behind.iter().enumerate() {
+        let (from, to) =
+            (format!("p{at}"), if at + 1 == behind.len() { "y".to_owned() } else { format!("p{}", at + 1) });
+        let constant = match *op {
+            "Unsqueeze" => Some("last"),
+            "Reshape" => Some("flattened"),
+            _ => None,
+        };
+        let inputs: Vec<&str> = std::iter::once(from.as_str()).chain(constant).collect();
+        nodes.push(node(op, &inputs, &to));
+    }
+    let integers = |name: &str, values: &[i64]| common::model::ints(name, &[values.len() as i64], values);
+    let constants = vec![
+        weights("w", &[8, 2, 3, 3]),
+        weights("v", &[8, 5]),
+        doubles("scale", &[1], &[3.0 * scale]),
+        integers("last", &[2]),
+        integers("flattened", &[1, -1]),
+    ];
     let model = model(&[Some(1), Some(2), Some(ROWS), Some(COLUMNS)], nodes, constants);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
@@ -112,6 +137,21 @@ fn a_softmax_at_the_end_of_the_network_gives_the_same_as_one_behind_it() {
     }
 }
 
+/// A second softmax behind the first would be a wrong number that nothing shows.
+#[test]
+fn shapes_that_change_behind_a_softmax_do_not_hide_it() {
+    let plain = report(&classifier(1.0, true), 2);
+    for behind in [&["Unsqueeze", "Flatten"][..], &["Reshape", "Identity"], &["Unsqueeze", "Reshape"]] {
+        let network = ending(1.0, Some(behind));
+        assert!(network.ends_in_softmax(), "{behind:?}");
+        let found = report(&network, 2);
+        assert_eq!(found.margins.as_ref().unwrap().logits, Logits::LogProbabilities, "{behind:?}");
+        for (name, lee) in &plain.generators {
+            assert_eq!(found.generators[name].lee, lee.lee, "{behind:?} {name}");
+        }
+    }
+}
+
 /// No class changes, and softmax LEE does by orders of magnitude, the margin's relative rate not at all.
 #[test]
 fn scaled_logits_move_softmax_lee_and_not_the_rate_of_the_margin() {
@@ -151,7 +191,7 @@ fn the_horizon_is_actual_over_linear_change() {
     let network = classifier(1.0, false);
     let report = report(&network, 2);
     let horizon = report.horizon.as_ref().unwrap();
-    assert_eq!((horizon.generator.as_str(), horizon.images, horizon.forwards), ("translate_x", 2, 14));
+    assert_eq!((horizon.generator.as_str(), horizon.images, horizon.forward_passes), ("translate_x", 2, 14));
     for number in 0..2 {
         let x = image(number);
         let softmax = |pixels: f64| moved(&network, &x, pixels).softmax(-1, None::<Kind>);

@@ -141,18 +141,23 @@ fn network(nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Network {
     Network::from_file(&model(graph, 17), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
 }
 
-fn attribute_error(network: &Network, h: &Map, split: SplitBy) -> LayerResults {
-    let options = LayersOptions {
+fn options(split: SplitBy) -> LayersOptions {
+    LayersOptions {
         grouping: Grouping::Node,
         output: Some(Output::Identity),
         action: Some(ActionChoice::Image),
         split,
         ..LayersOptions::new("translate_x".parse().unwrap())
-    };
-    let mut meter = LayerMeter::new(network, options).unwrap();
-    let n = N as i64;
-    let x = Tensor::from_slice(&h.concat()).view([1, 1, 1, n, n]);
-    meter.measure(&x, &["x".to_owned()], &mut |_, _| {}).unwrap();
+    }
+}
+
+fn tensor(h: &Map) -> Tensor {
+    Tensor::from_slice(&h.concat()).view([1, 1, 1, N as i64, N as i64])
+}
+
+fn attribute_error(network: &Network, h: &Map, split: SplitBy) -> LayerResults {
+    let mut meter = LayerMeter::new(network, options(split)).unwrap();
+    meter.measure(&tensor(h), &["x".to_owned()], &mut |_, _| {}).unwrap();
     meter.results()
 }
 
@@ -248,6 +253,16 @@ fn they_add_up_to_what_the_layer_makes() {
         [SplitBy::Octave, SplitBy::Nothing].map(|split| attribute_error(&network, &photo(), split));
     assert!(by_octave.conservation_residual < 1e-12);
     assert_eq!(by_octave.layers.len(), whole.layers.len());
+    let meter = LayerMeter::new(&network, options(SplitBy::Octave)).unwrap();
+    for layer in &by_octave.layers {
+        // One layer on its own has a sweep of its own.
+        let alone = meter.octaves_of(&layer.name, &tensor(&photo())).unwrap();
+        for (square, octave) in alone.iter().zip(layer.octaves.as_ref().unwrap()) {
+            let up_to = square / by_octave.dim as f64;
+            assert!((up_to - octave.up_to).abs() <= 1e-12 * layer.contribution, "{}: {up_to} {octave:?}", layer.name);
+        }
+        assert_eq!(alone.len(), 5);
+    }
     for (layer, other) in by_octave.layers.iter().zip(&whole.layers) {
         let octaves = layer.octaves.as_ref().unwrap();
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b;

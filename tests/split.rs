@@ -423,6 +423,154 @@ fn parts_are_what_their_definitions_say() {
     }
 }
 
+/// Patches laid beside each other among the channels and then mixed are a convolution whose windows do not overlap.
+#[test]
+fn merged_patches_have_the_parts_of_that_convolution() {
+    let case = Case { kernel: Kernel::Convolution { groups: 1 }, n: 8, taps: 2, stride: 2, dilation: 1, pads: [0, 0] };
+    let named = |operator: &str, inputs: &[&str], output: &str, perm: &[i64]| {
+        let mut made = node(operator, inputs, &[output]);
+        made.name = Some(output.to_owned());
+        if !perm.is_empty() {
+            made.attribute = vec![attribute("perm", Value::Ints(perm.to_vec()))];
+        }
+        made
+    };
+    let nodes = vec![
+        named("Reshape", &["x", "cut"], "cells", &[]),
+        named("Transpose", &["cells"], "patches", &[0, 2, 4, 1, 3, 5]),
+        named("Reshape", &["patches", "flat"], "merged", &[]),
+        named("MatMul", &["merged", "w"], "it", &[]),
+        named("Transpose", &["it"], "y", &[0, 3, 1, 2]),
+    ];
+    let mut weights = Vec::new();
+    for c in 0..CHANNELS {
+        for (a, b) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            weights.extend((0..CHANNELS).map(|o| weight(o, c, a, b)));
+        }
+    }
+    let constants = vec![
+        ints("cut", &[6], &[1, CHANNELS as i64, 4, 2, 4, 2]),
+        ints("flat", &[4], &[1, 4, 4, 4 * CHANNELS as i64]),
+        doubles("w", &[4 * CHANNELS as i64, CHANNELS as i64], &weights),
+    ];
+    let merging = network(nodes, constants, &[1, CHANNELS as i64, 8, 8]);
+    let h = photo(case.n);
+    for generator in GENERATORS {
+        let results = attribute_error(&merging, &tensor(&h), options(generator));
+        let found = layer(&results, "it");
+        let defined = by_definition(&case, &generator.parse().unwrap(), &h).map(|part| part.mean_square());
+        let parts = [found.aliasing, found.kernel, found.boundary].map(|part| part.unwrap().contribution);
+        for (found, wanted) in std::iter::once(found.contribution).chain(parts).zip(defined) {
+            // Roundings of sums of some hundred products, squared beside what they are subtracted from.
+            assert!((found - wanted).abs() <= 1e-10 * (wanted + defined[0]), "{generator}: {found} against {wanted}");
+        }
+    }
+}
+
+/// Branches a sample apart, added as if they lay on each other: what is wrong with that is wrong on a plane too.
+#[test]
+fn sums_of_what_lies_apart_have_a_kernel_part_alone() {
+    let n = 8;
+    let slice = |from: &str, to: &str, output: &str| {
+        let mut made = node("Slice", &["x", from, to, "axes"], &[output]);
+        made.name = Some(output.to_owned());
+        made
+    };
+    let mut sum = node("Add", &["first", "last"], &["it"]);
+    sum.name = Some("it".to_owned());
+    let mut last = node("Identity", &["it"], &["y"]);
+    last.name = Some("y".to_owned());
+    let constants = vec![
+        ints("zero", &[1], &[0]),
+        ints("one", &[1], &[1]),
+        ints("most", &[1], &[7]),
+        ints("all", &[1], &[8]),
+        ints("axes", &[1], &[3]),
+    ];
+    let nodes = vec![slice("zero", "most", "first"), slice("one", "all", "last"), sum, last];
+    let network = network(nodes, constants, &[1, CHANNELS as i64, n as i64, n as i64]);
+    let h = photo(n);
+    let columns = |name: &str| {
+        let value = network.values().iter().find(|value| value.name == name).unwrap();
+        value.layout.plane().unwrap().columns
+    };
+    let pitch = 2.0 / n as f64;
+    // In half-widths of the image, whose first sample lies at −1 + 1/N.
+    let left = columns("first").origin;
+    for generator in ["stretch_x", "shear_y", "translate_x"] {
+        let field: Combination = generator.parse().unwrap();
+        let results = attribute_error(&network, &tensor(&h), options(generator));
+        let found = layer(&results, "it");
+        let mut square = 0.0;
+        let own = (columns("it").origin - left) / columns("first").pitch;
+        let crops = [0, 1].map(|skip| rectangle(&h, skip));
+        let slopes = crops.map(|crop| [slope_of_rows(&crop, pitch, 0), slope_of_rows(&crop, pitch, 1)]);
+        for c in 0..CHANNELS {
+            for i in 0..n {
+                for j in 0..n - 1 {
+                    let mut sum = 0.0;
+                    for (skip, slopes) in slopes.iter().enumerate() {
+                        let at = |x: f64| [(2.0 * x + 1.0) / n as f64 - 1.0, (2.0 * i as f64 + 1.0) / n as f64 - 1.0];
+                        let [there, here] = [(j + skip) as f64, j as f64 + own].map(|x| field.field(at(x)));
+                        sum += (there[0] - here[0]) * slopes[1][c][i][j] + (there[1] - here[1]) * slopes[0][c][i][j];
+                    }
+                    square += sum * sum;
+                }
+            }
+        }
+        let wanted = square / (CHANNELS * n * (n - 1)) as f64;
+        assert!((found.contribution - wanted).abs() <= 1e-10 * wanted, "{generator}: {} {wanted}", found.contribution);
+        assert_eq!(wanted > 0.0, generator != "translate_x", "{generator}");
+        let [aliasing, kernel, boundary] =
+            [found.aliasing, found.kernel, found.boundary].map(|part| part.unwrap().contribution);
+        assert_eq!([aliasing, kernel, boundary], [0.0, found.contribution, 0.0], "{generator}");
+    }
+}
+
+/// All columns but one: from `skip` on.
+fn rectangle(h: &Map, skip: usize) -> Vec<Vec<Vec<f64>>> {
+    let [channels, rows, columns] = h.size;
+    let row = |c: usize, i: usize| (skip..skip + columns - 1).map(|j| h.at(c, i, j)).collect();
+    (0..channels).map(|c| (0..rows).map(|i| row(c, i)).collect()).collect()
+}
+
+/// ∂ along rows (0) or columns (1) of the even continuation: cosines summed by hand.
+fn slope_of_rows(h: &[Vec<Vec<f64>>], pitch: f64, axis: usize) -> Vec<Vec<Vec<f64>>> {
+    let slope = |line: &[f64]| -> Vec<f64> {
+        let n = line.len();
+        let omega = |k: usize| std::f64::consts::PI * k as f64 / n as f64;
+        let coefficient = |k: usize| {
+            2.0 / n as f64 * line.iter().enumerate().map(|(j, x)| x * (omega(k) * (j as f64 + 0.5)).cos()).sum::<f64>()
+        };
+        let at =
+            |j: usize| (1..n).map(|k| -omega(k) * coefficient(k) * (omega(k) * (j as f64 + 0.5)).sin()).sum::<f64>();
+        (0..n).map(|j| at(j) / pitch).collect()
+    };
+    let of_channel = |map: &Vec<Vec<f64>>| -> Vec<Vec<f64>> {
+        if axis == 1 {
+            return map.iter().map(|row| slope(row)).collect();
+        }
+        let columns: Vec<Vec<f64>> =
+            (0..map[0].len()).map(|j| slope(&map.iter().map(|row| row[j]).collect::<Vec<_>>())).collect();
+        (0..map.len()).map(|i| columns.iter().map(|column| column[i]).collect()).collect()
+    };
+    h.iter().map(of_channel).collect()
+}
+
+/// Without a period on which the windows close there is no aliasing to tell from the rest.
+#[test]
+fn windows_that_do_not_close_have_no_parts() {
+    // 16 samples with their mirror images are not a whole number of strides.
+    let case = Case { kernel: Kernel::Convolution { groups: 1 }, n: 8, taps: 3, stride: 3, dilation: 1, pads: [0, 0] };
+    let h = photo(case.n);
+    let results = attribute_error(&case.make(), &tensor(&h), options("translate_x"));
+    let found = layer(&results, "it");
+    let whole = by_definition(&case, &"translate_x".parse().unwrap(), &h)[0].mean_square();
+    assert!((found.contribution / whole - 1.0).abs() < 1e-10 && whole > 0.0, "{}", found.contribution);
+    assert_eq!([found.aliasing, found.kernel, found.boundary], [None; 3]);
+    assert!(results.conservation_residual < 1e-10);
+}
+
 #[test]
 fn parts_that_are_zero_by_construction_are_zeros() {
     let convolution =

@@ -544,6 +544,12 @@ fn trials_of_the_advice_are_the_networks_loaded_one_by_one() {
     };
     assert!(all.iter().filter(|trial| trial.pareto).all(|trial| !beaten(trial)));
     assert!(advice.forecast.rank_correlation.is_some_and(|rho| (-1.0..=1.0).contains(&rho)));
+    for place in &advice.forecast.places {
+        // Less is left the less comes in; all of it where nothing is cut off, which is not listed.
+        let edges: Vec<f64> = place.left_below.iter().map(|[edge, _]| *edge).collect();
+        assert_eq!(edges, [0.5, 0.25, 0.125, 0.0625], "{place:?}");
+        assert!(place.left_below.iter().all(|[_, left]| left.is_finite() && *left >= 0.0), "{place:?}");
+    }
 }
 
 #[test]

@@ -164,6 +164,9 @@ fn figures_of_layers() {
         let report = layers::derivatives(&names);
         let labels = [main, &[("derivatives", &["spectral", "forward", "central", "convolution"][..])]].concat();
         all.extend(wrong(&format!("derivatives_{kind}"), &report, &layers::beside(&report), &labels));
+        let report = layers::octaves(&names);
+        let labels = [("octaves", &["below 1/16", "left, cut at ½", first][..])];
+        all.extend(wrong(&format!("octaves_{kind}"), &report, &layers::beside(&report), &labels));
         let report = layers::report(vec![layers::silent(&names)]);
         all.extend(wrong(&format!("silent_{kind}"), &report, &layers::beside(&report), &[("", &["saturate"])]));
     }
@@ -179,7 +182,7 @@ fn figures_of_surgery() {
         let main: (&str, &[&str]) = ("", &["translate_x", "saturate", "before", "after", "Lie derivative error"]);
         all.extend(wrong(&format!("surgery_{kind}"), &surgery::report(&names), &(), &[main]));
         all.extend(wrong(&format!("surgery_plain_{kind}"), &surgery::without_layers(&names), &(), &[main]));
-        let advice: (&str, &[&str]) = ("advice", &["LEE", "removal gain", "translate_x"]);
+        let advice: (&str, &[&str]) = ("advice", &["LEE", "contribution", "translate_x"]);
         all.extend(wrong(&format!("surgery_advised_{kind}"), &surgery::advised(&names), &(), &[main, advice]));
         let numbered: (&str, &[&str]) = ("advice", &["as it was", "1"]);
         all.extend(wrong(&format!("surgery_alike_{kind}"), &surgery::advised_alike(&names), &(), &[numbered]));

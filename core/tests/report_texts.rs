@@ -78,6 +78,11 @@ fn representations() {
 }
 
 #[test]
+fn layers_by_octaves() {
+    told("layers_octaves", &layers::octaves(&layers::names(3)), &beside());
+}
+
+#[test]
 fn layers_with_one_resolved_by_frequency() {
     told("layers_spectrum", &layers::with_spectrum(&layers::names(3)), &beside());
 }
@@ -109,6 +114,7 @@ fn layers_of_any_names_and_numbers_fit() {
     for names in [long(1), long(60), layers::names(1), layers::names(60)] {
         fits("generators", &layers::generators(&names), &beside());
         fits("derivatives", &layers::derivatives(&names), &beside());
+        fits("octaves", &layers::octaves(&names), &beside());
         fits("silent", &layers::report(vec![layers::silent(&names)]), &beside());
     }
 }

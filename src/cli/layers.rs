@@ -153,7 +153,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     let derivative = if authors { Scheme::Authors } else { args.measuring.derivative };
     let grid = if authors { GridKind::AlignCorners } else { args.measuring.grid };
     let schemes = args.compare.as_ref().map_or_else(|| vec![derivative], |Comparison(schemes)| schemes.clone());
-    let outputs = LayersOutputs::claim(&args.outputs, generators.len(), schemes.len())?;
+    let outputs = LayersOutputs::claim(&args.outputs, [generators.len(), schemes.len()], args.octaves)?;
     let opened = args.network.open(&args.model, &args.images)?;
     let network = &opened.network;
     let spectrum = match &args.spectrum {

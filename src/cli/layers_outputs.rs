@@ -18,7 +18,8 @@ pub(super) struct LayersOutputArgs {
     ///
     /// --plot draws what each layer contributes along the depth, and beside it, in the same format: FILE-worst, the ten
     /// worst layers and their parts; FILE-generators, the shares of classes of layers under several generators;
-    /// FILE-derivatives, those of --compare. FILE-graph.svg is the network with each node in the shade of its share,
+    /// FILE-derivatives, those of --compare; FILE-octaves, with --octaves, which frequencies make the worst layers' errors.
+    /// FILE-graph.svg is the network with each node in the shade of its share,
     /// FILE-maps.png where in the first photo the worst layers' defects sit. Single figures show the first generator
     /// and derivative.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
@@ -34,11 +35,16 @@ pub(super) struct LayersOutputs {
 }
 
 impl LayersOutputs {
-    /// Claims what `args` asks for, with figures for so many generators and derivatives.
-    pub(super) fn claim(args: &LayersOutputArgs, generators: usize, derivatives: usize) -> Result<Self, Failure> {
+    /// Claims what `args` asks for, with figures for so many generators and derivatives, and of octaves or not.
+    pub(super) fn claim(
+        args: &LayersOutputArgs,
+        [generators, derivatives]: [usize; 2],
+        octaves: bool,
+    ) -> Result<Self, Failure> {
         let several = |count: usize, name| (count > 1).then_some((name, None));
         let figures: Vec<FigureName> = [("", None), ("worst", None)]
             .into_iter()
+            .chain(octaves.then_some(("octaves", None)))
             .chain(several(generators, "generators"))
             .chain(several(derivatives, "derivatives"))
             .chain([("graph", Some(Format::Svg)), ("maps", Some(Format::Png))])

@@ -230,13 +230,17 @@ impl Network {
         &self.other_outputs
     }
 
-    /// Whether the measured output is probabilities already.
+    /// Whether the measured output is probabilities already: those of a softmax, with axes of one entry put in or taken out
+    /// behind it at most.
     pub fn ends_in_softmax(&self) -> bool {
+        const ONLY_SHAPE: [&str; 7] = ["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout"];
+        // Axes of more than one entry: where these are the same, each vector of probabilities is still one.
+        let axes = |id: usize| self.values[id].shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
         let mut at = self.output;
         while let Some(step) = self.steps.iter().rev().find(|step| step.outputs.contains(&Some(at))) {
             match (step.op_type.as_str(), &step.inputs[..]) {
-                ("Identity", &[input]) => at = input,
-                (last, _) => return last == "Softmax",
+                (op, &[input, ..]) if ONLY_SHAPE.contains(&op) => at = input,
+                (last, _) => return last == "Softmax" && axes(at) == axes(self.output),
             }
         }
         false
@@ -253,7 +257,7 @@ impl Network {
             match (&*step.operator, &step.inputs[..]) {
                 (Operator::Linear(op), &[input]) if op.pattern().selects() => at = input,
                 _ => {
-                    let one = matches!(step.op_type.as_str(), "Sigmoid" | "HardSigmoid" | "Tanh");
+                    let one = matches!(step.op_type.as_str(), "Sigmoid" | "HardSigmoid" | "Tanh" | "Softmax");
                     return one.then_some(Bound::One);
                 }
             }

@@ -54,7 +54,7 @@ impl Default for FieldOptions {
             units: Units::HalfWidth,
             scalar: None,
             smoothness: 16.0,
-            norm: Sobolev::H1,
+            norm: Sobolev::H2,
             edge: None,
             cutoff: 3,
             warps: Vec::new(),

@@ -206,7 +206,7 @@ pub struct Advice {
     pub steps: Vec<AdviceStep>,
     /// Why it ended before the budget was spent; null where it did not.
     pub ended: Option<String>,
-    /// How well the layers' removal gains forecast the first step.
+    /// How well the layers' contributions forecast the first step.
     pub forecast: Forecast,
 }
 
@@ -254,16 +254,19 @@ impl Trial {
     }
 }
 
-/// The layers' removal gains as a forecast of what replacing them gains.
+/// The layers' contributions as a forecast of what replacing them gains.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Per place, in graph order: what its nodes' errors are in the network as it was, and the gain when it was replaced on
     /// its own.
     pub places: Vec<ForecastPlace>,
-    /// Spearman's rank correlation between removal gains and gains; null for fewer than three places.
+    /// Spearman's rank correlation between contributions and gains; null for fewer than three places.
     pub rank_correlation: Option<f64>,
-    /// The same between contributions and gains.
-    pub contribution_rank_correlation: Option<f64>,
+    /// The same between removal gains and gains.
+    pub removal_gain_rank_correlation: Option<f64>,
+    /// How many of the first images `left_below` is of.
+    #[serde(default)]
+    pub octave_images: usize,
 }
 
 /// One place.
@@ -279,6 +282,10 @@ pub struct ForecastPlace {
     pub removal_gain: f64,
     /// What replacing it gained.
     pub gain: f64,
+    /// Cut-offs at octaves' edges, highest first, as parts of the Nyquist frequency of what its nodes read, each with the share
+    /// of the contribution that would be left if that ended there; empty where its nodes make no error.
+    #[serde(default)]
+    pub left_below: Vec<[f64; 2]>,
 }
 
 #[cfg(test)]

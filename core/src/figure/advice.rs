@@ -167,22 +167,22 @@ impl AdviceFigure<'_> {
         draw_labels(root, &names, &marks, [left + 2, top, right - 2, bottom - 2], &drawn)
     }
 
-    /// Gains against removal gains, both on plain axes: some are losses.
+    /// Gains against contributions, both on plain axes: some are losses.
     fn forecast<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let forecast = &self.advice.forecast;
         let (left, right) = (WIDTH / 2 + 150, WIDTH - 40);
         let (top, bottom) = (TOP + 28, HEIGHT - 62);
         let title = match forecast.rank_correlation {
             Some(rho) => {
-                format!("What the layers' removal gains foretell: rank correlation {rho:.2}").replace('-', "−")
+                format!("What the layers' contributions foretell: rank correlation {rho:.2}").replace('-', "−")
             }
-            None => "What the layers' removal gains foretell".to_owned(),
+            None => "What the layers' contributions foretell".to_owned(),
         };
         root.draw_text(&title, &style::panel(), (left - 60, TOP))?;
         if forecast.places.is_empty() {
             return Ok(());
         }
-        let foretold = || forecast.places.iter().map(|place| place.removal_gain);
+        let foretold = || forecast.places.iter().map(|place| place.contribution);
         let (least, last) = with_air(foretold().fold(0.0, f64::min), foretold().fold(0.0, f64::max));
         // With their errors, as long as those are not many times as long as all gains.
         let first = self.advice.steps.first();
@@ -212,11 +212,7 @@ impl AdviceFigure<'_> {
         root.draw(&PathElement::new(vec![(left, y_of(0.0)), (right, y_of(0.0))], INK.stroke_width(1)))?;
         root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
         let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
-        root.draw_text(
-            "removal gain: LEE that would go if the layer were exact",
-            &x_title,
-            ((left + right) / 2, HEIGHT - 8),
-        )?;
+        root.draw_text("contribution of the place's layers, ‖J δ‖²/dim", &x_title, ((left + right) / 2, HEIGHT - 8))?;
         let upright =
             anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
         root.draw_text("LEE that replacing it alone takes away, ± s.e.", &upright, (left - 92, (top + bottom) / 2))?;
@@ -225,7 +221,7 @@ impl AdviceFigure<'_> {
         named.sort_by(|a, b| forecast.places[*b].gain.abs().total_cmp(&forecast.places[*a].gain.abs()));
         named.truncate(8);
         // No name lies on a mark, on the line of no gain, or on another.
-        let point = |place: &ForecastPlace| (x_of(place.removal_gain), y_of(place.gain));
+        let point = |place: &ForecastPlace| (x_of(place.contribution), y_of(place.gain));
         let zero = [left, y_of(0.0) - 1, right, y_of(0.0) + 1];
         let points: Vec<(i32, i32)> = forecast.places.iter().map(point).collect();
         let mut drawn = vec![zero];

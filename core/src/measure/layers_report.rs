@@ -8,6 +8,7 @@ use super::lee_report::InputUnits;
 use super::node_theorem_report::{FoldMap, NodeTheorem};
 use super::run::Run;
 use crate::spectrum::differentiation::Scheme;
+use crate::spectrum::octave;
 use crate::statistics::{Estimate, Interval};
 
 /// The version of [`LayersReport`]'s JSON; it grows when a field changes its meaning or goes away.
@@ -272,6 +273,16 @@ pub struct OctavePart {
     pub signed_share: Option<f64>,
     /// E‖J δ(h_to)‖²/dim: what the layer would contribute if what its nodes read ended at `to`.
     pub up_to: f64,
+}
+
+impl OctavePart {
+    /// `½–1`, and `below 1/16` for the last.
+    pub fn band(&self) -> String {
+        match self.from > 0.0 {
+            true => format!("{}–{}", octave::fraction(self.from), octave::fraction(self.to)),
+            false => format!("below {}", octave::fraction(self.to)),
+        }
+    }
 }
 
 impl LayerReport {

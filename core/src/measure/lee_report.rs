@@ -152,7 +152,7 @@ pub struct Horizon {
     /// How many images, the first ones, it was measured on.
     pub images: usize,
     /// Forward passes of one image that it took.
-    pub forwards: usize,
+    pub forward_passes: usize,
     /// The shifts t, in pixels.
     pub shifts: Vec<f64>,
     /// The median ratio over images, shift by shift; null without any error.

@@ -2,7 +2,7 @@
 
 use super::metrics_report::{Measure, MetricsReport, Psnr};
 use crate::number::compact;
-use crate::statistics::Interval;
+use crate::statistics::{Estimate, Interval};
 
 /// What a measure's number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Metric<'a> {
     pub sem: Option<f64>,
     /// Its interval of 95 %.
     pub interval: Option<Interval>,
+    /// The geometric mean over images, of squares alone.
+    pub geometric_mean: Option<Estimate>,
     /// How many images were measured.
     pub images: usize,
     /// The values image by image, empty for images without one, and for a PSNR of an error of 0.
@@ -166,7 +168,8 @@ fn psnr<'a>(field: &'static str, title: &'static str, psnr: &'a Option<Psnr>, pr
     let psnr = psnr.as_ref()?;
     let (value, sem, interval, by_image) = (psnr.value, psnr.sem, psnr.interval, &psnr.by_image[..]);
     let images = psnr.mse.by_image.iter().flatten().count();
-    Some(Metric { field, title, unit: MetricUnit::Decibels, value, sem, interval, images, by_image, protocol })
+    let (unit, geometric_mean) = (MetricUnit::Decibels, None);
+    Some(Metric { field, title, unit, value, sem, interval, geometric_mean, images, by_image, protocol })
 }
 
 fn mean<'a>(
@@ -178,5 +181,7 @@ fn mean<'a>(
     let measure = measure.as_ref()?;
     let (value, sem, interval, by_image) = (Some(measure.value), measure.sem, measure.interval, &measure.by_image[..]);
     let images = by_image.iter().flatten().count();
-    Some(Metric { field, title, unit, value, sem, interval, images, by_image, protocol })
+    // A share that is 1 on most images is no log-normal number.
+    let geometric_mean = measure.geometric_mean.filter(|_| unit != MetricUnit::Share);
+    Some(Metric { field, title, unit, value, sem, interval, geometric_mean, images, by_image, protocol })
 }

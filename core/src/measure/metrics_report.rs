@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layer_metrics::LayerMetrics;
 use super::run::Run;
-use crate::statistics::Interval;
+use crate::statistics::{Estimate, Interval};
 
 /// The version of [`MetricsReport`]'s JSON; it grows when a field changes its meaning or goes away.
 pub const METRICS_SCHEMA_VERSION: u32 = 3;
@@ -66,6 +66,10 @@ pub struct Measure {
     pub sem: Option<f64>,
     /// Its BCa interval of 95 % over images; null for fewer than three, and where it is the same in every resample.
     pub interval: Option<Interval>,
+    /// The geometric mean over images of their own means, with Student's interval on the logarithms; null where one of them
+    /// is 0.
+    #[serde(default)]
+    pub geometric_mean: Option<Estimate>,
     /// Each image's own mean, in the order of `image_names`; null for an image that does not allow it.
     pub by_image: Vec<Option<f64>>,
 }

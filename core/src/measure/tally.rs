@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::metrics_report::{Measure, Psnr};
-use crate::statistics::{Interval, bca, jackknife};
+use crate::statistics::{Interval, bca, geometric_mean, jackknife};
 
 /// What was added up of one measure, and of how much, image by image.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +89,8 @@ impl Tally {
     /// The mean; nothing where no image has it.
     pub fn measure(&self) -> Option<Measure> {
         let OverImages { value, sem, interval, by_image } = self.of(Some);
-        value.map(|value| Measure { value, sem, interval, by_image })
+        let geometric = geometric_mean(&by_image.iter().copied().flatten().collect::<Vec<_>>()).ok();
+        value.map(|value| Measure { value, sem, interval, geometric_mean: geometric, by_image })
     }
 
     /// The mean square error as a PSNR for outputs of this range.
@@ -127,6 +128,10 @@ mod tests {
         assert!((measure.sem.unwrap() - (13.0_f64 / 3.0).sqrt()).abs() < 1e-14);
         let interval = measure.interval.unwrap();
         assert!(1.0 <= interval.low && interval.low < 4.0 && 4.0 < interval.high && interval.high <= 8.0);
+        // Each image counts the same, whatever its weight in the pooled mean.
+        let geometric = tally(&[[1.0, 1.0], [200.0, 2.0], [0.0, 0.0]]).measure().unwrap().geometric_mean.unwrap();
+        assert!((geometric.value - 10.0).abs() < 1e-12 && geometric.interval.is_some());
+        assert_eq!(tally(&[[0.0, 1.0], [1.0, 1.0]]).measure().unwrap().geometric_mean, None);
         let alone = tally(&[[3.0, 2.0]]).measure().unwrap();
         assert_eq!((alone.sem, alone.interval), (None, None));
         assert_eq!(tally(&[[0.0, 0.0]]).measure(), None);

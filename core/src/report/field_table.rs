@@ -1,6 +1,5 @@
 //! A field of motion as text for a terminal.
 
-use crate::figure::style::printable;
 use crate::measure::field_report::{FieldImage, FieldReport};
 use crate::measure::output::ChosenBy;
 use crate::measure::scalar::Scalar;
@@ -8,13 +7,11 @@ use crate::number::compact;
 use crate::spectrum::smooth::Edge;
 use crate::symmetry::Units;
 
-use super::table::blocks;
-use super::text::{GAP, bar, pad_left, pad_right, wrapped};
+use super::table::{Table, blocks};
+use super::text::page;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
-/// The bars end here even on a wide terminal.
-const LONGEST_BAR: usize = 30;
 /// Images of which each has a line.
 const MOST_IMAGES: usize = 20;
 
@@ -46,12 +43,7 @@ pub fn field_table(report: &FieldReport, width: usize) -> String {
     lines.extend(images(report, width));
     lines.push(String::new());
     lines.extend(assumptions(report));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 /// Which output it is.
@@ -66,23 +58,16 @@ fn output(report: &FieldReport) -> String {
 
 fn motions(report: &FieldReport, width: usize) -> Vec<String> {
     let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), compact);
-    let mut rows = vec![["motion", "per t", "per pixel"].map(str::to_owned)];
-    rows.extend(report.motions.iter().map(|(name, m)| [name.clone(), compact(m.rms), optional(m.gain)]));
-    rows.push(["best affine".to_owned(), "–".to_owned(), compact(report.steepest.affine)]);
-    rows.push(["worst smooth".to_owned(), "–".to_owned(), compact(report.steepest.smooth)]);
-    let gains: Vec<f64> = report.motions.values().map(|motion| motion.gain.unwrap_or(0.0)).collect();
-    let gains: Vec<f64> = gains.into_iter().chain([report.steepest.affine, report.steepest.smooth]).collect();
-    let largest = gains.iter().copied().fold(0.0, f64::max);
-    let size = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let columns = [size(0), size(1), size(2)];
-    let room = width.saturating_sub(columns.iter().sum::<usize>() + 3 * GAP.len()).min(LONGEST_BAR);
-    let bars = std::iter::once(String::new()).chain(gains.iter().map(|gain| bar(*gain, largest, room)));
-    let line = |(row, bar): (&[String; 3], String)| {
-        let [name, per_t, per_pixel] = row;
-        let (per_t, per_pixel) = (pad_left(per_t, columns[1]), pad_left(per_pixel, columns[2]));
-        format!("{}{GAP}{per_t}{GAP}{per_pixel}{GAP}{bar}", pad_right(name, columns[0]))
-    };
-    rows.iter().zip(bars).map(line).collect()
+    let gains = report.motions.values().map(|motion| motion.gain.unwrap_or(0.0));
+    let gains = gains.chain([report.steepest.affine, report.steepest.smooth]).collect();
+    let mut table = Table::of_numbers(["motion", "per t", "per pixel"]).with_bars(gains);
+    for (name, motion) in &report.motions {
+        table.push([name.clone(), compact(motion.rms), optional(motion.gain)]);
+    }
+    for (name, gain) in [("best affine", report.steepest.affine), ("worst smooth", report.steepest.smooth)] {
+        table.push([name.to_owned(), "–".to_owned(), compact(gain)]);
+    }
+    table.lines(width)
 }
 
 /// What the numbers mean.
@@ -211,7 +196,7 @@ fn assumptions(report: &FieldReport) -> [String; 2] {
         ),
         format!(
             "Reverse mode agrees with forward mode along the worst deformations to {largest:.1e}. A gradient took {} ms, \
-             {times} × one forward of {} ms.",
+             {times} × one forward pass of {} ms.",
             compact(timing.gradient_ms),
             compact(timing.forward_ms)
         ),

@@ -1,13 +1,17 @@
 //! An attribution as tidy rows.
 
+use super::octaves_table::octave_rows;
 use super::rows::{Cell, Rows};
 use crate::measure::layers_report::{DefectPart, LayersReport, Part};
 use crate::statistics::Interval;
 
-/// One row per layer, generator and derivative; with `per_image` one per image, layer, generator and derivative.
+/// One row per layer, generator and derivative, or per octave of those where errors are split by octaves; with `per_image` one per image, layer, generator and derivative.
 pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
     if per_image {
         return by_image(report);
+    }
+    if report.results.all().iter().flat_map(|results| &results.layers).any(|layer| layer.octaves.is_some()) {
+        return octave_rows(report);
     }
     let mut rows = Rows::new([
         "generator",

@@ -1,24 +1,22 @@
 //! An attribution as text for a terminal.
 
-use crate::figure::style::printable;
-use crate::measure::layers_report::{DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum, Part};
+use crate::measure::layers_report::{Agreement, DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::run::Images;
 use crate::number::{self, compact, milliseconds};
 use crate::spectrum::differentiation::Scheme;
+use crate::statistics::Interval;
 
 use super::lee_table::reason;
+use super::node_theorem_table::worst_folds;
+use super::octaves_table::octaves;
 use super::sample_size::sample_size;
-use super::table::blocks;
-use super::text::{GAP, bar, pad_left, pad_right, tail, wrapped};
+use super::table::{Side, Table};
+use super::text::{NONE, page};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 80;
 /// What is left of a layer's name at least; where it has less room, columns go below.
 const LEAST_NAME: usize = 12;
-/// Bars do without the room that names up to this length need.
-const LONG_NAME: usize = 24;
-/// The least room of a bar.
-const LEAST_BAR: usize = 8;
 
 /// The report as lines of at most `width` columns (taken as 80 where it is less): for each generator and derivative
 /// the `top` worst layers, the sums by class of layer, and the proof that the parts add up to the whole.
@@ -39,12 +37,13 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
     lines.extend(agreement(report, width));
     if let Some(spectrum) = &report.spectrum {
         lines.push(String::new());
-        lines.extend(resolved(spectrum));
+        lines.extend(resolved(spectrum, width));
     }
     lines.push(String::new());
     lines.push(format!(
         "contribution is E‖J δ‖²/dim of a layer's own defect δ pushed to the output (squares need not add up); signed is its \
-         share of L itself, which adds up to 100 %; gain is what LEE would fall by if the layer alone were exact. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
+         share of L itself, which adds up to 100 %; gain is what LEE would fall by if the layer alone were exact; intervals are Student's, of ‖J δ‖²/dim on logarithms and \
+         of shares by the jackknife. Boundary {}, grid {}, t in {}s; preprocessing {}; {}; estimator {}.",
         report.run.lie().boundary, report.run.lie().grid, report.run.lie().units, report.run.images.preprocess, report.run.arithmetic(), report.estimator
     ));
     let times =
@@ -54,16 +53,11 @@ pub fn layers_table(report: &LayersReport, top: usize, width: usize) -> String {
         milliseconds(report.attribution_ms),
         milliseconds(report.forward_ms)
     ));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 /// The harmonics that make one node's defect.
-fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
+fn resolved(spectrum: &NodeSpectrum, width: usize) -> Vec<String> {
     let node = &spectrum.node;
     let above = node.input_above_nyquist.map_or_else(
         || "its input is 0".to_owned(),
@@ -76,15 +70,7 @@ fn resolved(spectrum: &NodeSpectrum) -> Vec<String> {
         compact(node.measured),
         above
     )];
-    for fold in &node.worst {
-        let [from, to] = [fold.from, fold.to].map(|[x, y]| format!("({x}, {y})").replace('-', "−"));
-        lines.push(format!(
-            "{GAP}{}{GAP}lands on {}{GAP}{:.1} %",
-            pad_left(&from, 12),
-            pad_left(&to, 12),
-            100.0 * fold.share
-        ));
-    }
+    lines.extend(worst_folds(node, width));
     lines
 }
 
@@ -109,95 +95,104 @@ fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize
     worst.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
     let shown = worst.len().min(top);
     let shown_layers = &worst[..shown];
-    let bars: Vec<f64> = shown_layers.iter().map(|l| l.contribution).collect();
-    let largest = worst.first().map_or(0.0, |l| l.contribution);
-    let errors = error_cells(shown_layers, results.rounding);
-    let parts = part_cells(shown_layers, results.rounding);
-    let joined: Vec<Vec<String>> =
-        errors.iter().zip(&parts).map(|(errors, parts)| errors.iter().chain(&parts[1..]).cloned().collect()).collect();
-    if room_of_names(&joined, width) >= LEAST_NAME || parts[0].len() == 1 {
-        lines.extend(columns(&joined, &bars, largest, width));
-    } else {
-        lines.extend(columns(&errors, &bars, largest, width));
-        lines.push(String::new());
-        lines.extend(columns(&parts, &vec![0.0; bars.len()], 0.0, width));
-    }
+    lines.extend(layers(shown_layers, results.rounding, width));
     if worst.len() > shown {
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
         lines.push(format!("and {} more with {} together", worst.len() - shown, above(rest, results.rounding)));
     }
+    lines.extend(octaves(shown_layers, width));
     if let Some(worth) = sample_size(&results.lee_by_image, images).filter(|_| !results.is_rounding) {
         lines.push(format!("LEE: {worth}. share_by_image in the JSON gives every image the same weight."));
     }
     lines.push(String::new());
-    let mut rows = vec![["class of layer", "layers", "contribution", "share", "signed"].map(str::to_owned).to_vec()];
-    let mut values = Vec::new();
-    for (name, class) in &results.by_type {
-        values.push(class.contribution);
-        rows.push(vec![
-            name.clone(),
-            class.layers.to_string(),
-            if class.contribution < results.rounding {
-                above(class.contribution, results.rounding)
-            } else {
-                with_error(compact(class.contribution), class.sem.map(compact))
-            },
-            with_error(percent(class.share), class.share_sem.map(|sem| percent(Some(sem)))),
-            percent(class.signed_share),
-        ]);
-    }
-    let largest = values.iter().copied().fold(0.0, f64::max);
-    lines.extend(columns(&rows, &values, largest, width));
+    lines.extend(classes(results, width));
     lines
 }
 
-/// What layers make, under a heading.
-fn error_cells(layers: &[&LayerReport], rounding: f64) -> Vec<Vec<String>> {
-    let head = ["layer", "class", "contribution", "signed", "gain"].map(str::to_owned).to_vec();
-    let row = |layer: &&LayerReport| {
+/// A column of a table of layers: heading, side, and what stands in it.
+type Column<'a> = (&'a str, Side, Box<dyn Fn(&LayerReport) -> String + 'a>);
+
+/// The layers, worst first: what each makes, and its parts, side by side or below each other.
+fn layers(worst: &[&LayerReport], rounding: f64, width: usize) -> Vec<String> {
+    let name = || -> Column<'_> { ("layer", Side::Names, Box::new(|layer| layer.name.clone())) };
+    let number = |heading, cell: Box<dyn Fn(&LayerReport) -> String>| -> Column<'_> { (heading, Side::Numbers, cell) };
+    let errors = || {
+        let class: Column<'_> = ("class", Side::Words, Box::new(|layer| layer.class.name().to_owned()));
         vec![
-            layer.name.clone(),
-            layer.class.name().to_owned(),
-            above(layer.contribution, rounding),
-            percent(layer.signed_share),
-            gain(layer.removal_gain, rounding),
+            class,
+            number("contribution", Box::new(move |layer| above(layer.contribution, rounding))),
+            number("signed", Box::new(|layer| percent(layer.signed_share))),
+            number("gain", Box::new(move |layer| gain(layer.removal_gain, rounding))),
         ]
     };
-    std::iter::once(head).chain(layers.iter().map(row)).collect()
-}
-
-/// The parts that some of the layers have and that are not zero in all, under a heading.
-fn part_cells(layers: &[&LayerReport], rounding: f64) -> Vec<Vec<String>> {
-    let sizes = |part: DefectPart| layers.iter().filter_map(move |layer| Some(layer.part(part)?.contribution));
-    let split: Vec<DefectPart> =
-        DefectPart::ALL.into_iter().filter(|part| sizes(*part).any(|size| size > 0.0)).collect();
-    let mut head = vec!["layer".to_owned()];
-    head.extend(split.iter().map(|part| match part {
-        DefectPart::Discretisation => "discret.".to_owned(),
-        part => part.name().to_owned(),
-    }));
-    let row = |layer: &&LayerReport| {
-        let size = |part: Part| above(part.contribution, rounding);
-        let parts = split.iter().map(|&part| layer.part(part).map_or_else(|| "–".to_owned(), size));
-        std::iter::once(layer.name.clone()).chain(parts).collect()
-    };
-    std::iter::once(head).chain(layers.iter().map(row)).collect()
-}
-
-/// The columns that a table of these rows leaves to the names in its first one.
-fn room_of_names(rows: &[Vec<String>], width: usize) -> usize {
-    width.saturating_sub(widths(rows)[1..].iter().map(|w| w + GAP.len()).sum())
-}
-
-/// The widest cell of each column.
-fn widths(rows: &[Vec<String>]) -> Vec<usize> {
-    let mut widths = vec![0; rows.first().map_or(0, Vec::len)];
-    for row in rows {
-        for (column, cell) in widths.iter_mut().zip(row) {
-            *column = (*column).max(cell.chars().count());
-        }
+    let mut more = Vec::new();
+    if worst.iter().any(|layer| layer.geometric_mean.is_some_and(|mean| mean.interval.is_some())) {
+        let mean = move |layer: &LayerReport| {
+            layer.geometric_mean.map_or_else(|| NONE.to_owned(), |mean| above(mean.value, rounding))
+        };
+        more.push(number("geo. mean", Box::new(mean)));
+        more.push(number(
+            "95 % interval",
+            Box::new(|layer| interval(layer.geometric_mean.and_then(|mean| mean.interval))),
+        ));
     }
-    widths
+    let sizes = |part: DefectPart| worst.iter().filter_map(move |layer| Some(layer.part(part)?.contribution));
+    for part in DefectPart::ALL.into_iter().filter(|part| sizes(*part).any(|size| size > 0.0)) {
+        let size = move |layer: &LayerReport| {
+            layer.part(part).map_or_else(|| NONE.to_owned(), |part| above(part.contribution, rounding))
+        };
+        more.push(number(if part == DefectPart::Discretisation { "discret." } else { part.name() }, Box::new(size)));
+    }
+    let table = |columns: Vec<Column<'_>>| {
+        let mut table = Table::new(columns.iter().map(|(heading, side, _)| (*heading, *side)));
+        worst.iter().for_each(|layer| table.push(columns.iter().map(|(_, _, cell)| cell(layer)).collect::<Vec<_>>()));
+        table
+    };
+    let bars = || worst.iter().map(|layer| layer.contribution).collect();
+    let has_more = !more.is_empty();
+    let below: Vec<Column<'_>> = std::iter::once(name()).chain(more).collect();
+    let below = table(below);
+    let first = table(std::iter::once(name()).chain(errors()).collect()).with_bars(bars());
+    if !has_more {
+        return first.lines(width);
+    }
+    let joined = first.beside(&below);
+    if joined.room_of_first(width) >= LEAST_NAME {
+        return joined.lines(width);
+    }
+    [first.lines(width), vec![String::new()], below.lines(width)].concat()
+}
+
+/// The layers summed by class.
+fn classes(results: &LayerResults, width: usize) -> Vec<String> {
+    let sums = || results.by_type.values();
+    let has_interval = sums().any(|class| class.share_interval.is_some());
+    let headings = ["class of layer", "layers", "contribution", "share"];
+    let headings = headings.into_iter().chain(has_interval.then_some("95 % interval")).chain(["signed"]);
+    let mut table = Table::of_numbers(headings).with_bars(sums().map(|class| class.contribution).collect());
+    for (name, class) in &results.by_type {
+        let mut cells = vec![
+            name.clone(),
+            class.layers.to_string(),
+            above(class.contribution, results.rounding),
+            percent(class.share),
+        ];
+        cells.extend(has_interval.then(|| class.share_interval.map_or_else(|| NONE.to_owned(), percents)));
+        cells.push(percent(class.signed_share));
+        table.push(cells);
+    }
+    table.lines(width)
+}
+
+/// `0.0341–0.120`.
+fn interval(of: Option<Interval>) -> String {
+    of.map_or_else(|| NONE.to_owned(), |of| format!("{}–{}", compact(of.low), compact(of.high)))
+}
+
+/// `12.3–45.6 %`.
+fn percents(of: Interval) -> String {
+    let low = number::percent(of.low, 1);
+    format!("{}–{}", low.trim_end_matches([' ', '%']), number::percent(of.high, 1))
 }
 
 /// A squared size, or, where it is not above what rounding leaves, that it is below that.
@@ -211,8 +206,10 @@ fn gain(value: f64, rounding: f64) -> String {
     if value < 0.0 && !size.starts_with('<') { format!("−{size}") } else { size }
 }
 
-fn with_error(value: String, error: Option<String>) -> String {
-    error.map_or(value.clone(), |error| format!("{value} ± {error}"))
+/// `0.97 ± 0.02`.
+fn correlation(of: &Agreement, with_error: bool) -> String {
+    let error = of.sem.filter(|_| with_error).map_or_else(String::new, |sem| format!(" ± {sem:.2}"));
+    format!("{:.2}{error}", of.rank_correlation)
 }
 
 /// Spearman's correlations: a line per generator, a column for each that follows it.
@@ -230,60 +227,25 @@ fn agreement(report: &LayersReport, room: usize) -> Vec<String> {
         names.sort_by_key(|name| report.results.all().iter().position(|r| r.generator == *name));
         names.dedup();
         let (Some((_, rows)), Some((_, columns))) = (names.split_last(), names.split_first()) else { continue };
-        let first = rows.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        let width =
-            columns.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("0.00 ± 0.00".chars().count());
+        let table = |with_errors: bool| {
+            let mut table = Table::of_numbers(std::iter::once("").chain(columns.iter().copied()));
+            for row in rows {
+                let cell = |column: &&str| {
+                    let pair = pairs.iter().find(|a| a.generators[0] == *row && a.generators[1] == **column);
+                    pair.map_or_else(String::new, |a| correlation(a, with_errors))
+                };
+                table.push(std::iter::once((*row).to_owned()).chain(columns.iter().map(cell)).collect::<Vec<_>>());
+            }
+            table
+        };
         // A narrow terminal gets the numbers without their errors.
-        let wide = first + columns.len() * (GAP.len() + width) <= room;
-        let width = if wide { width } else { room.saturating_sub(first) / columns.len() - GAP.len() };
-        let head: String = columns.iter().map(|name| GAP.to_owned() + &pad_left(&tail(name, width), width)).collect();
-        lines.push(pad_right("", first) + &head);
-        for row in rows {
-            let cells = columns.iter().map(|column| {
-                let pair = pairs.iter().find(|a| a.generators[0] == *row && a.generators[1] == *column);
-                let cell = pair.map_or_else(String::new, |a| {
-                    with_error(
-                        format!("{:.2}", a.rank_correlation),
-                        a.sem.filter(|_| wide).map(|sem| format!("{sem:.2}")),
-                    )
-                });
-                GAP.to_owned() + &pad_left(&cell, width)
-            });
-            lines.push(pad_right(row, first) + &cells.collect::<String>());
-        }
+        let full = table(true);
+        let narrow = full.width() > room;
+        lines.extend(if narrow { table(false).lines(room) } else { full.lines(room) });
     }
     lines
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |share| number::percent(share, 1))
-}
-
-/// Rows under a heading, numbers to the right, with a bar per row.
-fn columns(rows: &[Vec<String>], values: &[f64], largest: f64, width: usize) -> Vec<String> {
-    let mut widths = widths(rows);
-    let others: usize = widths[1..].iter().map(|w| w + GAP.len()).sum();
-    let free = width.saturating_sub(others);
-    if free < widths[0].min(LEAST_NAME) {
-        return blocks(rows, width);
-    }
-    // A name that can be told apart goes before a bar, and a short bar says nothing.
-    widths[0] = widths[0].min(free.saturating_sub(GAP.len() + LEAST_BAR).max(LONG_NAME)).min(free);
-    let room = free.saturating_sub(widths[0] + GAP.len());
-    let room = if room < LEAST_BAR { 0 } else { room.min(24) };
-    let bars = std::iter::once(String::new()).chain(values.iter().map(|&v| bar(v, largest, room)));
-    rows.iter()
-        .zip(bars)
-        .map(|(row, bar)| {
-            let mut line = String::new();
-            for (i, (cell, &column)) in row.iter().zip(&widths).enumerate() {
-                let words = i == 0 || cell.chars().next().is_some_and(char::is_alphabetic) && rows[0][i] == "class";
-                if i > 0 {
-                    line += GAP;
-                }
-                line += &if words { pad_right(&tail(cell, column), column) } else { pad_left(cell, column) };
-            }
-            if bar.is_empty() { line } else { line + GAP + &bar }
-        })
-        .collect()
+    share.map_or_else(|| NONE.to_owned(), |share| number::percent(share, 1))
 }

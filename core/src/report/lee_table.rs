@@ -1,6 +1,5 @@
 //! A LEE report as text for a terminal.
 
-use crate::figure::style::printable;
 use crate::measure::lee_report::{Accuracy, GeneratorLee, InputUnits, LeeReport, Logits};
 use crate::measure::run::{Run, counted};
 use crate::number::{compact, milliseconds};
@@ -8,12 +7,11 @@ use crate::statistics::{Estimate, Interval};
 use crate::symmetry::{Generator, Units};
 
 use super::sample_size::sample_size;
-use super::text::{GAP, pad_left, pad_right, shortened, wrapped};
+use super::table::{Side, Table};
+use super::text::page;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
-/// Names of generators are shortened to no less than this.
-const LEAST_NAME: usize = 11;
 
 /// The report as lines of at most `width` columns (taken as 60 where it is less), without colours.
 ///
@@ -29,17 +27,12 @@ pub fn lee_table(report: &LeeReport, width: usize) -> String {
     lines.extend(worth(report));
     lines.extend(class_scores(report, width));
     lines.extend(horizon(report).into_iter().flat_map(|line| [String::new(), line]));
-    lines.extend(spectrum(report));
+    lines.extend(spectrum(report, width));
     lines.push(String::new());
     lines.extend(report.accuracy.as_ref().map(accuracy));
     lines.extend(assumptions(report));
     lines.push(cost(report));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 /// What must be known to read the numbers.
@@ -82,28 +75,21 @@ pub(super) fn reason(run: &Run) -> String {
     run.output.as_ref().map(|output| output.reason.clone()).unwrap_or_default()
 }
 
-/// A table of these columns, the first to the left, as many of them as have room.
-fn columns(rows: &[Vec<String>], width: usize) -> Vec<String> {
-    let size = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let count = rows.first().map_or(0, Vec::len);
-    let sizes: Vec<usize> = (0..count).map(size).collect();
-    // A combination may be named at any length; numbers may not be pushed off the screen.
-    let mut shown = count;
-    let numbers = |shown: usize| sizes[1..shown].iter().map(|column| column + GAP.len()).sum::<usize>();
-    while shown > 3 && numbers(shown) + sizes[0].min(LEAST_NAME) > width {
-        shown -= 1;
+/// Generators in rows under these headings: as many of the columns as have room, three at least. A combination may be named
+/// at any length; numbers may not be pushed off the screen.
+fn of_generators<'a, const N: usize>(
+    report: &'a LeeReport,
+    headings: [&str; N],
+    width: usize,
+    row: impl Fn(&'a GeneratorLee) -> Vec<String>,
+) -> Vec<String> {
+    let side = |at| if at == 0 { Side::Words } else { Side::Numbers };
+    let headings = headings.into_iter().enumerate().map(|(at, heading)| (heading, side(at)));
+    let mut table = Table::new(headings).optional(N.saturating_sub(3));
+    for (name, lee) in &report.generators {
+        table.push(std::iter::once(name.clone()).chain(row(lee)).collect::<Vec<_>>());
     }
-    let name = sizes[0].min(width.saturating_sub(numbers(shown)).max(LEAST_NAME));
-    rows.iter()
-        .map(|row| {
-            let mut line = pad_right(&shortened(&row[0], name), name);
-            for (cell, column) in row.iter().zip(&sizes).take(shown).skip(1) {
-                line += GAP;
-                line += &pad_left(cell, *column);
-            }
-            line
-        })
-        .collect()
+    table.narrowed(width).0
 }
 
 /// `0.0341–0.120`.
@@ -118,19 +104,16 @@ fn value(of: Option<Estimate>) -> String {
 /// Geometric and plain mean of LEE, with intervals.
 fn generators(report: &LeeReport, width: usize) -> Vec<String> {
     let heading = ["generator", "geo. mean", "95 % interval", "mean", "95 % interval", "relative"];
-    let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    rows.extend(report.generators.iter().map(|(name, lee)| {
+    let mut lines = of_generators(report, heading, width, |lee| {
         let geometric = lee.summary.geometric_mean;
         vec![
-            name.clone(),
             value(geometric),
             interval(geometric.and_then(|estimate| estimate.interval)),
             compact(lee.lee),
             interval(lee.summary.mean.interval),
             value(lee.relative_geometric_mean),
         ]
-    }));
-    let mut lines = columns(&rows, width);
+    });
     lines.push(
         "LEE, ‖L‖²/dim: its geometric mean over images with Student's interval on the logarithms, its mean with the BCa \
          bootstrap's; relative: over ‖A x‖²/dim, geometric mean."
@@ -165,15 +148,13 @@ fn undefined(report: &LeeReport) -> Vec<String> {
 fn class_scores(report: &LeeReport, width: usize) -> Vec<String> {
     let Some(margins) = &report.margins else { return Vec::new() };
     let heading = ["generator", "Fisher LEE (nats)", "95 % interval", "margin rate", "95 % interval"];
-    let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    rows.extend(report.generators.iter().map(|(name, lee)| {
+    let mut lines = vec![String::new()];
+    lines.extend(of_generators(report, heading, width, |lee| {
         let fisher = lee.fisher.as_ref().and_then(|fisher| fisher.geometric_mean);
         let rate = lee.margin_rate.map(|rate| rate.median);
         let ends = |of: Option<Estimate>| interval(of.and_then(|estimate| estimate.interval));
-        vec![name.clone(), value(fisher), ends(fisher), value(rate), ends(rate)]
+        vec![value(fisher), ends(fisher), value(rate), ends(rate)]
     }));
-    let mut lines = vec![String::new()];
-    lines.extend(columns(&rows, width));
     let logits = match margins.logits {
         Logits::Output => "the class scores",
         Logits::LogProbabilities => "the logarithms of the class probabilities",
@@ -210,7 +191,7 @@ fn horizon(report: &LeeReport) -> Option<String> {
         horizon.generator,
         ratios.collect::<Vec<_>>().join(", "),
         counted(horizon.images, "image"),
-        horizon.forwards
+        horizon.forward_passes
     ))
 }
 
@@ -227,7 +208,7 @@ fn worth(report: &LeeReport) -> Option<String> {
     ))
 }
 
-fn spectrum(report: &LeeReport) -> Vec<String> {
+fn spectrum(report: &LeeReport, width: usize) -> Vec<String> {
     if report.symmetry_spectrum.is_empty() {
         return Vec::new();
     }
@@ -239,12 +220,12 @@ fn spectrum(report: &LeeReport) -> Vec<String> {
             if report.input_units == InputUnits::Photo { "pixel values of 0 to 1" } else { "units of the input" }
         ),
     ];
-    let values: Vec<String> = report.symmetry_spectrum.iter().map(|d| compact(d.eigenvalue.max(0.0))).collect();
-    let column = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
-    for (value, direction) in values.iter().zip(&report.symmetry_spectrum) {
-        lines.push(format!("{GAP}{}{GAP}{}", pad_left(value, column), direction.words(&report.gram)));
+    let mut table = Table::new([("", Side::Words), ("", Side::Numbers), ("", Side::Prose)]);
+    for direction in &report.symmetry_spectrum {
+        table.push([String::new(), compact(direction.eigenvalue.max(0.0)), direction.words(&report.gram)]);
     }
-    let missing = Generator::AFFINE.len().saturating_sub(values.len());
+    lines.extend(table.lines(width));
+    let missing = Generator::AFFINE.len().saturating_sub(report.symmetry_spectrum.len());
     if missing > 0 {
         lines.push(format!("{} that do nothing to these images have no place.", counted(missing, "direction")));
     }

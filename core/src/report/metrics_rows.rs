@@ -21,7 +21,17 @@ pub fn metrics_rows(report: &MetricsReport, per_image: bool) -> Rows {
         }
         return rows;
     }
-    let mut rows = Rows::new(["measure", "value", "sem", "low", "high", "images"]);
+    let mut rows = Rows::new([
+        "measure",
+        "value",
+        "sem",
+        "low",
+        "high",
+        "geometric_mean",
+        "geometric_mean_low",
+        "geometric_mean_high",
+        "images",
+    ]);
     for metric in &list {
         rows.push([
             metric.field.into(),
@@ -29,6 +39,9 @@ pub fn metrics_rows(report: &MetricsReport, per_image: bool) -> Rows {
             metric.sem.into(),
             metric.interval.map(|interval| interval.low).into(),
             metric.interval.map(|interval| interval.high).into(),
+            metric.geometric_mean.map(|mean| mean.value).into(),
+            metric.geometric_mean.and_then(|mean| mean.interval).map(|interval| interval.low).into(),
+            metric.geometric_mean.and_then(|mean| mean.interval).map(|interval| interval.high).into(),
             metric.images.into(),
         ]);
     }

@@ -1,9 +1,10 @@
 //! `aliascope metrics` as a table for a terminal.
 
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics, Share};
+use crate::measure::metric_list::Metric;
 use crate::measure::metrics_report::MetricsReport;
 use crate::measure::run::counted;
-use crate::number::percent;
+use crate::number::{compact, percent};
 
 use super::table::{Side, Table};
 use super::text::{NONE, page};
@@ -51,6 +52,7 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
         lines.extend(table.lines(width));
         lines.push(String::new());
     }
+    lines.extend(geometric(&list, width));
     lines.extend(protocols.iter().enumerate().map(|(at, protocol)| format!("({}) {protocol}", at + 1)));
     if !report.missing.is_empty() {
         lines.push(String::new());
@@ -65,6 +67,24 @@ fn whole(report: &MetricsReport, width: usize) -> Vec<String> {
         let names: Vec<&str> =
             report.missing.iter().filter(|m| &m.reason == reason).map(|m| m.metric.as_str()).collect();
         lines.push(format!("not measured: {} ({reason})", names.join(", ")));
+    }
+    lines
+}
+
+/// The geometric means of squares, whose means a few images make.
+fn geometric(list: &[Metric<'_>], width: usize) -> Vec<String> {
+    let mut table =
+        Table::new([("over images", Side::Words), ("geo. mean", Side::Numbers), ("95 % interval", Side::Numbers)]);
+    let mut lines = Vec::new();
+    for metric in list {
+        let Some(mean) = metric.geometric_mean else { continue };
+        let interval =
+            mean.interval.map_or_else(|| NONE.to_owned(), |of| format!("{}–{}", compact(of.low), compact(of.high)));
+        table.push([metric.title.to_owned(), compact(mean.value), interval]);
+        lines = table.lines(width);
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
     }
     lines
 }

@@ -27,6 +27,7 @@ mod metrics_rows;
 mod metrics_table;
 mod node_theorem_rows;
 mod node_theorem_table;
+mod octaves_table;
 mod operator_table;
 mod orbit_rows;
 mod orbit_table;

@@ -41,7 +41,7 @@ pub fn node_theorem_table(report: &NodeTheoremReport, width: usize) -> String {
         }
     }
     if let [node] = &report.nodes[..] {
-        lines.extend(folds(node));
+        lines.extend(folds(node, width));
     }
     lines.extend(skipped(report));
     lines.push(String::new());
@@ -93,8 +93,12 @@ fn grids(node: &NodeTheorem) -> String {
 }
 
 fn arrow(fold: Fold) -> String {
-    let wave = |[x, y]: [i64; 2]| format!("({x}, {y})").replace('-', "−");
     format!("{}→{}", wave(fold.from), wave(fold.to))
+}
+
+/// `(−3, 12)`.
+fn wave([x, y]: [i64; 2]) -> String {
+    format!("({x}, {y})").replace('-', "−")
 }
 
 /// `13.5 %`, `3.60·10⁻⁵ %`.
@@ -114,13 +118,23 @@ fn summary(nodes: &[&NodeTheorem]) -> String {
 }
 
 /// The harmonics of the only node.
-fn folds(node: &NodeTheorem) -> Vec<String> {
+fn folds(node: &NodeTheorem, width: usize) -> Vec<String> {
     let mut lines = vec![String::new(), "Harmonics that do the damage, each with its conjugate:".to_owned()];
-    lines.extend(node.worst.iter().map(|fold| format!("{GAP}{}{GAP}{}", arrow(*fold), percent(fold.share))));
+    lines.extend(worst_folds(node, width));
     if node.worst.is_empty() {
         lines.push(format!("{GAP}none: nothing folds"));
     }
     lines
+}
+
+/// A node's worst harmonics, where they land, and the shares of the damage that they do.
+pub(super) fn worst_folds(node: &NodeTheorem, width: usize) -> Vec<String> {
+    let mut table = Table::of_numbers([""; 4]);
+    for fold in &node.worst {
+        let [from, to] = [fold.from, fold.to].map(wave);
+        table.push([String::new(), from, format!("lands on {to}"), percent(fold.share)]);
+    }
+    table.lines(width)
 }
 
 fn skipped(report: &NodeTheoremReport) -> Vec<String> {

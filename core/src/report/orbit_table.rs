@@ -1,12 +1,11 @@
 //! An orbit as text for a terminal.
 
-use crate::figure::style::printable;
 use crate::measure::orbit_report::{OrbitImage, OrbitReport};
 use crate::number::compact;
 use crate::symmetry::Units;
 
 use super::table::blocks;
-use super::text::wrapped;
+use super::text::page;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
@@ -50,12 +49,7 @@ pub fn orbit_table(report: &OrbitReport, top: usize, width: usize) -> String {
     lines.extend(images(report, width));
     lines.push(String::new());
     lines.extend(assumptions(report));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 /// The path's length in pixels.
@@ -165,6 +159,10 @@ fn assumptions(report: &OrbitReport) -> [String; 2] {
             report.run.arithmetic(),
             report.run.device
         ),
-        format!("The orbit of one image took {} ms, {times} × one forward of {} ms.", compact(orbit), compact(forward)),
+        format!(
+            "The orbit of one image took {} ms, {times} × one forward pass of {} ms.",
+            compact(orbit),
+            compact(forward)
+        ),
     ]
 }

@@ -38,7 +38,7 @@ use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
-    LayersDepthFigure, LayersGraphFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure, OrbitFigure,
+    LayersDepthFigure, LayersGraphFigure, LayersOctavesFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure, OrbitFigure,
     OtherDesignsFigure, RepairFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
@@ -130,6 +130,9 @@ impl Outcome for LayersReport {
             NamedFigure::main(LayersDepthFigure { report, results }),
             NamedFigure::new("worst", WorstLayersFigure { report, results }),
         ];
+        if results.layers.iter().any(|layer| layer.octaves.is_some()) {
+            figures.push(NamedFigure::new("octaves", LayersOctavesFigure { report, results }));
+        }
         if generators.len() > 1 {
             figures.push(NamedFigure::new("generators", ClassSharesFigure { report, results: generators }));
         }

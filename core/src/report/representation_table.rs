@@ -1,13 +1,12 @@
 //! Learned representations as text for a terminal, and as rows.
 
-use crate::figure::style::printable;
 use crate::measure::representation_report::{Representation, RepresentationReport};
 use crate::number::compact;
 use crate::symmetry::Units;
 
 use super::rows::Rows;
 use super::table::blocks;
-use super::text::wrapped;
+use super::text::page;
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 60;
@@ -82,7 +81,7 @@ pub fn representation_table(report: &RepresentationReport, width: usize) -> Stri
     let lie = report.run.lie();
     let [forward, sweep] = report.timing;
     lines.push(format!(
-        "Derivative {}, boundary {}, grid {}; preprocessing {}; {} on {}. A sweep of {} took {} ms, {} × one forward of {} ms.",
+        "Derivative {}, boundary {}, grid {}; preprocessing {}; {} on {}. A sweep of {} took {} ms, {} × one forward pass of {} ms.",
         lie.derivative,
         lie.boundary,
         lie.grid,
@@ -94,12 +93,7 @@ pub fn representation_table(report: &RepresentationReport, width: usize) -> Stri
         if forward > 0.0 { compact(sweep / forward) } else { "–".to_owned() },
         compact(forward)
     ));
-    let mut text = String::new();
-    for line in lines.iter().flat_map(|line| wrapped(&printable(line), width)) {
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    page(&lines, width)
 }
 
 /// A small M that explains at least half of the error.

@@ -6,9 +6,10 @@ use super::before_after::{heading, sides, with_error};
 use super::sample_size::sample_size;
 use super::table::{Side, Table};
 use super::text::{NONE, page, tail};
-use crate::antialias::surgery_report::{Advice, Forecast, InsertionReport, Mean, Paired, SurgeryReport};
+use crate::antialias::surgery_report::{Advice, Forecast, ForecastPlace, InsertionReport, Mean, Paired, SurgeryReport};
 use crate::measure::run::{counted, file_name};
 use crate::number::{compact, percent};
+use crate::spectrum::octave;
 
 /// How many places, layers and trials are listed.
 const MOST: usize = 10;
@@ -200,13 +201,36 @@ pub(super) fn write_advice(text: &mut String, advice: &Advice, width: usize) -> 
     if let Some(ended) = &advice.ended {
         writeln!(text, "\nended: {ended}")?;
     }
-    let Forecast { rank_correlation, contribution_rank_correlation, .. } = &advice.forecast;
-    if let (Some(removal), Some(contribution)) = (rank_correlation, contribution_rank_correlation) {
-        let [removal, contribution] = [removal, contribution].map(|rho| format!("{rho:.2}").replace('-', "−"));
-        writeln!(text, "\nforecast of the gains of step 1, rank correlation: {removal} by the layers' removal gains")?;
-        writeln!(text, "(what LEE falls by if a layer is exact), {contribution} by their contributions")?;
+    let Forecast { rank_correlation, removal_gain_rank_correlation, .. } = &advice.forecast;
+    if let (Some(contribution), Some(removal)) = (rank_correlation, removal_gain_rank_correlation) {
+        let [contribution, removal] = [contribution, removal].map(|rho| format!("{rho:.2}").replace('-', "−"));
+        writeln!(
+            text,
+            "\nforecast of the gains of step 1, rank correlation: {contribution} by the layers' contributions,"
+        )?;
+        writeln!(text, "{removal} by their removal gains (what LEE falls by if a layer is exact)")?;
     }
+    write_cut_offs(text, &advice.forecast, width)?;
     writeln!(text)
+}
+
+/// Where a filter's cut-off belongs.
+fn write_cut_offs(text: &mut String, forecast: &Forecast, width: usize) -> Result {
+    let places = || forecast.places.iter().filter(|place| !place.left_below.is_empty());
+    let Some(first) = places().next() else { return Ok(()) };
+    let ends: Vec<String> = first.left_below.iter().map(|[edge, _]| octave::fraction(*edge)).collect();
+    let mut table = Table::of_numbers(std::iter::once("place").chain(ends.iter().map(String::as_str)));
+    let mut order: Vec<&ForecastPlace> = places().collect();
+    order.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+    for place in order.iter().take(MOST) {
+        let left = place.left_below.iter().map(|[_, share]| percent(*share, 1));
+        table.push(std::iter::once(place.name.clone()).chain(left).collect::<Vec<_>>());
+    }
+    let images = counted(forecast.octave_images, "image");
+    writeln!(text, "\nwhere a cut-off belongs: what is left of a place's contribution if what it reads ends below")?;
+    writeln!(text, "a part of its Nyquist frequency (first {images})")?;
+    table.lines(width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
+    more(text, order.len())
 }
 
 fn more(text: &mut String, count: usize) -> Result {

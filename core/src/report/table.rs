@@ -1,6 +1,6 @@
 //! A table for a terminal: columns and rows are described once, and laid out for any width.
 
-use super::text::{GAP, pad_left, pad_right, shortened, tail, wrapped};
+use super::text::{GAP, bar, pad_left, pad_right, shortened, tail, wrapped};
 
 /// What stands in a column: to which side it keeps, and how it gives way where there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,11 @@ const LEAST_NAME: usize = 20;
 const MOST_NAME: usize = 44;
 /// What is left of any column that gives way.
 const LEAST_CELL: usize = 6;
+/// Bars do without the room that names up to this length need.
+const LONG_NAME: usize = 24;
+/// The least room of bars, and the most.
+const LEAST_BAR: usize = 8;
+const MOST_BAR: usize = 24;
 /// The least room of prose.
 const LEAST_PROSE: usize = 24;
 
@@ -31,13 +36,15 @@ pub(super) struct Table {
     columns: Vec<(String, Side)>,
     rows: Vec<Vec<String>>,
     optional: usize,
+    /// What the bars behind the rows stand for; none where there are no bars.
+    bars: Vec<f64>,
 }
 
 impl Table {
     /// A table of these columns, without rows; without a line of headings where all are empty.
     pub(super) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Side)>) -> Self {
         let columns = columns.into_iter().map(|(heading, side)| (heading.to_owned(), side)).collect();
-        Self { columns, rows: Vec::new(), optional: 0 }
+        Self { columns, rows: Vec::new(), optional: 0, bars: Vec::new() }
     }
 
     /// Names in the first column, numbers in the others.
@@ -58,6 +65,30 @@ impl Table {
         Self { optional: count, ..self }
     }
 
+    /// A bar behind each row in the order of rows, of these sizes, where there is room for bars.
+    pub(super) fn with_bars(self, bars: Vec<f64>) -> Self {
+        Self { bars, ..self }
+    }
+
+    /// With the columns of another table of as many rows, but for its first.
+    pub(super) fn beside(&self, other: &Self) -> Self {
+        let mut joined = self.clone();
+        joined.columns.extend(other.columns.iter().skip(1).cloned());
+        joined.rows.iter_mut().zip(&other.rows).for_each(|(row, more)| row.extend(more.iter().skip(1).cloned()));
+        joined
+    }
+
+    /// The columns that all of it takes side by side, without bars.
+    pub(super) fn width(&self) -> usize {
+        let sizes = self.sizes();
+        sizes.iter().sum::<usize>() + GAP.len() * sizes.len().saturating_sub(1)
+    }
+
+    /// What `width` columns leave to the first one.
+    pub(super) fn room_of_first(&self, width: usize) -> usize {
+        width.saturating_sub(self.sizes().iter().skip(1).map(|size| GAP.len() + size).sum())
+    }
+
     /// One more row; missing cells are empty.
     pub(super) fn push(&mut self, cells: impl Into<Vec<String>>) {
         let mut cells = cells.into();
@@ -66,7 +97,7 @@ impl Table {
     }
 
     /// Lines of at most `width` columns: the first column is shortened where the others need the room, and what does
-    /// not fit beside each other goes below, in blocks with the first column again.
+    /// not fit beside each other goes below, in blocks with the first column again and without bars.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let sizes = self.sizes();
         let Some((&longest, others)) = sizes.split_first() else { return Vec::new() };
@@ -77,6 +108,13 @@ impl Table {
         let first =
             if longest + all <= width { longest } else { longest.min(LEAST_FIRST.max(width.saturating_sub(all))) };
         let mut sizes = sizes;
+        let free = width.saturating_sub(all);
+        if !self.bars.is_empty() && free >= longest.min(LEAST_FIRST) {
+            // A name that can be told apart goes before a bar, and a short bar says nothing.
+            sizes[0] = longest.min(free.saturating_sub(GAP.len() + LEAST_BAR).max(LONG_NAME)).min(free);
+            let room = free.saturating_sub(sizes[0] + GAP.len());
+            return self.barred(self.block(1..sizes.len(), &sizes, width), sizes[0] + all, room);
+        }
         sizes[0] = first;
         let mut lines = Vec::new();
         let mut start = 1;
@@ -118,6 +156,19 @@ impl Table {
             }
         }
         (self.block(1..sizes.len(), &sizes, width), dropped)
+    }
+
+    /// Lines of rows below a heading with their bars, which begin behind so many columns and have so much room.
+    fn barred(&self, lines: Vec<String>, behind: usize, room: usize) -> Vec<String> {
+        let room = if room < LEAST_BAR { 0 } else { room.min(MOST_BAR) };
+        let largest = self.bars.iter().copied().fold(0.0, f64::max);
+        let bars = self.bars.iter().map(|size| bar(*size, largest, room));
+        let bars = std::iter::repeat_n(String::new(), lines.len() - self.rows.len()).chain(bars);
+        let line = |(line, bar): (String, String)| match bar.is_empty() {
+            true => line,
+            false => pad_right(&line, behind) + GAP + &bar,
+        };
+        lines.into_iter().zip(bars).map(line).collect()
     }
 
     /// The widest cell of every column, its heading among them.
@@ -205,6 +256,17 @@ mod tests {
         let (lines, dropped) = table.narrowed(30);
         assert_eq!((lines[2].as_str(), dropped), ("/a/long/name/of/a/node/2    10", vec!["more"]));
         assert_eq!(table.narrowed(26).0[2], "…ng/name/of/a/node/2    10");
+    }
+
+    #[test]
+    fn bars_take_what_is_left() {
+        let mut table = Table::of_numbers(["node", "size"]).with_bars(vec![2.0, 1.0]);
+        table.push(["/a", "2"].map(str::to_owned));
+        table.push(["/b", ""].map(str::to_owned));
+        assert_eq!(table.lines(22), ["node  size", "/a       2  ██████████", "/b          █████"]);
+        // Of eight columns at least.
+        assert_eq!(table.lines(19)[1], "/a       2");
+        assert_eq!(table.lines(80)[1].chars().filter(|c| *c == '█').count(), 24);
     }
 
     #[test]

@@ -18,6 +18,17 @@ pub fn edges(band: usize) -> [f64; 2] {
     [EDGES.get(band).copied().unwrap_or(0.0), upper]
 }
 
+/// An edge in words: `½`, `1/16`.
+pub fn fraction(edge: f64) -> String {
+    match (1.0 / edge).round() {
+        1.0 => "1".to_owned(),
+        2.0 => "½".to_owned(),
+        4.0 => "¼".to_owned(),
+        8.0 => "⅛".to_owned(),
+        parts => format!("1/{parts}"),
+    }
+}
+
 /// The projection on the harmonics of an axis of N samples that lie below `cut_off` times its Nyquist frequency,
 /// `[samples, samples]`.
 ///
@@ -46,12 +57,37 @@ pub fn low_pass(samples: usize, cut_off: f64, boundary: Boundary) -> Array2<f64>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spectrum::differentiation::{Scheme, differentiation_matrix};
     use ndarray::Array1;
 
     #[test]
     fn bands_meet_and_cover_everything() {
         assert_eq!((edges(0)[1], edges(BANDS - 1)[0]), (1.0, 0.0));
         assert!((1..BANDS).all(|band| edges(band)[1] == edges(band - 1)[0]));
+    }
+
+    /// What bands of the input make of a rectifier's defect, on ever finer grids of one function: differences of defects go to
+    /// 0 with the defect; the gate at the input taken for a linear map gives parts that grow and only cancel in their sum.
+    #[test]
+    fn a_gate_held_still_is_no_measure_of_a_band() {
+        let sizes = [64, 256].map(|n| {
+            let axis = Array1::from_shape_fn(n, |i| PI * (i as f64 + 0.5) / n as f64);
+            let waves = [(1.0, 1.0), (3.0, 0.7), (5.0, 0.5), (12.0, 0.8), (21.0, 0.6)];
+            let h = axis.mapv(|x| waves.iter().map(|(k, a)| a * (k * x).cos()).sum::<f64>());
+            let slope = differentiation_matrix(n, Scheme::Spectral, Boundary::Reflect).unwrap() * n as f64;
+            let gate = h.mapv(|x| f64::from(x > 0.0));
+            let low = low_pass(n, 8.0 / n as f64, Boundary::Reflect).dot(&h);
+            let defect =
+                |h: &Array1<f64>| h.mapv(|x| f64::from(x > 0.0)) * slope.dot(h) - slope.dot(&h.mapv(|x| x.max(0.0)));
+            let held = |band: &Array1<f64>| &gate * &slope.dot(band) - slope.dot(&(&gate * band));
+            let size = |x: Array1<f64>| x.mapv(|x| x * x).sum() / n as f64;
+            let high = &h - &low;
+            assert!(size(held(&low) + held(&high) - defect(&h)) < 1e-20 * size(held(&low)));
+            [size(defect(&h)), size(held(&low)), size(defect(&h) - defect(&low)), size(defect(&low))]
+        });
+        let [whole, held, high, low] = [0, 1, 2, 3].map(|at| [sizes[0][at], sizes[1][at]]);
+        assert!(whole[1] < 0.3 * whole[0] && high[1] < 0.3 * high[0] && low[1] < 0.3 * low[0], "{sizes:?}");
+        assert!(held[1] > 3.0 * held[0] && held[1] > 10.0 * whole[1], "{sizes:?}");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use aliascope_core::measure::grouping::{Estimator, Grouping};
 use aliascope_core::measure::layer_graph::{GraphNode, LayerGraph, NodeRole};
 use aliascope_core::measure::layers_report::{
     Agreement, Attributions, ClassSum, LAYERS_SCHEMA_VERSION, LayerClass, LayerReport, LayerResults, LayersReport,
-    NodeSpectrum, Part,
+    NodeSpectrum, OctavePart, Part,
 };
 use aliascope_core::measure::lee_report::InputUnits;
 use aliascope_core::measure::node_theorem_report::FoldMap;
 use aliascope_core::report::LayersBeside;
 use aliascope_core::spectrum::differentiation::Scheme;
+use aliascope_core::spectrum::octave;
 use aliascope_core::statistics::{Interval, geometric_mean};
 use aliascope_core::symmetry::{Axis, Grid, GridKind};
 use ndarray::{Array2, Array3};
@@ -112,6 +113,27 @@ pub fn silent(names: &[String]) -> LayerResults {
         (sum.share_by_image, sum.share_by_image_sem) = (None, None);
     }
     silent
+}
+
+/// One attribution, split by octaves.
+pub fn octaves(names: &[String]) -> LayersReport {
+    let mut results = results("translate_x", "spectral", names);
+    for (at, layer) in results.layers.iter_mut().enumerate() {
+        (layer.aliasing, layer.kernel, layer.boundary) = (None, None, None);
+        let octave = |band: usize| {
+            let ([from, to], left) = (octave::edges(band), 0.2_f64.powi((band + at % 2) as i32));
+            let contribution = left * layer.contribution;
+            OctavePart {
+                from,
+                to,
+                contribution,
+                signed_share: Some(0.01),
+                up_to: if band == 0 { layer.contribution } else { contribution },
+            }
+        };
+        layer.octaves = Some((0..octave::BANDS).map(octave).collect());
+    }
+    report(vec![results])
 }
 
 /// A report of these attributions.

@@ -73,7 +73,7 @@ pub fn classifier() -> LeeReport {
         horizon: Some(Horizon {
             generator: "translate_x".to_owned(),
             images: 4,
-            forwards: 28,
+            forward_passes: 28,
             shifts: vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.0],
             ratios: [0.97, 1.04, 1.54, 0.8, 0.43, 0.3].map(Some).to_vec(),
             by_image: vec![[0.97, 1.04, 1.54, 0.8, 0.43, 0.3].map(Some).to_vec(); 4],

@@ -3,7 +3,7 @@
 use aliascope_core::measure::metrics_report::{
     METRICS_SCHEMA_VERSION, Measure, MetricProtocols, Metrics, MetricsReport, Missing, Protocol, Psnr,
 };
-use aliascope_core::statistics::Interval;
+use aliascope_core::statistics::{Estimate, Interval};
 
 use super::run;
 
@@ -14,18 +14,32 @@ fn interval(low: f64, high: f64) -> Option<Interval> {
 /// A mean over five images that differ.
 fn measure(value: f64) -> Option<Measure> {
     let by_image = [0.2, 1.5, 0.9, 1.1, 1.3].map(|factor| Some(value * factor)).to_vec();
-    Some(Measure { value, sem: Some(0.2 * value), interval: interval(0.6 * value, 1.3 * value), by_image })
+    let geometric_mean = Some(Estimate { value: 0.8 * value, interval: interval(0.5 * value, 1.2 * value) });
+    Some(Measure {
+        value,
+        sem: Some(0.2 * value),
+        interval: interval(0.6 * value, 1.3 * value),
+        geometric_mean,
+        by_image,
+    })
 }
 
 /// A share of what is kept, so that no image is above 1.
 fn share(value: f64) -> Option<Measure> {
     let by_image = [0.2, 1.0, 0.8, 0.6, 1.0].map(|share| Some(value * share)).to_vec();
-    Some(Measure { value: 0.72 * value, sem: Some(0.1), interval: interval(0.5 * value, 0.9 * value), by_image })
+    Some(Measure {
+        value: 0.72 * value,
+        sem: Some(0.1),
+        interval: interval(0.5 * value, 0.9 * value),
+        geometric_mean: None,
+        by_image,
+    })
 }
 
 fn psnr(value: Option<f64>) -> Option<Psnr> {
     let by_image = [-9.0, 4.0, 0.5, 2.0, -3.0].map(|more| value.map(|value| value + more)).to_vec();
-    let mse = Measure { value: 0.0, sem: Some(0.0), interval: None, by_image: vec![Some(0.0); 5] };
+    let mse =
+        Measure { value: 0.0, sem: Some(0.0), interval: None, geometric_mean: None, by_image: vec![Some(0.0); 5] };
     let interval = value.and_then(|value| interval(value - 5.0, value + 3.0));
     Some(Psnr { value, sem: value.map(|_| 1.4), interval, by_image, mse, pixels: 1e6 })
 }

@@ -148,10 +148,12 @@ pub fn advised(names: &[String]) -> SurgeryReport {
                     contribution: 0.02 / (at + 1) as f64,
                     removal_gain: 0.02 / (at + 1) as f64 - 0.006,
                     gain: 0.0212 - 0.002 * at as f64,
+                    left_below: [0.5, 0.25, 0.125, 0.0625].map(|edge| [edge, edge * edge / (at + 1) as f64]).to_vec(),
                 })
                 .collect(),
-            rank_correlation: (names.len() > 2).then_some(-0.42),
-            contribution_rank_correlation: (names.len() > 2).then_some(0.3),
+            rank_correlation: (names.len() > 2).then_some(0.3),
+            removal_gain_rank_correlation: (names.len() > 2).then_some(-0.42),
+            octave_images: 3,
         },
     });
     report

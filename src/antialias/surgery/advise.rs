@@ -1,8 +1,8 @@
 //! Where to put a design first: greedy, each step exact.
 //!
 //! A step tries every place that is left, alone on top of those chosen before, on all images, and takes the one that
-//! lowers LEE most per forward that it costs. Beside it stand the layers' removal gains, which one attribution gives, as a
-//! cheap forecast of the first step.
+//! lowers LEE most per forward pass that it costs. Beside it stand the layers' contributions, which one attribution gives,
+//! as a cheap forecast of the first step, and which octaves of what a place reads make them: where a filter's cut-off belongs.
 
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy};
 use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::spectrum::octave;
 use crate::statistics::spearman;
 use crate::symmetry::Combination;
 
@@ -55,6 +56,9 @@ struct Tried {
 /// The least cost of a replacement, in forward passes: dearer ones are not compared with a division by nothing.
 const LEAST_COST: f64 = 1e-3;
 
+/// The images on which contributions are split by octaves: a sweep for each node of a place.
+const OCTAVE_IMAGES: usize = 3;
+
 /// What is done, and of how much, in images times places.
 pub type Progress<'p> = &'p mut dyn FnMut(usize, usize);
 
@@ -73,13 +77,16 @@ pub fn advise(
     let rewritten = target.rewrite(&all, Form::Memory)?;
     let network = target.load(&rewritten)?;
     let steps = options.budget.min(insertions.len());
-    let total: usize = (0..steps).map(|step| insertions.len() - step).sum::<usize>() * images.len() + images.len();
+    let octave_images = images.len().min(OCTAVE_IMAGES);
+    let total: usize =
+        (0..steps).map(|step| insertions.len() - step).sum::<usize>() * images.len() + images.len() + octave_images;
     let mut done = 0;
     let mut tick = || {
         done += 1;
         progress(done, total);
     };
     let errors = errors(target.network(), insertions, options, images, &mut tick)?;
+    let octaves = octaves(target.network(), insertions, options, &images[..octave_images], &mut tick)?;
     let mut search = Search {
         network: target.network(),
         insertions,
@@ -107,7 +114,8 @@ pub fn advise(
         let mut trials = search.trials(&tried);
         if step == 0 {
             advice.start = Mean::of(&tried.before).mean;
-            advice.forecast = forecast(target.network(), &trials, &errors);
+            let forecast = forecast(target.network(), &trials, &errors, &octaves);
+            advice.forecast = Forecast { octave_images, ..forecast };
         }
         trials.sort_by(|a, b| b.1.gain_per_cost.total_cmp(&a.1.gain_per_cost));
         let best = trials.iter().find(|(_, trial)| trial.gain.mean > 0.0 && trial.kept() >= options.keep);
@@ -225,8 +233,13 @@ impl Search<'_> {
     }
 }
 
-/// How well removal gains and contributions forecast the gains of the first step.
-fn forecast(network: &Network, trials: &[(usize, Trial)], errors: &[PlaceError]) -> Forecast {
+/// How well contributions and removal gains forecast the gains of the first step.
+fn forecast(
+    network: &Network,
+    trials: &[(usize, Trial)],
+    errors: &[PlaceError],
+    octaves: &[Vec<[f64; 2]>],
+) -> Forecast {
     let module = |name: &str| {
         let step = network.steps().iter().find(|step| step.name == name);
         step.map_or_else(String::new, |step| step.module.clone())
@@ -240,6 +253,7 @@ fn forecast(network: &Network, trials: &[(usize, Trial)], errors: &[PlaceError])
                 contribution: errors[*insertion].contribution,
                 removal_gain: errors[*insertion].removal_gain,
                 gain: trial.gain.mean,
+                left_below: octaves[*insertion].clone(),
             };
             (*insertion, place)
         })
@@ -249,9 +263,10 @@ fn forecast(network: &Network, trials: &[(usize, Trial)], errors: &[PlaceError])
     let of = |value: fn(&ForecastPlace) -> f64| places.iter().map(value).collect::<Vec<f64>>();
     let gains = of(|place| place.gain);
     Forecast {
-        rank_correlation: spearman(&of(|place| place.removal_gain), &gains),
-        contribution_rank_correlation: spearman(&of(|place| place.contribution), &gains),
+        rank_correlation: spearman(&of(|place| place.contribution), &gains),
+        removal_gain_rank_correlation: spearman(&of(|place| place.removal_gain), &gains),
         places,
+        ..Forecast::default()
     }
 }
 
@@ -343,6 +358,33 @@ fn errors(
         })
     };
     Ok(insertions.iter().map(of).collect())
+}
+
+/// Per insertion: cut-offs with what would be left of its nodes' contributions.
+fn octaves(
+    network: &Network,
+    insertions: &[Insertion],
+    options: &AdviseOptions,
+    images: &[(String, Tensor)],
+    done: &mut dyn FnMut(),
+) -> Result<Vec<Vec<[f64; 2]>>, SurgeryError> {
+    let layers = LayersOptions { grouping: Grouping::Node, split: SplitBy::Octave, ..options.layers.clone() };
+    let meter = LayerMeter::new(network, layers)?;
+    let mut sums = vec![vec![0.0; octave::BANDS]; insertions.len()];
+    for (_, x) in images {
+        for (sums, insertion) in sums.iter_mut().zip(insertions) {
+            for node in &insertion.site.nodes {
+                let squares = meter.octaves_of(node, x)?;
+                sums.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
+            }
+        }
+        done();
+    }
+    let left = |sums: &Vec<f64>| match sums[0] > 0.0 {
+        true => (1..octave::BANDS).map(|band| [octave::edges(band)[1], sums[band] / sums[0]]).collect(),
+        false => Vec::new(),
+    };
+    Ok(sums.iter().map(left).collect())
 }
 
 /// A trial is on the front where none has both less LEE and less cost; the network as it was is in the race too.

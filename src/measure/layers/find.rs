@@ -65,6 +65,19 @@ impl LayerMeter<'_> {
         Ok((outcome.lie, pushed))
     }
 
+    /// ‖J δ‖² of each octave of a layer with all below it, highest first, of one image `[1, input shape…]`: the first is the
+    /// layer's own. Nothing where no layer has this name, or layers are not split by octaves.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub fn octaves_of(&self, layer: &str, x: &Tensor) -> Result<Vec<f64>, LayersError> {
+        let place = self.plan.layers.iter().position(|own| own.name == layer);
+        let Some(place) = place.filter(|_| self.options.split == SplitBy::Octave) else { return Ok(Vec::new()) };
+        let x = self.network.place(x)?;
+        let pushed = tch::no_grad(|| sweep::pushed_of(self, &x, place))?;
+        Ok(up_to(&pushed.f_flatten(1, -1)?.f_to_kind(Kind::Double)?)?)
+    }
+
     fn image_of(&self, x: &Tensor, outcome: &Outcome, image: i64) -> Result<ImageFound, LayersError> {
         let facts = self.facts(&x.f_narrow(0, image, 1)?, &outcome.lie.f_get(image)?, &outcome.value.f_get(image)?)?;
         Ok(ImageFound { facts, ..image_of(outcome, &self.plan, image)? })
@@ -127,14 +140,10 @@ fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, La
         .iter()
         .map(|layer| each.by_ref().take(layer.carries.len()).map(|(square, signed)| [square, signed]).collect());
     let parts = parts.collect();
-    let mut up_to = Vec::new();
+    let mut octaves = Vec::new();
     for (layer, first) in plan.layers.iter().zip(plan.firsts()) {
-        up_to.push(match layer.carries.first() {
-            Some(Carried::Octave(_)) => {
-                let own = pushed.f_narrow(0, first, layer.carries.len() as i64)?;
-                // Octaves are carried highest first.
-                squares(&own.f_flip([0])?.f_cumsum(0, Kind::Double)?.f_flip([0])?)?
-            }
+        octaves.push(match layer.carries.first() {
+            Some(Carried::Octave(_)) => up_to(&pushed.f_narrow(0, first, layer.carries.len() as i64)?)?,
             _ => Vec::new(),
         });
     }
@@ -151,12 +160,18 @@ fn image_of(outcome: &Outcome, plan: &Plan, image: i64) -> Result<ImageFound, La
         contribution: squares(&whole)?,
         signed: floats(&whole.f_matmul(&lie)?)?,
         parts,
-        up_to,
+        up_to: octaves,
         variance: Vec::new(),
         joint,
         residual: [square(&rest)?, square(&lie)?],
         facts: Facts::default(),
     })
+}
+
+/// Of octaves' vectors, `[octaves, entries]`, highest first: the squared length of each with all below it.
+fn up_to(octaves: &Tensor) -> Result<Vec<f64>, tch::TchError> {
+    let sums = octaves.f_flip([0])?.f_cumsum(0, Kind::Double)?.f_flip([0])?;
+    floats(&sums.f_square()?.f_sum_dim_intlist([-1].as_slice(), false, None::<Kind>)?)
 }
 
 fn square(x: &Tensor) -> Result<f64, tch::TchError> {

@@ -114,6 +114,14 @@ pub(super) fn attribute(
     Ok(Outcome { lie, value, pushed, local, gauges, cancelling, maps })
 }
 
+/// J δ of one layer alone, `[its tangents, images, output shape…]`.
+pub(super) fn pushed_of(meter: &LayerMeter<'_>, x: &Tensor, layer: usize) -> Result<Tensor, LayersError> {
+    let layers = meter.plan.layers.len();
+    let found = Found { local: vec![[0.0; 2]; layers], gauges: vec![Gauge::default(); layers], ..Found::default() };
+    let mut sweep = Sweep::new(meter, x.size()[0], layer..layer + 1, false, found);
+    Ok(sweep.run(x, &mut |_| {})?.1)
+}
+
 /// The layers whose defects go together: as many in a row as fit into the memory limit beside what every sweep holds.
 fn ranges(meter: &LayerMeter<'_>, images: i64) -> Result<Vec<Range<usize>>, LayersError> {
     // Beside a step's input and output stacks a copy of one of them may exist.

@@ -90,7 +90,7 @@ impl LeeMeter<'_> {
         Ok(Horizon {
             generator: along.name().to_owned(),
             images: by_image.len(),
-            forwards: by_image.len() * (1 + SHIFTS.len()),
+            forward_passes: by_image.len() * (1 + SHIFTS.len()),
             shifts: SHIFTS.to_vec(),
             ratios,
             by_image,
