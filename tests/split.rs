@@ -519,7 +519,9 @@ fn sums_of_what_lies_apart_have_a_kernel_part_alone() {
             }
         }
         let wanted = square / (CHANNELS * n * (n - 1)) as f64;
-        assert!((found.contribution - wanted).abs() <= 1e-10 * wanted, "{generator}: {} {wanted}", found.contribution);
+        // Where nothing is wrong, roundings of slopes of size 10, squared.
+        let close = (found.contribution - wanted).abs() <= 1e-10 * wanted + 1e-26;
+        assert!(close, "{generator}: {} {wanted}", found.contribution);
         assert_eq!(wanted > 0.0, generator != "translate_x", "{generator}");
         let [aliasing, kernel, boundary] =
             [found.aliasing, found.kernel, found.boundary].map(|part| part.unwrap().contribution);

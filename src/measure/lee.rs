@@ -6,6 +6,8 @@
 mod class_scores;
 mod horizon;
 mod report;
+mod sizes;
+mod timing;
 
 use std::time::Instant;
 
@@ -16,15 +18,15 @@ use crate::graph::operator::{Differentiable, Point, Torch};
 use crate::graph::ops::Softmax;
 use crate::graph::{Bound, Network, Sweep, Value, is_finite};
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::statistics::median;
 use crate::symmetry::{Combination, Generator, Grid, GridKind, MEASURED, Units};
 
 use super::action::Actions;
-use super::lee_report::{Horizon, Logits, Timing};
+use super::lee_report::{Horizon, Logits};
 use super::output_action::{Chosen, Place, choose};
 use super::subject::Subject;
 
 use class_scores::ClassScores;
+use sizes::quadratic;
 
 pub use super::lee_error::LeeError;
 pub use super::output::{ActionChoice, BoxFormat, Output};
@@ -70,16 +72,6 @@ impl Default for LeeOptions {
             pixel_scale: None,
         }
     }
-}
-
-/// How many roundings of entries of its size a derivative may be off by.
-const ROUNDINGS: f64 = 64.0;
-
-/// An image's Gram matrices, of L and of A x, and mean |L|.
-struct Sizes {
-    gram: [[f64; 7]; 7],
-    input_gram: [[f64; 7]; 7],
-    mean_abs: Vec<f64>,
 }
 
 /// What comes behind a network's output.
@@ -413,75 +405,6 @@ impl<'a> LeeMeter<'a> {
         LeeError::NotFinite { what, image: names.join("', '"), hint }
     }
 
-    /// Of one image, its tangents and Lie derivatives, one in front of the other, in double precision.
-    fn sizes(&self, x: &Tensor, dx: &Tensor, lie: &Tensor) -> Result<Sizes, LeeError> {
-        let swept = self.swept.len() as i64;
-        let rows = |t: &Tensor| t.f_reshape([swept, -1])?.f_to_kind(Kind::Double);
-        let in_pixels = |t: &Tensor| match &self.pixel_scale {
-            Some(scale) => t.f_to_kind(Kind::Double)?.f_mul(scale),
-            None => Ok(t.shallow_clone()),
-        };
-        let (dx, lie) = (rows(&in_pixels(dx)?)?, rows(lie)?);
-        let gram = self.placed_in_all(&mean_products(&lie)?);
-        let input_gram = self.placed_in_all(&mean_products(&dx)?);
-        // Saturation's tangent is the image itself.
-        let size = match input_gram[Generator::Saturate.index()][Generator::Saturate.index()] {
-            size if self.swept.contains(&Generator::Saturate) => size,
-            _ => in_pixels(x)?.f_to_kind(Kind::Double)?.f_square()?.f_mean(None::<Kind>)?.f_double_value(&[])?,
-        };
-        let input_gram = self.without_rounding(input_gram, size.sqrt());
-        let coefficients: Vec<f64> =
-            self.generators.iter().flat_map(|c| self.swept.iter().map(|g| c.coefficient(*g))).collect();
-        let mixing = Tensor::f_from_slice(&coefficients)?.f_view([-1, swept])?.f_to_device(lie.device())?;
-        let mean_abs = mixing.f_matmul(&lie)?.f_abs()?.f_mean_dim([-1].as_slice(), false, None::<Kind>)?;
-        Ok(Sizes { gram, input_gram, mean_abs: Vec::try_from(&mean_abs.f_to_device(tch::Device::Cpu)?)? })
-    }
-
-    /// Products of the swept generators in their places among all measured ones, zeros elsewhere.
-    fn placed_in_all(&self, products: &[Vec<f64>]) -> [[f64; 7]; 7] {
-        let mut all = [[0.0; 7]; 7];
-        for (i, row) in self.swept.iter().zip(products) {
-            for (j, product) in self.swept.iter().zip(row) {
-                all[i.index()][j.index()] = *product;
-            }
-        }
-        all
-    }
-
-    /// The input's Gram matrix with zeros for generators under which an image of this root mean square changes by rounding
-    /// alone, as one of one colour does under those of the plane.
-    fn without_rounding(&self, mut gram: [[f64; 7]; 7], size: f64) -> [[f64; 7]; 7] {
-        let placed = self.placed(&self.input_grid);
-        let epsilon = if self.network.kind() == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        for generator in Generator::AFFINE {
-            let i = generator.index();
-            let rounding = ROUNDINGS * epsilon * size * placed.steepness(&Combination::single(generator));
-            if gram[i][i].sqrt() <= rounding {
-                gram[i] = [0.0; 7];
-                gram.iter_mut().for_each(|row| row[i] = 0.0);
-            }
-        }
-        gram
-    }
-
-    /// ‖f(x)‖²/dim and the largest ‖Df\[A_i x\]‖²/dim with t in half-widths, of one image's value and its tangents, one in front of the
-    /// other.
-    fn change(&self, value: &Tensor, tangents: &Tensor) -> Result<[f64; 2], LeeError> {
-        let mean = |t: &Tensor| t.f_square()?.f_mean_dim([-1].as_slice(), false, Kind::Double);
-        let size = mean(&value.f_reshape([-1])?)?.f_double_value(&[])?;
-        let squares: Vec<f64> =
-            Vec::try_from(&mean(&tangents.f_reshape([self.swept.len() as i64, -1])?)?.f_to_device(tch::Device::Cpu)?)?;
-        let placed = self.placed(&self.input_grid);
-        let half_width =
-            [placed.columns.pitch / self.input_grid.columns.pitch, placed.rows.pitch / self.input_grid.rows.pitch];
-        let change = self.swept.iter().zip(squares).map(|(generator, square)| match generator {
-            Generator::TranslateX => square * half_width[0].powi(2),
-            Generator::TranslateY => square * half_width[1].powi(2),
-            _ => square,
-        });
-        Ok([size, change.fold(0.0, f64::max)])
-    }
-
     /// How many images have been measured.
     pub fn images(&self) -> usize {
         self.images.len()
@@ -512,48 +435,6 @@ impl<'a> LeeMeter<'a> {
     pub fn swept(&self) -> &[Generator] {
         &self.swept
     }
-
-    /// Medians of what a sweep costs, and of one forward and a batch-8 forward of the same image, in turn. Without
-    /// repetitions the sweeps that were measured say what one costs, and one forward stands beside them.
-    pub fn timing(&mut self, x: &Tensor, repetitions: usize) -> Result<Timing, LeeError> {
-        let x = self.network.place(x)?.f_narrow(0, 0, 1)?;
-        if repetitions == 0 {
-            let forward = milliseconds(|| Ok(self.network.forward(&x).map(drop)?))?;
-            return Ok(Timing { forward_ms: Some(forward), forward_batch8_ms: None, sweep_ms: self.sweep_ms() });
-        }
-        let eight = x.f_repeat([8, 1, 1, 1, 1])?;
-        let (mut one, mut batch, mut sweep) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..repetitions {
-            one.push(milliseconds(|| Ok(self.network.forward(&x).map(drop)?))?);
-            batch.push(milliseconds(|| Ok(self.network.forward(&eight).map(drop)?))?);
-            sweep.push(milliseconds(|| self.lie_derivatives(&x).map(drop))?);
-        }
-        Ok(Timing { forward_ms: Some(median(one)), forward_batch8_ms: Some(median(batch)), sweep_ms: median(sweep) })
-    }
-
-    /// The median time of the measured sweeps, per image.
-    pub fn sweep_ms(&self) -> f64 {
-        median(self.images.iter().map(|image| image.sweep_ms).collect())
-    }
-}
-
-/// aᵀ G a.
-fn quadratic(combination: &Combination, gram: &[[f64; 7]; 7]) -> f64 {
-    let a = combination.coefficients();
-    (0..7).map(|i| a[i] * (0..7).map(|j| a[j] * gram[i][j]).sum::<f64>()).sum()
-}
-
-/// ⟨v_i, v_j⟩/dim of the rows of a `[rows, dim]` tensor in double precision.
-fn mean_products(rows: &Tensor) -> Torch<Vec<Vec<f64>>> {
-    let products = rows.f_matmul(&rows.f_transpose(0, 1)?)?.f_div_scalar(rows.size()[1] as f64)?;
-    let flat: Vec<f64> = Vec::try_from(&products.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?)?;
-    Ok(flat.chunks_exact(rows.size()[0].max(1) as usize).map(<[f64]>::to_vec).collect())
-}
-
-fn milliseconds(run: impl FnOnce() -> Result<(), LeeError>) -> Result<f64, LeeError> {
-    let start = Instant::now();
-    run()?;
-    Ok(start.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Softmax over the last axis, with its tangent.

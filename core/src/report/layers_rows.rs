@@ -1,19 +1,16 @@
 //! An attribution as tidy rows.
 
-use super::octaves_table::octave_rows;
+use super::octaves_table;
 use super::rows::{Cell, Rows};
 use crate::measure::layers_report::{DefectPart, LayersReport, Part};
 use crate::statistics::Interval;
 
-/// One row per layer, generator and derivative, or per octave of those where errors are split by octaves; with `per_image` one per image, layer, generator and derivative.
+/// One row per layer, generator and derivative; with `per_image` one per image, layer, generator and derivative.
 pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
     if per_image {
         return by_image(report);
     }
-    if report.results.all().iter().flat_map(|results| &results.layers).any(|layer| layer.octaves.is_some()) {
-        return octave_rows(report);
-    }
-    let mut rows = Rows::new([
+    let mut columns = vec![
         "generator",
         "derivative",
         "name",
@@ -40,7 +37,11 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
         "cumulative",
         "local_error",
         "relative_local_error",
-    ]);
+    ];
+    if report.results.all().iter().flat_map(|results| &results.layers).any(|layer| layer.octaves.is_some()) {
+        columns.extend(octaves_table::COLUMNS);
+    }
+    let mut rows = Rows::new(columns);
     for results in report.results.all() {
         for layer in &results.layers {
             let part = |part: Option<Part>| {
@@ -67,6 +68,7 @@ pub fn layers_rows(report: &LayersReport, per_image: bool) -> Rows {
             ];
             cells.extend(DefectPart::ALL.into_iter().flat_map(|of| part(layer.part(of))));
             cells.extend([layer.cumulative.into(), layer.local_error.into(), layer.relative_local_error.into()]);
+            cells.extend(octaves_table::cells(layer));
             rows.push(cells);
         }
     }

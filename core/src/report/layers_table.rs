@@ -15,8 +15,6 @@ use super::text::{NONE, page};
 
 /// The least width that holds the numbers.
 const LEAST_WIDTH: usize = 80;
-/// What is left of a layer's name at least; where it has less room, columns go below.
-const LEAST_NAME: usize = 12;
 
 /// The report as lines of at most `width` columns (taken as 80 where it is less): for each generator and derivative
 /// the `top` worst layers, the sums by class of layer, and the proof that the parts add up to the whole.
@@ -157,7 +155,7 @@ fn layers(worst: &[&LayerReport], rounding: f64, width: usize) -> Vec<String> {
         return first.lines(width);
     }
     let joined = first.beside(&below);
-    if joined.room_of_first(width) >= LEAST_NAME {
+    if joined.fits(width) {
         return joined.lines(width);
     }
     [first.lines(width), vec![String::new()], below.lines(width)].concat()

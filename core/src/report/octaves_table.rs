@@ -1,8 +1,8 @@
-//! What octaves make of layers' errors, as text for a terminal and as rows.
+//! What octaves make of layers' errors, as text for a terminal and in rows.
 
-use super::rows::{Cell, Rows};
+use super::rows::Cell;
 use super::table::Table;
-use crate::measure::layers_report::{LayerReport, LayersReport, OctavePart};
+use crate::measure::layers_report::{LayerReport, OctavePart};
 use crate::number::{compact, percent};
 use crate::spectrum::octave;
 
@@ -32,42 +32,27 @@ pub(super) fn octaves(layers: &[&LayerReport], width: usize) -> Vec<String> {
     lines
 }
 
-/// One row per octave of a layer, for each generator and derivative.
-pub(super) fn octave_rows(report: &LayersReport) -> Rows {
-    let mut rows = Rows::new([
-        "generator",
-        "derivative",
-        "name",
-        "op",
-        "module",
-        "class",
-        "contribution",
-        "from",
-        "to",
-        "octave_contribution",
-        "octave_signed_share",
-        "up_to",
-    ]);
-    for results in report.results.all() {
-        for layer in &results.layers {
-            for octave in layer.octaves.iter().flatten() {
-                let cells: [Cell; 12] = [
-                    (&results.generator).into(),
-                    results.derivative.name().into(),
-                    (&layer.name).into(),
-                    (&layer.op).into(),
-                    (&layer.module).into(),
-                    layer.class.name().into(),
-                    layer.contribution.into(),
-                    octave.from.into(),
-                    octave.to.into(),
-                    octave.contribution.into(),
-                    octave.signed_share.into(),
-                    octave.up_to.into(),
-                ];
-                rows.push(cells);
-            }
-        }
-    }
-    rows
+/// The columns of a layer's octaves, highest first: 1 is from half of the Nyquist frequency to all of it.
+pub(super) const COLUMNS: [&str; 3 * octave::BANDS] = [
+    "octave_1",
+    "octave_1_signed_share",
+    "octave_1_up_to",
+    "octave_2",
+    "octave_2_signed_share",
+    "octave_2_up_to",
+    "octave_3",
+    "octave_3_signed_share",
+    "octave_3_up_to",
+    "octave_4",
+    "octave_4_signed_share",
+    "octave_4_up_to",
+    "octave_5",
+    "octave_5_signed_share",
+    "octave_5_up_to",
+];
+
+/// What stands in them.
+pub(super) fn cells(layer: &LayerReport) -> impl Iterator<Item = Cell> {
+    let of = |octave: &OctavePart| [octave.contribution.into(), octave.signed_share.into(), octave.up_to.into()];
+    layer.octaves.iter().flatten().flat_map(of)
 }

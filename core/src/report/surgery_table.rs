@@ -206,9 +206,9 @@ pub(super) fn write_advice(text: &mut String, advice: &Advice, width: usize) -> 
         let [contribution, removal] = [contribution, removal].map(|rho| format!("{rho:.2}").replace('-', "−"));
         writeln!(
             text,
-            "\nforecast of the gains of step 1, rank correlation: {contribution} by the layers' contributions,"
+            "\nforecast of the gains of step 1, rank correlation: {contribution} by the layers' contributions, {removal} by \
+             their removal gains (what LEE falls by if a layer is exact)"
         )?;
-        writeln!(text, "{removal} by their removal gains (what LEE falls by if a layer is exact)")?;
     }
     write_cut_offs(text, &advice.forecast, width)?;
     writeln!(text)
@@ -227,8 +227,11 @@ fn write_cut_offs(text: &mut String, forecast: &Forecast, width: usize) -> Resul
         table.push(std::iter::once(place.name.clone()).chain(left).collect::<Vec<_>>());
     }
     let images = counted(forecast.octave_images, "image");
-    writeln!(text, "\nwhere a cut-off belongs: what is left of a place's contribution if what it reads ends below")?;
-    writeln!(text, "a part of its Nyquist frequency (first {images})")?;
+    writeln!(
+        text,
+        "\nwhere a cut-off belongs: what is left of a place's contribution if what it reads ends below a part of its Nyquist \
+         frequency (first {images})"
+    )?;
     table.lines(width).iter().try_for_each(|line| writeln!(text, "{line}"))?;
     more(text, order.len())
 }

@@ -84,9 +84,11 @@ impl Table {
         sizes.iter().sum::<usize>() + GAP.len() * sizes.len().saturating_sub(1)
     }
 
-    /// What `width` columns leave to the first one.
-    pub(super) fn room_of_first(&self, width: usize) -> usize {
-        width.saturating_sub(self.sizes().iter().skip(1).map(|size| GAP.len() + size).sum())
+    /// Whether so many columns hold all of it side by side, with enough of the first column to tell its names apart.
+    pub(super) fn fits(&self, width: usize) -> bool {
+        let sizes = self.sizes();
+        let room = width.saturating_sub(sizes.iter().skip(1).map(|size| GAP.len() + size).sum());
+        sizes.first().is_none_or(|&longest| room >= longest.min(LEAST_FIRST))
     }
 
     /// One more row; missing cells are empty.
