@@ -17,7 +17,7 @@ use crate::antialias::surgery::report::Advice;
 use crate::antialias::surgery::{Insertion, Replacement, SiteKind, TargetModel};
 use crate::figure::Format;
 use crate::graph::onnx::OnnxFile;
-use crate::measure::layers::{LayerMeter, LayersOptions};
+use crate::measure::layers::{LayerMeter, LayersOptions, SplitBy};
 use crate::measure::layers_report::LayerResults;
 use crate::measure::lee::LeeMeter;
 use crate::measure::run::Run;
@@ -199,7 +199,7 @@ impl Fix<'_> {
             units: measuring.units,
             output: measuring.output,
             action: measuring.action,
-            split: false,
+            split: SplitBy::Nothing,
             ..LayersOptions::new(self.generator())
         }
     }

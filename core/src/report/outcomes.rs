@@ -38,8 +38,8 @@ use crate::antialias::surgery_report::SurgeryReport;
 use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
-    LayersDepthFigure, LayersGraphFigure, LayersOctavesFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure, OrbitFigure,
-    OtherDesignsFigure, RepairFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
+    LayersDepthFigure, LayersGraphFigure, LayersOctavesFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure,
+    OrbitFigure, OtherDesignsFigure, RepairFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
 use crate::measure::field_report::FieldReport;
