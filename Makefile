@@ -17,7 +17,7 @@ STUDY := results/study
 # Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
 SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
 
-.PHONY: help setup models zoo study study-digits study-fashion conformance notice build install demo test check-page check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
+.PHONY: help setup models zoo study study-digits study-fashion conformance notice build install demo test check-page check-readme check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -75,6 +75,9 @@ test: notice models conformance ## Run all tests
 check-page: notice models ## Open pages of results in headless Chromium (installed where missing) and use them
 	@$(PYTHON) scripts/setup.py --browser
 	@cargo test --locked --workspace --test layer_outputs --test survey -- --ignored in_a_browser
+
+check-readme: build models ## Run the commands that README.md shows; NUMBERS=--numbers measures its table too
+	@$(PYTHON) scripts/readme.py --command $(ALIASCOPE) $(NUMBERS)
 
 check-crate: notice models ## Build a crate of its own that depends on this one, as the guide has it, and run it
 	@$(PYTHON) scripts/check_crate.py

@@ -103,10 +103,10 @@ fn others(report: &LayersReport) -> Option<String> {
         led.iter().filter(|(_, layer, _)| layer.name == lead.name).map(|(generator, ..)| *generator).collect();
     let mut parts = Vec::new();
     if !same.is_empty() {
-        parts.push(format!("under {} it is the largest as well", list(&same)));
+        parts.push(format!("under {} it is the largest too", list(&same)));
     }
     for (generator, layer, results) in led.iter().filter(|(_, layer, _)| layer.name != lead.name).take(3) {
-        parts.push(format!("under {generator} {} is, with {}", layer.name, share(results, layer)));
+        parts.push(format!("under {generator} the largest is {}, with {}", layer.name, share(results, layer)));
     }
     let mut text = parts.join("; ");
     if let Some(start) = text.get(..1) {

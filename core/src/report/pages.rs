@@ -253,9 +253,16 @@ impl Paged for BenchReport {
             let of = |design: &crate::antialias::report::DesignResult| design.measured;
             of(a).total_cmp(&of(b))
         };
-        if let (Some(best), Some(worst)) = (rest().min_by(by), rest().max_by(by)) {
+        if let (Some(best), 1) = (rest().next(), rest().count()) {
             sentences.push(format!(
-                "Of the others {} leaves the least, a mean square of {}, and {} the most, {}; of the field's own slopes it is {}.",
+                "{} leaves a mean square of {}; of the field's own slopes it is {}.",
+                best.name,
+                compact(best.measured),
+                compact(self.slope_energy)
+            ));
+        } else if let (Some(best), Some(worst)) = (rest().min_by(by), rest().max_by(by)) {
+            sentences.push(format!(
+                "Of those that are not exact {} leaves the least, a mean square of {}, and {} the most, {}; of the field's own slopes it is {}.",
                 best.name,
                 compact(best.measured),
                 worst.name,
