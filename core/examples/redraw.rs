@@ -54,7 +54,7 @@ where
     let report = report.shown()?;
     for figure in report.figures(&T::Beside::default()) {
         let name = if figure.name().is_empty() { stem.to_owned() } else { format!("{stem}-{}", figure.name()) };
-        for format in [Format::Png, Format::Pdf] {
+        for format in [Format::Svg, Format::Png, Format::Pdf] {
             let path = folder.join(format!("{name}.{}", format.extension()));
             fs::write(&path, figure.render_as(format, &Look::default())?)?;
         }

@@ -238,7 +238,7 @@ fn costs<DB: DrawingBackend>(
     featured: &Featured<'_>,
 ) -> Result<(), FigureError> {
     let designs: Vec<&DesignResult> = report.designs.iter().filter(|design| kinds.contains(&design.kind)).collect();
-    let dots: Vec<Dot> = designs
+    let mut dots: Vec<Dot> = designs
         .iter()
         .filter_map(|design| {
             Some(Dot {
@@ -250,6 +250,7 @@ fn costs<DB: DrawingBackend>(
             })
         })
         .collect();
+    dots.sort_by_key(|dot| dot.color != PALE);
     let axes = Axes {
         title,
         x: "multiplications or comparisons per input sample",
