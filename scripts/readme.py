@@ -27,7 +27,7 @@ def commands(text):
     """The command lines, one after the other, a comment behind left out."""
     for line in text.splitlines():
         if line.startswith("    aliascope "):
-            yield line.split("   #")[0].strip()
+            yield re.split(r"\s+# ", line.strip())[0]
 
 
 def stated(text):
