@@ -5,6 +5,7 @@ use crate::antialias::surgery_report::{Paired, SurgeryReport};
 use crate::figure::{FigureError, Format};
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
 use crate::measure::metrics_report::MetricsReport;
+use crate::measure::run::counted;
 use crate::number::{compact, percent};
 use crate::origin::Origin;
 use crate::statistics::{Estimate, Interval};
@@ -200,8 +201,8 @@ impl Paged for SurgeryReport {
         if let Some((name, paired)) = generators.get_key_value(&self.layers_generator).or_else(|| generators.first()) {
             let changed = if paired.before > 0.0 { change(paired) } else { "none before".to_owned() };
             sentences.push(format!(
-                "With {} designs in it, the error under {name} goes from {} to {} ({changed}).",
-                self.insertions.len(),
+                "With {} in it, the error under {name} goes from {} to {} ({changed}).",
+                counted(self.insertions.len(), "design"),
                 compact(paired.before),
                 compact(paired.after)
             ));
