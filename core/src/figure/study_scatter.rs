@@ -3,7 +3,7 @@
 use plotters::backend::DrawingBackend;
 use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, FontTransform};
+use plotters::style::{Color, FontTransform, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
@@ -233,6 +233,10 @@ impl StudyScatterFigure<'_> {
             let (x, y) = places[*at];
             let end = (x.clamp(place[0], place[2]), y.clamp(place[1], place[3]));
             root.draw(&PathElement::new(vec![(x, y), end], FAINT_INK.mix(0.5).stroke_width(1)))?;
+        }
+        // Intervals that cross a name are faint behind it.
+        for Label { place: [left, top, right, bottom], .. } in &labels {
+            root.draw(&Rectangle::new([(*left, *top), (*right, *bottom)], WHITE.mix(0.8).filled()))?;
         }
         for (dot, place) in dots.iter().zip(&places) {
             FamilyMark::of(dot.family).draw(root, *place, dot.radius)?;
