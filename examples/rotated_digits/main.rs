@@ -68,8 +68,9 @@ fn run(arguments: &Arguments) -> Result<(), Problem> {
     println!("{}\n", data.name);
     println!("{}", table(&kinds, data.along.name()));
     println!(
-        "Test error: mean over seeds ± its standard error. LEE under rotation of the softmax, and Fisher LEE of the \n\
-         logits: geometric means over {} test images and seeds, ×÷ the factor of one standard error.",
+        "Test error: mean over seeds ± its standard error. LEE under rotation of the\n\
+         softmax, and Fisher LEE of the logits: geometric means over {} test images\n\
+         and seeds, ×÷ the factor of one standard error.",
         data.lee_images[1]
     );
     // For `aliascope layers NETWORK.onnx --images test.safetensors`.
