@@ -17,7 +17,7 @@ STUDY := results/study
 # Where `make install` puts completions and man pages; cargo says where commands go (CARGO_INSTALL_ROOT).
 SHARE ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)
 
-.PHONY: help setup models zoo study study-digits study-fashion conformance notice build install demo test check-page check-readme check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python wheel docs check clean
+.PHONY: help setup models zoo study study-digits study-fashion conformance notice build install demo test check-page check-readme check-crate check-python check-export parity layouts bench bench-spectra bench-networks bench-peers bench-python bench-study wheel docs check clean
 
 help: ## Show this list
 	@echo "aliascope: how equivariant is a vision network, which layer breaks it, why, and what would fix it"
@@ -120,6 +120,10 @@ bench-networks: setup models ## Time sweeps, attribution and designs beside PyTo
 	@$(PYTHON) benches/peers/networks.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/layers.py --binary $(TARGET)/release/aliascope
 	@$(PYTHON) benches/peers/designs.py --binary $(TARGET)/release/aliascope
+
+bench-study: setup models ## Time a study beside its sweeps and beside lee in a loop
+	@cargo build --locked --release
+	@$(PYTHON) benches/study.py --binary $(TARGET)/release/aliascope
 
 bench-python: build ## Time what a call from Python costs beyond the command (installs PyTorch, 4 GB)
 	@$(PYTHON) scripts/python_package.py bench --command $(ALIASCOPE)
