@@ -70,7 +70,7 @@ pub struct LayersArgs {
     #[arg(long)]
     no_split: bool,
     /// Split by the octave of what each node reads, instead of into these parts: which frequencies make a layer's error, and
-    /// what would be left of it if the layer's input ended at ½, ¼, ⅛ or 1/16 of its Nyquist frequency.
+    /// what would be left of it if the layer's input ended at ½, ¼, 1/8 or 1/16 of its Nyquist frequency.
     #[arg(long, conflicts_with = "no_split")]
     octaves: bool,
     /// Memory for the stacks of a run, in MiB.

@@ -24,7 +24,6 @@ pub fn fraction(edge: f64) -> String {
         1.0 => "1".to_owned(),
         2.0 => "½".to_owned(),
         4.0 => "¼".to_owned(),
-        8.0 => "⅛".to_owned(),
         parts => format!("1/{parts}"),
     }
 }
