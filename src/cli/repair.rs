@@ -3,6 +3,7 @@
 mod images;
 mod job;
 mod judgement;
+mod request;
 mod steps;
 mod training;
 
@@ -22,8 +23,9 @@ use crate::repair::{RepairError, RepairReport};
 use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
 pub(super) use images::TrainingImages;
-pub(super) use job::{Job, Request, check_saved};
+pub(super) use job::{Job, check_saved};
 pub(super) use judgement::JudgementArgs;
+pub(super) use request::Request;
 pub(super) use training::TrainingArgs;
 
 /// Put anti-aliasing designs into a pretrained network, and adapt its weights on unlabelled photos until it says again

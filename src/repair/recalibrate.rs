@@ -18,6 +18,9 @@ use crate::graph::{GraphError, Network, Parameter, ParameterRole, Step, Values, 
 
 /// λ: the share of the mean eigenvalue of XᵀX below which directions of the input keep their weights.
 const RIDGE: f64 = 1e-2;
+/// A channel that hardly varies any more is noise, which is not to be blown up: by moments, no scale changes more than
+/// this.
+const MOST_SCALE: f64 = 4.0;
 /// More columns than this make normal equations too large; such layers get scales and shifts.
 const MOST_COLUMNS: i64 = 4608;
 
@@ -326,7 +329,8 @@ fn scale_and_shift(
     // Towards 1.
     let scale = match kind {
         RecalibrationKind::Moments => {
-            mean(&theirs.f_square()?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?.f_sqrt()?
+            let ratio = mean(&theirs.f_square()?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?.f_sqrt()?;
+            ratio.f_clamp(1.0 / MOST_SCALE, MOST_SCALE)?
         }
         _ => mean(&own.f_mul(&theirs)?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?,
     };

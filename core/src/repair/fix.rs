@@ -126,10 +126,10 @@ impl FixReport {
         let next = match verdict {
             Verdict::Repaired | Verdict::NothingChosen => "",
             Verdict::FunctionLost | Verdict::Neither if repair.training.steps == 0 => {
-                " What to try: --steps 200, which adapts the weights; or a milder design (--replace stride=blurpool:2)."
+                " What to try: --steps 200, which adapts the weights; or a sharper filter (--replace stride=lanczos:3)."
             }
             Verdict::FunctionLost | Verdict::Neither => {
-                " What to try: more --steps or photos, a milder design (--replace stride=blurpool:2), or fewer places \
+                " What to try: more --steps or photos, a sharper filter (--replace stride=lanczos:3), or fewer places \
                  (--budget)."
             }
             Verdict::NoGain => {

@@ -1,18 +1,16 @@
 //! A repair from the network before to the report: designs, recalibration, steps, and the file of each stage.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use tch::{Kind, Tensor};
 
 use super::images::TrainingImages;
-use super::judgement::{Judgement, JudgementArgs};
+use super::judgement::Judgement;
+use super::request::Request;
 use super::steps::Steps;
-use super::training::TrainingArgs;
-use crate::antialias::Padding;
 use crate::antialias::surgery::cost::{multiplications, time_in_turn};
 use crate::antialias::surgery::report::Cost;
-use crate::antialias::surgery::{Form, Insertion, Place, Replacement, Rewritten, TargetModel};
+use crate::antialias::surgery::{Form, Insertion, Rewritten, TargetModel};
 use crate::cli::network::{Console, Opened};
 use crate::cli::{Failure, Status};
 use crate::graph::onnx::OnnxFile;
@@ -22,20 +20,6 @@ use crate::repair::{
     Conclusion, REPAIR_SCHEMA_VERSION, Recalibration, RecalibrationKind, RepairReport, Stage, StageKind, adaptable,
     recalibrate, recorded, with_parameters,
 };
-
-/// What is asked of a repair, by either command.
-pub(in crate::cli) struct Request<'a> {
-    pub(in crate::cli) replace: &'a [Replacement],
-    pub(in crate::cli) pattern: Option<&'a str>,
-    pub(in crate::cli) padding: Padding,
-    pub(in crate::cli) place: Place,
-    pub(in crate::cli) steps: usize,
-    pub(in crate::cli) training: &'a TrainingArgs,
-    pub(in crate::cli) judgement: &'a JudgementArgs,
-    pub(in crate::cli) seed: u64,
-    pub(in crate::cli) save: Option<&'a PathBuf>,
-    pub(in crate::cli) quiet: bool,
-}
 
 /// A network that is repaired, and what goes with it.
 pub(in crate::cli) struct Job<'a> {

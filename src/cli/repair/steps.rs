@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::images::TrainingImages;
-use super::job::Request;
 use super::judgement::Judgement;
+use super::request::Request;
 use crate::cli::network::{Console, Opened};
 use crate::cli::{Failure, Status};
 use crate::graph::{Network, Parameter};
