@@ -200,11 +200,14 @@ fn by_class(html: &mut Page, results: &LayerResults) {
 /// How a cell shows its number.
 type Shown = fn(f64) -> String;
 
+/// The number of a layer, where it has one.
+type ValueOf = Box<dyn Fn(&LayerReport) -> Option<f64>>;
+
 /// A column of numbers: heading, what it is in a sentence, the value of a layer at a place, and how that is shown.
 struct Column {
     name: &'static str,
     about: &'static str,
-    value: Box<dyn Fn(&LayerReport) -> Option<f64>>,
+    value: ValueOf,
     shown: Shown,
 }
 
@@ -216,8 +219,7 @@ fn signed(value: f64) -> String {
 /// The columns of numbers that some layer has a number in.
 fn columns(results: &LayerResults) -> Vec<Column> {
     let whole = sum(results);
-    let column =
-        |name, about, value: Box<dyn Fn(&LayerReport) -> Option<f64>>, shown| Column { name, about, value, shown };
+    let column = |name, about, value: ValueOf, shown| Column { name, about, value, shown };
     let mut all = vec![
         column("contribution", "E‖J δ‖²/dim", Box::new(|l| Some(l.contribution)), compact as Shown),
         column("± s.e.", "its standard error over images", Box::new(|l| l.sem), compact),
