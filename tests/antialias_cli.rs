@@ -217,6 +217,7 @@ fn metrics_obey_memory_and_options() {
     let stdout = String::from_utf8_lossy(&lowered.get_output().stdout).into_owned();
     assert!(stdout.contains("EQ-T_frac") && stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
     let csv = std::fs::read_to_string(csv).unwrap();
-    assert!(csv.starts_with("measure,value,sem,low,high,images\neq_t,") && csv.lines().count() == 4, "{csv}");
+    let columns = "measure,value,sem,low,high,geometric_mean,geometric_mean_low,geometric_mean_high,images\neq_t,";
+    assert!(csv.starts_with(columns) && csv.lines().count() == 4, "{csv}");
     run(&["--quiet", "--protocol", "authors"]).success().stdout("").stderr("");
 }

@@ -1,6 +1,5 @@
 //! From a [`Figure`] to the bytes of an SVG, PNG or PDF file.
 
-use std::error::Error;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,9 +7,10 @@ use std::sync::OnceLock;
 use image::{ImageFormat, Rgb, RgbImage, imageops};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::style::{FontStyle, WHITE, register_font};
 
+pub use super::error::FigureError;
 use super::family::FAMILY;
 use super::fonts::{BOLD, REGULAR};
 use super::pdf::{Page, PdfBackend};
@@ -92,35 +92,6 @@ impl Format {
             Self::Png => "png",
             Self::Pdf => "pdf",
         }
-    }
-}
-
-/// Why a figure could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum FigureError {
-    /// The file's name ends in no known format.
-    #[error("{} names no format for a figure; end it in .svg, .png or .pdf", .path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There is nothing to draw, or data do not fit each other.
-    #[error("the figure cannot be drawn: {reason}")]
-    Data {
-        /// What is wrong with the data.
-        reason: String,
-    },
-    /// Numbers that have no place on an axis.
-    #[error("the figure cannot be drawn: {0}; look for NaN or infinity in the weights and the input")]
-    NotFinite(String),
-    /// plotters or the PNG encoder failed.
-    #[error("the figure cannot be drawn: {0}")]
-    Drawing(String),
-}
-
-impl<E: Error + Send + Sync> From<DrawingAreaErrorKind<E>> for FigureError {
-    fn from(error: DrawingAreaErrorKind<E>) -> Self {
-        Self::Drawing(error.to_string())
     }
 }
 

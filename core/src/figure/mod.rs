@@ -12,6 +12,7 @@ mod departures;
 mod dot_labels;
 mod dots;
 mod downsampled;
+mod error;
 mod error_bar;
 mod family;
 mod family_mark;

@@ -13,7 +13,7 @@ use plotters_backend::{
     FontTransform,
 };
 
-use super::canvas::FigureError;
+use super::error::FigureError;
 use super::fonts::{BOLD, REGULAR};
 
 /// A page and what was drawn on it so far.

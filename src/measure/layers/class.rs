@@ -15,7 +15,7 @@ const PATCH: i64 = 4;
 pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> LayerClass {
     let steps = network.steps();
     let before = pending.iter().map(|&at| &steps[at]);
-    if before.clone().any(|s| s.op_type == "Softmax" || s.flow.is_product()) {
+    if before.clone().any(|s| is_attention(network, s)) {
         return LayerClass::Attention;
     }
     if before.clone().any(|s| matches!(s.flow, Flow::Mixed { .. })) {
@@ -28,6 +28,45 @@ pub(super) fn class_of(network: &Network, step: &Step, pending: &[usize]) -> Lay
         Some(earlier) if own == LayerClass::Other => earlier,
         _ => own,
     }
+}
+
+/// Steps that a softmax's weights may pass through before they are multiplied with what they weigh.
+const KEEPS_WEIGHTS: [&str; 12] = [
+    "Cast",
+    "Concat",
+    "Dropout",
+    "Expand",
+    "Flatten",
+    "Identity",
+    "Mul",
+    "Reshape",
+    "Slice",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Whether a step is part of attention: values that vary are multiplied and summed there, or it is a softmax whose
+/// weights go into such a product. A softmax over classes, or over the bins of a detection head, does not.
+fn is_attention(network: &Network, step: &Step) -> bool {
+    if step.flow.is_product() {
+        return true;
+    }
+    if step.op_type != "Softmax" {
+        return false;
+    }
+    let mut weights: Vec<usize> = step.outputs.iter().flatten().copied().collect();
+    for later in network.steps() {
+        if later.inputs.iter().any(|id| weights.contains(id)) {
+            if later.flow.is_product() {
+                return true;
+            }
+            if KEEPS_WEIGHTS.contains(&later.op_type.as_str()) {
+                weights.extend(later.outputs.iter().flatten());
+            }
+        }
+    }
+    false
 }
 
 fn own_class(network: &Network, step: &Step) -> LayerClass {
@@ -62,7 +101,8 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             _ => LayerClass::Nonlinearity,
         },
         _ if path.contains("norm") => LayerClass::Normalisation,
-        (_, _, flow) if flow.is_product() || step.op_type == "Softmax" => LayerClass::Attention,
+        _ if is_attention(network, step) => LayerClass::Attention,
+        ("Softmax", _, _) => LayerClass::Nonlinearity,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,
         (_, Operator::Linear(_), _) if meets_misaligned(network, step) => LayerClass::Misalignment,
         (_, Operator::Linear(op), _) if op.pattern().selects() => LayerClass::Resampling,
