@@ -1,7 +1,7 @@
 //! From a [`Figure`] to the bytes of an SVG, PNG or PDF file.
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use image::{ImageFormat, Rgb, RgbImage, imageops};
