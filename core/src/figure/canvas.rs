@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use image::{ImageFormat, Rgb, RgbImage, imageops};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::drawing::IntoDrawingArea;
 use plotters::style::{FontStyle, WHITE, register_font};
 
+pub use super::area::Area;
 pub use super::error::FigureError;
 use super::family::FAMILY;
 use super::fonts::{BOLD, REGULAR};
@@ -23,9 +23,6 @@ const PNG_SCALE: u32 = 2;
 const SUPERSAMPLE: u32 = 2;
 /// The most drawn pixels per unit of a figure and axis: beyond, memory is spent on what nobody sees.
 const MOST_DRAWN: u32 = 8;
-
-/// A drawing area of a figure, in units of one SVG pixel.
-pub type Area<DB> = DrawingArea<DB, Shift>;
 
 /// Something that can be drawn on any backend.
 pub trait Figure {

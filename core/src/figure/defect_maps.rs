@@ -258,7 +258,7 @@ mod tests {
         let map = DefectMap { layer: 0, node: String::new(), grid: Grid { rows: half, columns: half }, squares };
         let mut density = Array2::zeros((8, 8));
         paint(&mut density, &map);
-        // Site (1, 3) of a grid of half the pitch covers pixels 2 and 3 down, 6 and 7 along.
+        // Position (1, 3) of a grid of half the pitch covers pixels 2 and 3 down, 6 and 7 along.
         for (at, value) in density.indexed_iter() {
             let inside = (2..4).contains(&at.0) && (6..8).contains(&at.1);
             assert_eq!(*value, if inside { 1.25 } else { 0.0 }, "{at:?}");

@@ -3,6 +3,7 @@
 mod advice;
 mod aliased_fraction;
 mod antialias;
+mod area;
 mod canvas;
 mod comparison;
 mod decades;

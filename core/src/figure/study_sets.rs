@@ -68,7 +68,7 @@ impl Figure for StudySetsFigure<'_> {
         root.draw_text("Equivariance error on other images", &style::title(), (MARGIN, 14))?;
         let Some(first) = ratios.first() else { return Ok(()) };
         let note = format!(
-            "{} under {}, {} derivative: geometric means over those of the set '{}', with {:.0} % intervals",
+            "{} under {}, {} derivative: geometric means over those of '{}', {:.0} % intervals",
             first.output,
             first.generator,
             first.derivative,

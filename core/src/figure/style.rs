@@ -4,7 +4,8 @@ use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, TextStyle};
 
-use super::canvas::{Area, FigureError};
+use super::area::Area;
+use super::error::FigureError;
 pub use super::family::FAMILY;
 
 /// Text, axes and outlines.

@@ -24,16 +24,7 @@ pub(super) struct Page {
 impl Page {
     /// A page with its title and what it says, in sentences made from the numbers.
     pub(super) fn new(title: &str, conclusion: &[String]) -> Self {
-        let mut page = Self {
-            html: format!(
-                "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
-                 <meta charset=\"utf-8\"/>\n\
-                 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-                 <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n<title>{0}</title>\n\
-                 <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{0}</h1>\n",
-                escaped(title)
-            ),
-        };
+        let mut page = Self { html: begun(title) };
         page.push("<div class=\"conclusion\">\n");
         conclusion.iter().for_each(|sentence| page.paragraph("", sentence));
         page.push("</div>\n</header>\n<main>\n");
@@ -183,10 +174,27 @@ impl Page {
             let _ = writeln!(self.html, "<p>Command: <code>{}</code></p>", escaped(&words.join(" ")));
         }
         self.paragraph("", &format!("aliascope {}, {}.", origin.aliascope, origin.time));
-        let _ =
-            write!(self.html, "</footer>\n<script>\n//<![CDATA[\n{TABLES}{script}//]]>\n</script>\n</body>\n</html>\n");
+        self.push("</footer>\n");
+        self.push(&ended(script));
         self.html
     }
+}
+
+/// A page from its first byte to its title.
+pub(super) fn begun(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
+         <meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n<title>{0}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{0}</h1>\n",
+        escaped(title)
+    )
+}
+
+/// The end of a page: what makes its tables sort, and then `script`.
+pub(super) fn ended(script: &str) -> String {
+    format!("<script>\n//<![CDATA[\n{TABLES}{script}//]]>\n</script>\n</body>\n</html>\n")
 }
 
 /// A word of a command line as a shell reads it.

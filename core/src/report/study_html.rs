@@ -10,24 +10,14 @@ use crate::study::claim::Finding;
 use crate::study::report::{StudyNetwork, StudyReport};
 
 use super::comparison_table::{count, estimate};
-
-const STYLE: &str = include_str!("layers_page.css");
-const SCRIPT: &str = include_str!("study_page.js");
-/// Nothing is fetched, and only what is in the page runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+use super::page::{begun, ended};
 
 /// The page as HTML that is well-formed XML as well. Names of networks, sets and columns are escaped.
 ///
 /// # Errors
 /// A figure cannot be drawn: the report holds NaN or infinity.
 pub fn study_html(report: &StudyReport) -> Result<String, FigureError> {
-    let title = format!("Equivariance of {} networks", report.networks.len());
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n"
-    );
+    let mut html = begun(&format!("Equivariance of {} networks", report.networks.len()));
     conclusions(&mut html, report);
     html.push_str("</header>\n<main>\n");
     figures(&mut html, report)?;
@@ -37,8 +27,8 @@ pub fn study_html(report: &StudyReport) -> Result<String, FigureError> {
     agreements(&mut html, report);
     sections(&mut html, report);
     provenance(&mut html, report);
-    // Writing to a String cannot fail, here and below.
-    let _ = write!(html, "</main>\n<script>\n//<![CDATA[\n{SCRIPT}//]]>\n</script>\n</body>\n</html>\n");
+    html.push_str("</main>\n");
+    html.push_str(&ended(""));
     Ok(html)
 }
 

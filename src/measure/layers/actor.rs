@@ -15,7 +15,7 @@ use super::super::output_action::{OutputAction, Place};
 pub(super) struct Actor {
     actions: Actions,
     generator: Combination,
-    /// The part that moves sites.
+    /// The part that moves positions.
     field: Option<Combination>,
     /// The coefficient of saturation, which scales every entry, with a place or without.
     saturation: f64,

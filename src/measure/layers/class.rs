@@ -107,7 +107,7 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
         (_, Operator::Linear(_), _) if meets_misaligned(network, step) => LayerClass::Misalignment,
         (_, Operator::Linear(op), _) if op.pattern().selects() => LayerClass::Resampling,
         ("Add" | "Sub" | "Sum" | "Mul" | "Div", Operator::Linear(op), _)
-            if differs_by_site(network, step, op.as_ref()) =>
+            if differs_by_position(network, step, op.as_ref()) =>
         {
             LayerClass::PositionalEmbedding
         }
@@ -134,8 +134,8 @@ fn meets_misaligned(network: &Network, step: &Step) -> bool {
     step.inputs.len() > 1 && outputs.into_iter().any(apart)
 }
 
-/// Whether a node adds or multiplies constants that are not the same at every site.
-fn differs_by_site(network: &Network, step: &Step, op: &dyn Linear) -> bool {
+/// Whether a node adds or multiplies constants that are not the same at every position.
+fn differs_by_position(network: &Network, step: &Step, op: &dyn Linear) -> bool {
     step.outputs.iter().flatten().any(|&id| match &network.values()[id].layout {
         Layout::Map(map) => !is_constant_over(op, &map.axes),
         Layout::NonSpatial | Layout::Part(_) | Layout::Unknown => false,

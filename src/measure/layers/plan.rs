@@ -266,12 +266,12 @@ fn is_exact(network: &Network, step: &Step, output: usize, options: &PlanOptions
         // Nothing moves behind it, and something moved before: entries without a place, picked out, stay exact.
         return op.pattern().selects();
     }
-    let constant_over_sites = is_constant_over(op.as_ref(), &axes);
+    let constant_over_positions = is_constant_over(op.as_ref(), &axes);
     match (op.pattern().taps(), &step.flow) {
         (Some(taps), _) => is_pointwise_convolution(op.as_ref(), taps.window),
         // What it joins from constants has no place.
         _ if op.pattern().selects() => true,
-        (None, Flow::Pointwise | Flow::Mixed { .. } | Flow::Reduced { .. }) => constant_over_sites,
+        (None, Flow::Pointwise | Flow::Mixed { .. } | Flow::Reduced { .. }) => constant_over_positions,
         _ => false,
     }
 }

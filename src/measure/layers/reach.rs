@@ -25,7 +25,8 @@ fn try_out(network: &Network, step: &Step, id: usize, to: &PositionMap, blocks: 
             let filled = filled(&[&[1], info.shape.as_slice()].concat(), info.kind, network)?;
             inputs.push(match &info.layout {
                 Layout::Map(map) if matches!(info.kind, Kind::Float | Kind::Double) => {
-                    let [x, dx] = make(map, &map.gather(&filled)?)?.map(|sites| map.scatter(&sites, &info.shape));
+                    let [x, dx] =
+                        make(map, &map.gather(&filled)?)?.map(|positions| map.scatter(&positions, &info.shape));
                     Value { stack: Tensor::f_cat(&[x?, dx?], 0)?, tangents: 1 }
                 }
                 _ => Value { stack: filled, tangents: 0 },
@@ -38,13 +39,13 @@ fn try_out(network: &Network, step: &Step, id: usize, to: &PositionMap, blocks: 
     };
     // One block moves.
     let middle = [(to.grid.rows.samples / 2) as i64, (to.grid.columns.samples / 2) as i64];
-    let moving = |_: &PositionMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
-        let dx = sites.f_zeros_like()?;
+    let moving = |_: &PositionMap, positions: &Tensor| -> Torch<[Tensor; 2]> {
+        let dx = positions.f_zeros_like()?;
         let block = |x: &Tensor| -> Torch<Tensor> {
             x.f_narrow(-2, middle[0] * blocks[0], blocks[0])?.f_narrow(-1, middle[1] * blocks[1], blocks[1])
         };
-        block(&dx)?.f_copy_(&block(sites)?)?;
-        Ok([sites.shallow_clone(), dx])
+        block(&dx)?.f_copy_(&block(positions)?)?;
+        Ok([positions.shallow_clone(), dx])
     };
     if let Some([_, dy]) = run(&moving)? {
         let _ = dy.f_narrow(-2, middle[0], 1)?.f_narrow(-1, middle[1], 1)?.f_zero_()?;
@@ -53,9 +54,9 @@ fn try_out(network: &Network, step: &Step, id: usize, to: &PositionMap, blocks: 
         }
     }
     // All blocks are alike.
-    let alike = |map: &PositionMap, sites: &Tensor| -> Torch<[Tensor; 2]> {
-        let tile = sites.f_narrow(-2, 0, blocks[0])?.f_narrow(-1, 0, blocks[1])?;
-        let mut repeats = vec![1; sites.dim()];
+    let alike = |map: &PositionMap, positions: &Tensor| -> Torch<[Tensor; 2]> {
+        let tile = positions.f_narrow(-2, 0, blocks[0])?.f_narrow(-1, 0, blocks[1])?;
+        let mut repeats = vec![1; positions.dim()];
         let last = repeats.len() - 2;
         repeats[last] = map.grid.rows.samples as i64 / blocks[0];
         repeats[last + 1] = map.grid.columns.samples as i64 / blocks[1];

@@ -114,14 +114,14 @@ impl Site<'_> {
                 return Split::Sampling(Box::new(sampling));
             }
         }
-        let same_sites = layouts.iter().all(|layout| match layout {
+        let same_positions = layouts.iter().all(|layout| match layout {
             Layout::Map(from) => {
                 from.grid.rows.samples == to.grid.rows.samples && from.grid.columns.samples == to.grid.columns.samples
             }
             Layout::NonSpatial => true,
             Layout::Unknown | Layout::Part(_) => false,
         });
-        if !same_sites {
+        if !same_positions {
             return Split::Whole;
         }
         match &*self.step.operator {

@@ -503,9 +503,9 @@ pub(super) fn bounded(meter: &LayerMeter<'_>, id: usize, value: &Value, images: 
 /// Where the first image's defect sits.
 fn defect_map(defect: &Tensor, layout: &Layout, layer: usize, step: &Step) -> Torch<Option<DefectMap>> {
     let Layout::Map(map) = layout else { return Ok(None) };
-    let sites = map.gather(&defect.f_narrow(0, 0, 1)?)?;
+    let positions = map.gather(&defect.f_narrow(0, 0, 1)?)?;
     let (rows, columns) = (map.grid.rows.samples, map.grid.columns.samples);
-    let channels = sites.f_reshape([-1, rows as i64, columns as i64])?.f_to_kind(Kind::Double)?;
+    let channels = positions.f_reshape([-1, rows as i64, columns as i64])?.f_to_kind(Kind::Double)?;
     let squares = channels.f_square()?.f_sum_dim_intlist([0].as_slice(), false, None::<Kind>)?;
     let squares = Vec::try_from(&squares.f_to_device(Device::Cpu)?.f_reshape([-1])?)?;
     let squares = Array2::from_shape_vec((rows, columns), squares)

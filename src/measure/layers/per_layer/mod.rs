@@ -297,7 +297,7 @@ impl<'a> LayerShifts<'a> {
                 inputs.insert(id, Value { stack: x.f_repeat(times.as_slice())?, tangents: 0 });
                 continue;
             };
-            let sites = map.gather(x)?;
+            let positions = map.gather(x)?;
             let mut stack = Vec::new();
             for shift in shifts {
                 let Some(by) = samples(map, *shift) else {
@@ -305,16 +305,16 @@ impl<'a> LayerShifts<'a> {
                     self.missing[piece.layer] = Some(reason.to_owned());
                     return Ok(());
                 };
-                stack.push(with_sites(map, x, &sites, &moved(&sites, by)?.0)?);
+                stack.push(with_positions(map, x, &positions, &moved(&positions, by)?.0)?);
             }
             inputs.insert(id, Value { stack: Tensor::f_cat(&stack, 0)?, tangents: 0 });
         }
         for (id, output) in self.run(piece, inputs, shifts.len() as i64)? {
             let Some(map) = self.map(id) else { continue };
-            let sites = map.gather(value(values, id)?)?;
+            let positions = map.gather(value(values, id)?)?;
             for (at, (shift, sums)) in shifts.iter().zip(draws.iter_mut()).enumerate() {
                 let Some(by) = samples(map, *shift) else { continue };
-                let (wanted, mask) = moved(&sites, by)?;
+                let (wanted, mask) = moved(&positions, by)?;
                 // What does not depend on the moved input is the same for all draws.
                 let entry = if output.stack.size()[0] == 1 { 0 } else { at as i64 };
                 let seen = map.gather(&output.stack.f_narrow(0, entry, 1)?)?;
@@ -347,13 +347,13 @@ fn normalised(draws: &Draws) -> [Option<f64>; 2] {
     [(entries > 0.0).then(|| error / entries), (!seen.is_empty()).then(|| mean(&seen))]
 }
 
-/// `x` with other maps at its sites; what has no site stays.
-fn with_sites(map: &PositionMap, x: &Tensor, sites: &Tensor, moved: &Tensor) -> Torch<Tensor> {
+/// `x` with other maps at its positions; what has no position stays.
+fn with_positions(map: &PositionMap, x: &Tensor, positions: &Tensor, moved: &Tensor) -> Torch<Tensor> {
     if map.is_planar() {
         return Ok(moved.shallow_clone());
     }
     let shape = &x.size()[1..];
-    x.f_sub(&map.scatter(sites, shape)?)?.f_add(&map.scatter(moved, shape)?)
+    x.f_sub(&map.scatter(positions, shape)?)?.f_add(&map.scatter(moved, shape)?)
 }
 
 fn copied(x: &Tensor) -> Torch<Tensor> {
