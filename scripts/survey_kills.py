@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 NAMES = """JOIN network n ON n.id = r.network JOIN image i ON i.id = r.image JOIN image_set s ON s.id = i.image_set"""
 QUERIES = [
     f"SELECT n.name, s.name, i.name, output, derivative, generator, lee, mean_abs, input_energy FROM lee r {NAMES}",
+    f"SELECT n.name, s.name, i.name, generator, output, derivative, lee, rounding, residual FROM attribution r {NAMES}",
+    f"SELECT n.name, s.name, i.name, generator, place, r.name, class, contribution, signed FROM layer r {NAMES}",
     f"SELECT n.name, s.name, i.name, metric, value FROM metric r {NAMES}",
     f"SELECT n.name, s.name, i.name, class, is_right FROM prediction r {NAMES}",
     f"SELECT n.name, s.name, i.name FROM measured r {NAMES}",

@@ -67,6 +67,7 @@ role = "out-of-distribution"
 generators = ["translate_x", "rotate"]
 outputs = ["softmax", "logits", "fisher"]
 metric_draws = 1
+layers = ["translate_x"]
 "#;
 
 /// Three networks of two sizes, and two sets of so many photos.
@@ -100,6 +101,13 @@ fn measured(store: &Path) -> Vec<String> {
         format!(
             "SELECT n.name || s.name || i.name || output || derivative || generator, lee,
                 COALESCE(mean_abs, -1.0), input_energy FROM lee r {of}"
+        ),
+        format!(
+            "SELECT n.name || s.name || i.name || generator || output, lee, rounding, residual FROM attribution r {of}"
+        ),
+        format!(
+            "SELECT n.name || s.name || i.name || generator || place || r.name || class, contribution, signed, 0.0
+             FROM layer r {of}"
         ),
         format!("SELECT n.name || s.name || i.name || metric, value, 0.0, 0.0 FROM metric r {of}"),
         format!(
@@ -214,6 +222,142 @@ fn the_store_has_what_lee_measures() {
 }
 
 #[test]
+fn the_store_has_what_layers_attributes() {
+    let folder = given(3);
+    let path = folder.path();
+    run(path, &with(&RUN, &["--quiet"]), 0);
+    let store = path.join("study.db");
+    // One for each measurement.
+    assert_eq!(count(&store, "attribution"), 18);
+    let connection = Connection::open(&store).unwrap();
+    let column = |query: &str, network: &str| -> Vec<f64> {
+        let mut statement = connection.prepare(query).unwrap();
+        statement.query_map([network], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    };
+    for (network, file, more) in
+        [("net-2", "zoo/net-2.onnx", &[][..]), ("other", "other.onnx", &["--preprocess", "half"])]
+    {
+        let layers = |split: &[&str], into: &str| -> Value {
+            let layers = ["layers", file, "--images", "photos", "--generator", "translate_x", "--output", "softmax"];
+            let layers = with(&with(&layers, split), &["--json", into, "--force", "--quiet"]);
+            run(path, &with(&layers, more), 0);
+            serde_json::from_slice(&fs::read(path.join(into)).unwrap()).unwrap()
+        };
+        let report = layers(&["--no-split"], "layers.json");
+        let whole = layers(&[], "split.json");
+        let numbers = |of: &Value| -> Vec<f64> { serde_json::from_value(of.clone()).unwrap() };
+        let of = "JOIN network n ON n.id = r.network JOIN image i ON i.id = r.image
+             WHERE n.name = ?1 AND image_set = 1";
+        let lee = column(&format!("SELECT lee FROM attribution r {of} ORDER BY i.name"), network);
+        assert_eq!(lee, numbers(&report["lee_by_image"]), "{network}");
+        let listed = report["layers"].as_array().unwrap();
+        assert!(listed.len() > 1, "{network}");
+        let mut sum = [0.0; 3];
+        for (place, layer) in listed.iter().enumerate() {
+            let name = layer["name"].as_str().unwrap();
+            let one = |column: &str| format!("SELECT {column} FROM layer r {of} AND place = {place} ORDER BY i.name");
+            let stored = column(&one("contribution"), network);
+            assert_eq!(stored, numbers(&layer["by_image"]), "{network} {name}");
+            let whole = numbers(&whole["layers"][place]["by_image"]);
+            // The parts of a defect add up to it with the rounding of 32-bit floats.
+            assert!(
+                stored.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-4 * b.max(1e-12)),
+                "{stored:?} {whole:?}"
+            );
+            let class = layer["class"].as_str().unwrap();
+            let named = format!("SELECT COUNT(*) FROM layer r {of} AND place = {place} AND r.name = ?2 AND class = ?3");
+            let named: i64 = connection.query_row(&named, [network, name, class], |row| row.get(0)).unwrap();
+            assert_eq!(named, 3, "{network} {name} {class}");
+            let signed = column(&one("signed"), network);
+            sum.iter_mut().zip(&signed).for_each(|(sum, signed)| *sum += signed);
+        }
+        // ⟨Σ J δ, L⟩ = ‖L‖², to a residual of 32-bit floats.
+        assert!(sum.iter().zip(&lee).all(|(sum, lee)| (sum - lee).abs() < 1e-4 * lee), "{sum:?} {lee:?}");
+        // The report says the same of the mean over images.
+        run(path, &["survey", "report", "study.db", "--json", "r.json", "--html", "r.html", "--force", "--quiet"], 0);
+        let told: Value = serde_json::from_slice(&fs::read(path.join("r.json")).unwrap()).unwrap();
+        let networks = told["networks"].as_array().unwrap();
+        let told = networks.iter().find(|of| of["name"] == network).unwrap();
+        let told = &told["sets"]["test"]["layers"][0];
+        assert_eq!(told["output"], "softmax");
+        let near = |a: &Value, b: &Value| {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            // Sums over images and layers in other orders.
+            assert!((a - b).abs() < 1e-12 * b.abs().max(1e-3), "{network}: {a} is not {b}");
+        };
+        near(&told["lee"], &report["lee"]);
+        // Worst first; nodes without names may share one.
+        let mut worst_first: Vec<&Value> = listed.iter().collect();
+        worst_first.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|layer| layer["contribution"].as_f64().unwrap());
+            b.total_cmp(&a)
+        });
+        assert_eq!(told["layers"].as_array().unwrap().len(), listed.len());
+        for (layer, same) in told["layers"].as_array().unwrap().iter().zip(worst_first) {
+            assert_eq!((&layer["name"], &layer["class"]), (&same["name"], &same["class"]));
+            near(&layer["contribution"], &same["contribution"]);
+            near(&layer["signed_share"], &same["signed_share"]);
+        }
+        for (class, of) in told["by_type"].as_object().unwrap() {
+            let same = &report["by_type"][class];
+            near(&of["share"]["value"], &same["share"]);
+            near(&of["share"]["interval"]["low"], &same["share_interval"]["low"]);
+            near(&of["share"]["interval"]["high"], &same["share_interval"]["high"]);
+            near(&of["signed_share"], &same["signed_share"]);
+        }
+        assert_eq!(told["by_type"].as_object().unwrap().len(), report["by_type"].as_object().unwrap().len());
+        let page = fs::read_to_string(path.join("r.html")).unwrap();
+        assert!(page.contains(listed[0]["name"].as_str().unwrap()) && page.contains("Classes of layers"));
+    }
+}
+
+/// Inner values of 10²⁵ have squares that 32-bit floats do not hold: what is rounding cannot be told then.
+#[test]
+fn a_network_that_cannot_be_attributed_is_named() {
+    let folder = given(2);
+    let path = folder.path();
+    let scalar = |name: &str, value: f32| TensorProto {
+        name: text(name),
+        data_type: Some(1),
+        dims: vec![1],
+        float_data: vec![value],
+        ..Default::default()
+    };
+    let nodes = vec![
+        node("Mul", &["x", "large"], "h1"),
+        node("Relu", &["h1"], "h2"),
+        node("Mul", &["h2", "small"], "h3"),
+        node("GlobalAveragePool", &["h3"], "h4"),
+        node("Flatten", &["h4"], "y"),
+    ];
+    let constants = vec![scalar("large", 1e25), scalar("small", 1e-25)];
+    let large = model(&[Some(1), Some(3), Some(16), Some(16)], nodes, constants);
+    fs::write(path.join("zoo/large.onnx"), large.encode_to_vec()).unwrap();
+    let study = |more: &str| {
+        let study = "[[model]]\npath = 'zoo/*.onnx'\n[[set]]\nname = 'test'\nimages = ['photos']\n[measure]\n";
+        fs::write(path.join("STUDY.toml"), format!("{study}generators = ['translate_x']\n{more}")).unwrap();
+    };
+    study("layers = ['translate_x']");
+    let told = run(path, &RUN, 10);
+    assert!(
+        told.contains(
+            "large on photos/00.png of the set 'test' is left out: its layers cannot be attributed under translate_x"
+        ),
+        "{told}"
+    );
+    let store = path.join("study.db");
+    // Two other networks; of this one nothing half.
+    assert_eq!(["measured", "attribution", "lee", "failure"].map(|table| count(&store, table)), [4, 4, 4, 2]);
+    // Without layers, and with them in more precision, it is measured.
+    for (more, attributed) in [("", 0), ("layers = ['translate_x']\nprecision = 'f64'", 6)] {
+        study(more);
+        let into = format!("{attributed}.db");
+        run(path, &["survey", "run", "STUDY.toml", "--into", &into, "--quiet"], 0);
+        assert_eq!(["measured", "attribution"].map(|table| count(&path.join(&into), table)), [6, attributed]);
+    }
+}
+
+#[test]
 fn what_fails_is_listed_and_the_rest_is_measured() {
     let folder = given(2);
     let path = folder.path();
@@ -267,6 +411,8 @@ fn another_study_is_refused_by_its_setting() {
     for (old, new, named) in [
         ("\"rotate\"", "\"scale\"", "measure.generators = translate_x, rotate"),
         ("metric_draws = 1", "metric_draws = 2", "measure.metric_draws = 1"),
+        ("[\"translate_x\"]", "[\"rotate\"]", "measure.layers = translate_x"),
+        ("layers = [\"translate_x\"]", "", "this one has measure.layers = nothing"),
         ("first_label = 1", "first_label = 0", "set test = photos; test; labels labels.csv from 1"),
         ("preprocess = \"half\"", "preprocess = \"raw\"", "model other = other.onnx; preprocess half"),
     ] {
@@ -296,6 +442,19 @@ fn another_study_is_refused_by_its_setting() {
             "[[model]]\npath = 'other.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\ngenerators=['rotat']",
             "rotat",
         ),
+        (
+            "[[model]]\npath = 'other.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\nlayers=['rotat']",
+            "measure.layers: ",
+        ),
+        (
+            "[[model]]\npath = 'other.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\nlayers=['saturate']",
+            "measure.layers: saturate is none of the generators",
+        ),
+        (
+            "[[model]]\npath = 'other.onnx'\n[[set]]\nname='t'\nimages=['photos']\n[measure]\nlayers=['rotate']\n\
+             outputs=['fisher']",
+            "measure.layers: Fisher LEE is not attributed to layers",
+        ),
     ] {
         fs::write(path.join("bad.toml"), text).unwrap();
         let told = run(path, &["survey", "run", "bad.toml", "--into", "bad.db"], 2);
@@ -321,7 +480,12 @@ fn shards_merge_into_the_whole() {
     // Twice is once.
     run(path, &with(&merge, &["--into", "all.db"]), 0);
     assert_eq!(measured(&path.join("all.db")), measured(&path.join("study.db")));
-    // Results that contradict each other are not mixed.
+    // Results that contradict each other are not mixed, of layers neither.
+    let third = path.join("part-3.db");
+    fs::copy(path.join("part-2.db"), &third).unwrap();
+    Connection::open(&third).unwrap().execute("UPDATE layer SET contribution = 2 * contribution + 1", []).unwrap();
+    let told = run(path, &["survey", "merge", "part-3.db", "--into", "all.db"], 2);
+    assert!(told.contains("part-3.db: what a layer makes of the error of"), "{told}");
     let other = Connection::open(path.join("part-2.db")).unwrap();
     other.execute("UPDATE lee SET lee = 2 * lee + 1", []).unwrap();
     let told = run(path, &with(&merge, &["--into", "all.db"]), 2);
@@ -364,9 +528,9 @@ fn a_full_disk_a_locked_file_and_other_files_are_named() {
     let folder = given(8);
     let path = folder.path();
     run(path, &["survey", "run", "STUDY.toml", "--into", "calm.db", "--quiet"], 0);
-    // No file may have more than 64 KiB, which the tables alone do not reach.
+    // No file may have more than 96 KiB, which the tables alone do not reach.
     let program = env!("CARGO_BIN_EXE_aliascope");
-    let limited = format!("ulimit -f 64; exec {program} survey run STUDY.toml --into study.db --quiet");
+    let limited = format!("ulimit -f 96; exec {program} survey run STUDY.toml --into study.db --quiet");
     let output = Command::new("bash").args(["-c", &limited]).current_dir(path).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(6), "{told}");

@@ -186,14 +186,20 @@ fn the_page_of_a_study() {
     let text: String = document.descendants().filter_map(|node| node.text()).collect::<Vec<_>>().join(" ");
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("'{words}' is not on the page"));
     assert!(place("LEE falls as accuracy rises") < place("Networks"));
-    for words in
-        ["not decided by these data", "Spearman", "textures", "SHA-256", "survey run STUDY.toml", "net-9 is left out"]
-    {
+    for words in [
+        "not decided by these data",
+        "Spearman",
+        "textures",
+        "SHA-256",
+        "survey run STUDY.toml",
+        "net-9 is left out",
+        "features.4.1",
+    ] {
         place(words);
     }
     let tables = document.descendants().filter(|node| node.attribute("class") == Some("sortable"));
-    // Networks, correlations, models, sets, agreement, and one for each network.
-    assert_eq!(tables.count(), 5 + names.len());
+    // Networks, correlations, models, sets, agreement, layers, one for each network and one for each that is attributed.
+    assert_eq!(tables.count(), 6 + 2 * names.len() - 1);
 }
 
 #[test]

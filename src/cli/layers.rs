@@ -130,11 +130,6 @@ fn read_comparison(text: &str) -> Result<Comparison, String> {
         .map(Comparison)
 }
 
-/// The largest residual of the conservation law that a run of this precision may leave.
-const fn residual_limit(double: bool) -> f64 {
-    if double { 1e-10 } else { 1e-4 }
-}
-
 /// Runs the subcommand.
 pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     if let Some(orbit) = &args.orbit {
@@ -254,7 +249,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     };
     outputs.write(&report, beside, args.network.per_image)?;
     progress.finish();
-    check(report.results.all(), args.network.is_double())?;
+    check(report.results.all(), first.residual_limit())?;
     opened.finish()
 }
 
@@ -330,8 +325,7 @@ fn options(args: &LayersArgs, generator: Combination, scheme: Scheme) -> LayersO
 }
 
 /// The law that makes an attribution one: a run that breaks it says so and fails.
-fn check(results: &[LayerResults], double: bool) -> Result<(), Failure> {
-    let limit = residual_limit(double);
+fn check(results: &[LayerResults], limit: f64) -> Result<(), Failure> {
     match results.iter().find(|r| r.conservation_residual > limit) {
         Some(broken) => Err(Failure::new(
             Status::Check,

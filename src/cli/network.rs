@@ -258,11 +258,6 @@ impl NetworkArgs {
     pub(super) fn seed(&self) -> Option<u64> {
         self.seed
     }
-
-    /// Whether the run is in double precision.
-    pub(super) fn is_double(&self) -> bool {
-        self.precision == Precision::F64
-    }
 }
 
 /// From now on libtorch computes with so many threads.

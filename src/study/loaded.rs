@@ -6,6 +6,7 @@ use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::{Found, LeeRow};
+use super::layers_meter::LayersOfImages;
 use super::measure::{Measure, StudyOutput};
 use super::models::ListedModel;
 use super::photos::{Decoded, Way};
@@ -103,7 +104,8 @@ impl Loaded {
             }
             sweeps.push(sweep);
         }
-        Ok(Meter { loaded: self, sweeps, measure: measure.clone() })
+        let layers = LayersOfImages::new(&self.network, measure)?;
+        Ok(Meter { loaded: self, sweeps, layers, measure: measure.clone() })
     }
 
     fn options(&self, scheme: Scheme, output: Option<StudyOutput>, measure: &Measure) -> Result<LeeOptions, Problem> {
@@ -139,6 +141,7 @@ struct Sweep<'a> {
 pub(super) struct Meter<'a> {
     loaded: &'a Loaded,
     sweeps: Vec<Sweep<'a>>,
+    layers: LayersOfImages<'a>,
     measure: Measure,
 }
 
@@ -171,6 +174,7 @@ impl Meter<'_> {
                 }
             }
         }
+        found.attributions = self.layers.attribute(&x, name)?;
         if self.measure.metric_draws > 0 {
             found.metrics = self.metrics(path, &x, &photo.hash)?;
         }
@@ -185,7 +189,7 @@ impl Meter<'_> {
         let options = MetricsOptions {
             draws: self.measure.metric_draws,
             seed: self.measure.metric_seed ^ of_photo,
-            output: self.measure.outputs.iter().find_map(|output| output.behind()),
+            output: self.measure.first_output(),
             ..MetricsOptions::default()
         };
         let network = &self.loaded.network;

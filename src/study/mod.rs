@@ -2,6 +2,7 @@
 
 pub use aliascope_core::study::*;
 
+mod layers_meter;
 mod loaded;
 mod photos;
 pub mod survey;

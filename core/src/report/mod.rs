@@ -45,6 +45,7 @@ mod sample_size;
 mod spectrum_rows;
 mod spectrum_table;
 mod study_html;
+mod study_layers;
 mod study_outcomes;
 mod study_rows;
 mod study_table;

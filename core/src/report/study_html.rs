@@ -11,6 +11,7 @@ use crate::study::report::{StudyNetwork, StudyReport};
 
 use super::comparison_table::{count, estimate};
 use super::page::{begun, ended};
+use super::study_layers::{class_share, share, signed};
 
 /// The page as HTML that is well-formed XML as well. Names of networks, sets and columns are escaped.
 ///
@@ -25,6 +26,7 @@ pub fn study_html(report: &StudyReport) -> Result<String, FigureError> {
     associations(&mut html, report);
     sets(&mut html, report);
     agreements(&mut html, report);
+    layers(&mut html, report);
     sections(&mut html, report);
     provenance(&mut html, report);
     html.push_str("</main>\n");
@@ -88,6 +90,9 @@ fn figures(html: &mut String, report: &StudyReport) -> Result<(), FigureError> {
     }
     Ok(())
 }
+
+/// How many of a network's layers its section shows; the JSON has all.
+const WORST: usize = 10;
 
 /// A cell: what is shown, and the number to sort by.
 type Cell = (String, Option<f64>);
@@ -304,6 +309,72 @@ fn agreements(html: &mut String, report: &StudyReport) {
     table(html, "Agreement of metrics", &heads, 3, &rows);
 }
 
+/// Classes of layers over all networks; which layers these are stands in the networks' sections.
+fn layers(html: &mut String, report: &StudyReport) {
+    let (generators, classes) = report.attributed();
+    if generators.is_empty() {
+        return;
+    }
+    html.push_str(
+        "<h2>Layers</h2>\n<p class=\"note\">Shares of classes of layers in the sum of all layers' E‖J δ‖²/dim, with Student's \
+         intervals of the jackknife over images. The worst layers stand in each network's section.</p>\n",
+    );
+    let heads: Vec<&str> = ["network", "family", "set", "output", "generator", "images", "LEE", "residual"]
+        .into_iter()
+        .chain(classes.iter().map(|class| class.name()))
+        .collect();
+    let mut rows = Vec::new();
+    for network in &report.networks {
+        for (set, on) in &network.sets {
+            rows.extend(on.layers.iter().map(|of| {
+                let mut cells = vec![
+                    words(&network.about.name),
+                    words(&network.about.family),
+                    words(set),
+                    words(&of.output),
+                    words(&of.generator),
+                    (of.images.to_string(), Some(of.images as f64)),
+                    number(Some(of.lee)),
+                    number(Some(of.conservation_residual)),
+                ];
+                cells.extend(classes.iter().map(|class| share_cell(class_share(of, *class).as_ref())));
+                cells
+            }));
+        }
+    }
+    table(html, "Classes of layers", &heads, 5, &rows);
+}
+
+fn share_cell(of: Option<&Estimate>) -> Cell {
+    (share(of), of.map(|of| of.value))
+}
+
+/// The worst layers of a network, set by set and generator by generator.
+fn worst_layers(html: &mut String, network: &StudyNetwork) {
+    let mut rows = Vec::new();
+    for (set, on) in &network.sets {
+        for of in &on.layers {
+            rows.extend(of.layers.iter().take(WORST).map(|layer| {
+                vec![
+                    words(set),
+                    words(&of.output),
+                    words(&of.generator),
+                    words(&layer.name),
+                    words(layer.class.name()),
+                    number(Some(layer.contribution)),
+                    share_cell(layer.share.as_ref()),
+                    (signed(layer.signed_share), layer.signed_share),
+                ]
+            }));
+        }
+    }
+    if !rows.is_empty() {
+        html.push_str("<p class=\"note\">The layers that contribute most to the error, worst first.</p>\n");
+        let heads = ["set", "output", "generator", "layer", "class", "contribution", "share", "signed share"];
+        table(html, &format!("Layers of {}", network.about.name), &heads, 5, &rows);
+    }
+}
+
 fn sections(html: &mut String, report: &StudyReport) {
     html.push_str("<h2>Each network</h2>\n");
     for network in &report.networks {
@@ -347,6 +418,7 @@ fn sections(html: &mut String, report: &StudyReport) {
             }));
         }
         table(html, &network.about.name, &heads, 4, &rows);
+        worst_layers(html, network);
         html.push_str("</details>\n");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::comparison_rows::three;
 use super::rows::{Cell, Rows};
+use super::study_layers;
 use crate::study::report::StudyReport;
 use crate::study::status::StudyStatus;
 
@@ -23,7 +24,8 @@ pub fn study_status_rows(status: &StudyStatus) -> Rows {
 
 /// One row per network, set of images, output, derivative and generator.
 pub fn study_rows(report: &StudyReport) -> Rows {
-    let mut rows = Rows::new([
+    let (_, classes) = report.attributed();
+    let mut columns = vec![
         "network",
         "family",
         "set",
@@ -48,7 +50,9 @@ pub fn study_rows(report: &StudyReport) -> Rows {
         "top1_high",
         "parameters",
         "milliseconds",
-    ]);
+    ];
+    columns.extend(study_layers::columns(&classes));
+    let mut rows = Rows::new(columns);
     for network in &report.networks {
         for (set, on) in &network.sets {
             let role = report.sets.iter().find(|one| one.name == *set).map(|one| one.role.as_str());
@@ -69,6 +73,8 @@ pub fn study_rows(report: &StudyReport) -> Rows {
                 cells.extend([error.relative.into(), error.images_effective.into(), on.labelled.into()]);
                 cells.extend(three(on.accuracy.as_ref()));
                 cells.extend([network.about.parameters.map(|count| count as i64).into(), on.milliseconds.into()]);
+                let layers = on.by_layers(&error.output, &error.derivative, &error.generator);
+                cells.extend(study_layers::cells(layers, &classes));
                 rows.push(cells);
             }
         }

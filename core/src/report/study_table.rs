@@ -8,6 +8,7 @@ use crate::study::report::{StudyNetwork, StudyReport};
 use crate::study::status::{NetworkStatus, StudyStatus};
 
 use super::comparison_table::{count, estimate};
+use super::study_layers::layers_lines;
 use super::table::blocks;
 use super::text::{GAP, wrapped};
 
@@ -29,9 +30,10 @@ fn told(lines: &[String], width: usize) -> String {
 pub fn study_status_table(status: &StudyStatus, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let (measured, of) = status.measured();
+    let layers = status.layers.as_ref().map_or_else(String::new, |layers| format!(", with layers under {layers}"));
     let mut lines = vec![
         format!(
-            "{}: {measured} of {of} measurements ({} on {})",
+            "{}: {measured} of {of} measurements ({} on {}{layers})",
             status.store,
             counted(status.networks.len(), "network"),
             counted(status.images, "image")
@@ -96,6 +98,7 @@ pub fn study_table(report: &StudyReport, width: usize) -> String {
     }
     lines.extend(associations(report, (set, output, derivative), width));
     lines.extend(ratios(report, output, derivative, width));
+    lines.extend(layers_lines(report, set, MOST, width));
     if !report.failures.is_empty() {
         lines.push(String::new());
         lines.extend(report.failures.iter().map(|failure| format!("{failure}.")));

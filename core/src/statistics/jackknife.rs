@@ -1,5 +1,8 @@
 //! Standard errors by leaving one value out.
 
+use super::estimate::{Interval, LEVEL};
+use super::quantile::student_quantile;
+
 /// The jackknife's standard error of a statistic of `count` samples, from its values with one of them left out:
 /// ((n − 1)/n Σ (θ_i − θ̄)²)^½. Nothing where a value is missing.
 pub fn jackknife(count: usize, without: impl Fn(usize) -> Option<f64>) -> Option<f64> {
@@ -8,6 +11,12 @@ pub fn jackknife(count: usize, without: impl Fn(usize) -> Option<f64>) -> Option
     let mean = values.iter().sum::<f64>() / n;
     let spread: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (count > 1).then(|| (spread * (n - 1.0) / n).sqrt())
+}
+
+/// Student's interval of a share of so many values with such a standard error, within 0 and 1.
+pub fn share_interval(share: f64, error: f64, count: usize) -> Interval {
+    let half = student_quantile(0.5 + 0.5 * LEVEL, count.saturating_sub(1).max(1)) * error;
+    Interval { low: (share - half).max(0.0), high: (share + half).min(1.0) }
 }
 
 #[cfg(test)]

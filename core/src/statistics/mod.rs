@@ -40,7 +40,7 @@ pub use correlation::pearson;
 pub use crossed::{crossed_bootstrap, crossed_bootstraps, weighted_mean};
 pub use estimate::{Estimate, Interval, LEVEL, Undefined};
 pub use geometric::geometric_mean;
-pub use jackknife::jackknife;
+pub use jackknife::{jackknife, share_interval};
 pub use median::median_with_interval;
 pub use paired::{PairedRatio, paired_ratio};
 pub use proportion::proportion;

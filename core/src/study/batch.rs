@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::failure::forget;
+use crate::measure::layers_report::LayerClass;
 
 /// A row of an image's Lie derivatives.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,11 +22,53 @@ pub struct LeeRow {
     pub input_energy: f64,
 }
 
+/// An image's error under a generator, attributed to the network's layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttributionRow {
+    /// The generator.
+    pub generator: String,
+    /// What comes behind the network's output.
+    pub output: String,
+    /// How ∇ was taken.
+    pub derivative: String,
+    /// ‖L‖²/dim.
+    pub lee: f64,
+    /// What rounding may leave of it.
+    pub rounding: f64,
+    /// ‖Σ J δ − L‖ over the size of what cancels in it.
+    pub residual: f64,
+    /// The layers that make errors, in graph order.
+    pub layers: Vec<LayerRow>,
+}
+
+impl AttributionRow {
+    /// Whether all of its numbers are finite.
+    pub fn is_finite(&self) -> bool {
+        let whole = [self.lee, self.rounding, self.residual].into_iter();
+        whole.chain(self.layers.iter().flat_map(|layer| [layer.contribution, layer.signed])).all(f64::is_finite)
+    }
+}
+
+/// What a layer makes of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerRow {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub class: LayerClass,
+    /// ‖J δ‖²/dim.
+    pub contribution: f64,
+    /// ⟨J δ, L⟩/dim: over all layers it adds up to ‖L‖²/dim.
+    pub signed: f64,
+}
+
 /// What was found of one network on one image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
     /// Lie derivatives.
     pub lee: Vec<LeeRow>,
+    /// Errors attributed to layers.
+    pub attributions: Vec<AttributionRow>,
     /// The class with the largest score.
     pub class: Option<usize>,
     /// Other metrics by name.
@@ -82,7 +125,11 @@ impl Batch {
 
     /// How many rows it will be.
     pub fn rows(&self) -> usize {
-        self.entries.iter().map(|entry| 2 + entry.found.lee.len() + entry.found.metrics.len()).sum()
+        let of = |found: &Found| {
+            let layers: usize = found.attributions.iter().map(|attribution| 1 + attribution.layers.len()).sum();
+            2 + found.lee.len() + found.metrics.len() + layers
+        };
+        self.entries.iter().map(|entry| of(&entry.found)).sum()
     }
 
     /// Whether there is nothing in it.
@@ -93,6 +140,9 @@ impl Batch {
     /// Writes all of it within a transaction of a run.
     pub(super) fn write(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
         let mut lee = transaction.prepare_cached("INSERT INTO lee VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        let mut attribution =
+            transaction.prepare_cached("INSERT INTO attribution VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        let mut layer = transaction.prepare_cached("INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         let mut metric = transaction.prepare_cached("INSERT INTO metric VALUES (?1, ?2, ?3, ?4)")?;
         let mut prediction = transaction.prepare_cached("INSERT INTO prediction VALUES (?1, ?2, ?3, ?4)")?;
         let mut measured = transaction.prepare_cached("INSERT INTO measured VALUES (?1, ?2, ?3, ?4)")?;
@@ -102,6 +152,15 @@ impl Batch {
             for row in &found.lee {
                 let LeeRow { output, derivative, generator, lee: value, mean_abs, input_energy } = row;
                 lee.execute(params![network, of, output, derivative, generator, value, mean_abs, input_energy])?;
+            }
+            for row in &found.attributions {
+                let AttributionRow { generator, output, derivative, lee, rounding, residual, layers } = row;
+                attribution.execute(params![network, of, generator, output, derivative, lee, rounding, residual])?;
+                for (place, row) in layers.iter().enumerate() {
+                    let LayerRow { name, class, contribution, signed } = row;
+                    let place = place as i64;
+                    layer.execute(params![network, of, generator, place, name, class.name(), contribution, signed])?;
+                }
             }
             for (name, value) in &found.metrics {
                 metric.execute(params![network, of, name, value])?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::attributions::{Attribution, attributions};
 use super::settings::ColumnValue;
 use super::store::Store;
 use super::store_error::StoreError;
@@ -83,6 +84,8 @@ pub struct StudyData {
     pub milliseconds: Vec<Vec<ByImage>>,
     /// Other metrics, by name, set and network.
     pub metrics: IndexMap<String, Vec<Vec<ByImage>>>,
+    /// Errors attributed to layers.
+    pub attributions: Vec<Attribution>,
 }
 
 impl StudyData {
@@ -154,7 +157,9 @@ impl StudyData {
             }
             Ok(())
         })?;
-        Ok(Self { networks, sets, keys, lee, energy, ..data })
+        let in_set = |network: i64, id: i64| found(network, id).map(|(network, (set, _))| (network, set));
+        let attributions = attributions(store, in_set, &listed("measure.layers")?)?;
+        Ok(Self { networks, sets, keys, lee, energy, attributions, ..data })
     }
 
     /// The networks' families as numbers, in the order of their first networks, and their names.

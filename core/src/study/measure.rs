@@ -50,6 +50,9 @@ pub struct Measure {
     pub generators: Vec<String>,
     /// What is measured behind the networks' outputs; none to choose by their shape.
     pub outputs: Vec<StudyOutput>,
+    /// Generators whose error is attributed to the networks' layers, by the first of the outputs that is a Lie derivative and
+    /// the first derivative.
+    pub layers: Vec<String>,
     /// How ∇ is taken.
     pub derivatives: Vec<Scheme>,
     /// What lies beyond the image's edge.
@@ -75,6 +78,7 @@ impl Default for Measure {
         Self {
             generators: ["translate_x", "translate_y", "rotate", "scale"].map(str::to_owned).to_vec(),
             outputs: Vec::new(),
+            layers: Vec::new(),
             derivatives: vec![Scheme::Spectral],
             boundary: Boundary::Reflect,
             grid: GridKind::Tracked,
@@ -111,6 +115,9 @@ impl Measure {
         if self.metric_draws > 0 {
             settings.insert("measure.metric_seed", self.metric_seed.to_string());
         }
+        if !self.layers.is_empty() {
+            settings.insert("measure.layers", listed(self.layers.clone()));
+        }
         if self.quantised == Quantised::StraightThrough {
             settings.insert("measure.quantised", "straight-through".to_owned());
         }
@@ -122,19 +129,51 @@ impl Measure {
     /// # Errors
     /// One of them is none, in words.
     pub fn combinations(&self) -> Result<Vec<Combination>, String> {
-        let mut found: Vec<Combination> = Vec::new();
-        for name in &self.generators {
-            let all = if name == "all" {
-                Combination::all()
-            } else {
-                vec![name.parse().map_err(|error: crate::symmetry::CombinationError| error.to_string())?]
-            };
-            for combination in all {
-                if !found.iter().any(|known| known.name() == combination.name()) {
-                    found.push(combination);
-                }
+        combinations(&self.generators)
+    }
+
+    /// The generators whose error is attributed to layers.
+    ///
+    /// # Errors
+    /// One of them is none, in words.
+    pub fn attributed(&self) -> Result<Vec<Combination>, String> {
+        combinations(&self.layers)
+    }
+
+    /// Says why not where something is attributed to layers that is not measured.
+    pub(super) fn check_layers(&self) -> Result<(), String> {
+        let (measured, attributed) = (self.combinations()?, self.attributed()?);
+        let is_missing = |of: &&Combination| !measured.iter().any(|known| known.name() == of.name());
+        if let Some(other) = attributed.iter().find(is_missing) {
+            return Err(format!("{} is none of the generators; add it to measure.generators", other.name()));
+        }
+        if !attributed.is_empty() && !self.outputs.is_empty() && self.first_output().is_none() {
+            return Err(
+                "Fisher LEE is not attributed to layers; add \"logits\" or \"softmax\" to measure.outputs".to_owned()
+            );
+        }
+        Ok(())
+    }
+
+    /// What comes behind the networks' outputs where one must be chosen; none to choose by their shape.
+    pub fn first_output(&self) -> Option<Output> {
+        self.outputs.iter().find_map(|output| output.behind())
+    }
+}
+
+fn combinations(names: &[String]) -> Result<Vec<Combination>, String> {
+    let mut found: Vec<Combination> = Vec::new();
+    for name in names {
+        let all = if name == "all" {
+            Combination::all()
+        } else {
+            vec![name.parse().map_err(|error: crate::symmetry::CombinationError| error.to_string())?]
+        };
+        for combination in all {
+            if !found.iter().any(|known| known.name() == combination.name()) {
+                found.push(combination);
             }
         }
-        Ok(found)
     }
+    Ok(found)
 }

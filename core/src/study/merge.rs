@@ -65,21 +65,42 @@ pub(super) fn merge(transaction: &Transaction<'_>) -> rusqlite::Result<Option<St
          CREATE UNIQUE INDEX temp.fresh_one ON fresh (network, image);",
     )?;
     let join = "JOIN of_network n ON n.theirs = o.network JOIN of_image i ON i.theirs = o.image";
-    let query = format!(
-        "SELECT (SELECT name FROM main.network WHERE id = m.network), (SELECT name FROM main.image WHERE id = m.image)
-         FROM other.lee o {join}
-         JOIN main.lee m ON m.network = n.ours AND m.image = i.ours AND m.output = o.output
-             AND m.derivative = o.derivative AND m.generator = o.generator
-         WHERE m.lee <> o.lee LIMIT 1"
-    );
-    let contradiction = first(&query)?.map(|(network, image)| {
-        format!("the LEE of {network} on {} is another there than in what was merged before", image.unwrap_or_default())
-    });
+    let mut contradiction = None;
+    for (what, table, same, differs) in [
+        (
+            "the LEE",
+            "lee",
+            "m.output = o.output AND m.derivative = o.derivative AND m.generator = o.generator",
+            "m.lee <> o.lee",
+        ),
+        (
+            "what a layer makes of the error",
+            "layer",
+            "m.generator = o.generator AND m.place = o.place",
+            "m.name <> o.name OR m.contribution <> o.contribution OR m.signed <> o.signed",
+        ),
+    ] {
+        let query = format!(
+            "SELECT (SELECT name FROM main.network WHERE id = m.network), (SELECT name FROM main.image WHERE id = m.image)
+             FROM other.{table} o {join}
+             JOIN main.{table} m ON m.network = n.ours AND m.image = i.ours AND {same} WHERE {differs} LIMIT 1"
+        );
+        let found = first(&query)?.map(|(network, image)| {
+            let image = image.unwrap_or_default();
+            format!("{what} of {network} on {image} is another there than in what was merged before")
+        });
+        contradiction = contradiction.or(found);
+    }
     if contradiction.is_none() {
         let fresh = format!("{join} JOIN fresh f ON f.network = o.network AND f.image = o.image");
         transaction.execute_batch(&format!(
             "INSERT INTO main.lee SELECT n.ours, i.ours, output, derivative, generator, lee, mean_abs, input_energy
                  FROM other.lee o {fresh};
+             INSERT INTO main.attribution
+                 SELECT n.ours, i.ours, generator, output, derivative, lee, rounding, residual
+                 FROM other.attribution o {fresh};
+             INSERT INTO main.layer SELECT n.ours, i.ours, generator, place, o.name, class, contribution, signed
+                 FROM other.layer o {fresh};
              INSERT INTO main.metric SELECT n.ours, i.ours, metric, value FROM other.metric o {fresh};
              INSERT INTO main.prediction SELECT n.ours, i.ours, class, is_right FROM other.prediction o {fresh};
              INSERT INTO main.measured SELECT n.ours, i.ours, r.ours, milliseconds FROM other.measured o {fresh}

@@ -11,6 +11,8 @@ use super::associations::{
 };
 use super::claim::Claim;
 use super::data::{AboutNetwork, Key, StudyData};
+use super::layers::StudyLayers;
+use crate::measure::layers_report::LayerClass;
 use crate::measure::run::Origin;
 use crate::statistics::{
     Estimate, LEVEL, effective_count, geometric_mean, mean, mean_with_interval, median, proportion,
@@ -106,6 +108,9 @@ pub struct OnSet {
     pub errors: Vec<StudyLee>,
     /// Means of other metrics, by name, with BCa intervals.
     pub metrics: BTreeMap<String, Estimate>,
+    /// Its errors attributed to layers, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub layers: Vec<StudyLayers>,
 }
 
 /// An error of a network on a set.
@@ -174,6 +179,19 @@ impl StudyReport {
         errors.filter(|e| e.output == output && e.derivative == derivative).map(|e| e.generator.as_str()).collect()
     }
 
+    /// The generators whose error is attributed to layers, as they come, and the classes of these layers.
+    pub fn attributed(&self) -> (Vec<&str>, Vec<LayerClass>) {
+        let layers = || self.networks.iter().flat_map(|network| network.sets.values()).flat_map(|on| &on.layers);
+        let mut generators: Vec<&str> = Vec::new();
+        for of in layers() {
+            if !generators.contains(&of.generator.as_str()) {
+                generators.push(&of.generator);
+            }
+        }
+        let has = |class: &LayerClass| layers().any(|of| of.by_type.contains_key(class.name()));
+        (generators, LayerClass::ALL.into_iter().filter(has).collect())
+    }
+
     /// The families, in the order of their first networks.
     pub fn families(&self) -> Vec<&str> {
         let mut families: Vec<&str> = Vec::new();
@@ -187,6 +205,11 @@ impl StudyReport {
 }
 
 impl OnSet {
+    /// The error of an output, derivative and generator by layers.
+    pub fn by_layers(&self, output: &str, derivative: &str, generator: &str) -> Option<&StudyLayers> {
+        self.layers.iter().find(|l| l.output == output && l.derivative == derivative && l.generator == generator)
+    }
+
     /// The error of an output, derivative and generator.
     pub fn error(&self, output: &str, derivative: &str, generator: &str) -> Option<&StudyLee> {
         self.errors.iter().find(|e| e.output == output && e.derivative == derivative && e.generator == generator)
@@ -218,6 +241,12 @@ fn network(data: &StudyData, at: usize) -> StudyNetwork {
             milliseconds: median(milliseconds),
             errors: errors.collect(),
             metrics: data.metrics.iter().filter_map(metric).collect(),
+            layers: data
+                .attributions
+                .iter()
+                .filter(|attribution| (attribution.network, attribution.set) == (at, set))
+                .filter_map(StudyLayers::of)
+                .collect(),
         };
         sets.insert(of.name.clone(), on);
     }

@@ -203,6 +203,7 @@ impl Study {
         if self.measure.combinations()?.is_empty() || self.measure.derivatives.is_empty() {
             return Err("measure: generators and derivatives must not be empty".to_owned());
         }
+        self.measure.check_layers().map_err(|problem| format!("measure.layers: {problem}"))?;
         let mut names = BTreeSet::new();
         for set in &self.set {
             if !names.insert(&set.name) {

@@ -22,6 +22,9 @@ pub struct StudyStatus {
     pub store: String,
     /// How many images all sets have together.
     pub images: usize,
+    /// The generators whose error is attributed to layers, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layers: Option<String>,
     /// The networks, in the order in which they are measured.
     pub networks: Vec<NetworkStatus>,
     /// What failed, in sentences.
@@ -66,6 +69,7 @@ impl StudyStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             origin,
             store: store.path().display().to_string(),
+            layers: store.settings()?.remove("measure.layers"),
             images: images.first().map_or(0, |count| *count as usize),
             networks,
             failures: store.failures()?.iter().map(FailureRow::sentence).collect(),

@@ -18,7 +18,7 @@ use super::settings::{ColumnValue, Role};
 use super::store_error::{StoreError, wrong};
 
 /// The version of the tables; it grows when a column changes its meaning or goes away.
-pub const STORE_SCHEMA_VERSION: u32 = 2;
+pub const STORE_SCHEMA_VERSION: u32 = 3;
 
 /// SQLite's `application_id` of these files: "alsc".
 const APPLICATION: i32 = 0x616c_7363;
@@ -51,6 +51,16 @@ CREATE TABLE lee (
     network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, output TEXT NOT NULL,
     derivative TEXT NOT NULL, generator TEXT NOT NULL, lee REAL NOT NULL, mean_abs REAL,
     input_energy REAL NOT NULL, PRIMARY KEY (network, image, output, derivative, generator)
+) WITHOUT ROWID;
+CREATE TABLE attribution (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, generator TEXT NOT NULL,
+    output TEXT NOT NULL, derivative TEXT NOT NULL, lee REAL NOT NULL, rounding REAL NOT NULL, residual REAL NOT NULL,
+    PRIMARY KEY (network, image, generator)
+) WITHOUT ROWID;
+CREATE TABLE layer (
+    network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, generator TEXT NOT NULL,
+    place INTEGER NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, contribution REAL NOT NULL, signed REAL NOT NULL,
+    PRIMARY KEY (network, image, generator, place)
 ) WITHOUT ROWID;
 CREATE TABLE prediction (
     network INTEGER NOT NULL REFERENCES network, image INTEGER NOT NULL REFERENCES image, class INTEGER, is_right INTEGER,

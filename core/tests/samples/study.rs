@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aliascope_core::measure::layers_report::LayerClass;
+use aliascope_core::study::attributions::{Attribution, LayerByImage};
 use aliascope_core::study::claims::claims;
 use aliascope_core::study::data::{AboutNetwork, Key, Network, Set, StudyData};
 use aliascope_core::study::report::{StudyReport, StudyRun};
@@ -66,7 +68,38 @@ pub fn data(names: &[String], images: usize) -> StudyData {
         _ => f64::NAN,
     };
     let consistency = |_: usize, network: usize, image: usize| 0.6 + 0.3 * good(network) + 0.1 * wave(image + network);
+    let attribution = |(network, set): (usize, usize)| {
+        let error: Vec<f64> = (0..images).map(|image| lee(set, 0, network, image)).collect();
+        let layer = |at: usize, name: &str, class| LayerByImage {
+            name: name.to_owned(),
+            class,
+            contribution: (0..images).map(|image| error[image] * wave(at + 5 * network + 17 * image)).collect(),
+            signed: error.iter().map(|error| error / 4.0).collect(),
+        };
+        Attribution {
+            network,
+            set,
+            // Of many networks one gives something else than classes.
+            output: if network == 10 { "identity" } else { "softmax" }.to_owned(),
+            derivative: "spectral".to_owned(),
+            generator: "translate_x".to_owned(),
+            rounding: vec![1e-12; images],
+            residual: vec![2e-7; images],
+            layers: vec![
+                layer(1, "features.0.0", LayerClass::StridedConvolution),
+                layer(2, "features.0.2", LayerClass::Nonlinearity),
+                layer(3, "features.3.a.long.path.of.modules.down.to.its.pool", LayerClass::Pooling),
+                layer(4, "features.4.1", LayerClass::Nonlinearity),
+            ],
+            lee: error,
+        }
+    };
     StudyData {
+        // The last network has none of an attribution.
+        attributions: (0..names.len().saturating_sub(1))
+            .flat_map(|network| [(network, 0), (network, 1)])
+            .map(attribution)
+            .collect(),
         lee: by_key(&lee),
         energy: by_key(&|set, _, _, image| 50.0 * (1.0 + set as f64) * (0.5 + wave(image))),
         right: by_network(&right),
@@ -110,6 +143,7 @@ pub fn status(names: &[String]) -> StudyStatus {
     StudyStatus {
         schema_version: STATUS_SCHEMA_VERSION,
         store: "study.db".to_owned(),
+        layers: Some("translate_x".to_owned()),
         images: 100,
         networks: names.iter().enumerate().map(network).collect(),
         failures: vec!["net-1 on a.png of the set 'photos' is left out: the file is empty".to_owned()],

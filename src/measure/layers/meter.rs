@@ -134,6 +134,17 @@ impl<'a> LayerMeter<'a> {
         self.cancelling += found.cancelling[1];
     }
 
+    /// Forgets the images so far.
+    pub fn clear(&mut self) {
+        self.sums.fill(LayerSums::default());
+        self.joint.clear();
+        self.totals.clear();
+        self.facts.clear();
+        self.residual = [0.0; 2];
+        self.cancelling = 0.0;
+        self.maps.clear();
+    }
+
     fn take_image(&mut self, image: &ImageFound) {
         self.cancelling += image.contribution.iter().sum::<f64>();
         for (layer, sums) in self.sums.iter_mut().enumerate() {
@@ -230,9 +241,19 @@ impl<'a> LayerMeter<'a> {
         squares.iter().map(|square| square / self.dim as f64).collect()
     }
 
+    /// Every layer's ⟨J δ, L⟩/dim, in the order of [`per_image`](Self::per_image), image by image.
+    pub fn signed_per_image(&self) -> impl Iterator<Item = Vec<f64>> {
+        self.sums.iter().map(|sums| self.over_dim(&sums.signed))
+    }
+
     /// ‖L‖²/dim, image by image.
     pub fn lee_by_image(&self) -> Vec<f64> {
         self.over_dim(&self.totals)
+    }
+
+    /// The largest residual of the conservation law that a run of this precision may leave.
+    pub fn residual_limit(&self) -> f64 {
+        self.rounding.limit()
     }
 
     /// How many images have been measured.

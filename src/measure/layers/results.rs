@@ -9,9 +9,7 @@ use crate::measure::lee_report::InputUnits;
 use crate::measure::output_action::measured;
 use crate::measure::run::{Lie, Measured, Run};
 use crate::spectrum::octave;
-use crate::statistics::{
-    Interval, LEVEL, effective_count, geometric_mean, jackknife, mean, standard_error, student_quantile,
-};
+use crate::statistics::{effective_count, geometric_mean, jackknife, mean, share_interval, standard_error};
 
 use super::found::LayerSums;
 use super::plan::{Carried, Layer};
@@ -69,6 +67,11 @@ impl LayerMeter<'_> {
     /// Whether a sum of squares over images is more than rounding.
     fn exceeds_rounding(&self, square: f64) -> bool {
         square > self.rounding.square(self.rounding_at_output())
+    }
+
+    /// What rounding may leave of ‖L‖²/dim, or of a contribution: the mean over images.
+    pub fn floor(&self) -> f64 {
+        self.mean_square(self.rounding.square(self.rounding_at_output()))
     }
 
     /// A sum of squares over images as a mean over images and entries of the output.
@@ -208,10 +211,4 @@ impl LayerMeter<'_> {
         }
         sums
     }
-}
-
-/// Student's interval of a share of so many images, within 0 and 1.
-fn share_interval(share: f64, error: f64, images: usize) -> Interval {
-    let half = student_quantile(0.5 + 0.5 * LEVEL, images.saturating_sub(1).max(1)) * error;
-    Interval { low: (share - half).max(0.0), high: (share + half).min(1.0) }
 }

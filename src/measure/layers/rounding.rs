@@ -77,6 +77,11 @@ impl Rounding {
         }
     }
 
+    /// The largest residual that a run may leave.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
     /// The square of what rounding leaves of something of this square.
     pub fn square(&self, size: f64) -> f64 {
         self.unit * self.unit * size
