@@ -23,7 +23,23 @@ from aliascope import command, options
 
 # What a Python caller says by an argument of its own, or what the package itself asks of the command.
 OWN = {"images", "generator", "grid", "replace", "activation", "field", "departures"}
-OUTPUTS = {"json", "csv", "md", "plot", "plot-size", "title", "figure", "force", "quiet", "verbose", "per-image", "html", "top", "vectors", "save"}
+OUTPUTS = {
+    "json",
+    "csv",
+    "md",
+    "plot",
+    "plot-size",
+    "title",
+    "figure",
+    "force",
+    "quiet",
+    "verbose",
+    "per-image",
+    "html",
+    "top",
+    "vectors",
+    "save",
+}
 
 
 @pytest.mark.parametrize(
