@@ -57,13 +57,13 @@ fn a_program_gets_the_command_s_numbers_and_files() {
         assert_eq!(ours["run"][part], told["run"][part], "{part}");
     }
     assert!(lee.text(80).unwrap().lines().all(|line| line.chars().count() <= 80));
-    for name in ["lee.json", "lee.csv", "lee.md", "lee.svg", "lee.png"] {
+    for name in ["lee.json", "lee.csv", "lee.md", "lee.svg", "lee.png", "lee.pdf"] {
         // Twice: what is there is replaced.
         lee.save(folder.path().join(name)).unwrap();
         lee.save(folder.path().join(name)).unwrap();
         assert!(std::fs::metadata(folder.path().join(name)).unwrap().len() > 300, "{name}");
     }
-    let message = lee.save(folder.path().join("lee.pdf")).unwrap_err().to_string();
+    let message = lee.save(folder.path().join("lee.tiff")).unwrap_err().to_string();
     assert!(message.contains(".json, .csv, .md, .svg, .png or .pdf"), "{message}");
 
     let options = LayersOptions::new("rotate".parse().unwrap());
