@@ -75,8 +75,8 @@ fn on_a_photo_of_one_colour_nothing_is_relative() {
         assert!(report["generators"]["saturate"]["relative"].as_f64().unwrap() > 0.0);
         assert_eq!(report["symmetry_spectrum"], serde_json::json!([]));
         assert_eq!((&report["images_flat"], &report["images_constant"]), (&1.into(), &0.into()));
-        let note = predicate::str::contains("note: 1 of 1 images are of one colour");
-        run("lee", &resnet(), &colour, &["--precision", precision]).assert().success().stderr(note);
+        let note = predicate::str::contains("Careful: 1 of 1 images are of one colour");
+        run("lee", &resnet(), &colour, &["--precision", precision]).assert().success().stdout(note);
     }
     // Beside a photo of something it changes nothing but the means.
     let mut both = run("lee", &resnet(), &colour, &["--images"]);
