@@ -201,7 +201,7 @@ fn figures_of_repair() {
         let plain: (&str, &[&str]) = ("", &["LEE translate_x", "Not judged", "no steps"]);
         all.extend(wrong(&format!("repair_plain_{kind}"), &repair::without_steps(&names), &(), &[plain]));
         let fix: (&str, &[&str]) = ("", &["Worst layers", "put in", "before", "Less error", "LEE falls by"]);
-        let advice: (&str, &[&str]) = ("advice", &["LEE", "removal gain"]);
+        let advice: (&str, &[&str]) = ("advice", &["LEE", "contribution"]);
         all.extend(wrong(&format!("fix_{kind}"), &repair::fix(&names), &(), &[fix, advice]));
         let none: (&str, &[&str]) = ("", &["Nothing was put in"]);
         all.extend(wrong(&format!("fix_nothing_{kind}"), &repair::nothing_fixed(&names), &(), &[none]));

@@ -55,7 +55,7 @@ fn the_theorem_figure() {
 fn the_harmonics_figures() {
     for activation in ["relu", "tanh", "poly:0,1"] {
         let report = spectral::harmonics_of(activation, 2);
-        let labels = ["Nyquist", "|c_k|", "as the grid sees them", "stays", "folds", "after binomial-2"];
+        let labels = ["Nyquist", "|c_k|", "As the grid sees them", "stays", "folds", "after binomial-2"];
         check(&HarmonicsFigure { report: &report }, &format!("harmonics_{}", &activation[..4]), &labels);
         check(&FoldingMapFigure { report: &report }, &format!("folding_{}", &activation[..4]), &["seen as Alias(n)"]);
     }
