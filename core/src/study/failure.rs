@@ -23,7 +23,8 @@ impl FailureRow {
             (_, image) => image.clone(),
         };
         let of: Vec<&str> = self.network.iter().chain(&image).map(String::as_str).collect();
-        format!("{} is left out: {}", of.join(" on "), self.problem)
+        // Sentences of other programs end in a full stop of their own.
+        format!("{} is left out: {}", of.join(" on "), self.problem.trim_end_matches('.'))
     }
 }
 
