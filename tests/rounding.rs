@@ -113,6 +113,27 @@ fn layers_add_up_on_a_photo_of_one_colour() {
 }
 
 #[test]
+fn inner_values_whose_squares_exceed_single_precision_are_no_rounding() {
+    let folder = tempfile::tempdir().unwrap();
+    let relu = after(folder.path(), "relu.onnx", 0, vec![], vec![node("Relu", &["c"], "y")], vec![]);
+    let nodes = vec![node("Mul", &["c", "large"], "b"), node("Relu", &["b"], "r"), node("Mul", &["r", "small"], "y")];
+    let scales = vec![floats("large", &[1], vec![1e25]), floats("small", &[1], vec![1e-25])];
+    let scaled = after(folder.path(), "scaled.onnx", 0, vec![], nodes, scales);
+    let [relu, scaled] =
+        [relu, scaled].map(|model| json(&mut run("layers", &model, &asset("photos/chelsea.png"), &[])));
+    assert_eq!((&relu["is_rounding"], &scaled["is_rounding"]), (&false.into(), &false.into()));
+    let of = |report: &Value, key: &str| {
+        let layers = report["layers"].as_array().unwrap();
+        let relu = layers.iter().find(|layer| layer["class"] == "nonlinearity");
+        relu.and_then(|layer| layer[key].as_f64()).unwrap_or_else(|| panic!("no {key}: {report}"))
+    };
+    // Single precision.
+    for key in ["contribution", "signed_share", "relative_local_error"] {
+        assert!((of(&scaled, key) / of(&relu, key) - 1.0).abs() < 1e-4, "{key}");
+    }
+}
+
+#[test]
 fn the_theorem_has_no_percentages_of_rounding() {
     let folder = tempfile::tempdir().unwrap();
     let colour = one_colour(folder.path());

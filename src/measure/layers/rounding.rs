@@ -33,11 +33,10 @@ pub(super) struct Gauge {
 impl Gauge {
     /// Of one node: its defect, its own action and its value, each with an axis of images in front.
     pub fn at(defect: &Tensor, action: &Tensor, value: &Tensor, steepness: f64) -> Torch<Self> {
-        let square = |x: &Tensor| -> Torch<f64> { x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[]) };
-        let action = square(action)? + square(value)? * steepness * steepness;
+        let action = squared_norm(action)? + squared_norm(value)? * steepness * steepness;
         let images = value.size().first().map_or(1.0, |&n| n.max(1) as f64);
         let dim = (value.numel() as f64 / images).max(1.0);
-        Ok(Self { defect: square(defect)?, action, closing: action / dim })
+        Ok(Self { defect: squared_norm(defect)?, action, closing: action / dim })
     }
 
     /// Takes up another node, or other images.
@@ -93,4 +92,10 @@ impl Rounding {
         let size = cancelling + self.square(inside) / (self.limit * self.limit);
         if size > 0.0 { (rest / size).sqrt() } else { 0.0 }
     }
+}
+
+/// ‖x‖². Values inside a network may be so large that their squares exceed single precision.
+pub(super) fn squared_norm(x: &Tensor) -> Torch<f64> {
+    let norm = x.f_norm_scalaropt_dtype(2, Kind::Double)?.f_double_value(&[])?;
+    Ok(norm * norm)
 }

@@ -15,7 +15,7 @@ use super::extension::Periodic;
 use super::motion::saturating;
 use super::octaves::{self, Octaves};
 use super::plan::{Carried, Role};
-use super::rounding::Gauge;
+use super::rounding::{Gauge, squared_norm};
 use super::sampling::OnPlane;
 use super::split::Split;
 use super::{LayerMeter, LayersError, SplitBy};
@@ -331,9 +331,7 @@ impl<'m, 'n> Sweep<'m, 'n> {
             let action = unbounded.zeroed(&value.tangents_from(images, ACTION, 1)?)?;
             let error = unbounded.zeroed(&value.tangents_from(images, whole, 1)?.f_sub(&action)?)?;
             let dim = (error.numel() as f64 / images as f64).max(1.0);
-            let square =
-                |x: &Tensor| -> Torch<f64> { Ok(x.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])? / dim) };
-            self.outcome.local[layer] = [square(&error)?, square(&action)?];
+            self.outcome.local[layer] = [squared_norm(&error)? / dim, squared_norm(&action)? / dim];
         }
         Ok(value)
     }
