@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use aliascope_plans::Real;
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -252,7 +253,7 @@ fn sampled_coefficients(activation: &Activation, amplitude: f64, frequency: usiz
         })
         .collect();
     let mut spectrum: Vec<Complex64> = values.into_iter().map(Complex64::from).collect();
-    rustfft::FftPlanner::new().plan_fft_forward(points).process(&mut spectrum);
+    f64::plans(points).forward.process(&mut spectrum);
     (0..).map(|k| k * frequency).take_while(|n| 2 * n < points).map(|n| spectrum[n].re / points as f64).collect()
 }
 

@@ -5,46 +5,17 @@
 //! current pool; a batch of small fields runs field by field, each one staying in a core's cache.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytemuck::Pod;
+pub use aliascope_plans::Real;
 use ndarray::{Array3, ArrayView3, ArrayViewMut2, Axis};
 use num_complex::Complex;
 use rayon::prelude::*;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use rustfft::num_traits::Float;
-use rustfft::{Fft, FftNum, FftPlanner};
+use realfft::{ComplexToReal, RealToComplex};
+use rustfft::Fft;
 use thiserror::Error;
 
 use super::alias::GridSize;
-
-/// Numbers that can be transformed: `f32` and `f64`.
-pub trait Real: FftNum + Float + Pod {
-    /// The planner that keeps this type's plans for the life of the process.
-    #[doc(hidden)]
-    fn planner() -> &'static Mutex<Planner<Self>>;
-}
-
-/// Keeps the plans of every length seen.
-#[doc(hidden)]
-pub struct Planner<T: FftNum> {
-    real: RealFftPlanner<T>,
-    complex: FftPlanner<T>,
-}
-
-macro_rules! real {
-    ($($t:ty),*) => {$(
-        impl Real for $t {
-            fn planner() -> &'static Mutex<Planner<$t>> {
-                static PLANNER: LazyLock<Mutex<Planner<$t>>> = LazyLock::new(|| {
-                    Mutex::new(Planner { real: RealFftPlanner::new(), complex: FftPlanner::new() })
-                });
-                &PLANNER
-            }
-        }
-    )*};
-}
-real!(f32, f64);
 
 /// Why a transform could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -105,16 +76,15 @@ impl<T: Real> RealTransform<T> {
         if grid.is_empty() {
             return Err(TransformError::Empty { x: grid.x, y: grid.y });
         }
-        // A planner that another thread left mid-plan holds only finished plans.
-        let mut planner = T::planner().lock().unwrap_or_else(PoisonError::into_inner);
+        let (row, column) = (T::plans(grid.x), T::plans(grid.y));
         Ok(Self {
             grid,
-            row_forward: planner.real.plan_fft_forward(grid.x),
-            row_inverse: planner.real.plan_fft_inverse(grid.x),
-            pair_forward: planner.complex.plan_fft_forward(grid.x),
-            pair_inverse: planner.complex.plan_fft_inverse(grid.x),
-            column_forward: planner.complex.plan_fft_forward(grid.y),
-            column_inverse: planner.complex.plan_fft_inverse(grid.y),
+            row_forward: row.real_forward,
+            row_inverse: row.real_inverse,
+            pair_forward: row.forward,
+            pair_inverse: row.inverse,
+            column_forward: column.forward,
+            column_inverse: column.inverse,
         })
     }
 
