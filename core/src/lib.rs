@@ -25,6 +25,8 @@
 
 #![warn(missing_docs)]
 
+pub use aliascope_numerics::{origin, spectrum, statistics, symmetry};
+
 pub mod antialias;
 pub mod cli;
 pub mod figure;
@@ -35,11 +37,7 @@ pub mod memory;
 pub mod number;
 pub mod onnx;
 pub mod operators;
-pub mod origin;
 pub mod printable;
 pub mod repair;
 pub mod report;
-pub mod spectrum;
-pub mod statistics;
 pub mod study;
-pub mod symmetry;

@@ -2,10 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use aliascope_core::spectrum::filter::Filter;
-use aliascope_core::spectrum::series::{RandomSeries, SeriesError};
-use aliascope_core::spectrum::theorem::{Setup, check_series};
-use aliascope_core::spectrum::{FourierSeries, GridSize, Velocity, Wave};
+use aliascope_numerics::spectrum::filter::Filter;
+use aliascope_numerics::spectrum::series::{RandomSeries, SeriesError};
+use aliascope_numerics::spectrum::theorem::{Setup, check_series};
+use aliascope_numerics::spectrum::{FourierSeries, GridSize, Velocity, Wave};
 use ndarray::{Array2, Array3, ArrayView3};
 use num_complex::Complex64;
 use proptest::prelude::*;

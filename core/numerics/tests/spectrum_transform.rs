@@ -5,8 +5,8 @@
 
 use std::f64::consts::TAU;
 
-use aliascope_core::spectrum::series::RandomSeries;
-use aliascope_core::spectrum::{FourierSeries, GridSize, HalfSpectrum, RealTransform, Velocity, Wave};
+use aliascope_numerics::spectrum::series::RandomSeries;
+use aliascope_numerics::spectrum::{FourierSeries, GridSize, HalfSpectrum, RealTransform, Velocity, Wave};
 use ndarray::{Array2, Array3, ArrayView2, s};
 use num_complex::Complex64;
 use proptest::prelude::*;
@@ -190,7 +190,7 @@ proptest! {
 
     #[test]
     fn the_alias_map_names_the_one_bin_that_agrees(n in any::<i64>(), grid in 1..5000_usize) {
-        let folded = aliascope_core::spectrum::alias::alias(n, grid);
+        let folded = aliascope_numerics::spectrum::alias::alias(n, grid);
         let (m, half) = (grid as i64, grid as i64 / 2);
         prop_assert!(-half <= folded && folded < m - half);
         prop_assert_eq!((i128::from(n) - i128::from(folded)).rem_euclid(i128::from(m)), 0);

@@ -1,6 +1,6 @@
 //! Statistics against what SciPy computes of the same samples, recorded by scripts/record_statistics.py.
 
-use aliascope_core::statistics::{
+use aliascope_numerics::statistics::{
     Estimate, Interval, geometric_mean, mean_with_interval, median_with_interval, normal_quantile, paired_ratio,
     student_quantile,
 };

@@ -1,12 +1,12 @@
 //! Promise: `exact` equals `measured` for every input; `diagonal` and `paper` are its averages, and no more.
 
-use aliascope_core::spectrum::activation::Activation;
-use aliascope_core::spectrum::filter::Filter;
-use aliascope_core::spectrum::series::RandomSeries;
-use aliascope_core::spectrum::theorem::{
+use aliascope_numerics::spectrum::activation::Activation;
+use aliascope_numerics::spectrum::filter::Filter;
+use aliascope_numerics::spectrum::series::RandomSeries;
+use aliascope_numerics::spectrum::theorem::{
     Setup, TheoremError, TheoremReport, check_field, check_series, measured_activation_defect, oversampled_defect,
 };
-use aliascope_core::spectrum::{FourierSeries, GridSize, Velocity, Wave};
+use aliascope_numerics::spectrum::{FourierSeries, GridSize, Velocity, Wave};
 use ndarray::Array3;
 use num_complex::Complex64;
 use proptest::prelude::*;

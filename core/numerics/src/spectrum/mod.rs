@@ -18,6 +18,7 @@ pub mod harmonics;
 pub mod image_spectrum;
 pub mod name;
 pub mod octave;
+pub mod plans;
 pub mod quadrature;
 pub mod series;
 pub mod smooth;

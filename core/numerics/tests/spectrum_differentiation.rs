@@ -2,7 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use aliascope_core::spectrum::differentiation::{
+use aliascope_numerics::spectrum::differentiation::{
     Boundary, DifferentiationError, MAX_SAMPLES, Scheme, authors_forward_share, authors_takes_forward,
     derivative_error, differentiation_matrix, transfer_function,
 };

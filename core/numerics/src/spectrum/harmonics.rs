@@ -2,7 +2,6 @@
 
 use std::f64::consts::PI;
 
-use aliascope_plans::Real;
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -11,6 +10,7 @@ use super::activation::Activation;
 use super::alias::alias;
 pub use super::decay::{Decay, Law, decay};
 use super::filter::{Filter, FilterError, Response};
+use super::plans::Real;
 pub use super::quadrature::coefficients;
 use super::{GridSize, Wave};
 use crate::origin::Origin;

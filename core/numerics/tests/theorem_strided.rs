@@ -1,9 +1,9 @@
 //! Promise: on sampled real fields of several channels the theorem predicts the defect of any strided layer, sample by
 //! sample.
 
-use aliascope_core::spectrum::convolution::{ConvolutionShape, average_pool_weights, convolve};
-use aliascope_core::spectrum::strided::{Forms, StridedError, mean_square, measured_strided_defect, strided_defect};
-use aliascope_core::spectrum::{GridSize, HalfSpectrum, Velocity};
+use aliascope_numerics::spectrum::convolution::{ConvolutionShape, average_pool_weights, convolve};
+use aliascope_numerics::spectrum::strided::{Forms, StridedError, mean_square, measured_strided_defect, strided_defect};
+use aliascope_numerics::spectrum::{GridSize, HalfSpectrum, Velocity};
 use ndarray::{Array3, Array4};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};

@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
-use aliascope_core::spectrum::filter::{Filter, Nyquist, quality, response};
-use aliascope_core::spectrum::{GridSize, Wave};
+use aliascope_numerics::spectrum::filter::{Filter, Nyquist, quality, response};
+use aliascope_numerics::spectrum::{GridSize, Wave};
 use ndarray::{Array3, s};
 use num_complex::Complex64;
 use proptest::prelude::*;
@@ -174,7 +174,7 @@ fn quality_is_what_integrals_say() {
     // Sharper filters let less through and have narrower transitions.
     let (kaiser, short) = (of("kaiser:24", 2.0), of("kaiser:12", 2.0));
     assert!(kaiser.stop_band < short.stop_band && short.stop_band < three.stop_band);
-    let width = |q: aliascope_core::spectrum::filter::Quality| q.transition[1] - q.transition[0];
+    let width = |q: aliascope_numerics::spectrum::filter::Quality| q.transition[1] - q.transition[0];
     assert!(width(kaiser) < width(short) && width(short) < width(three));
     // Nothing folds without a stride, and everything that folds passes without a filter.
     assert_eq!(of("binomial-3", 1.0).stop_band, 0.0);

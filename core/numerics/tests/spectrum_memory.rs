@@ -6,8 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use aliascope_core::spectrum::theorem::{Setup, check_field};
-use aliascope_core::spectrum::{GridSize, HalfSpectrum, Velocity};
+use aliascope_numerics::spectrum::theorem::{Setup, check_field};
+use aliascope_numerics::spectrum::{GridSize, HalfSpectrum, Velocity};
 use ndarray::Array3;
 
 struct Counting;

@@ -1,8 +1,7 @@
 //! Plans of discrete Fourier transforms of `f32` and `f64`, kept for the life of the process.
 //!
-//! A crate of its own, since rustfft's algorithms are generic: they are compiled where a planner of a type is made, which
-//! takes a fifth of the time of all the rest. Here this is done once, beside other crates, and not again whenever
-//! something else changes.
+//! rustfft's algorithms are generic, and compiled wherever a planner of a type is made, which takes longer than all else
+//! in this crate: it is done here, and nowhere else.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -13,7 +12,7 @@ use rustfft::{Fft, FftNum, FftPlanner};
 
 /// Numbers that can be transformed: `f32` and `f64`.
 pub trait Real: FftNum + Float + Pod {
-    /// Transforms of a length without an end of 0, which are planned once.
+    /// The transforms of a length above 0, planned once.
     fn plans(length: usize) -> Plans<Self>;
 }
 
@@ -58,7 +57,7 @@ real!(f32, f64);
 
 #[cfg(test)]
 mod tests {
-    use rustfft::num_complex::Complex64;
+    use num_complex::Complex64;
 
     use super::Real;
 

@@ -1,6 +1,6 @@
 //! How often intervals cover what they are meant to, on log-normal samples: the distribution of LEE over photos.
 
-use aliascope_core::statistics::{
+use aliascope_numerics::statistics::{
     Interval, LEVEL, geometric_mean, mean, mean_with_interval, median_with_interval, paired_ratio, standard_error,
 };
 use rand::{Rng, SeedableRng};

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-pub use aliascope_plans::Real;
 use ndarray::{Array3, ArrayView3, ArrayViewMut2, Axis};
 use num_complex::Complex;
 use rayon::prelude::*;
@@ -16,6 +15,7 @@ use rustfft::Fft;
 use thiserror::Error;
 
 use super::alias::GridSize;
+pub use super::plans::Real;
 
 /// Why a transform could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -366,7 +366,7 @@ fn real<T: Real>(count: usize) -> T {
 
 /// Zeros whose pages the system hands out as they are written, and large ones where it has them: columns would miss
 /// the address cache at every row of small pages.
-fn zeros<A: Clone + bytemuck::Zeroable + rustfft::num_traits::Zero>(shape: (usize, usize, usize)) -> Array3<A> {
+fn zeros<A: Clone + bytemuck::Zeroable + num_traits::Zero>(shape: (usize, usize, usize)) -> Array3<A> {
     let numbers = bytemuck::zeroed_vec(shape.0 * shape.1 * shape.2);
     prefer_large_pages(&numbers);
     // The vector was made for the shape; the fallback is never taken.
