@@ -1,4 +1,4 @@
-"""Records what SciPy computes of small samples, as core/tests/fixtures/statistics.json.
+"""Records what SciPy computes of small samples, as core/numerics/tests/fixtures/statistics.json.
 
     pip install scipy==1.17.1
     python3 scripts/record_statistics.py

@@ -174,9 +174,9 @@ fn circle(imports: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<String>> {
 #[test]
 fn files_import_in_no_circle() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for folder in [root.join("src"), root.join("core/src")] {
+    for folder in ["src", "core/src", "core/numerics/src"].map(|folder| root.join(folder)) {
         let files = files(&folder);
-        assert!(files.len() > 50, "{} has {} files", folder.display(), files.len());
+        assert!(files.len() > 40, "{} has {} files", folder.display(), files.len());
         if let Some(circle) = circle(&imports(&files)) {
             panic!("imports go in a circle in {}: {}", folder.display(), circle.join(" → "));
         }

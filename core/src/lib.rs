@@ -3,17 +3,12 @@
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!
-//! - [`origin`]: who computed a result, and when.
+//! - [`origin`], [`spectrum`], [`symmetry`], [`statistics`]: numbers, of the crate `aliascope-numerics`.
 //! - [`number`]: numbers as people read them.
 //! - [`memory`]: what this process may still take of memory.
-//! - [`spectrum`]: Fourier series on the torus, 2-D transforms, the alias map, the aliasing theorem in its three
-//!   forms, the harmonics a nonlinearity makes, differentiation matrices, filters.
-//! - [`symmetry`]: the generators of the affine algebra and saturation, their linear combinations, and the grids
-//!   they act on.
 //! - [`onnx`]: ONNX files read and written, and the tensors in them.
 //! - [`hash`]: SHA-256 of files and images.
 //! - [`input`]: photos and tensors as network input, one at a time.
-//! - [`statistics`]: means and ratios over images, with intervals.
 //! - [`measure`], [`antialias`], [`repair`], [`operators`]: the plain structs that measurements return.
 //! - [`study`]: many networks on the same images: comparisons, surveys, and their statistics.
 //! - [`printable`]: names from files made fit to be printed.

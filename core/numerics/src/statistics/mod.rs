@@ -2,7 +2,7 @@
 //!
 //! The Lie derivative error over photos is close to log-normal: the logarithm's standard deviation is about 1.1. Then
 //! the mean ± 1.96 standard errors, meant to cover 95 %, covers 81 % with 15 photos, and the geometric mean with
-//! Student's interval on the logarithms covers what it says (`core/tests/statistics_coverage.rs`).
+//! Student's interval on the logarithms covers what it says (`core/numerics/tests/statistics_coverage.rs`).
 //!
 //! | Of | Value | Interval |
 //! |---|---|---|
