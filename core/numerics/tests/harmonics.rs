@@ -5,7 +5,9 @@ use std::f64::consts::PI;
 
 use aliascope_numerics::spectrum::activation::Activation;
 use aliascope_numerics::spectrum::filter::Filter;
-use aliascope_numerics::spectrum::harmonics::{HarmonicsError, Law, Signal, closed_form, coefficients, decay, harmonics};
+use aliascope_numerics::spectrum::harmonics::{
+    HarmonicsError, Law, Signal, closed_form, coefficients, decay, harmonics,
+};
 use proptest::prelude::*;
 
 fn signal(activation: &str, amplitude: f64, frequency: usize, samples: usize, stride: usize) -> Signal {

@@ -2,7 +2,9 @@
 //! sample.
 
 use aliascope_numerics::spectrum::convolution::{ConvolutionShape, average_pool_weights, convolve};
-use aliascope_numerics::spectrum::strided::{Forms, StridedError, mean_square, measured_strided_defect, strided_defect};
+use aliascope_numerics::spectrum::strided::{
+    Forms, StridedError, mean_square, measured_strided_defect, strided_defect,
+};
 use aliascope_numerics::spectrum::{GridSize, HalfSpectrum, Velocity};
 use ndarray::{Array3, Array4};
 use proptest::prelude::*;
