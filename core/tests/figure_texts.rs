@@ -3,11 +3,15 @@
 
 mod samples;
 
-use aliascope_core::figure::Format;
 use aliascope_core::figure::style::FAMILY;
+use aliascope_core::figure::{
+    AliasedFractionFigure, FiltersFigure, FoldingMapFigure, Format, ImageSpectrumFigure, SchemesFigure, render,
+};
 use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{OrbitBeside, Outcome};
 use aliascope_core::spectrum::Velocity;
+use aliascope_core::spectrum::filter::Filter;
+use aliascope_core::spectrum::harmonics::aliased_fractions;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
@@ -95,12 +99,18 @@ fn faults(svg: &str, labels: &[&str]) -> Vec<String> {
             let Text { words, left, top, right, bottom } = text;
             faults.push(format!("'{words}' at {left:.0}..{right:.0}, {top:.0}..{bottom:.0} leaves {width} x {height}"));
         }
-        for other in texts[..at].iter().filter(|other| text.overlaps(other)) {
+        // plotters writes some ticks of a logarithmic axis twice, at one place.
+        let is_twice = |other: &Text| other.words == text.words && other.left == text.left && other.top == text.top;
+        for other in texts[..at].iter().filter(|other| text.overlaps(other) && !is_twice(other)) {
             faults.push(format!("'{}' lies on '{}' at {:.0}, {:.0}", text.words, other.words, text.left, text.top));
         }
     }
     let is_shown = |label: &str| texts.iter().any(|text| text.words.contains(label));
     faults.extend(labels.iter().filter(|label| !is_shown(label)).map(|label| format!("'{label}' is not shown")));
+    // A hyphen for a minus sign, or a power of ten as 1e-3.
+    let is_typed = |words: &str| words.parse::<f64>().is_ok() && words.contains(['-', 'e']);
+    let typed = texts.iter().filter(|text| is_typed(&text.words));
+    faults.extend(typed.map(|text| format!("'{}' is a number as computers write it", text.words)));
     for node in document.descendants() {
         // Pictures are letters at random.
         let number = |text: &str| text.contains("NaN") || text.split([' ', ',']).any(|w| w == "inf" || w == "-inf");
@@ -129,6 +139,30 @@ fn wrong<T: Outcome>(name: &str, report: &T, beside: &T::Beside, labels: &[(&str
         wrong.extend(faults(&svg, labels).into_iter().map(|fault| format!("{name} {}: {fault}", figure.name())));
     }
     wrong
+}
+
+/// The steps' numbers that an error bar, which is drawn over them, makes unreadable.
+fn numbers_on_bars(svg: &str) -> Vec<String> {
+    let document = Document::parse(svg).unwrap();
+    let ends = |node: Node<'_, '_>| -> Option<[f64; 4]> {
+        let number = |name: &str| node.attribute(name)?.parse::<f64>().ok();
+        if node.has_tag_name("line") {
+            return Some([number("x1")?, number("y1")?, number("x2")?, number("y2")?]);
+        }
+        let points = node.attribute("points").filter(|_| node.has_tag_name("polyline"))?;
+        let numbers: Vec<f64> = points.split([' ', ',']).filter_map(|number| number.parse().ok()).collect();
+        numbers.try_into().ok()
+    };
+    // Upright ones, but for the axis and its ticks.
+    let bars = document.descendants().filter_map(ends).filter(|[x, y, to_x, to_y]| x == to_x && (y - to_y).abs() > 8.0);
+    let bars: Vec<[f64; 4]> = bars.collect();
+    let texts = document.descendants().filter(|node| node.has_tag_name("text")).map(Text::of);
+    let numbers = texts.filter(|text| !text.words.is_empty() && text.words.chars().all(|c| ('1'..='9').contains(&c)));
+    let lies_on = |text: &Text, [x, y, _, to_y]: [f64; 4]| {
+        text.left < x && x < text.right && text.top < y.max(to_y) && y.min(to_y) < text.bottom
+    };
+    let hidden = numbers.filter(|text| bars.iter().any(|bar| lies_on(text, *bar)));
+    hidden.map(|text| format!("the number {} lies on an error bar", text.words)).collect()
 }
 
 fn right(wrong: &[String]) {
@@ -187,6 +221,13 @@ fn figures_of_surgery() {
         let numbered: (&str, &[&str]) = ("advice", &["as it was", "1"]);
         all.extend(wrong(&format!("surgery_alike_{kind}"), &surgery::advised_alike(&names), &(), &[numbered]));
         assert!(surgery::nothing_chosen(&names).figures(&()).is_empty());
+        for report in [surgery::advised(&names), surgery::advised_alike(&names)] {
+            let report = report.shown().unwrap();
+            let figures = report.figures(&());
+            let advice = figures.iter().find(|figure| figure.name() == "advice").unwrap();
+            let svg = String::from_utf8(advice.render(Format::Svg).unwrap()).unwrap();
+            all.extend(numbers_on_bars(&svg).into_iter().map(|fault| format!("advice_{kind}: {fault}")));
+        }
     }
     right(&all);
 }
@@ -222,6 +263,18 @@ fn figures_of_metrics() {
     ));
     all.extend(wrong("metrics_authors", &metrics::authors(), &(), &[("", &["consistency, columns rolled"])]));
     all.extend(wrong("metrics_single", &metrics::single(), &(), &[("", &["sample invariance, rotation"])]));
+    // Of a long network those that matter are named: the first one is the worst.
+    for (kind, names) in
+        [("14", layers::names(14)), ("1", places(1)), ("60", places(60)), ("300", places(300)), ("long_60", long(60))]
+    {
+        let first = if kind.starts_with("long") { "0/activation" } else { "0" };
+        let labels: &[&str] = &["layer by layer, from input to output", "by class", "EQ-T_frac", first];
+        let report = metrics::of_layers(&names);
+        all.extend(wrong(&format!("metrics_layers_{kind}"), &report, &(), &[("", labels)]));
+        let svg = String::from_utf8(report.figures(&())[0].render(Format::Svg).unwrap()).unwrap();
+        let width: f64 = Document::parse(&svg).unwrap().root_element().attribute("width").unwrap().parse().unwrap();
+        assert!(width <= 1700.0, "{kind}: {width} pixels are too wide for a slide");
+    }
     right(&all);
 }
 
@@ -266,6 +319,19 @@ fn figures_of_formulas() {
     let forms: &[(&str, &[&str])] = &[("", &["exact", "measured", "diagonal", "paper"])];
     let mut all = wrong("theorem", &spectral::theorem(9, Velocity::new(0.8, 0.6), None), &(), forms);
     all.extend(wrong("theorem_gelu", &spectral::theorem(3, Velocity::new(1.0, 0.0), Some("gelu")), &(), forms));
+    let sweep = aliased_fractions(&["relu", "tanh"].map(|name| name.parse().unwrap()), 3, 32).unwrap();
+    let signal = spectral::harmonics_of("relu", 2);
+    let photo = spectral::photo();
+    for (name, svg) in [
+        ("aliased_fraction", render(&AliasedFractionFigure { sweep: &sweep }, Format::Svg)),
+        ("folding_map", render(&FoldingMapFigure { report: &signal }, Format::Svg)),
+        ("schemes", render(&SchemesFigure { samples: 224 }, Format::Svg)),
+        ("filters", render(&FiltersFigure { filters: Filter::examples()[1..].to_vec(), stride: 2 }, Format::Svg)),
+        ("photo", render(&ImageSpectrumFigure { report: &photo }, Format::Svg)),
+    ] {
+        let svg = String::from_utf8(svg.unwrap()).unwrap();
+        all.extend(faults(&svg, &[]).into_iter().map(|fault| format!("{name}: {fault}")));
+    }
     for activation in ["relu", "poly:0,1"] {
         let report = spectral::harmonics_of(activation, 2);
         all.extend(wrong(&activation[..4], &report, &(), &[("", &["Nyquist", "|c_k|"])]));

@@ -249,6 +249,15 @@ fn the_panels_of_the_lee_figure_stand_alone() {
         let found = [&generators, &spectrum].map(|part| part.lines().any(|line| line.trim() == words));
         assert_eq!(found, there, "{words}");
     }
+    // What a panel alone has no room for is left out, and no line cut.
+    let mut report = report;
+    report.run.images.preprocess =
+        "metadata (centre crop 1, bicubic, pixels 0 to 255, mean [127, 127, 127], std [128, 128, 128])".to_owned();
+    assert!(svg(&LeeFigure(&report)).contains("std [128, 128, 128]"));
+    for part in [LeePart::Generators(&report), LeePart::Spectrum(&report)] {
+        let part = svg(&part);
+        assert!(part.contains("preprocessing: metadata;") && !part.contains('…'));
+    }
 }
 
 /// A PDF is a header, a page of the size in points, compressed vectors and letters of the embedded faces.

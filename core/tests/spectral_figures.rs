@@ -9,8 +9,6 @@ use aliascope_core::figure::{
 use aliascope_core::spectrum::Velocity;
 use aliascope_core::spectrum::filter::Filter;
 use aliascope_core::spectrum::harmonics::aliased_fractions;
-use aliascope_core::spectrum::image_spectrum::{ImageSignal, image_spectrum};
-use ndarray::Array2;
 
 use samples::spectral;
 
@@ -66,15 +64,7 @@ fn the_harmonics_figures() {
 
 #[test]
 fn the_photo_figure() {
-    let image = Array2::from_shape_fn((48, 64), |(y, x)| ((x * x + 3 * y * x) % 97) as f64);
-    let signal = ImageSignal {
-        activation: "relu".parse().unwrap(),
-        amplitude: 1.0,
-        oversample: 2,
-        stride: 2,
-        filter: Filter::None,
-    };
-    let report = image_spectrum(image.view(), &signal).unwrap();
+    let report = spectral::photo();
     check(&ImageSpectrumFigure { report: &report }, "photo", &["before", "after", "cycles per pixel, down"]);
 }
 

@@ -6,7 +6,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::canvas::{Area, Figure, FigureError};
-use super::dot_labels::{covered, draw_labels};
+use super::decades::Decades;
+use super::dot_labels::{Edges, covered, draw_labels};
 use super::error_bar::draw_upright_error_bar;
 use super::scale::Scale;
 use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, printable};
@@ -120,13 +121,15 @@ impl AdviceFigure<'_> {
         }
         drawn.extend(covered(&path));
         root.draw(&PathElement::new(path.clone(), INK.stroke_width(2)))?;
-        // What a trial gains is known to its paired standard error; that of the chosen ones is drawn.
+        // What a trial gains is known to its paired standard error; that of the chosen ones is drawn, and no name on it.
         for step in &advice.steps {
             let Some(trial) = step.tried.iter().find(|trial| trial.name == step.chosen) else { continue };
             if let Some(sem) = trial.gain.sem.filter(|sem| *sem > 0.0) {
                 let x = at(trial.cost, trial.lee).0;
                 let end = |lee: f64| at(trial.cost, lee.max(0.0)).1;
-                draw_upright_error_bar(root, x, [end(trial.lee - sem), end(trial.lee + sem)], 4)?;
+                let ends = [end(trial.lee - sem), end(trial.lee + sem)];
+                draw_upright_error_bar(root, x, ends, 4)?;
+                drawn.push(beside_bar(x, ends));
             }
         }
         for (step, trial) in &trials {
@@ -167,7 +170,8 @@ impl AdviceFigure<'_> {
         draw_labels(root, &names, &marks, [left + 2, top, right - 2, bottom - 2], &drawn)
     }
 
-    /// Gains against contributions, both on plain axes: some are losses.
+    /// Gains against contributions: gains on a plain axis, as some are losses; contributions in decades where they span
+    /// some, so that small ones do not all lie on zero.
     fn forecast<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let forecast = &self.advice.forecast;
         let (left, right) = (WIDTH / 2 + 150, WIDTH - 40);
@@ -182,8 +186,7 @@ impl AdviceFigure<'_> {
         if forecast.places.is_empty() {
             return Ok(());
         }
-        let foretold = || forecast.places.iter().map(|place| place.contribution);
-        let (least, last) = with_air(foretold().fold(0.0, f64::min), foretold().fold(0.0, f64::max));
+        let foretold = Foretold::of(forecast.places.iter().map(|place| place.contribution));
         // With their errors, as long as those are not many times as long as all gains.
         let first = self.advice.steps.first();
         let sem = |place: &ForecastPlace| {
@@ -196,10 +199,10 @@ impl AdviceFigure<'_> {
             forecast.places.iter().flat_map(ends).map(|gain| gain.clamp(-2.0 * most, 2.0 * most))
         };
         let (low, high) = with_air(gains().fold(0.0, f64::min), gains().fold(0.0, f64::max));
-        let x_of = |value: f64| left + ((value - least) / (last - least) * f64::from(right - left)).round() as i32;
+        let x_of = |value: f64| left + (foretold.place(value) * f64::from(right - left)).round() as i32;
         let y_of = |value: f64| bottom - ((value - low) / (high - low) * f64::from(bottom - top)).round() as i32;
-        for (value, text) in round_values(least, last) {
-            let x = x_of(value);
+        for (place, text) in foretold.ticks() {
+            let x = left + (place * f64::from(right - left)).round() as i32;
             root.draw(&PathElement::new(vec![(x, top), (x, bottom)], GRID.stroke_width(1)))?;
             root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (x, bottom + 8))?;
         }
@@ -208,11 +211,17 @@ impl AdviceFigure<'_> {
             root.draw(&PathElement::new(vec![(left, y), (right, y)], GRID.stroke_width(1)))?;
             root.draw_text(&text, &anchored(style::label(), HPos::Right, VPos::Center), (left - 8, y))?;
         }
-        root.draw(&PathElement::new(vec![(x_of(0.0), top), (x_of(0.0), bottom)], INK.stroke_width(1)))?;
+        if let Foretold::Plain { .. } = foretold {
+            root.draw(&PathElement::new(vec![(x_of(0.0), top), (x_of(0.0), bottom)], INK.stroke_width(1)))?;
+        }
         root.draw(&PathElement::new(vec![(left, y_of(0.0)), (right, y_of(0.0))], INK.stroke_width(1)))?;
         root.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(1)))?;
         let x_title = anchored(style::axis(), HPos::Center, VPos::Bottom);
-        root.draw_text("contribution of the place's layers, ‖J δ‖²/dim", &x_title, ((left + right) / 2, HEIGHT - 8))?;
+        let x_text = match foretold {
+            Foretold::Plain { .. } => "contribution of the place's layers, ‖J δ‖²/dim",
+            Foretold::Decades(_) => "contribution of the place's layers, ‖J δ‖²/dim, logarithmic axis",
+        };
+        root.draw_text(x_text, &x_title, ((left + right) / 2, HEIGHT - 8))?;
         let upright =
             anchored(style::axis(), HPos::Center, VPos::Top).transform(plotters::style::FontTransform::Rotate270);
         root.draw_text("LEE that replacing it alone takes away, ± s.e.", &upright, (left - 92, (top + bottom) / 2))?;
@@ -231,7 +240,7 @@ impl AdviceFigure<'_> {
                 let end = |gain: f64| y_of(gain).clamp(top, bottom);
                 let ends = [end(place.gain - sem), end(place.gain + sem)];
                 draw_upright_error_bar(root, at.0, ends, 3)?;
-                drawn.push([at.0 - 3, ends[1], at.0 + 3, ends[0]]);
+                drawn.push(beside_bar(at.0, ends));
             }
         }
         for at in &points {
@@ -245,6 +254,51 @@ impl AdviceFigure<'_> {
         let names: Vec<String> = forecast.places.iter().enumerate().map(name).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         draw_labels(root, &names, &points, [left + 2, top, right - 2, bottom - 2], &drawn)
+    }
+}
+
+/// What an upright error bar takes up, with a little air around it.
+fn beside_bar(x: i32, [low, high]: [i32; 2]) -> Edges {
+    const AIR: i32 = 6;
+    [x - AIR, high - AIR, x + AIR, low + AIR]
+}
+
+/// The axis of contributions.
+enum Foretold {
+    Plain { low: f64, high: f64 },
+    Decades(Decades),
+}
+
+impl Foretold {
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        /// Where the small ones would lie on each other.
+        const WIDE: f64 = 30.0;
+        let low = values.clone().fold(f64::INFINITY, f64::min);
+        let high = values.clone().fold(f64::NEG_INFINITY, f64::max);
+        if low > 0.0 && high > WIDE * low {
+            return Self::Decades(Decades::of(values));
+        }
+        let (low, high) = with_air(low.min(0.0), high.max(0.0));
+        Self::Plain { low, high }
+    }
+
+    /// From 0 at the left end to 1 at the right one.
+    fn place(&self, value: f64) -> f64 {
+        match self {
+            Self::Plain { low, high } => (value - low) / (high - low),
+            Self::Decades(decades) => decades.place(value),
+        }
+    }
+
+    fn ticks(&self) -> Vec<(f64, String)> {
+        match self {
+            Self::Plain { low, high } => {
+                let unsigned = |text: String| text.trim_start_matches('+').to_owned();
+                let ticks = round_values(*low, *high).into_iter();
+                ticks.map(|(value, text)| (self.place(value), unsigned(text))).collect()
+            }
+            Self::Decades(decades) => decades.ticks(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use plotters::prelude::{DrawingBackend, IntoLogRange, LineSeries};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
+use super::number::power_of_ten;
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::harmonics::AliasedFractions;
 
@@ -34,7 +35,12 @@ impl Figure for AliasedFractionFigure<'_> {
             &style::title(),
             (24, 14),
         )?;
-        let note = format!("share of energy that folds, σ(a cos 2π·{} x) on {} samples", sweep.frequency, sweep.grid);
+        let note = format!(
+            "share of energy that folds, σ(a cos 2π·{} x) on {} samples; what is below {}, 0 included, lies at the floor",
+            sweep.frequency,
+            sweep.grid,
+            power_of_ten(FLOOR.log10().round() as i32)
+        );
         root.draw_text(&note, &style::note(), (24, 44))?;
         let (_, area) = root.split_vertically(66);
         let (plot, names) = area.split_horizontally(850);
@@ -56,7 +62,7 @@ impl Figure for AliasedFractionFigure<'_> {
             .axis_desc_style(style::axis())
             .label_style(style::label())
             .x_label_formatter(&|x| format!("{x}"))
-            .y_label_formatter(&|y| format!("{y:.0e}"))
+            .y_label_formatter(&|y| power_of_ten(f64::log10(*y).round() as i32))
             .draw()?;
         // Names go to the curves' ends, pushed apart.
         let mut ends = Vec::new();

@@ -4,7 +4,6 @@ use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
 use plotters::prelude::{DrawingBackend, LineSeries};
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, VPos};
 
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::GridSize;
@@ -24,6 +23,8 @@ const COARSE: usize = 64;
 /// A few pixels apart: closer ones would show the pixels that they are rounded to.
 const POINTS: usize = 81;
 const COLUMNS: usize = 4;
+/// Width of the numbers beside an axis.
+const NUMBERS: i32 = 44;
 
 impl Figure for FiltersFigure {
     fn size(&self) -> (u32, u32) {
@@ -34,7 +35,7 @@ impl Figure for FiltersFigure {
         let title = format!("What filters leave of the frequencies that a stride of {} folds", self.stride);
         root.draw_text(&title, &style::title(), (24, 14))?;
         root.draw_text(
-            "|G| over cycles per fine sample; along an axis, and faint along the diagonal; shaded: what stays",
+            "|G| over cycles per fine sample, along an axis (dark) and along the diagonal (pale); shaded: what the coarse grid holds",
             &style::note(),
             (24, 44),
         )?;
@@ -56,20 +57,18 @@ fn panel<DB: DrawingBackend>(
     response: &Response,
     nyquist: f64,
 ) -> Result<(), FigureError> {
-    let (width, _) = area.dim_in_pixel();
-    let middle = width as i32 / 2 + 18;
-    let at = |y| (middle, y);
-    let centred = |text| style::anchored(text, HPos::Center, VPos::Top);
-    area.draw_text(&style::printable(&filter.to_string()), &centred(style::panel()), at(4))?;
+    // Above the axis, which begins right of its numbers.
+    let left = 6 + NUMBERS;
+    area.draw_text(&style::printable(&filter.to_string()), &style::panel(), (left, 4))?;
     let leaks = format!("leaks {:.2} %", 100.0 * response.quality().stop_band);
-    area.draw_text(&leaks, &centred(style::note()), at(26))?;
+    area.draw_text(&leaks, &style::note(), (left, 26))?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(48)
         .margin_left(6)
         .margin_right(14)
         .margin_bottom(8)
         .x_label_area_size(30)
-        .y_label_area_size(44)
+        .y_label_area_size(NUMBERS)
         .build_cartesian_2d(0.0..0.5_f64, 0.0..1.2_f64)?;
     chart.draw_series([Rectangle::new([(0.0, 0.0), (nyquist, 1.2)], style::SERIES[2].mix(0.16).filled())])?;
     chart
@@ -80,7 +79,7 @@ fn panel<DB: DrawingBackend>(
         .label_style(style::label())
         .x_labels(3)
         .y_labels(4)
-        .x_label_formatter(&|x| format!("{x:.2}"))
+        .x_label_formatter(&|x| format!("{x:.1}"))
         .y_label_formatter(&|y| format!("{y:.1}"))
         .draw()?;
     let profile = response.profile(POINTS);

@@ -1,11 +1,13 @@
 //! Which frequency a grid mistakes each frequency for.
 
 use plotters::chart::ChartBuilder;
-use plotters::element::{Circle, PathElement, Rectangle};
+use plotters::element::{PathElement, Rectangle};
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
+use super::harmonics::wave;
+use super::key::{Dot, key};
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::alias::alias;
 use crate::spectrum::harmonics::HarmonicsReport;
@@ -27,8 +29,9 @@ impl Figure for FoldingMapFigure<'_> {
         let title = format!("Where a grid of {} samples folds each frequency", report.grid);
         root.draw_text(&title, &style::title(), (24, 14))?;
         let note = format!(
-            "dots: harmonics of {}({} cos 2π·{} x), area by magnitude; on the dashed diagonal a frequency is seen as what it is",
-            report.activation, report.amplitude, report.frequency
+            "dots: harmonics of {}({}), larger where they are stronger; in the shaded band a frequency is seen as what it is",
+            report.activation,
+            wave(report)
         );
         root.draw_text(&style::printable(&note), &style::note(), (24, 44))?;
         let (_, area) = root.split_vertically(66);
@@ -55,8 +58,8 @@ impl Figure for FoldingMapFigure<'_> {
             .y_desc("seen as Alias(n)")
             .axis_desc_style(style::axis())
             .label_style(style::label())
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.0}"))
+            .x_label_formatter(&|x| format!("{x:.0}").replace('-', "−"))
+            .y_label_formatter(&|y| format!("{y:.0}").replace('-', "−"))
             .draw()?;
         let teeth = (shown / report.grid as f64).ceil() as i64 + 1;
         for tooth in 0..teeth {
@@ -70,11 +73,9 @@ impl Figure for FoldingMapFigure<'_> {
                 )])?;
             }
         }
-        for dash in 0..24 {
-            let at = |step: f64| nyquist * (1.0 + 0.15 * step / 24.0);
-            let (from, to) = (at(f64::from(dash)), at(f64::from(dash) + 0.5));
-            chart.draw_series([PathElement::new(vec![(from, from), (to, to)], style::FAINT_INK.stroke_width(1))])?;
-        }
+        let edge = vec![(nyquist, -1.15 * nyquist), (nyquist, 1.15 * nyquist)];
+        chart.draw_series([PathElement::new(edge, style::INK.stroke_width(1))])?;
+        let (base_x, base_y) = area.get_base_pixel();
         let largest = report.harmonics.iter().skip(1).map(|h| h.magnitude).fold(f64::MIN_POSITIVE, f64::max);
         for harmonic in report.harmonics.iter().filter(|h| h.magnitude > 1e-6 * largest) {
             if harmonic.frequency as f64 > shown {
@@ -84,13 +85,16 @@ impl Figure for FoldingMapFigure<'_> {
             let radius = (3.0 + 11.0 * (harmonic.magnitude / largest).min(1.0).powf(0.5)) as i32;
             let at = (harmonic.frequency as f64, alias(harmonic.frequency, report.grid) as f64);
             let moved = harmonic.folds_to != harmonic.frequency;
-            let color = if moved { style::SERIES[1] } else { style::SERIES[0] };
-            chart.draw_series([Circle::new(at, radius, color.mix(0.85).filled())])?;
+            let dot = if moved { Dot::Hollow(style::SERIES[1]) } else { Dot::Filled(style::SERIES[0]) };
+            let (x, y) = chart.backend_coord(&at);
+            dot.draw(&area, (x - base_x, y - base_y), radius)?;
         }
-        let (base_x, base_y) = area.get_base_pixel();
+        let entries = [(Dot::Filled(style::SERIES[0]), "stays"), (Dot::Hollow(style::SERIES[1]), "folds")];
+        let (x, y) = chart.backend_coord(&(shown, 1.15 * nyquist));
+        key(&area, &entries, (x - base_x - 80, y - base_y + 16))?;
         let (x, y) = chart.backend_coord(&(nyquist, -1.15 * nyquist));
         let text = style::anchored(style::note(), HPos::Left, VPos::Bottom);
-        area.draw_text("Nyquist; to its left nothing moves", &text, (x - base_x + 6, y - base_y - 4))?;
+        area.draw_text("Nyquist frequency: to its left nothing moves", &text, (x - base_x + 6, y - base_y - 4))?;
         Ok(())
     }
 }

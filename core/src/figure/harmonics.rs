@@ -29,10 +29,9 @@ impl Figure for HarmonicsFigure<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
         let report = self.report;
         let title = format!(
-            "{} of {} cos(2π·{} x) on {} samples{}",
+            "{} of {} on {} samples{}",
             report.activation,
-            report.amplitude,
-            report.frequency,
+            wave(report),
             report.grid,
             if report.filter == "none" { String::new() } else { format!(", after {}", report.filter) }
         );
@@ -86,6 +85,12 @@ impl Figure for HarmonicsFigure<'_> {
         )?;
         Ok(())
     }
+}
+
+/// The wave that the nonlinearity is applied to; an amplitude of 1 goes without saying.
+pub(super) fn wave(report: &HarmonicsReport) -> String {
+    let amplitude = if report.amplitude == 1.0 { String::new() } else { format!("{} ", report.amplitude) };
+    format!("{amplitude}cos(2π·{} x)", report.frequency).replace('-', "−")
 }
 
 struct Stem {

@@ -19,6 +19,8 @@ pub struct ImageSpectrumFigure<'a> {
 
 /// Decades of power from the darkest shade to the lightest.
 const DECADES: f64 = 10.0;
+/// Width of the numbers beside an axis.
+const NUMBERS: i32 = 76;
 
 impl Figure for ImageSpectrumFigure<'_> {
     fn size(&self) -> (u32, u32) {
@@ -58,15 +60,15 @@ impl ImageSpectrumFigure<'_> {
         power: &Array2<f64>,
         largest: f64,
     ) -> Result<(), FigureError> {
-        let (width, _) = area.dim_in_pixel();
-        area.draw_text(title, &style::anchored(style::panel(), HPos::Center, VPos::Top), (width as i32 / 2 + 30, 4))?;
+        // Above the map, which begins right of its numbers.
+        area.draw_text(title, &style::panel(), (12 + NUMBERS, 4))?;
         let mut chart = ChartBuilder::on(area)
             .margin_top(32)
             .margin_left(12)
             .margin_right(14)
             .margin_bottom(8)
             .x_label_area_size(50)
-            .y_label_area_size(76)
+            .y_label_area_size(NUMBERS)
             .build_cartesian_2d(-1.0..1.0_f64, 1.0..-1.0_f64)?;
         let (rows, columns) = power.dim();
         let step = (2.0 / columns as f64, 2.0 / rows as f64);
@@ -86,6 +88,8 @@ impl ImageSpectrumFigure<'_> {
             .label_style(style::label())
             .x_labels(5)
             .y_labels(5)
+            .x_label_formatter(&|x| format!("{x:.1}").replace('-', "−"))
+            .y_label_formatter(&|y| format!("{y:.1}").replace('-', "−"))
             .draw()?;
         let (x, y) = (
             0.5 * self.report.grid.x as f64 / self.report.samples.x as f64,

@@ -7,7 +7,7 @@ use plotters::style::{Color, FontTransform};
 
 use super::canvas::{Area, Figure, FigureError};
 use super::layer_looks::{MARGIN, entries, header, legend, pattern, share_bar, short_name};
-use super::style::{self, GRID, INK, anchored, fit_end, printable};
+use super::style::{self, FAINT_INK, GRID, INK, anchored, fit_end, printable};
 use crate::measure::layer_metrics::{LayerMeasure, LayerMetric, LayerMetrics};
 use crate::measure::layers_report::LayerClass;
 use crate::measure::metrics_report::MetricsReport;
@@ -30,8 +30,14 @@ const GAP: i32 = 20;
 const SHARES: i32 = 420;
 const BAR: i32 = 34;
 const NAMES: i32 = 190;
-/// More layers have no room for names.
-const MOST_NAMED: usize = 130;
+/// Pixels along the depth that a name takes.
+const NAME: i32 = 16;
+/// The longest strip: a wider figure would have to be shrunk below what can be read on a slide.
+const LONGEST: i32 = 880;
+/// In a longer network, a layer is named whose share reaches this under some measure.
+const NAMED_SHARE: f64 = 0.01;
+/// From the strips down to the names, which may stand a little beside their layers.
+const LEADERS: i32 = 12;
 
 impl LayerMetricsFigure<'_> {
     fn compared(&self) -> Vec<&LayerMetric> {
@@ -39,18 +45,30 @@ impl LayerMetricsFigure<'_> {
     }
 
     fn width(&self) -> i32 {
-        let count = self.compared().len();
-        let pitch = if count <= MOST_NAMED { 16.0 } else { (1500.0 / count as f64).max(2.0) };
-        ((count as f64 * pitch) as i32).max(560)
+        (self.compared().len() as i32).saturating_mul(NAME).clamp(560, LONGEST)
     }
 
+    /// The places of the layers that are named: all where there is room, else those that matter, the largest first.
+    fn named(&self, layers: &[&LayerMetric]) -> Vec<usize> {
+        let room = (self.width() / NAME) as usize;
+        let mut places: Vec<usize> = (0..layers.len()).collect();
+        if places.len() > room {
+            let largest = |place: usize| {
+                layers[place].measures.values().flatten().filter_map(|measured| measured.share).fold(0.0, f64::max)
+            };
+            places.retain(|place| largest(*place) >= NAMED_SHARE);
+            places.sort_by(|a, b| largest(*b).total_cmp(&largest(*a)));
+            places.truncate(room);
+            places.sort_unstable();
+        }
+        places
+    }
+
+    /// The height of the names.
     fn names(&self) -> i32 {
         let layers = self.compared();
-        if layers.len() > MOST_NAMED {
-            return 0;
-        }
-        let longest = layers.iter().map(|layer| layer.name.chars().count()).max().unwrap_or(0);
-        (longest as i32 * 7 + 8).min(NAMES)
+        let longest = self.named(&layers).into_iter().map(|place| layers[place].name.chars().count()).max();
+        longest.map_or(0, |longest| (longest as i32 * 7 + 8).min(NAMES))
     }
 
     fn strips() -> i32 {
@@ -61,7 +79,7 @@ impl LayerMetricsFigure<'_> {
 impl Figure for LayerMetricsFigure<'_> {
     fn size(&self) -> (u32, u32) {
         let width = LEFT + self.width() + 36 + SHARES + MARGIN;
-        (width as u32, (TOP + Self::strips() + self.names() + 84) as u32)
+        (width as u32, (TOP + Self::strips() + LEADERS + self.names() + 84) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), FigureError> {
@@ -79,9 +97,14 @@ impl Figure for LayerMetricsFigure<'_> {
             short_name(&self.report.run)
         );
         let photos = if self.report.run.images.count() == 1 { "image" } else { "images" };
+        let named = self.named(&layers);
+        let which = match named.len() < layers.len() {
+            true => format!("; named: layers with {:.0} % or more under some measure", 100.0 * NAMED_SHARE),
+            false => String::new(),
+        };
         let note = format!(
             "share of each layer in the sum of squared errors under translation; mean over {} {photos}, each at the same \
-             weight; {} shifts each; N: entries compared",
+             weight; {} shifts each; N: entries compared{which}",
             self.report.run.images.count(),
             self.report.draws
         );
@@ -96,17 +119,20 @@ impl Figure for LayerMetricsFigure<'_> {
             self.classes(root, measure, (right, top + (STRIP - BAR) / 2))?;
         }
         let bottom = TOP + Self::strips() - GAP;
-        if self.names() > 0 {
-            let small = style::note().color(&INK).transform(FontTransform::Rotate270);
-            for (place, layer) in layers.iter().enumerate() {
-                let name = fit_end(root, &printable(&layer.name), &style::note(), self.names())?;
-                let x = i32::midpoint(self.cell(place, layers.len()).0, self.cell(place, layers.len()).1);
-                root.draw_text(&name, &anchored(small.clone(), HPos::Right, VPos::Center), (x, bottom + 8))?;
+        let small = anchored(style::note().color(&INK).transform(FontTransform::Rotate270), HPos::Right, VPos::Center);
+        let middle = |place: usize| i32::midpoint(self.cell(place, layers.len()).0, self.cell(place, layers.len()).1);
+        let at: Vec<i32> = named.iter().map(|place| middle(*place)).collect();
+        for ((place, at), x) in named.iter().zip(&at).zip(apart(&at, NAME, LEFT + self.width())) {
+            let name = fit_end(root, &printable(&layers[*place].name), &style::note(), self.names())?;
+            if x != *at {
+                let leader = vec![(*at, bottom + 3), (x, bottom + LEADERS + 4)];
+                root.draw(&PathElement::new(leader, FAINT_INK.stroke_width(1)))?;
             }
+            root.draw_text(&name, &small, (x, bottom + LEADERS + 8))?;
         }
         let shown: Vec<LayerClass> =
-            LayerClass::ALL.into_iter().filter(|class| self.layers.by_type.contains_key(class.name())).collect();
-        legend(root, &entries(&shown), (LEFT, bottom + self.names() + 34), width - LEFT)?;
+            LayerClass::ALL.into_iter().filter(|class| self.layers.is_seen(class.name())).collect();
+        legend(root, &entries(&shown), (LEFT, bottom + LEADERS + self.names() + 34), width - LEFT)?;
         Ok(())
     }
 }
@@ -161,4 +187,31 @@ impl LayerMetricsFigure<'_> {
         let share = |class: LayerClass| self.layers.by_type.get(class.name())?.get(measure.name())?.share;
         share_bar(root, [(left, top), (left + SHARES, top + BAR)], share, "no error, or none in some images")
     }
+}
+
+/// Places at least `gap` apart, as near to the given ones, which ascend, as a pass to the right and one back from `end`
+/// bring them.
+fn apart(places: &[i32], gap: i32, end: i32) -> Vec<i32> {
+    let mut moved = places.to_vec();
+    // A crowd grows to both sides of its middle: half of what it lacks lies before its first.
+    let mut first = 0;
+    for at in 1..=moved.len() {
+        let ends = at == moved.len() || places[at] - places[at - 1] >= gap;
+        if ends {
+            let lacks = gap * (at - 1 - first) as i32 - (places[at - 1] - places[first]);
+            for (step, place) in moved[first..at].iter_mut().enumerate() {
+                *place = places[first] - lacks / 2 + gap * step as i32;
+            }
+            first = at;
+        }
+    }
+    for at in 1..moved.len() {
+        moved[at] = moved[at].max(moved[at - 1] + gap);
+    }
+    let mut limit = end;
+    for place in moved.iter_mut().rev() {
+        *place = (*place).min(limit);
+        limit = *place - gap;
+    }
+    moved
 }

@@ -9,7 +9,7 @@ use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
 use super::field::draw_field;
 use super::number::compact;
-use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, printable};
+use super::style::{self, FAINT_INK, GRID, INK, SERIES, anchored, draw_note, fit, note_fits, printable};
 use crate::measure::lee_report::{GeneratorLee, InputUnits, LeeReport};
 use crate::measure::output::ActionChoice;
 use crate::statistics::Interval;
@@ -96,6 +96,17 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
         ActionChoice::Image => "moved by the transforms as an image is".to_owned(),
         other => format!("moved by the transforms as {other}"),
     };
+    let chosen = |preprocess: &str| {
+        let (output, arithmetic) = (report.run.function(), report.run.arithmetic());
+        format!("output: {output}, {action}; preprocessing: {preprocess}; {arithmetic}")
+    };
+    // In a panel alone there is no room for what a preprocessing's name stands for.
+    let preprocess = report.run.images.preprocess.to_string();
+    let named = preprocess.split(" (").next().unwrap_or_default();
+    let chosen = match note_fits(root, &printable(&chosen(&preprocess)), width)? {
+        true => chosen(&preprocess),
+        false => chosen(named),
+    };
     let subtitles = [
         format!(
             "{images}; t in {unit}; {} derivative, {} boundary, {} grid",
@@ -103,12 +114,7 @@ fn draw_header<DB: DrawingBackend>(root: &Area<DB>, report: &LeeReport, width: i
             report.run.lie().boundary,
             report.run.lie().grid
         ),
-        format!(
-            "output: {}, {action}; preprocessing: {}; {}",
-            report.run.function(),
-            report.run.images.preprocess,
-            report.run.arithmetic()
-        ),
+        chosen,
     ];
     for (line, subtitle) in subtitles.iter().enumerate() {
         draw_note(root, &printable(subtitle), (MARGIN, 48 + 20 * line as i32), width)?;

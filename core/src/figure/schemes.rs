@@ -6,6 +6,7 @@ use plotters::prelude::{DrawingBackend, IntoLogRange, LineSeries};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor};
 
+use super::number::power_of_ten;
 use super::{Area, Figure, FigureError, style};
 use crate::spectrum::differentiation::{Scheme, derivative_error, transfer_function};
 
@@ -107,7 +108,7 @@ impl SchemesFigure {
                 let shown = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0].iter().any(|tick| (tick - x).abs() < 1e-9);
                 if shown { format!("{x:.1}") } else { String::new() }
             })
-            .y_label_formatter(&|y| format!("{y:.0e}"))
+            .y_label_formatter(&|y| power_of_ten(f64::log10(*y).round() as i32))
             .draw()?;
         for scheme in [Scheme::Forward, Scheme::Central, Scheme::Authors] {
             let (color, width) = look(scheme);

@@ -9,7 +9,7 @@ use super::canvas::{Area, Figure, FigureError};
 use super::decades::Decades;
 use super::decades_axis::DecadesAxis;
 use super::family_mark::FamilyMark;
-use super::style::{self, INK, anchored, fit, fit_end, printable};
+use super::style::{self, INK, anchored, draw_note, fit, fit_end, printable};
 use crate::statistics::Estimate;
 use crate::study::associations::SetRatio;
 use crate::study::report::StudyReport;
@@ -75,7 +75,7 @@ impl Figure for StudySetsFigure<'_> {
             first.to,
             100.0 * report.level
         );
-        root.draw_text(&fit(root, &printable(&note), &style::note(), width)?, &style::note(), (MARGIN, 48))?;
+        draw_note(root, &printable(&note), (MARGIN, 48), width)?;
         let top = TOP + HEADING;
         let overall = top + ROW * report.networks.len() as i32 + GAP;
         let right = anchored(style::label(), HPos::Right, VPos::Center);

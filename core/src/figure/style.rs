@@ -120,6 +120,18 @@ pub fn fit_end<DB: DrawingBackend>(
     })
 }
 
+/// The smallest size of a note.
+const SMALLEST_NOTE: f64 = 11.5;
+
+/// Whether a note fits into `width` pixels without being cut.
+///
+/// # Errors
+/// The backend cannot measure text.
+pub fn note_fits<DB: DrawingBackend>(area: &Area<DB>, note: &str, width: i32) -> Result<bool, FigureError> {
+    let smallest = text(SMALLEST_NOTE, FontStyle::Normal, &FAINT_INK);
+    Ok(i64::from(area.estimate_text_size(note, &smallest)?.0) <= i64::from(width))
+}
+
 /// A note that fits into `width` pixels: smaller where it is long, and cut only where even that is too long.
 ///
 /// # Errors
@@ -130,10 +142,9 @@ pub fn draw_note<DB: DrawingBackend>(
     at: (i32, i32),
     width: i32,
 ) -> Result<(), FigureError> {
-    const SMALLEST: f64 = 11.5;
     let mut size = 14.0;
     let style = |size: f64| text(size, FontStyle::Normal, &FAINT_INK);
-    while size > SMALLEST && i64::from(area.estimate_text_size(note, &style(size))?.0) > i64::from(width) {
+    while size > SMALLEST_NOTE && i64::from(area.estimate_text_size(note, &style(size))?.0) > i64::from(width) {
         size -= 0.5;
     }
     // Smaller text keeps the line's middle.

@@ -98,7 +98,7 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
             (_, _) if value == 0.0 => "0".to_owned(),
             (0, _) => compact(value),
             (1, true) if value == report.exact => "no digit differs".to_owned(),
-            (1, true) => format!("differs by {}", compact((value / report.exact - 1.0).abs())),
+            (1, true) => format!("differs by {}", one_digit((value / report.exact - 1.0).abs())),
             (_, true) => format!("{:+.1} %", 100.0 * (value / report.exact - 1.0)).replace('-', "−"),
             _ => compact(value),
         };
@@ -111,6 +111,12 @@ fn forms<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<
         area.draw_text(name, &style::anchored(style::axis(), HPos::Center, VPos::Top), (x - base_x, y - base_y + 10))?;
     }
     Ok(())
+}
+
+/// A number of one significant digit: with more, the remark would lie on the bars beside its own.
+fn one_digit(value: f64) -> String {
+    let rounded = format!("{value:.0e}").parse().unwrap_or(value);
+    compact_tick(rounded)
 }
 
 fn folds<DB: DrawingBackend>(area: &Area<DB>, report: &TheoremReport) -> Result<(), FigureError> {

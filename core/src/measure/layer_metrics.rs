@@ -83,6 +83,15 @@ pub struct LayerMetrics {
     pub rank_correlation: IndexMap<String, Option<f64>>,
 }
 
+impl LayerMetrics {
+    /// Whether some measure gives a class of layers a share that does not round to 0 %, or cannot tell.
+    pub fn is_seen(&self, class: &str) -> bool {
+        let share = |measure: LayerMeasure| self.by_type.get(class)?.get(measure.name())?.share;
+        self.by_type.contains_key(class)
+            && LayerMeasure::ALL.into_iter().any(|measure| share(measure).is_none_or(|share| share >= 0.005))
+    }
+}
+
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerMetric {

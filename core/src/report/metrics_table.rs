@@ -160,5 +160,5 @@ fn shares(metrics: &LayerMetrics) -> Vec<Vec<String>> {
         rank.map_or(NONE.to_owned(), |rank| format!("{rank:.2}").replace('-', "−"))
     };
     let ranks = std::iter::once("rank".to_owned()).chain(measures().map(rank)).collect();
-    metrics.by_type.iter().map(class).chain([ranks]).collect()
+    metrics.by_type.iter().filter(|(name, _)| metrics.is_seen(name)).map(class).chain([ranks]).collect()
 }

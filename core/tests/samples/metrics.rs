@@ -1,5 +1,9 @@
 //! Metrics under finite shifts and rotations.
 
+use aliascope_core::measure::layer_metrics::{
+    LayerMeasure, LayerMetric, LayerMetrics, LayerProtocols, Measured, Share,
+};
+use aliascope_core::measure::layers_report::LayerClass;
 use aliascope_core::measure::metrics_report::{
     METRICS_SCHEMA_VERSION, Measure, MetricProtocols, Metrics, MetricsReport, Missing, Protocol, Psnr,
 };
@@ -119,4 +123,46 @@ pub fn single() -> MetricsReport {
         measure.by_image = vec![Some(measure.value)];
     }
     report
+}
+
+/// Layer by layer: a few make the error, the rest hardly any.
+pub fn of_layers(names: &[String]) -> MetricsReport {
+    let count = names.len();
+    let weight = |at: usize| 0.6f64.powi((at * 7 % count) as i32);
+    let sum: f64 = (0..count).map(weight).sum();
+    let layers = names.iter().enumerate().map(|(at, name)| {
+        let share = weight(at) / sum;
+        let measured = Measured { mean: share, sem: Some(0.1 * share), share: Some(share), by_image: vec![share; 5] };
+        LayerMetric {
+            name: name.clone(),
+            op: "Conv".to_owned(),
+            class: LayerClass::ALL[at % LayerClass::ALL.len()],
+            measures: LayerMeasure::ALL
+                .into_iter()
+                .map(|measure| (measure.name().to_owned(), Some(measured.clone())))
+                .collect(),
+            missing: None,
+        }
+    });
+    let layers: Vec<LayerMetric> = layers.collect();
+    let of_class = |class: LayerClass| {
+        let share = layers
+            .iter()
+            .filter(|layer| layer.class == class)
+            .filter_map(|layer| layer.measured(LayerMeasure::Lee)?.share)
+            .sum();
+        let share = Share { share: Some(share), sem: Some(0.01) };
+        let by_measure = LayerMeasure::ALL.into_iter().map(|measure| (measure.name().to_owned(), share)).collect();
+        (class.name().to_owned(), by_measure)
+    };
+    let by_type = LayerClass::ALL.into_iter().filter(|class| layers.iter().any(|layer| layer.class == *class));
+    let by_type = by_type.map(of_class).collect();
+    let metrics = LayerMetrics {
+        protocols: LayerProtocols::default(),
+        layers,
+        by_type,
+        compared_share: Some(1.0),
+        rank_correlation: LayerMeasure::ALL.into_iter().map(|measure| (measure.name().to_owned(), Some(0.5))).collect(),
+    };
+    MetricsReport { layers: Some(metrics), ..classifier() }
 }

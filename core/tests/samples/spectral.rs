@@ -4,9 +4,11 @@ use aliascope_core::report::Outcome;
 use aliascope_core::spectrum::departures::{self, Departures};
 use aliascope_core::spectrum::filter::Filter;
 use aliascope_core::spectrum::harmonics::{HarmonicsReport, Signal, harmonics};
+use aliascope_core::spectrum::image_spectrum::{ImageSignal, ImageSpectrumReport, image_spectrum};
 use aliascope_core::spectrum::series::RandomSeries;
 use aliascope_core::spectrum::theorem::{Setup, TheoremReport, check_series};
 use aliascope_core::spectrum::{FourierSeries, GridSize, Velocity};
+use ndarray::Array2;
 use serde_json::{Number, Value};
 
 /// The report with six digits of every number, and 0 for what is below 1e-12: beyond them machines round differently.
@@ -75,4 +77,17 @@ pub fn departures() -> Departures {
     // What is measured differs from exact by rounding, which is another on every machine.
     study.cases.iter_mut().for_each(|case| case.measured = 1e-15);
     study
+}
+
+/// The spectra of a pattern before and after an activation.
+pub fn photo() -> ImageSpectrumReport {
+    let image = Array2::from_shape_fn((48, 64), |(y, x)| ((x * x + 3 * y * x) % 97) as f64);
+    let signal = ImageSignal {
+        activation: "relu".parse().unwrap(),
+        amplitude: 1.0,
+        oversample: 2,
+        stride: 2,
+        filter: Filter::None,
+    };
+    image_spectrum(image.view(), &signal).unwrap()
 }
