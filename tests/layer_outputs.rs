@@ -177,7 +177,8 @@ fn other_results_have_pages_with_a_conclusion_and_their_origin() {
     for page in other_pages(folder.path()) {
         let html = std::fs::read_to_string(&page).unwrap();
         let [conclusion, table, foot] =
-            ["class=\"conclusion\"", "class=\"sortable\"", "Command: <code>aliascope "].map(|words| html.find(words));
+            ["class=\"conclusion\"", "class=\"sortable\"", "Command: <code><span>aliascope</span> "]
+                .map(|words| html.find(words));
         assert!(conclusion.is_some() && conclusion < table && table < foot, "{}", page.display());
         assert!(html.contains("<svg") && !html.contains("NaN"), "{}", page.display());
     }

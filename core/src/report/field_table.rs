@@ -195,8 +195,9 @@ fn assumptions(report: &FieldReport) -> [String; 2] {
             report.run.device
         ),
         format!(
-            "Reverse mode agrees with forward mode along the worst deformations to {largest:.1e}. A gradient took {} ms, \
+            "Reverse mode agrees with forward mode along the worst deformations to {}. A gradient took {} ms, \
              {times} × one forward pass of {} ms.",
+            compact(largest),
             compact(timing.gradient_ms),
             compact(timing.forward_ms)
         ),

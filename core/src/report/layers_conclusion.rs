@@ -135,7 +135,7 @@ fn advice(report: &LayersReport, results: &LayerResults, layer: &LayerReport) ->
     };
     let model = crate::measure::run::file_name(&report.run.model.path);
     let try_it = |what: &str, replace: &str| {
-        format!("{what} is worth trying{gain}: aliascope antialias {model} --replace {replace} --advise --images …")
+        format!("{what} is worth trying{gain}: `aliascope antialias {model} --replace {replace} --advise --images …`")
     };
     match (main_part(layer), layer.class) {
         (Some(DefectPart::Boundary), _) => {

@@ -142,7 +142,7 @@ fn attribution(
         let bars: Vec<(String, f64, String)> = sorted
             .iter()
             .take(BARS)
-            .map(|layer| (layer.name.clone(), layer.contribution, percent(layer.contribution / whole)))
+            .map(|layer| (layer.name.clone(), layer.contribution / whole, percent(layer.contribution / whole)))
             .collect();
         html.heading(3, "The largest shares of the sum of contributions");
         html.bars("The largest shares of the sum of contributions", &bars);

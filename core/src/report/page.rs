@@ -26,7 +26,7 @@ impl Page {
     pub(super) fn new(title: &str, conclusion: &[String]) -> Self {
         let mut page = Self { html: begun(title) };
         page.push("<div class=\"conclusion\">\n");
-        conclusion.iter().for_each(|sentence| page.paragraph("", sentence));
+        conclusion.iter().for_each(|sentence| page.sentence(sentence));
         page.push("</div>\n</header>\n<main>\n");
         page
     }
@@ -41,6 +41,17 @@ impl Page {
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(self.html, "<p{class}>{}</p>", escaped(text));
+    }
+
+    /// Text of which what stands between two backticks is a command line.
+    fn sentence(&mut self, text: &str) {
+        match text.split('`').collect::<Vec<_>>()[..] {
+            [before, command, after] => {
+                let command = code(command.split(' '));
+                let _ = writeln!(self.html, "<p>{}{command}{}</p>", escaped(before), escaped(after));
+            }
+            _ => self.paragraph("", text),
+        }
     }
 
     /// A heading below the title.
@@ -89,12 +100,11 @@ impl Page {
         Ok(())
     }
 
-    /// Bars of text and boxes, which fit any width: a name, its share of the longest, and the number beside it.
+    /// Bars of text and boxes, which fit any width: a name, its share of a bar's whole length, and the number beside it.
     pub(super) fn bars(&mut self, label: &str, bars: &[(String, f64, String)]) {
-        let longest = bars.iter().map(|(_, value, _)| value.max(0.0)).fold(0.0, f64::max);
         let _ = writeln!(self.html, "<div class=\"bars\" role=\"img\" aria-label=\"{}\">", escaped(label));
-        for (name, value, number) in bars {
-            let width = if longest > 0.0 { 100.0 * value.max(0.0) / longest } else { 0.0 };
+        for (name, share, number) in bars {
+            let width = 100.0 * share.clamp(0.0, 1.0);
             let _ = writeln!(
                 self.html,
                 "<div><span class=\"bar-name\">{}</span><span class=\"bar\"><span style=\"width:{width:.1}%\"></span></span>\
@@ -171,13 +181,19 @@ impl Page {
     fn end(mut self, origin: &Origin, script: &str) -> String {
         if !origin.command.is_empty() {
             let words: Vec<String> = origin.command.iter().map(|word| quoted(word)).collect();
-            let _ = writeln!(self.html, "<p>Command: <code>{}</code></p>", escaped(&words.join(" ")));
+            let _ = writeln!(self.html, "<p>Command: {}</p>", code(words.iter().map(String::as_str)));
         }
         self.paragraph("", &format!("aliascope {}, {}.", origin.aliascope, origin.time));
         self.push("</footer>\n");
         self.push(&ended(script));
         self.html
     }
+}
+
+/// A command line that breaks between its words: browsers would break `--force` after its hyphens.
+fn code<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("<span>{}</span>", escaped(word))).collect();
+    format!("<code>{}</code>", words.join(" "))
 }
 
 /// A page from its first byte to its title.

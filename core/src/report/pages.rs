@@ -4,6 +4,7 @@ use crate::antialias::report::BenchReport;
 use crate::antialias::surgery_report::{Paired, SurgeryReport};
 use crate::figure::{FigureError, Format};
 use crate::measure::lee_report::{GeneratorLee, LeeReport};
+use crate::measure::metric_list::Metric;
 use crate::measure::metrics_report::MetricsReport;
 use crate::measure::run::counted;
 use crate::number::{compact, percent};
@@ -137,21 +138,30 @@ impl Paged for MetricsReport {
 
     fn conclusion(&self) -> Vec<String> {
         let list = self.list();
-        let of = |metric: &crate::measure::metric_list::Metric<'_>| {
+        let value = |metric: &Metric<'_>| {
             let (value, interval) = metric.shown();
-            format!("{} {value}{}", metric.title, interval.map_or_else(String::new, |ends| format!(" ({ends})")))
+            value + &interval.map_or_else(String::new, |ends| format!(" ({ends})"))
         };
-        let mut sentences = Vec::new();
-        let shares: Vec<String> =
-            list.iter().filter(|m| m.unit == crate::measure::metric_list::MetricUnit::Share).map(of).collect();
-        let others: Vec<String> =
-            list.iter().filter(|m| m.unit != crate::measure::metric_list::MetricUnit::Share).map(of).collect();
+        let of = |field: &str| list.iter().find(|metric| metric.field == field).map(value);
         let images = self.run.images.in_words();
-        if !shares.is_empty() {
-            sentences.push(format!("Of the answers on {images}, these stay the same: {}.", shares.join("; ")));
-        }
-        if !others.is_empty() {
-            sentences.push(format!("How far the output changes: {}.", others.join("; ")));
+        let mut sentences = Vec::new();
+        // What a camera that pans does, where that was measured, says more than all measures in a row.
+        let panned = [of("consistency_half_pixel_cropped"), of("consistency_integer_cropped")];
+        let moved = [of("sample_invariance_rotate"), of("sample_invariance_translate_x")];
+        if let [Some(half), Some(whole)] = panned {
+            sentences.push(format!(
+                "Cropped elsewhere by random pixels and a half, a photo keeps its answer in {half} of pairs of crops of \
+                 {images}; by whole pixels, in {whole}."
+            ));
+            if let [Some(rotated), Some(shifted)] = moved {
+                sentences.push(format!(
+                    "A small random rotation changes the output by a squared length of {rotated}, a shift of a pixel or two \
+                     by {shifted}."
+                ));
+            }
+        } else {
+            let all: Vec<String> = list.iter().map(|metric| format!("{} {}", metric.title, value(metric))).collect();
+            sentences.push(format!("On {images}: {}.", all.join("; ")));
         }
         if let Some(layers) = &self.layers {
             sentences.push(format!("Below, {} layers each alone, on {images}.", layers.layers.len()));

@@ -77,7 +77,7 @@ pub fn harmonics_table(report: &HarmonicsReport, width: usize) -> String {
         table.push([
             harmonic.k.to_string(),
             harmonic.frequency.to_string(),
-            format!("{:.5e}", harmonic.magnitude),
+            compact(harmonic.magnitude),
             signed(format!("{:.3}", harmonic.phase)),
             signed(harmonic.folds_to),
             moved.to_owned(),
