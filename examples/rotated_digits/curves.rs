@@ -1,6 +1,7 @@
 //! Test error and LEE over training, mean over seeds with their standard error.
 
 use aliascope::figure::{Area, Figure, FigureError, style};
+use aliascope::number::power_of_ten;
 use plotters::chart::ChartBuilder;
 use plotters::element::PathElement;
 use plotters::prelude::{DashedLineSeries, DrawingBackend, IntoLogRange, LineSeries};
@@ -37,9 +38,18 @@ fn color(family: Family) -> RGBColor {
 /// A number beside a logarithmic axis; those that would crowd it are left out.
 fn tick(value: f64, percent: bool) -> String {
     let shown = if percent { 100.0 * value } else { value };
-    let leading = shown / 10f64.powf(shown.log10().floor());
-    let kept = [1.0, 2.0, 5.0].iter().any(|kept| (leading - kept).abs() < 1e-6);
-    if kept { aliascope::number::compact(shown).trim_end_matches(".0").to_owned() } else { String::new() }
+    // A tick of 10⁻³ may be a hair below it.
+    let exponent = (shown.log10() + 1e-9).floor() as i32;
+    let leading = shown / 10f64.powi(exponent);
+    if ![1.0, 2.0, 5.0].iter().any(|kept| (leading - kept).abs() < 1e-6) {
+        return String::new();
+    }
+    let power = power_of_ten(exponent);
+    match leading.round() {
+        _ if percent => format!("{shown:.*}", (-exponent).max(0) as usize),
+        1.0 => power,
+        leading => format!("{leading}·{power}"),
+    }
 }
 
 /// An axis of powers of ten around values.

@@ -5,6 +5,7 @@ mod arguments;
 mod batch;
 mod compare;
 mod doctor;
+mod examples;
 mod failure;
 mod field;
 mod fix;
@@ -48,19 +49,32 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(after_help = examples::LEE)]
     Lee(Box<lee::LeeArgs>),
+    #[command(after_help = examples::COMPARE)]
     Compare(Box<compare::CompareArgs>),
+    #[command(after_help = examples::LAYERS)]
     Layers(Box<layers::LayersArgs>),
+    #[command(after_help = examples::FIELD)]
     Field(Box<field::FieldArgs>),
+    #[command(after_help = examples::SURVEY)]
     Survey(survey::SurveyArgs),
+    #[command(after_help = examples::INSPECT)]
     Inspect(inspect::InspectArgs),
+    #[command(after_help = examples::THEOREM)]
     Theorem(Box<theorem::TheoremArgs>),
+    #[command(after_help = examples::HARMONICS)]
     Harmonics(Box<harmonics::HarmonicsArgs>),
+    #[command(after_help = examples::REPRESENTATION)]
     Representation(Box<representation::RepresentationArgs>),
+    #[command(after_help = examples::METRICS)]
     Metrics(Box<metrics::MetricsArgs>),
     Ops(ops::OpsArgs),
+    #[command(after_help = examples::ANTIALIAS)]
     Antialias(Box<antialias::AntialiasArgs>),
+    #[command(after_help = examples::REPAIR)]
     Repair(Box<repair::RepairArgs>),
+    #[command(after_help = examples::FIX)]
     Fix(Box<fix::FixArgs>),
     Doctor(DoctorArgs),
     Completions(manual::CompletionsArgs),

@@ -18,6 +18,7 @@ use super::toggled::Toggled;
 use crate::graph::Network;
 use crate::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy};
 use crate::measure::lee::{LeeMeter, LeeOptions};
+use crate::number::compact;
 use crate::spectrum::octave;
 use crate::statistics::spearman;
 use crate::symmetry::Combination;
@@ -278,7 +279,7 @@ fn refusal(tried: &[Trial], keep: f64, images: usize) -> String {
     let Some(nearest) = nearest else {
         let least = tried.iter().max_by(|a, b| a.gain.mean.total_cmp(&b.gain.mean));
         let least = least.map_or_else(String::new, |trial| {
-            format!(" (at '{}' it would rise least, by {:.1e})", trial.name, -trial.gain.mean)
+            format!(" (at '{}' it would rise least, by {})", trial.name, compact(-trial.gain.mean))
         });
         return format!(
             "LEE falls at none of {} that were left{least}; try other designs (`aliascope antialias --list`), other places or \
@@ -433,6 +434,6 @@ mod tests {
         let text = refusal(&[trial("/a", 0.5, None, 0.377)], 0.9, 15);
         assert!(text.contains("62 % of the output's length kept") && text.contains("--keep 0.62 or less"), "{text}");
         let text = refusal(&[trial("/a", -0.5, Some(1.0), 0.0), trial("/b", -0.25, Some(1.0), 0.0)], 0.9, 15);
-        assert!(text.contains("none of 2 places") && text.contains("'/b' it would rise least, by 2.5e-1"), "{text}");
+        assert!(text.contains("none of 2 places") && text.contains("'/b' it would rise least, by 0.250"), "{text}");
     }
 }
