@@ -3,11 +3,12 @@
 mod common;
 
 use std::f64::consts::PI;
+use std::path::Path;
 
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy};
-use aliascope::measure::layers_report::{LayerReport, LayerResults, OctavePart};
+use aliascope::measure::layers_report::{LayerClass, LayerReport, LayerResults, OctavePart};
 use aliascope::measure::lee::{ActionChoice, Output};
 use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use tch::{Kind, Tensor};
@@ -79,6 +80,23 @@ fn convolved(h: &Map) -> Map {
     })
 }
 
+/// Softmax attention over all samples, and its derivative along `dh`.
+fn attended(h: &Map, dh: &Map) -> (Map, Map) {
+    let (h, dh) = (h.concat(), dh.concat());
+    let mut both = (vec![vec![0.0; N]; N], vec![vec![0.0; N]; N]);
+    for t in 0..h.len() {
+        let score = |s: usize| h[t] * h[s];
+        let slope = |s: usize| dh[t] * h[s] + h[t] * dh[s];
+        let most = (0..h.len()).map(score).fold(f64::NEG_INFINITY, f64::max);
+        let sum = |of: &dyn Fn(usize) -> f64| (0..h.len()).map(|s| (score(s) - most).exp() * of(s)).sum::<f64>();
+        let whole = sum(&|_| 1.0);
+        let mean_slope = sum(&slope) / whole;
+        both.0[t / N][t % N] = sum(&|s| h[s]) / whole;
+        both.1[t / N][t % N] = sum(&|s| (slope(s) - mean_slope) * h[s] + dh[s]) / whole;
+    }
+    both
+}
+
 /// What a node does, and how its defect under translate_x is found by hand.
 #[derive(Clone, Copy, Debug)]
 enum Case {
@@ -86,6 +104,8 @@ enum Case {
     /// The same, behind a node that pads.
     Padded,
     Relu,
+    /// Every sample a token of one channel: Σ_s softmax_s(h_t h_s) h_s, whose scores have no place in the image.
+    Attention,
 }
 
 impl Case {
@@ -96,6 +116,10 @@ impl Case {
             Self::Relu => {
                 let dy = map(N, |i, j| if h[i][j] > 0.0 { dh[i][j] } else { 0.0 });
                 (dy, map(N, |i, j| h[i][j].max(0.0)), 2.0 / N as f64)
+            }
+            Self::Attention => {
+                let (y, dy) = attended(h, &dh);
+                (dy, y, 2.0 / N as f64)
             }
         };
         let ay = slope(&y, pitch);
@@ -118,8 +142,29 @@ impl Case {
                 (vec![named("Pad", &["x", "p"], "around"), convolution("around", &[0; 4])], vec![weights, pads])
             }
             Self::Relu => (vec![named("Relu", &["x"], "it")], vec![]),
+            Self::Attention => {
+                let shape = |name: &str, shape: &[i64]| ints(name, &[shape.len() as i64], shape);
+                let (n, tokens) = (N as i64, (N * N) as i64);
+                let mut softmax = named("Softmax", &["scores"], "p");
+                softmax.attribute = vec![attribute("axis", Value::Int(-1))];
+                let nodes = vec![
+                    named("Reshape", &["x", "rows"], "q"),
+                    named("Reshape", &["x", "columns"], "k"),
+                    named("MatMul", &["q", "k"], "scores"),
+                    softmax,
+                    named("MatMul", &["p", "q"], "it"),
+                    named("Reshape", &["it", "image"], "back"),
+                ];
+                let shapes = vec![
+                    shape("rows", &[1, tokens, 1]),
+                    shape("columns", &[1, 1, tokens]),
+                    shape("image", &[1, 1, n, n]),
+                ];
+                (nodes, shapes)
+            }
         };
-        nodes.push(named("Identity", &["it"], "y"));
+        let last = if matches!(self, Self::Attention) { "back" } else { "it" };
+        nodes.push(named("Identity", &[last], "y"));
         network(nodes, constants)
     }
 }
@@ -180,7 +225,7 @@ fn mean_square(h: &Map) -> f64 {
 #[test]
 fn octaves_are_what_their_definition_says() {
     let h = photo();
-    for case in [Case::Convolution, Case::Padded, Case::Relu] {
+    for case in [Case::Convolution, Case::Padded, Case::Relu, Case::Attention] {
         let results = attribute_error(&case.network(), &h, SplitBy::Octave);
         let (layer, found) = octaves(&results, "it");
         let whole = case.defect(&h);
@@ -272,5 +317,46 @@ fn they_add_up_to_what_the_layer_makes() {
         assert!((signed - other.signed_share.unwrap()).abs() < 1e-12, "{}", layer.name);
         assert_eq!([layer.aliasing, layer.kernel, layer.boundary], [None; 3]);
         assert!(other.octaves.is_none());
+    }
+}
+
+/// The same of transformers, small members of their families: attention, whose scores have no place in the image, is one
+/// layer with its softmax, and the octaves of every layer are differences of what it makes alone.
+#[test]
+fn they_add_up_where_tokens_attend() {
+    for name in ["vit", "swin", "mixer", "xcit"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families");
+        let options = LoadOptions { kind: Kind::Double, ..Default::default() };
+        let network = Network::load(&folder.join(format!("{name}.onnx")), &options).unwrap();
+        let bytes = std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let view = file.tensor("x").unwrap();
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        let x = Tensor::from_data_size(view.data(), &shape, Kind::Float).to_kind(Kind::Double).unsqueeze(0);
+        let [by_octave, whole] = [SplitBy::Octave, SplitBy::Nothing].map(|split| {
+            let options = LayersOptions {
+                grouping: Grouping::Node,
+                output: Some(Output::Logits),
+                split,
+                ..LayersOptions::new("translate_x".parse().unwrap())
+            };
+            let mut meter = LayerMeter::new(&network, options).unwrap();
+            meter.measure(&x, &["x".to_owned()], &mut |_, _| {}).unwrap();
+            meter.results()
+        });
+        let class = if name == "mixer" { LayerClass::TokenMixing } else { LayerClass::Attention };
+        // Rounding is 1e-20 of it, squared as it is.
+        let is_there = |layer: &LayerReport| layer.class == class && layer.contribution > 1e-9 * by_octave.lee;
+        assert!(by_octave.layers.iter().any(is_there), "{name} has no {}", class.name());
+        for (layer, other) in by_octave.layers.iter().zip(&whole.layers) {
+            let octaves = layer.octaves.as_ref().unwrap();
+            // Roundings of some tens of layers, beside the largest of them.
+            let close = |a: f64, b: f64| (a - b).abs() <= 1e-10 * (b + by_octave.lee);
+            assert!(close(layer.contribution, other.contribution), "{name}, {}", layer.name);
+            assert!(close(octaves[0].up_to, layer.contribution), "{name}, {}", layer.name);
+            assert!(close(octaves[4].up_to, octaves[4].contribution), "{name}, {}", layer.name);
+            let signed: f64 = octaves.iter().map(|part| part.signed_share.unwrap()).sum();
+            assert!((signed - other.signed_share.unwrap()).abs() < 1e-9, "{name}, {}", layer.name);
+        }
     }
 }

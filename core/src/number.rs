@@ -25,6 +25,11 @@ pub fn compact(value: f64) -> String {
     text.replace('-', "−")
 }
 
+/// A squared size, or, where it is not above what rounding leaves, that it is below that: `< 3.50·10⁻⁵`.
+pub fn above(value: f64, rounding: f64) -> String {
+    if value > 0.0 && value < rounding { format!("< {}", compact(rounding)) } else { compact(value) }
+}
+
 /// A share with so many decimals: `13.5 %`, `−0.4 %`; what rounds to 0 has no sign.
 pub fn percent(share: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$} %", 100.0 * share);

@@ -115,7 +115,9 @@ impl LayersOctavesFigure<'_> {
         root.draw_text(&name, &anchored(style::label(), HPos::Left, VPos::Center), (MARGIN, middle - 8))?;
         let class = format!("{} {}, layer {}", letter(layer.class), layer.class.name(), place + 1);
         root.draw_text(&class, &anchored(style::note(), HPos::Left, VPos::Center), (MARGIN, middle + 10))?;
-        let whole: f64 = octaves.iter().map(|octave| octave.contribution).sum();
+        // Of rounding, and of nothing, there are no shares.
+        let is_rounding = layer.contribution <= self.results.rounding;
+        let whole: f64 = if is_rounding { 0.0 } else { octaves.iter().map(|octave| octave.contribution).sum() };
         let mut before = 0.0;
         for (at, octave) in octaves.iter().enumerate().filter(|_| whole > 0.0) {
             let x = |sum: f64| left + (sum / whole * f64::from(BARS)).round() as i32;
@@ -130,7 +132,12 @@ impl LayersOctavesFigure<'_> {
             }
         }
         root.draw(&Rectangle::new([(left, top), (left + BARS, top + BAR)], INK.stroke_width(1)))?;
-        let numbers = layer.left_below().into_iter().flatten().take(CUTS).map(|[_, share]| percent(share, 1));
+        if is_rounding {
+            let inside = anchored(style::note(), HPos::Left, VPos::Center);
+            root.draw_text("no more than rounding", &inside, (left + 12, middle))?;
+        }
+        let told = |share: f64| if is_rounding { "–".to_owned() } else { percent(share, 1) };
+        let numbers = layer.left_below().into_iter().flatten().take(CUTS).map(|[_, share]| told(share));
         let numbers = std::iter::once(with_error(layer.contribution, layer.sem)).chain(numbers);
         for (at, number) in numbers.enumerate() {
             let x = left + BARS + NUMBER * (at as i32 + 1);

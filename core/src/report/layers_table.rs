@@ -2,7 +2,7 @@
 
 use crate::measure::layers_report::{Agreement, DefectPart, LayerReport, LayerResults, LayersReport, NodeSpectrum};
 use crate::measure::run::Images;
-use crate::number::{self, compact, milliseconds};
+use crate::number::{self, above, compact, milliseconds};
 use crate::spectrum::differentiation::Scheme;
 use crate::statistics::Interval;
 
@@ -89,6 +89,10 @@ fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize
                 .to_owned(),
         );
     }
+    // What changes how the numbers are read stands above them.
+    if let Some(worth) = sample_size(&results.lee_by_image, images).filter(|_| !results.is_rounding) {
+        lines.push(format!("LEE: {worth}. share_by_image in the JSON gives every image the same weight."));
+    }
     let mut worst: Vec<&LayerReport> = results.layers.iter().collect();
     worst.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
     let shown = worst.len().min(top);
@@ -98,10 +102,7 @@ fn attribution(results: &LayerResults, images: &Images, top: usize, width: usize
         let rest: f64 = worst[shown..].iter().map(|l| l.contribution).sum();
         lines.push(format!("and {} more with {} together", worst.len() - shown, above(rest, results.rounding)));
     }
-    lines.extend(octaves(shown_layers, width));
-    if let Some(worth) = sample_size(&results.lee_by_image, images).filter(|_| !results.is_rounding) {
-        lines.push(format!("LEE: {worth}. share_by_image in the JSON gives every image the same weight."));
-    }
+    lines.extend(octaves(shown_layers, results.rounding, width));
     lines.push(String::new());
     lines.extend(classes(results, width));
     lines
@@ -191,11 +192,6 @@ fn interval(of: Option<Interval>) -> String {
 fn percents(of: Interval) -> String {
     let low = number::percent(of.low, 1);
     format!("{}–{}", low.trim_end_matches([' ', '%']), number::percent(of.high, 1))
-}
-
-/// A squared size, or, where it is not above what rounding leaves, that it is below that.
-fn above(value: f64, rounding: f64) -> String {
-    if value > 0.0 && value < rounding { format!("< {}", compact(rounding)) } else { compact(value) }
 }
 
 /// As [`above`], of either sign.

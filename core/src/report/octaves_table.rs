@@ -2,21 +2,25 @@
 
 use super::rows::Cell;
 use super::table::Table;
+use super::text::NONE;
 use crate::measure::layers_report::{LayerReport, OctavePart};
-use crate::number::{compact, percent};
+use crate::number::{above, percent};
 use crate::spectrum::octave;
 
 /// Of these layers, where they are split by octaves: what each octave makes, and what is left below each cut-off.
-pub(super) fn octaves(layers: &[&LayerReport], width: usize) -> Vec<String> {
+pub(super) fn octaves(layers: &[&LayerReport], rounding: f64, width: usize) -> Vec<String> {
     let Some(first) = layers.iter().find_map(|layer| layer.octaves.as_ref()) else { return Vec::new() };
     let bands: Vec<String> = first.iter().map(OctavePart::band).collect();
     let mut made = Table::of_numbers(std::iter::once("layer").chain(bands.iter().map(String::as_str)));
     let ends: Vec<String> = first.iter().skip(1).map(|octave| octave::fraction(octave.to)).collect();
     let mut left = Table::of_numbers(std::iter::once("layer").chain(ends.iter().map(String::as_str)));
     for layer in layers {
-        let octaves = layer.octaves.iter().flatten().map(|octave| compact(octave.contribution));
+        let octaves = layer.octaves.iter().flatten().map(|octave| above(octave.contribution, rounding));
         made.push(std::iter::once(layer.name.clone()).chain(octaves).collect::<Vec<_>>());
-        let shares = layer.left_below().into_iter().flatten().map(|[_, share]| percent(share, 1));
+        // Of rounding there are no shares.
+        let is_rounding = layer.contribution <= rounding;
+        let told = |share: f64| if is_rounding { NONE.to_owned() } else { percent(share, 1) };
+        let shares = layer.left_below().into_iter().flatten().map(|[_, share]| told(share));
         left.push(std::iter::once(layer.name.clone()).chain(shares).collect::<Vec<_>>());
     }
     let mut lines = vec![
