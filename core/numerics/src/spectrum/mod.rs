@@ -13,6 +13,7 @@ pub mod decay;
 pub mod departures;
 pub mod differentiation;
 pub mod filter;
+mod fine_grid;
 pub mod half_spectrum;
 pub mod harmonics;
 pub mod image_spectrum;
