@@ -27,7 +27,6 @@ use crate::graph::{LoadOptions, Network, is_finite};
 use crate::measure::layers::{LayersOptions, SplitBy};
 use crate::measure::lee::LeeOptions;
 use crate::measure::metrics::MARGIN;
-use crate::measure::run::Precision;
 use crate::symmetry::{Combination, Generator};
 use aliascope_core::cli::outputs::{FigureName, OutputArgs, Outputs, PageArgs};
 
@@ -231,7 +230,7 @@ pub(super) fn run(args: &SurgeryArgs, how: &How<'_>) -> Result<(), Failure> {
 
 /// The law that makes an attribution one, and the promise of a saved file.
 fn check(report: &SurgeryReport) -> Result<(), Failure> {
-    let limit = if report.run.precision == Precision::F64 { 1e-10 } else { 1e-4 };
+    let limit = report.run.precision.residual_limit();
     if let Some(residual) = report.conservation_residual.iter().find(|residual| **residual > limit) {
         return Err(Failure::new(
             Status::Check,

@@ -95,6 +95,11 @@ impl Stated {
     }
 }
 
+/// The precision of a network's numbers.
+pub(super) fn precision(kind: Kind) -> Precision {
+    if kind == Kind::Double { Precision::F64 } else { Precision::F32 }
+}
+
 /// The header of results on a network: all that it says itself.
 ///
 /// # Errors
@@ -110,7 +115,7 @@ pub fn header(network: &Network) -> Result<Run, MeasureError> {
             output_shape: network.output().shape.clone(),
             ..model
         },
-        precision: if network.kind() == Kind::Double { Precision::F64 } else { Precision::F32 },
+        precision: precision(network.kind()),
         quantised: if network.is_straight_through() { Quantised::StraightThrough } else { Quantised::Refuse },
         device: match network.device() {
             TorchDevice::Cuda(number) => Device::Cuda(number),

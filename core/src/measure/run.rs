@@ -219,6 +219,16 @@ pub enum Precision {
     F64,
 }
 
+impl Precision {
+    /// The largest residual that the sum of layers' errors may leave of the whole: more than rounding comes to.
+    pub const fn residual_limit(self) -> f64 {
+        match self {
+            Self::F32 => 1e-4,
+            Self::F64 => 1e-10,
+        }
+    }
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(if *self == Self::F64 { "f64" } else { "f32" })

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::Torch;
+use crate::measure::images::precision;
+use crate::measure::run::Precision;
 
 /// Roundings that results of a whole network may be off by.
 const ROUNDINGS: f64 = 16.0;
@@ -70,10 +72,12 @@ pub(super) struct Rounding {
 
 impl Rounding {
     pub fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Double => Self { unit: ROUNDINGS * f64::EPSILON, limit: 1e-10 },
-            _ => Self { unit: ROUNDINGS * f64::from(f32::EPSILON), limit: 1e-4 },
-        }
+        let precision = precision(kind);
+        let unit = match precision {
+            Precision::F64 => f64::EPSILON,
+            Precision::F32 => f64::from(f32::EPSILON),
+        };
+        Self { unit: ROUNDINGS * unit, limit: precision.residual_limit() }
     }
 
     /// The largest residual that a run may leave.
