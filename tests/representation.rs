@@ -2,16 +2,22 @@
 
 mod common;
 
+use std::fs;
+
+use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::GraphProto;
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::representation::{RepresentationMeter, RepresentationOptions};
 use aliascope::measure::representation_report::{Representation, RepresentationReport};
 use aliascope::measure::run::{Images, Run};
+use assert_cmd::Command;
 use common::model::{Value, attribute, doubles, floats, model, node};
+use prost::Message;
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, Tensor};
 
 /// A convolution with these kernels of odd sides, one input channel, padded to the same size.
-fn filters(side: usize, kernels: &[Vec<f64>], pooled: bool) -> Network {
+fn file(side: usize, kernels: &[Vec<f64>], pooled: bool) -> OnnxFile {
     let taps = (kernels[0].len() as f64).sqrt() as i64;
     let mut convolution = node("Conv", &["x", "w"], &["y"]);
     convolution.attribute = vec![attribute("pads", Value::Ints(vec![taps / 2; 4]))];
@@ -28,7 +34,12 @@ fn filters(side: usize, kernels: &[Vec<f64>], pooled: bool) -> Network {
         output: vec![floats(if pooled { "z" } else { "y" }, &[])],
         ..Default::default()
     };
-    Network::from_file(&model(graph, 17), &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap()
+    model(graph, 17)
+}
+
+fn filters(side: usize, kernels: &[Vec<f64>], pooled: bool) -> Network {
+    let options = LoadOptions { kind: Kind::Double, ..Default::default() };
+    Network::from_file(&file(side, kernels, pooled), &options).unwrap()
 }
 
 /// A kernel from its values at offsets (x, y) up to a radius.
@@ -107,6 +118,65 @@ fn circular_harmonics_turn_as_often_as_their_order() {
     let second = [kernel(20, |x, y| (x * x - y * y) * gauss(x, y)), kernel(20, |x, y| 2.0 * x * y * gauss(x, y))];
     let report = measured(&filters(SIDE, &second, false), &[blobs(SIDE)], &["rotate"]);
     assert_turns(&report.generators["rotate"], 2.0);
+}
+
+/// Circular harmonics of orders 0, 1 and 2 from the command, in every form that a result has: what turns once and twice as
+/// fast as the image stands at ±i and ±2i in the figure.
+#[test]
+fn the_command_draws_what_it_finds() {
+    const SIDE: usize = 56;
+    let gauss = |x: f64, y: f64| (-(x * x + y * y) / (2.0 * 2.4 * 2.4)).exp();
+    let kernels = [
+        kernel(20, gauss),
+        kernel(20, |x, y| x * gauss(x, y)),
+        kernel(20, |x, y| y * gauss(x, y)),
+        kernel(20, |x, y| (x * x - y * y) * gauss(x, y)),
+        kernel(20, |x, y| 2.0 * x * y * gauss(x, y)),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("filters.onnx"), file(SIDE, &kernels, false).model.encode_to_vec()).unwrap();
+    let bytes: Vec<u8> =
+        Vec::<f64>::try_from(&blobs(SIDE).reshape([-1])).unwrap().iter().flat_map(|v| v.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F64, vec![1, 1, SIDE, SIDE], &bytes).unwrap();
+    serialize_to_file([("x", view)], None, &path("x.safetensors")).unwrap();
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
+        command.env("OMP_WAIT_POLICY", "passive").current_dir(folder.path());
+        command.args(["representation", "filters.onnx", "--images", "x.safetensors", "--precision", "f64"]);
+        command.args(["--generator", "rotate,translate_x,scale"]).args(more).assert().success()
+    };
+    run(&["--json", "r.json", "--csv", "r.csv", "--md", "r.md", "--plot", "r.svg"]);
+    run(&["--quiet", "--plot", "r.png", "--title", "Harmonics", "--plot-size", "800x400"]);
+    run(&["--quiet", "--plot", "r.pdf"]);
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(path("r.json")).unwrap()).unwrap();
+    let turning = &report["generators"]["rotate"];
+    assert!(turning["explained"].as_f64().unwrap() > 1.0 - 1e-12, "{turning}");
+    let imaginary: Vec<f64> =
+        turning["eigenvalues"].as_array().unwrap().iter().map(|pair| pair[1].as_f64().unwrap()).collect();
+    for (found, wanted) in imaginary.iter().zip([2.0, -2.0, 1.0, -1.0, 0.0]) {
+        // As for each order alone, times the condition of all of them together.
+        assert!((found - wanted).abs() < 1e-6, "{imaginary:?}");
+    }
+    let svg = fs::read_to_string(path("r.svg")).unwrap();
+    for words in [
+        "filters.onnx",
+        "rotate",
+        "scale",
+        "M explains 100.0 %",
+        "λ₁ = ±2.00 i",
+        "A, as assumed",
+        "LEE ≈ 0: nothing to explain",
+    ] {
+        assert!(svg.contains(words), "{words}");
+    }
+    let picture = image::open(path("r.png")).unwrap();
+    assert!(picture.width() <= 800 && picture.height() <= 400 && picture.width().max(2 * picture.height()) == 800);
+    assert!(fs::read(path("r.pdf")).unwrap().starts_with(b"%PDF"));
+    // For a look at it, and for docs/theory.md.
+    if let Some(kept) = std::env::var_os("ALIASCOPE_KEEP_FIGURES") {
+        fs::copy(path("r.svg"), std::path::Path::new(&kept).join("representation-steerable.svg")).unwrap();
+    }
 }
 
 /// Filters without symmetry: the fit is never better on the data that it has not seen than on all, and matrices of noise

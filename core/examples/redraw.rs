@@ -15,6 +15,7 @@ use aliascope_core::measure::layers_report::LayersReport;
 use aliascope_core::measure::lee_report::LeeReport;
 use aliascope_core::measure::metrics_report::MetricsReport;
 use aliascope_core::measure::node_theorem_report::NodeTheoremReport;
+use aliascope_core::measure::representation_report::RepresentationReport;
 use aliascope_core::report::Outcome;
 use aliascope_core::spectrum::departures::Departures;
 use aliascope_core::spectrum::harmonics::HarmonicsReport;
@@ -39,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             () if has("draws") => draw::<MetricsReport>(folder, &stem, &text)?,
             () if has("nodes") => draw::<NodeTheoremReport>(folder, &stem, &text)?,
             () if has("cases") => draw::<Departures>(folder, &stem, &text)?,
+            () if has("halves") => draw::<RepresentationReport>(folder, &stem, &text)?,
             () if has("harmonics") => draw::<HarmonicsReport>(folder, &stem, &text)?,
             () => return Err(format!("{file} holds no result that can be drawn").into()),
         }

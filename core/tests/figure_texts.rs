@@ -7,6 +7,7 @@ use aliascope_core::figure::style::FAMILY;
 use aliascope_core::figure::{
     AliasedFractionFigure, FiltersFigure, FoldingMapFigure, Format, ImageSpectrumFigure, SchemesFigure, render,
 };
+use aliascope_core::measure::representation_report::RepresentationReport;
 use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{OrbitBeside, Outcome};
 use aliascope_core::spectrum::Velocity;
@@ -365,6 +366,56 @@ fn figures_of_motions() {
         ));
     }
     right(&all);
+}
+
+#[test]
+fn figures_of_representations() {
+    let all = ["rotate", "scale", "hyperbolic", "translate_x", "translate_y", "shear_x", "stretch_x"];
+    let generators = |count: usize| all[..count].iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let rows: &[&str] = &["no action", "A, as assumed", "A and M", "M in place of A", "M explains 100.0 %"];
+    let planes = [rows, &["Eigenvalues of M", "λ₁", "antisymmetric: 100.0 %"]].concat();
+    let mut wrongs =
+        wrong("representation", &motions::representation(), &(), &[("", &["±1.00 i", "M explains nothing"])]);
+    for count in 1..=all.len() {
+        let report = motions::representation_of(&generators(count), 32);
+        wrongs.extend(wrong(&format!("representation_{count}"), &report, &(), &[("", &planes)]));
+        let large = motions::representation_of(&generators(count), 512);
+        wrongs.extend(wrong(&format!("representation_{count}_large"), &large, &(), &[("", rows)]));
+    }
+    let combinations = ["rotate", "rotate+0.5*saturate-1.25*hyperbolic", "translate_x+translate_y"].map(str::to_owned);
+    let mut many = motions::representation_of(&combinations, 256);
+    many.run.model.path = long_name(0);
+    let whole: &[&str] = &["rotate+0.5*saturate-1.25*hyperbolic", "≈ 0"];
+    wrongs.extend(wrong("representation_combinations", &many, &(), &[("", whole)]));
+    let silent: &[&str] = &["LEE ≈ 0: nothing to explain", "saturate", "≈ 0"];
+    wrongs.extend(wrong("representation_silent", &motions::no_representation(), &(), &[("", silent)]));
+    right(&wrongs);
+}
+
+/// Dots of the four actions, and one per eigenvalue.
+#[test]
+fn a_representation_is_drawn_dot_by_dot() {
+    let circles = |report: &RepresentationReport| {
+        let svg = String::from_utf8(report.figures(&())[0].render(Format::Svg).unwrap()).unwrap();
+        let document = Document::parse(&svg).unwrap();
+        document.descendants().filter(|node| node.has_tag_name("circle")).count()
+    };
+    let names =
+        |count: usize| ["rotate", "scale", "shear_x"][..count].iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    // Two circles per dot, its face and its edge; of M's held-out dot the face alone, as a ring is around it. In the key
+    // one dot and one ring.
+    let rows = |count: usize| 3 + count * (3 * 2 + 1 + 2);
+    for count in 1..=3 {
+        for channels in [2, 32] {
+            let report = motions::representation_of(&names(count), channels);
+            assert_eq!(circles(&report), rows(count) + count * 2 * channels);
+        }
+        assert_eq!(circles(&motions::representation_of(&names(count), 300)), rows(count));
+    }
+    let mut broken = motions::representation();
+    broken.generators["rotate"].still = f64::NAN;
+    let refused = broken.figures(&())[0].render(Format::Svg).unwrap_err().to_string();
+    assert!(refused.contains("NaN"), "{refused}");
 }
 
 #[test]

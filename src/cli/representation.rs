@@ -14,7 +14,7 @@ use crate::symmetry::{GridKind, Units};
 use super::generators::GeneratorArgs;
 use super::network::{Console, NetworkArgs};
 use super::{Failure, Status};
-use aliascope_core::cli::outputs::{OutputArgs, Outputs};
+use aliascope_core::cli::outputs::{ONE_FIGURE, OutputArgs, Outputs};
 
 /// Fit a linear action on the channels of an image-like or token output, and measure what it explains on held-out data.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub struct RepresentationArgs {
 
 /// Runs the subcommand.
 pub fn run(args: &RepresentationArgs) -> Result<(), Failure> {
-    let outputs = Outputs::claim(&args.output, &[])?;
+    let outputs = Outputs::claim(&args.output, &ONE_FIGURE)?;
     let _allowance = Allowance::of(args.memory.map(|mib| mib.saturating_mul(1 << 20)));
     let opened = args.network.open(&args.model, &args.images)?;
     let options = RepresentationOptions {

@@ -33,18 +33,31 @@ impl DecadesAxis {
         (top, bottom): (i32, i32),
         label: &str,
     ) -> Result<(), FigureError> {
+        self.frame(root, (top, bottom))?;
         let mut free = i32::MIN;
         for (place, text) in self.decades.ticks() {
             let at = self.at(place);
-            root.draw(&PathElement::new(vec![(at, top), (at, bottom)], GRID.stroke_width(1)))?;
             let half = root.estimate_text_size(&text, &style::label())?.0 as i32 / 2;
             if at - half > free {
                 root.draw_text(&text, &anchored(style::label(), HPos::Center, VPos::Top), (at, bottom + 6))?;
                 free = at + half + 8;
             }
         }
-        root.draw(&Rectangle::new([(self.left, top), (self.left + self.width, bottom)], INK.stroke_width(1)))?;
         let below = anchored(style::note(), HPos::Center, VPos::Top);
         Ok(root.draw_text(label, &below, (self.left + self.width / 2, bottom + 28))?)
+    }
+
+    /// Draws grid and frame alone, where the numbers stand below another panel.
+    pub(super) fn frame<DB: DrawingBackend>(
+        &self,
+        root: &Area<DB>,
+        (top, bottom): (i32, i32),
+    ) -> Result<(), FigureError> {
+        for (place, _) in self.decades.ticks() {
+            let at = self.at(place);
+            root.draw(&PathElement::new(vec![(at, top), (at, bottom)], GRID.stroke_width(1)))?;
+        }
+        root.draw(&Rectangle::new([(self.left, top), (self.left + self.width, bottom)], INK.stroke_width(1)))?;
+        Ok(())
     }
 }

@@ -39,7 +39,8 @@ use crate::figure::{
     AdviceFigure, AntialiasFigure, ClassSharesFigure, DefectMapsFigure, DeparturesFigure, DerivativesFigure,
     DownsampledFigure, FieldFigure, FieldPicture, FixFigure, HarmonicsFigure, ImageSpectrumFigure, LayerMetricsFigure,
     LayersDepthFigure, LayersGraphFigure, LayersOctavesFigure, LeeFigure, LeePart, MetricsFigure, NodesFigure,
-    OrbitFigure, OtherDesignsFigure, RepairFigure, SurgeryFigure, TangentsFigure, TheoremFigure, WorstLayersFigure,
+    OrbitFigure, OtherDesignsFigure, RepairFigure, RepresentationFigure, SurgeryFigure, TangentsFigure, TheoremFigure,
+    WorstLayersFigure,
 };
 use crate::measure::defect_map::DefectMap;
 use crate::measure::field_report::FieldReport;
@@ -206,7 +207,7 @@ impl Outcome for RepresentationReport {
     }
 
     fn figures<'a>(&'a self, (): &'a ()) -> Vec<NamedFigure<'a>> {
-        Vec::new()
+        vec![NamedFigure::main(RepresentationFigure(self))]
     }
 }
 

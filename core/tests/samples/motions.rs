@@ -122,3 +122,45 @@ pub fn representation() -> RepresentationReport {
         timing: [51.0, 400.0],
     }
 }
+
+/// So many channels of which pairs turn with the image, under these generators: what M explains falls from all of it to
+/// less than nothing. Of more than 256 channels there are no eigenvalues.
+pub fn representation_of(generators: &[String], channels: usize) -> RepresentationReport {
+    let wave = |at: usize| (at as f64 * 1.7).sin();
+    let found = |at: usize| {
+        let lee = 40.0 / (1.0 + 3.0 * at as f64);
+        let held_out = if at == 0 { 1e-15 } else { lee * (0.2 + 0.25 * at as f64) };
+        let pair = |i: usize| [0.4 * at as f64 * wave(i), (1.0 + at as f64) * (1.0 + 0.3 * wave(i + 3))];
+        let both = |i: usize| [pair(i), [pair(i)[0], -pair(i)[1]]];
+        Representation {
+            lee,
+            held_out,
+            fitted: 0.8 * held_out,
+            explained: Some(1.0 - held_out / lee),
+            still: 30.0 * lee,
+            alone: 17.0 * lee,
+            antisymmetric: Some(1.0 / (1.0 + at as f64)),
+            eigenvalues: if channels > 256 { Vec::new() } else { (0..channels / 2).flat_map(both).collect() },
+            matrix: None,
+        }
+    };
+    let generators = generators.iter().enumerate().map(|(at, name)| (name.clone(), found(at))).collect();
+    RepresentationReport { channels, samples: 37_632, halves: Halves::Sides, generators, ..representation() }
+}
+
+/// One generator that changes nothing.
+pub fn no_representation() -> RepresentationReport {
+    let found = Representation {
+        lee: 0.0,
+        held_out: 0.0,
+        fitted: 0.0,
+        explained: None,
+        still: 0.0,
+        alone: 0.0,
+        antisymmetric: None,
+        eigenvalues: vec![[0.0; 2]; 2],
+        matrix: Some(vec![vec![0.0; 2]; 2]),
+    };
+    let generators = [("saturate".to_owned(), found)].into_iter().collect();
+    RepresentationReport { generators, ..representation() }
+}

@@ -20,7 +20,7 @@ use super::plans::Real;
 use super::quadrature::gauss_legendre;
 
 /// W: samples of the fine grid under φ. The error falls as e^{−2.2 W}, 5·10⁻¹⁶ at 16.
-pub(super) const WIDTH: usize = 16;
+const WIDTH: usize = 16;
 /// β, 2.30 W as that paper has it for half the pitch.
 const BETA: f64 = 2.30 * WIDTH as f64;
 /// Fine samples that are kept beyond either end of an axis, so that no place needs to know of ends.
