@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, down this list; nothing imports from below itself.
 //!
-//! - [`origin`], [`spectrum`], [`symmetry`], [`statistics`]: numbers, of the crate `aliascope-numerics`.
+//! - [`origin`], [`pixels`], [`spectrum`], [`symmetry`], [`statistics`]: numbers, of the crate `aliascope-numerics`.
 //! - [`number`]: numbers as people read them.
 //! - [`memory`]: what this process may still take of memory.
 //! - [`onnx`]: ONNX files read and written, and the tensors in them.
@@ -20,7 +20,7 @@
 
 #![warn(missing_docs)]
 
-pub use aliascope_numerics::{origin, spectrum, statistics, symmetry};
+pub use aliascope_numerics::{origin, pixels, spectrum, statistics, symmetry};
 
 pub mod antialias;
 pub mod cli;

@@ -16,6 +16,7 @@ use super::fonts::{BOLD, REGULAR};
 use super::pdf::{Page, PdfBackend};
 use super::scaled::Scaled;
 use super::titled::Titled;
+use crate::pixels::{Resize, thumbnail};
 
 /// Output pixels per unit of a figure in a PNG, so that text stays sharp on dense screens and slides.
 const PNG_SCALE: u32 = 2;
@@ -157,9 +158,9 @@ fn png(figure: &impl Figure, look: &Look) -> Result<Vec<u8>, FigureError> {
     let side = |own: u32, most: u32| ((f64::from(own) * scale).round() as u32).clamp(1, most.max(1));
     let (fitted_width, fitted_height) = (side(own.0, width), side(own.1, height));
     let mut smooth = if fitted_width > drawn_width {
-        imageops::resize(&drawn, fitted_width, fitted_height, imageops::FilterType::Triangle)
+        drawn.resized(fitted_width, fitted_height, imageops::FilterType::Triangle)
     } else {
-        imageops::thumbnail(&drawn, fitted_width, fitted_height)
+        thumbnail(&drawn, fitted_width, fitted_height)
     };
     if (fitted_width, fitted_height) != (width, height) {
         let mut page = RgbImage::from_pixel(width, height, Rgb([255; 3]));

@@ -1,6 +1,6 @@
 //! Where in the photo the worst layers' own errors sit.
 
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 use image::{Rgb, RgbImage};
 use ndarray::{Array2, Array3};
 use plotters::backend::DrawingBackend;
@@ -14,6 +14,7 @@ use super::style::{self, GRID, INK, anchored, fit, fit_end, printable};
 use super::tangents::photo;
 use crate::measure::defect_map::DefectMap;
 use crate::measure::layers_report::{LayerResults, LayersReport};
+use crate::pixels::Resize;
 use crate::symmetry::{Axis, Grid, GridKind};
 
 /// The photo, and over it δ² of the layers that contribute most.
@@ -222,7 +223,7 @@ fn sized(picture: &RgbImage) -> RgbImage {
     let longest = width.max(height);
     let filter = if 2 * longest <= SIDE { FilterType::Nearest } else { FilterType::Triangle };
     let side = |length: u32| (u64::from(length) * u64::from(SIDE) / u64::from(longest)).max(1) as u32;
-    imageops::resize(picture, side(width), side(height), filter)
+    picture.resized(side(width), side(height), filter)
 }
 
 fn panel<DB: DrawingBackend>(

@@ -11,6 +11,7 @@ use super::featured::Featured;
 use super::style::{self, GRID, draw_note, fit, printable, relief};
 use crate::antialias::pictures::Picture;
 use crate::antialias::report::BenchReport;
+use crate::pixels::Resize;
 
 /// The pictures, in rows.
 #[derive(Clone, Debug)]
@@ -138,7 +139,7 @@ fn to_image(values: &Array2<f32>, color: impl Fn(f32) -> [u8; 3]) -> RgbImage {
 
 fn place<DB: DrawingBackend>(root: &Area<DB>, at: (i32, i32), picture: RgbImage) -> Result<(), FigureError> {
     // Square blocks: what is to be seen are single samples.
-    let picture = imageops::resize(&picture, SIDE, SIDE, imageops::FilterType::Nearest);
+    let picture = picture.resized(SIDE, SIDE, imageops::FilterType::Nearest);
     let element = BitMapElement::with_owned_buffer(at, (SIDE, SIDE), picture.into_raw());
     root.draw(&element.ok_or_else(|| FigureError::Drawing("a picture's size and buffer disagree".to_owned()))?)?;
     root.draw(&Rectangle::new([at, (at.0 + SIDE as i32, at.1 + SIDE as i32)], GRID.stroke_width(1)))?;

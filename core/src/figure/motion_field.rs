@@ -14,6 +14,7 @@ use super::style::{self, FAINT_INK, GRID, SERIES, anchored, fit, printable};
 use super::tangents::photo;
 use crate::measure::field_report::FieldReport;
 use crate::measure::motion_field::VectorField;
+use crate::pixels::Resize;
 
 /// An image and its fields.
 #[derive(Clone, Debug)]
@@ -120,7 +121,7 @@ impl FieldFigure<'_> {
         root.draw_text(&fit(root, caption, &style::panel(), SIDE)?, &style::panel(), (left, TOP))?;
         let few = 2 * picture.width().max(picture.height()) <= SIDE as u32;
         let filter = if few { image::imageops::FilterType::Nearest } else { image::imageops::FilterType::Triangle };
-        let sized = image::imageops::resize(picture, width as u32, height as u32, filter);
+        let sized = picture.resized(width as u32, height as u32, filter);
         let element = BitMapElement::with_owned_buffer((left, top), (width as u32, height as u32), sized.into_raw());
         root.draw(&element.ok_or_else(|| FigureError::Drawing("a picture's size and buffer disagree".to_owned()))?)?;
         root.draw(&Rectangle::new([(left, top), (left + width, top + height)], GRID.stroke_width(1)))?;

@@ -9,6 +9,7 @@ use plotters::style::Color;
 use super::canvas::{Area, Figure, FigureError};
 use super::number::compact;
 use super::style::{self, GRID, fit, printable, relief};
+use crate::pixels::Resize;
 use crate::symmetry::Generator;
 
 /// The photo and A_i x for each generator.
@@ -114,10 +115,10 @@ fn fitted(picture: RgbImage) -> RgbImage {
     let longest = width.max(height);
     if longest <= SIDE {
         let zoom = SIDE / longest;
-        return imageops::resize(&picture, width * zoom, height * zoom, imageops::FilterType::Nearest);
+        return picture.resized(width * zoom, height * zoom, imageops::FilterType::Nearest);
     }
     let shrunk = |side: u32| (u64::from(side) * u64::from(SIDE) / u64::from(longest)).max(1) as u32;
-    imageops::resize(&picture, shrunk(width), shrunk(height), imageops::FilterType::Triangle)
+    picture.resized(shrunk(width), shrunk(height), imageops::FilterType::Triangle)
 }
 
 pub(super) fn photo(image: ArrayView3<'_, f32>) -> RgbImage {

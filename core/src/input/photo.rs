@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel};
 use ndarray::{Array2, Array3};
 
@@ -17,6 +17,7 @@ use super::png::{self, is_png};
 use super::preprocessing::{Interpolation, Preprocessing};
 use crate::hash::hash_of;
 use crate::memory;
+use crate::pixels::Resize;
 
 /// A photo as a network's input.
 #[derive(Clone, Debug)]
@@ -105,8 +106,8 @@ pub(super) fn resize<P>(
     interpolation: Interpolation,
 ) -> ImageBuffer<P, Vec<P::Subpixel>>
 where
-    P: Pixel + 'static,
-    P::Subpixel: 'static,
+    P: Pixel,
+    ImageBuffer<P, Vec<P::Subpixel>>: Resize,
 {
     let filter = match interpolation {
         Interpolation::Bilinear => FilterType::Triangle,
@@ -121,7 +122,7 @@ where
             });
         }
     };
-    imageops::resize(image, width, height, filter)
+    image.resized(width, height, filter)
 }
 
 /// The most bytes of decoded pixels: 100 megapixels take 300 MB, or 800 MB with 16 bits and alpha.
