@@ -17,7 +17,7 @@ from system import install_python_venv
 
 REQUIREMENTS = SCRIPTS / "requirements-peers.txt"
 # No libtorch: what is timed is pure Rust, and builds in a minute.
-BUILD = ["cargo", "bench", "--locked", "-p", "aliascope-core", "--bench", "spectrum", "--no-run"]
+BUILD = ["cargo", "bench", "--locked", "-p", "aliascope-numerics", "--bench", "spectrum", "--no-run"]
 
 
 def program() -> Path:

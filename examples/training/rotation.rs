@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use aliascope::spectrum::differentiation::Boundary;
-use aliascope::spectrum::warp::weights;
+use aliascope::spectrum::interpolation::weights;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -17,6 +17,7 @@ mod fine_grid;
 pub mod half_spectrum;
 pub mod harmonics;
 pub mod image_spectrum;
+pub mod interpolation;
 pub mod name;
 pub mod octave;
 pub mod plans;

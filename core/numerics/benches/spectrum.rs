@@ -8,10 +8,10 @@ use std::hint::black_box;
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use aliascope_core::spectrum::filter::Filter;
-use aliascope_core::spectrum::theorem::{Setup, check_field};
-use aliascope_core::spectrum::transform::{Real, TransformError};
-use aliascope_core::spectrum::{GridSize, HalfSpectrum, RealTransform, Velocity};
+use aliascope_numerics::spectrum::filter::Filter;
+use aliascope_numerics::spectrum::theorem::{Setup, check_field};
+use aliascope_numerics::spectrum::transform::{Real, TransformError};
+use aliascope_numerics::spectrum::{GridSize, HalfSpectrum, RealTransform, Velocity};
 use bytemuck::Pod;
 use criterion::{Criterion, SamplingMode, Throughput};
 use ndarray::Array3;
