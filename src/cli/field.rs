@@ -188,7 +188,7 @@ fn checkpoint_options(args: &FieldArgs, opened: &Opened) -> Options {
 fn forward_ms(opened: &Opened) -> Result<f64, Failure> {
     let network = &opened.network;
     let x = Tensor::f_zeros([&[1], network.input().shape.as_slice()].concat(), (network.kind(), network.device()))?;
-    Ok(network.forward_ms(&x)?)
+    Ok(network.typical_forward_ms(&x)?)
 }
 
 /// F and the worst deformation of every image; zeros where the scalar does not change.

@@ -183,8 +183,8 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
         .with("figures", outputs.has_figures());
     let mut progress = Progress::open(&args.resume, "layers", &opened, kept, &console)?;
     let seed = args.network.seed().unwrap_or(0);
-    let (mut names, mut passes, mut attributions) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut resolved, mut image) = (None, None);
+    let (mut names, mut attributions) = (Vec::new(), Vec::new());
+    let (mut resolved, mut image, mut sample) = (None, None, None);
     // Probes take one image after the other.
     let at_once = if probes.is_some() { 1 } else { usize::from(args.batch.get()) };
     opened.for_batches(at_once, &console, &progress.known(), |batch| {
@@ -200,9 +200,7 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
             if let Some((node, velocity)) = spectrum {
                 resolved = Some(node_spectrum(network, &x, node, velocity)?);
             }
-        }
-        if passes.len() < 3 {
-            passes.push(network.forward_ms(&first(batch)?)?);
+            sample = Some(x);
         }
         if let Some(probes) = probes {
             // Each image has random numbers of its own, so that it is the same whether those before it are measured or not.
@@ -236,7 +234,8 @@ pub fn run(args: &LayersArgs) -> Result<(), Failure> {
     })?;
     console.finish();
     let estimator = probes.map_or(Estimator::Exact, Estimator::Probes);
-    let timings = [median(passes), median(attributions)];
+    let forward = sample.map_or(Ok(0.0), |x| network.typical_forward_ms(&x))?;
+    let timings = [forward, median(attributions)];
     let report = layers::report(&meters, opened.run(names), estimator, timings, resolved);
     let (Some(report), Some(first)) = (report, meters.first()) else {
         return Err(Failure::new(Status::Usage, "there is no generator to attribute; give --generator"));

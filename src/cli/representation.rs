@@ -8,7 +8,6 @@ use crate::measure::output::ActionChoice;
 use crate::measure::representation::{RepresentationMeter, RepresentationOptions};
 use crate::memory::Allowance;
 use crate::spectrum::differentiation::{Boundary, Scheme};
-use crate::statistics::median;
 use crate::symmetry::{GridKind, Units};
 
 use super::generators::GeneratorArgs;
@@ -68,18 +67,17 @@ pub fn run(args: &RepresentationArgs) -> Result<(), Failure> {
     let mut meter = RepresentationMeter::new(&opened.network, options)?;
     let console = Console::new(args.output.quiet, opened.source.frames().len(), "images");
     opened.note_outputs(&console);
-    let (mut names, mut passes) = (Vec::new(), Vec::new());
+    let (mut names, mut sample) = (Vec::new(), None);
     opened.for_images(&console, |frame, x| {
-        if passes.len() < 3 {
-            passes.push(opened.network.forward_ms(&x)?);
-        }
         meter.measure(&x, &frame.name())?;
         names.push(frame.name());
+        sample.get_or_insert(x);
         console.advance(1);
         Ok(())
     })?;
     console.finish();
-    let report = meter.report(opened.run(names), median(passes))?;
+    let forward = sample.map_or(Ok(0.0), |x| opened.network.typical_forward_ms(&x))?;
+    let report = meter.report(opened.run(names), forward)?;
     let Some(report) = report else {
         return Err(Failure::new(Status::Input, "there is no image to measure; give --images files or folders"));
     };

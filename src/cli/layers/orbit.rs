@@ -28,11 +28,11 @@ pub(super) fn run(args: &LayersArgs, orbit: &Orbit) -> Result<(), Failure> {
         .with("memory", args.memory)
         .with("orbit", orbit);
     let mut progress = Progress::open(&args.resume, "layers-orbit", &opened, kept, &console)?;
-    let (mut names, mut passes, mut orbits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut orbits, mut sample) = (Vec::new(), Vec::new(), None);
     opened.for_batches(1, &console, &progress.known(), |batch| {
         let name = batch.names().concat();
-        if passes.len() < 3 {
-            passes.push(network.forward_ms(&batch.tensor()?)?);
+        if sample.is_none() {
+            sample = Some(batch.tensor()?);
         }
         let (ms, found) = progress.recall("", batch, || {
             let (begin, x) = (Instant::now(), batch.tensor()?);
@@ -46,7 +46,8 @@ pub(super) fn run(args: &LayersArgs, orbit: &Orbit) -> Result<(), Failure> {
         Ok(())
     })?;
     console.finish();
-    let report = meter.report(opened.run(names), [passes, orbits]);
+    let forward = sample.map(|x| network.typical_forward_ms(&x)).transpose()?;
+    let report = meter.report(opened.run(names), [forward.into_iter().collect(), orbits]);
     outputs.write(&report, &OrbitBeside { top: args.top }, args.network.per_image)?;
     progress.finish();
     opened.finish()
