@@ -39,7 +39,7 @@ conformance: ## Fetch ONNX's own node tests, which the tests run (16 MB, once pe
 # Said before a first build alone: where torch-sys has been built, cargo is done in seconds.
 notice: setup
 	@compgen -G "$(TARGET)/debug/build/torch-sys-*/output" > /dev/null || \
-		echo "First build: torch-sys and the other libraries compile once, about six minutes on two cores."
+		echo "First build: torch-sys and the other libraries compile once, about four minutes on two cores."
 
 build: notice
 	@cargo build --locked

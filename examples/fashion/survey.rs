@@ -30,7 +30,7 @@ pub fn write(folder: &Path, recipes: &[Recipe], sets: &[(&str, &str, Labelled)])
         writeln!(text, "role = \"{role}\"\n")?;
     }
     writeln!(text, "[measure]\ngenerators = [\"translate_x\", \"translate_y\", \"rotate\", \"scale\"]")?;
-    writeln!(text, "outputs = [\"softmax\", \"logits\"]")?;
+    writeln!(text, "outputs = [\"softmax\", \"logits\"]\nlayers = [\"translate_x\"]")?;
     Ok(OutputFile::claim(folder.join("STUDY.toml"), true)?.write_bytes(text.as_bytes())?)
 }
 

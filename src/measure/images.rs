@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array3;
-use tch::{Device as TorchDevice, Kind, Tensor};
+use tch::{Device as TorchDevice, Tensor};
 
 use super::grouping::Estimator;
 use super::layers::{LayerMeter, LayersError, LayersOptions, report};
 use super::layers_report::LayersReport;
 use super::lee::{HORIZON_IMAGES, LeeError, LeeMeter, LeeOptions};
 use super::lee_report::LeeReport;
-use super::run::{Device, Images as ImagesHeader, Model, Origin, Precision, Quantised, Run};
+use super::precision::precision;
+use super::run::{Device, Images as ImagesHeader, Model, Origin, Quantised, Run};
 use crate::graph::{InputLayout, Integers, Network};
 use crate::input::{Frame, InputError, METADATA_KEY, Preprocessing, Source, StatedPreprocessing, read_photo};
 
@@ -93,11 +94,6 @@ impl Stated {
         };
         Ok(Self { assumed: Some(assumed), ..stated(Preprocessing::imagenet(), "imagenet") })
     }
-}
-
-/// The precision of a network's numbers.
-pub(super) fn precision(kind: Kind) -> Precision {
-    if kind == Kind::Double { Precision::F64 } else { Precision::F32 }
 }
 
 /// The header of results on a network: all that it says itself.

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod node_theorem;
 pub mod orbit;
 pub mod output_action;
+mod precision;
 pub mod representation;
 mod subject;
 pub mod symmetry_spectrum;

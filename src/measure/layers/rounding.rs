@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::graph::operator::Torch;
-use crate::measure::images::precision;
+use crate::measure::precision::precision;
 use crate::measure::run::Precision;
 
 /// Roundings that results of a whole network may be off by.
