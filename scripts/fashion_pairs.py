@@ -95,7 +95,7 @@ def layers(store: sqlite3.Connection, kind_of: dict[int, Kind]) -> None:
         if kind[0] == "cnn" or not rows:
             continue
         total = sum(row[3] for row in rows)
-        embedding = next(row for row in rows if "convolution" in row[2])
+        embedding = next(row for row in rows if row[2] == "patch-embedding")
         worst = max(rows, key=lambda row: row[3])
         count += 1
         leads += worst is embedding

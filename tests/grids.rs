@@ -158,16 +158,16 @@ fn kept_and_averaged_samples_lie_where_they_were() {
     );
 }
 
+fn named(of: NodeProto, name: &str) -> NodeProto {
+    NodeProto { name: Some(name.to_owned()), ..of }
+}
+
 /// A branch of 3×3 taps in stride 2 and one of 1×1, as TensorFlow pads them, put together; then a head.
 fn branches(operator: &str, swapped: bool) -> Network {
     let shape = [1, 2, 12, 12];
     let random = |name: &str, shape: &[i64]| {
         let values: Vec<f64> = Vec::try_from(noise(shape).reshape([-1]) * 0.3).unwrap();
         doubles(name, shape, &values)
-    };
-    let named = |mut of: NodeProto, name: &str| {
-        of.name = Some(name.to_owned());
-        of
     };
     let strides = || attribute("strides", Value::Ints(vec![2, 2]));
     let wide = vec![strides(), attribute("pads", Value::Ints(vec![0, 0, 1, 1]))];
@@ -235,6 +235,21 @@ fn branches_half_a_sample_apart_meet_halfway_and_the_disagreement_is_the_sum_s()
             assert_eq!(joined.contribution > 1e-20, moves, "{operator} {generator}: {}", joined.contribution);
         }
     }
+}
+
+/// A norm that is written out is named by its module; an activation that is called after it stays one.
+#[test]
+fn an_activation_of_a_norms_name_is_a_nonlinearity() {
+    let nodes = vec![
+        named(node("Mul", &["x", "x"], &["square"]), "/block/norm/Mul"),
+        named(node("Relu", &["square"], &["act"]), "/block/norm/act/Relu"),
+        named(node("GlobalAveragePool", &["act"], &["pooled"]), "/pool/GlobalAveragePool"),
+        named(node("Flatten", &["pooled"], &["y"]), "/flat/Flatten"),
+    ];
+    let results = layers(&network(&[1, 2, 12, 12], nodes, Vec::new()), "rotate", false);
+    let class = |name: &str| results.layers.iter().find(|layer| layer.name == name).unwrap().class;
+    assert_eq!(class("/block/norm/Mul"), LayerClass::Normalisation);
+    assert_eq!(class("/block/norm/act/Relu"), LayerClass::Nonlinearity);
 }
 
 #[test]

@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long, default_value = "results/fashion")]
     into: PathBuf,
     /// Images to train on.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 5000)]
     train: usize,
     /// Images to test on.
     #[arg(long, default_value_t = 1000)]
@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long, default_value_t = 6)]
     epochs: usize,
     /// Networks of each kind.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     seeds: u64,
     /// libtorch's threads.
     #[arg(long, default_value_t = 2)]

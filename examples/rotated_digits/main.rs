@@ -16,7 +16,7 @@ use aliascope::report::{OutputFile, json_bytes};
 use clap::Parser;
 
 use training::Problem;
-use training::study::study;
+use training::study::{kept, study};
 use training::summary::{kinds, rows, table};
 
 /// Train networks with and without built-in rotation symmetry on rotated digits.
@@ -56,11 +56,12 @@ pub struct Arguments {
 
 fn run(arguments: &Arguments) -> Result<(), Problem> {
     let data = digits::data(arguments)?;
-    let mut recipes = networks::recipes(arguments);
-    if arguments.report {
-        recipes.retain(|recipe| arguments.into.join(format!("{}.json", recipe.name())).exists());
-    }
-    let records = study(&recipes, &data, &arguments.into)?;
+    let recipes = networks::recipes(arguments);
+    let records = if arguments.report {
+        kept(&recipes, &data, &arguments.into)?
+    } else {
+        study(&recipes, &data, &arguments.into)?
+    };
     let kinds = kinds(&records);
     if kinds.is_empty() {
         return Err("there is no network of that name; leave --only out to see all".into());

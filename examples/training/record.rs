@@ -48,6 +48,21 @@ impl Trained {
         (record.recipe == *recipe && record.images == images).then_some(record)
     }
 
+    /// The record in a file, of whatever recipe; none where there is no file.
+    ///
+    /// # Errors
+    /// The file is no record, or one of other images.
+    pub fn kept(path: &Path, images: &str) -> Result<Option<Self>, Problem> {
+        let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
+        let record: Self = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        if record.images != images {
+            return Err(
+                format!("{}: it was trained on {}, and these are {images}", path.display(), record.images).into()
+            );
+        }
+        Ok(Some(record))
+    }
+
     /// Writes the record, whole or not at all.
     ///
     /// # Errors

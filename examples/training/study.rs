@@ -35,6 +35,15 @@ pub fn study(recipes: &[Recipe], data: &Data, folder: &Path) -> Result<Vec<Train
     Ok(records)
 }
 
+/// What earlier runs have left of these networks, whatever they were trained by.
+///
+/// # Errors
+/// A file is no record, or one of other images.
+pub fn kept(recipes: &[Recipe], data: &Data, folder: &Path) -> Result<Vec<Trained>, Problem> {
+    let path = |recipe: &Recipe| folder.join(format!("{}.json", recipe.name()));
+    recipes.iter().filter_map(|recipe| Trained::kept(&path(recipe), &data.name).transpose()).collect()
+}
+
 /// About how long a recipe takes, in epochs of the plain CNN: as was measured on two cores.
 fn work(recipe: &Recipe) -> f64 {
     let family = match recipe.family {

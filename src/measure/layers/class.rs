@@ -69,6 +69,26 @@ fn is_attention(network: &Network, step: &Step) -> bool {
     false
 }
 
+/// Operators that no normalisation is written with.
+const ACTIVATIONS: [&str; 16] = [
+    "Celu",
+    "Elu",
+    "Erf",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Mish",
+    "PRelu",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Swish",
+    "Tanh",
+    "ThresholdedRelu",
+];
+
 fn own_class(network: &Network, step: &Step) -> LayerClass {
     if let Operator::Linear(op) = &*step.operator
         && let Some(taps) = op.pattern().taps()
@@ -100,7 +120,8 @@ fn own_class(network: &Network, step: &Step) -> LayerClass {
             _ if matches!(operator, Operator::Linear(_)) => LayerClass::Resampling,
             _ => LayerClass::Nonlinearity,
         },
-        _ if path.contains("norm") => LayerClass::Normalisation,
+        // Modules of a norm and an activation are named after the norm, and so is what is put in behind one.
+        _ if path.contains("norm") && !ACTIVATIONS.contains(&step.op_type.as_str()) => LayerClass::Normalisation,
         _ if is_attention(network, step) => LayerClass::Attention,
         ("Softmax", _, _) => LayerClass::Nonlinearity,
         (_, Operator::Elementwise(_), _) => LayerClass::Nonlinearity,

@@ -18,7 +18,7 @@ const SEED: u64 = 0;
 /// The mean with its BCa interval; none of no values.
 ///
 /// ```
-/// use aliascope_core::statistics::mean_with_interval;
+/// use aliascope_numerics::statistics::mean_with_interval;
 /// let estimate = mean_with_interval(&[1.0, 2.0, 4.0, 8.0, 30.0]).unwrap();
 /// assert_eq!(estimate.value, 9.0);
 /// // Skewed to the right, so the interval reaches farther there.

@@ -14,13 +14,13 @@ use super::sample::{mean, standard_error};
 /// result.
 ///
 /// ```
-/// use aliascope_core::statistics::geometric_mean;
+/// use aliascope_numerics::statistics::geometric_mean;
 /// let estimate = geometric_mean(&[1.0, 10.0, 100.0])?;
 /// assert!((estimate.value - 10.0).abs() < 1e-12);
 /// // t(2) = 4.303 at 97.5 %, s = ln 10, n = 3: 10 · 10^(±4.303/√3).
 /// assert!((estimate.interval.unwrap().high - 10.0 * 10.0_f64.powf(4.302_653 / 3.0_f64.sqrt())).abs() < 1e-2);
 /// assert!(geometric_mean(&[0.0, 1.0]).is_err());
-/// # Ok::<(), aliascope_core::statistics::Undefined>(())
+/// # Ok::<(), aliascope_numerics::statistics::Undefined>(())
 /// ```
 pub fn geometric_mean(values: &[f64]) -> Result<Estimate, Undefined> {
     Ok(student(&logarithms(values)?).map(f64::exp))

@@ -26,10 +26,10 @@ pub struct PairedRatio {
 /// Lists of different lengths or without values; values that have no logarithm.
 ///
 /// ```
-/// use aliascope_core::statistics::paired_ratio;
+/// use aliascope_numerics::statistics::paired_ratio;
 /// let ratio = paired_ratio(&[2.0, 20.0, 220.0], &[1.0, 10.0, 100.0])?;
 /// assert!(ratio.geometric.interval.unwrap().low > 1.7);
-/// # Ok::<(), aliascope_core::statistics::Undefined>(())
+/// # Ok::<(), aliascope_numerics::statistics::Undefined>(())
 /// ```
 pub fn paired_ratio(a: &[f64], b: &[f64]) -> Result<PairedRatio, Undefined> {
     if a.len() != b.len() {

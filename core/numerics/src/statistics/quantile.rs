@@ -19,7 +19,7 @@ pub fn normal_quantile(probability: f64) -> f64 {
 /// The t with P(T ≤ t) = `probability` for Student's T of `freedom` degrees of freedom.
 ///
 /// ```
-/// use aliascope_core::statistics::student_quantile;
+/// use aliascope_numerics::statistics::student_quantile;
 /// // Two degrees of freedom: t = (2p − 1)/√(2p(1 − p)).
 /// assert!((student_quantile(0.975, 2) - 0.95 / (2.0 * 0.975 * 0.025_f64).sqrt()).abs() < 1e-12);
 /// ```

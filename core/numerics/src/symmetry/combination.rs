@@ -10,12 +10,12 @@ use super::generator::{Generator, MEASURED, Named};
 /// Σ a_i A_i over the measured generators.
 ///
 /// ```
-/// use aliascope_core::symmetry::{Combination, Generator};
+/// use aliascope_numerics::symmetry::{Combination, Generator};
 /// let c: Combination = "rotate + 0.5*saturate".parse()?;
 /// assert_eq!(c.coefficient(Generator::ShearX), 1.0);
 /// assert_eq!(c.coefficient(Generator::ShearY), -1.0);
 /// assert_eq!(c.coefficient(Generator::Saturate), 0.5);
-/// # Ok::<(), aliascope_core::symmetry::CombinationError>(())
+/// # Ok::<(), aliascope_numerics::symmetry::CombinationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Combination {

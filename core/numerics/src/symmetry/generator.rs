@@ -77,7 +77,7 @@ impl Generator {
     /// The vector field (v_x, v_y) at u; zero for saturation, which moves nothing.
     ///
     /// ```
-    /// use aliascope_core::symmetry::Generator;
+    /// use aliascope_numerics::symmetry::Generator;
     /// assert_eq!(Generator::ShearX.field([0.25, -0.5]), [-0.5, 0.0]);
     /// ```
     pub const fn field(self, u: [f64; 2]) -> [f64; 2] {

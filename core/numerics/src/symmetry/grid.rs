@@ -203,7 +203,7 @@ impl Grid {
     /// −rows/columns to rows/columns.
     ///
     /// ```
-    /// use aliascope_core::symmetry::{Grid, GridKind};
+    /// use aliascope_numerics::symmetry::{Grid, GridKind};
     /// let grid = Grid::image(48, 320, GridKind::Tracked);
     /// assert_eq!((grid.columns.pitch, grid.rows.extent()), (2.0 / 320.0, 0.3));
     /// ```
