@@ -99,7 +99,7 @@ study-digits: notice ## Train networks with and without built-in rotation symmet
 	@cargo build --locked --example rotated_digits
 	@OMP_WAIT_POLICY=passive $(TARGET)/debug/examples/rotated_digits --into results/digits
 
-study-fashion: build ## Train CNNs, transformers and mixers of three sizes on Fashion-MNIST, and survey them (an hour)
+study-fashion: build ## Train CNNs, transformers and mixers of three sizes on Fashion-MNIST, and survey them (half an hour)
 	@$(PYTHON) scripts/fashion.py
 	@$(PYTHON) scripts/digits.py
 	@cargo build --locked --example fashion
