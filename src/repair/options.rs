@@ -11,7 +11,7 @@ pub struct TrainOptions {
     pub steps: usize,
     /// Images per step.
     pub batch: usize,
-    /// The first learning rate; it falls to 0 along half a cosine.
+    /// The first learning rate, as a share of the size of each output channel's weights; it falls to 0 along half a cosine.
     pub rate: f64,
     /// The seed of crops and generators.
     pub seed: u64,
@@ -34,7 +34,7 @@ impl Default for TrainOptions {
         Self {
             steps: 200,
             batch: 16,
-            rate: 2e-5,
+            rate: 1e-4,
             seed: 0,
             loss: Loss::Kl,
             train: Trained::All,

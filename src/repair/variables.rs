@@ -1,9 +1,15 @@
-//! What training changes: parameters themselves, or a scale of each of their channels.
+//! What training changes: parameters, or a scale of each of their channels, in units of their channels' size.
+//!
+//! Adam moves each number by about the learning rate, whatever its size. A folded batch norm has multiplied each output
+//! channel by a factor of its own, so that weights of one layer differ in size a hundredfold, and a rate that is right
+//! for some turns others into noise. Each output channel's weights are therefore adapted in units of their root mean
+//! square at the start, and its shift in units of their norm: what it would be of had the fold not happened, and steps
+//! are the same whatever factor a fold has left.
 
 use std::collections::HashSet;
 
 use aliascope_core::repair::Trained;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::error::RepairError;
 use super::write::constant_of;
@@ -43,15 +49,16 @@ pub fn adaptable(
 pub(super) struct Variable {
     /// Its place among the parameters.
     pub parameter: usize,
-    /// Of a scale: the parameter as it was, and the axis of channels.
-    scaled: Option<(Tensor, usize)>,
+    /// What the parameter is per unit of the variable, entry by entry.
+    unit: Tensor,
+    /// The axis along which the variable lies, where it is one number per channel.
+    axis: Option<usize>,
 }
 
-/// The variables, and the tensors that hold them.
+/// The variables, and the tensors that hold them: parameter = unit · variable.
 #[derive(Debug)]
 pub(super) struct Variables {
     pub all: Vec<Variable>,
-    /// The parameters' own tensors, or scales.
     pub values: Vec<Tensor>,
 }
 
@@ -73,17 +80,20 @@ impl Variables {
                 continue;
             }
             let tensor = &parameter.tensor;
-            let (scaled, value) = match (train, parameter.role) {
+            let (unit, axis, value) = match (train, parameter.role) {
                 (Trained::Affine, ParameterRole::Weight { .. }) => {
                     let axis = channel_axis(parameter)?;
                     let shape: Vec<i64> =
                         tensor.size().iter().enumerate().map(|(a, &n)| if a == axis { n } else { 1 }).collect();
-                    let ones = Tensor::f_ones(shape, (tensor.kind(), tensor.device()))?;
-                    (Some((tensor.copy(), axis)), ones)
+                    (tensor.copy(), Some(axis), Tensor::f_ones(shape, (tensor.kind(), tensor.device()))?)
                 }
-                _ => (None, tensor.shallow_clone()),
+                _ => {
+                    let unit = unit(parameters, parameter)?;
+                    let value = tensor.f_div(&unit)?;
+                    (unit, None, value)
+                }
             };
-            all.push(Variable { parameter: at, scaled });
+            all.push(Variable { parameter: at, unit, axis });
             values.push(value);
         }
         if all.is_empty() {
@@ -94,26 +104,19 @@ impl Variables {
 
     /// Gradients by the variables, from those by their parameters.
     pub fn gradients(&self, by_parameter: Vec<Tensor>) -> Torch<Vec<Tensor>> {
-        let each = self.all.iter().zip(by_parameter).map(|(variable, gradient)| match &variable.scaled {
-            // w = s·w₀, so that ∂/∂s = Σ ∂/∂w·w₀ over what the scale reaches.
-            Some((start, axis)) => {
-                let others: Vec<i64> = (0..start.dim()).filter(|a| a != axis).map(|a| a as i64).collect();
-                gradient.f_mul(start)?.f_sum_dim_intlist(others.as_slice(), true, None)
-            }
-            None => Ok(gradient),
+        let each = self.all.iter().zip(by_parameter).map(|(variable, gradient)| {
+            let product = gradient.f_mul(&variable.unit)?;
+            let Some(axis) = variable.axis else { return Ok(product) };
+            let others: Vec<i64> = (0..product.dim()).filter(|&a| a != axis).map(|a| a as i64).collect();
+            product.f_sum_dim_intlist(others.as_slice(), true, None)
         });
         each.collect()
     }
 
-    /// Writes values into the parameters; those of `values` are the variables' own.
+    /// Writes values of the variables into the parameters.
     pub fn write(&self, parameters: &[Parameter], values: &[Tensor]) -> Torch<()> {
         for (variable, value) in self.all.iter().zip(values) {
-            let mut tensor = parameters[variable.parameter].tensor.f_detach()?;
-            match &variable.scaled {
-                Some((start, _)) => tensor.f_copy_(&start.f_mul(value)?)?,
-                None if tensor.data_ptr() == value.data_ptr() => {}
-                None => tensor.f_copy_(value)?,
-            }
+            parameters[variable.parameter].tensor.f_detach()?.f_copy_(&variable.unit.f_mul(value)?)?;
         }
         Ok(())
     }
@@ -121,6 +124,41 @@ impl Variables {
     /// How many numbers there are.
     pub fn count(&self) -> usize {
         self.values.iter().map(Tensor::numel).sum()
+    }
+}
+
+/// The size of a parameter's entries at the start as a power of two, of the parameter's shape up to broadcasting: of a weight, the root mean
+/// square over each output channel; of a bias, the norm of its channel's weights, by which a shift counts beside an input
+/// of size 1. What has no such size has a unit of 1.
+fn unit(parameters: &[Parameter], parameter: &Parameter) -> Torch<Tensor> {
+    let by_channel = |weight: &Parameter, mean: bool| -> Torch<Tensor> {
+        let axis = channel_axis(weight)?;
+        let others: Vec<i64> = (0..weight.tensor.dim()).filter(|&a| a != axis).map(|a| a as i64).collect();
+        let squares = weight.tensor.f_detach()?.f_square()?;
+        let sizes = match mean {
+            true => squares.f_mean_dim(others.as_slice(), true, None::<Kind>)?,
+            false => squares.f_sum_dim_intlist(others.as_slice(), true, None::<Kind>)?,
+        };
+        let sizes = sizes.f_sqrt()?;
+        // A channel that is 0, a pruned one, takes the others' size.
+        let all = sizes.f_mean(None::<Kind>)?;
+        let all = if all.f_double_value(&[])? > 0.0 { all } else { all.f_ones_like()? };
+        // Powers of two, so that weights that no step has moved are what they were to the last bit.
+        sizes.f_where_self(&sizes.f_gt(0.0)?, &all)?.f_log2()?.f_round()?.f_exp2()
+    };
+    match parameter.role {
+        ParameterRole::Weight { .. } => by_channel(parameter, true),
+        ParameterRole::Bias => {
+            let is_weight = |other: &&Parameter| {
+                other.step == parameter.step && matches!(other.role, ParameterRole::Weight { .. })
+            };
+            let own = parameters.iter().find(is_weight).map(|weight| by_channel(weight, false)).transpose()?;
+            match own.filter(|own| own.numel() == parameter.tensor.numel()) {
+                Some(own) => own.f_reshape(parameter.tensor.size()),
+                None => parameter.tensor.f_detach()?.f_ones_like(),
+            }
+        }
+        ParameterRole::Factor => parameter.tensor.f_detach()?.f_ones_like(),
     }
 }
 
