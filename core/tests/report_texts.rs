@@ -6,6 +6,9 @@ use aliascope_core::antialias::surgery_report::SurgeryReport;
 use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome, study_html};
 use aliascope_core::spectrum::Velocity;
+use aliascope_core::study::claim::Finding;
+use aliascope_core::study::claims::claims;
+use aliascope_core::study::report::StudyReport;
 
 use samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
 
@@ -176,6 +179,25 @@ fn studies() {
 }
 
 /// The page is well-formed, has nothing of names as markup, and its conclusions come first.
+/// Of one family nothing says whether the architecture matters, however much of LEE size and accuracy explain.
+#[test]
+fn one_family_decides_nothing_of_architectures() {
+    let names: Vec<String> = (0..12).map(|at| format!("net-{at}")).collect();
+    let verdict = |families: bool| {
+        let mut data = study::data(&names, 12);
+        if !families {
+            data.networks.iter_mut().for_each(|network| network.about.family = "one".to_owned());
+        }
+        let report = StudyReport::summed_up(&data);
+        let claim = claims(&report, &data).into_iter().find(|claim| claim.claim.contains("the architecture")).unwrap();
+        (claim.verdict, claim.because)
+    };
+    assert!(verdict(true).1.contains("by 4 families"), "{}", verdict(true).1);
+    let (finding, because) = verdict(false);
+    assert_eq!(finding, Finding::NotDecided);
+    assert!(because.contains("one family"), "{because}");
+}
+
 #[test]
 fn the_page_of_a_study() {
     let names = ["net-0", "<script>alert(1)</script>", "net-2", "net-3", "net-4", "net-5"].map(str::to_owned);

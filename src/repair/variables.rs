@@ -149,9 +149,8 @@ fn unit(parameters: &[Parameter], parameter: &Parameter) -> Torch<Tensor> {
     match parameter.role {
         ParameterRole::Weight { .. } => by_channel(parameter, true),
         ParameterRole::Bias => {
-            let is_weight = |other: &&Parameter| {
-                other.step == parameter.step && matches!(other.role, ParameterRole::Weight { .. })
-            };
+            let is_weight =
+                |other: &&Parameter| other.step == parameter.step && matches!(other.role, ParameterRole::Weight { .. });
             let own = parameters.iter().find(is_weight).map(|weight| by_channel(weight, false)).transpose()?;
             match own.filter(|own| own.numel() == parameter.tensor.numel()) {
                 Some(own) => own.f_reshape(parameter.tensor.size()),

@@ -123,6 +123,9 @@ fn architecture(report: &StudyReport, is_primary: IsPrimary<'_>, generator: &str
     let claim = "Size and accuracy (training) matter more for LEE than the architecture";
     let found = report.models.iter().find(|m| is_primary(&m.set, &m.output, &m.derivative) && m.generator == generator);
     let Some(found) = found else { return new(claim, Finding::NotDecided, "there are no results".to_owned()) };
+    if found.families < 2 {
+        return new(claim, Finding::NotDecided, format!("the study has one family of networks ({of})"));
+    }
     let share = |share: Option<f64>| share.map_or_else(|| "not defined".to_owned(), compact);
     let because = format!(
         "adjusted R² of log LEE by columns ({}) {}, by {} families {}, by both {}; columns less families {} over {} networks \
