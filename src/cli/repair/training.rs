@@ -32,10 +32,10 @@ pub(in crate::cli) struct TrainingArgs {
     #[arg(long, value_enum, default_value_t = Trained::All)]
     pub(super) train: Trained,
     /// What is solved for before the first step, layer by layer.
-    #[arg(long, value_enum, default_value_t = Recalibrate::Channels)]
+    #[arg(long, value_enum, default_value_t = Recalibrate::Moments)]
     pub(super) recalibrate: Recalibrate,
     /// Training images that this is solved on.
-    #[arg(long, value_name = "N", default_value = "32")]
+    #[arg(long, value_name = "N", default_value = "64")]
     pub(super) calibration: NonZeroUsize,
     /// Steps between validations.
     #[arg(long, value_name = "N", default_value = "25")]
