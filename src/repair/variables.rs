@@ -3,8 +3,7 @@
 //! Adam moves each number by about the learning rate, whatever its size. A folded batch norm has multiplied each output
 //! channel by a factor of its own, so that weights of one layer differ in size a hundredfold, and a rate that is right
 //! for some turns others into noise. Each output channel's weights are therefore adapted in units of their root mean
-//! square at the start, and its shift in units of their norm: what it would be of had the fold not happened, and steps
-//! are the same whatever factor a fold has left.
+//! square at the start, and its shift in units of their norm: steps are the same whatever factor a fold has left.
 
 use std::collections::HashSet;
 
@@ -127,9 +126,9 @@ impl Variables {
     }
 }
 
-/// The size of a parameter's entries at the start as a power of two, of the parameter's shape up to broadcasting: of a weight, the root mean
-/// square over each output channel; of a bias, the norm of its channel's weights, by which a shift counts beside an input
-/// of size 1. What has no such size has a unit of 1.
+/// The size of a parameter's entries at the start as a power of two, of the parameter's shape up to broadcasting: of a
+/// weight, the root mean square over each output channel; of a bias, the norm of its channel's weights, by which a shift
+/// counts beside an input of size 1. What has no such size has a unit of 1.
 fn unit(parameters: &[Parameter], parameter: &Parameter) -> Torch<Tensor> {
     let by_channel = |weight: &Parameter, mean: bool| -> Torch<Tensor> {
         let axis = channel_axis(weight)?;
