@@ -112,6 +112,22 @@ mod unix {
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
     }
 
+    /// As when another thread replaces its output and a new file gets the inode that this frees.
+    #[test]
+    fn a_claim_is_on_the_file_of_that_name_not_on_the_inode_that_it_once_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let (claimed, other) = (folder.path().join("claimed"), folder.path().join("other"));
+        fs::write(&claimed, "old").unwrap();
+        let claim = OutputFile::claim(&claimed, true).unwrap();
+        fs::rename(&claimed, &other).unwrap();
+        fs::write(&claimed, "new").unwrap();
+        OutputFile::claim(&other, true).unwrap();
+        fs::remove_file(&other).unwrap();
+        fs::hard_link(&claimed, &other).unwrap();
+        assert!(matches!(OutputFile::claim(&other, true), Err(OutputError::Twice { .. })));
+        drop(claim);
+    }
+
     #[test]
     fn devices_are_written_to_and_not_replaced() {
         OutputFile::claim("/dev/null", false).unwrap().write_bytes(b"gone").unwrap();

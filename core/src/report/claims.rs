@@ -18,7 +18,8 @@ enum Identity {
 }
 
 impl Identity {
-    /// Of the file that is there now, behind links.
+    /// Of the file that is there now, behind links. Good for the moment alone: once a file is replaced or deleted, the
+    /// next new one may have its number.
     #[cfg(unix)]
     fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
@@ -38,8 +39,13 @@ struct Entry {
     given: PathBuf,
     /// With its folder's links resolved, or those of the nearest folder that is there.
     resolved: PathBuf,
-    /// Of the file that it will replace.
-    identity: Option<Identity>,
+}
+
+impl Entry {
+    /// Of the file that it will replace, or has just replaced.
+    fn identity(&self) -> Option<Identity> {
+        Identity::of(&self.resolved)
+    }
 }
 
 #[derive(Debug)]
@@ -64,15 +70,16 @@ impl Claim {
     /// # Errors
     /// When it is claimed already, under this name or another.
     pub fn new(path: &Path) -> Result<Self, OutputError> {
-        let (resolved, identity) = (resolved(path), Identity::of(path));
+        let resolved = resolved(path);
         let mut claims = claims();
-        let same = |entry: &&Entry| entry.resolved == resolved || (identity.is_some() && entry.identity == identity);
+        let identity = Identity::of(&resolved);
+        let same = |entry: &&Entry| entry.resolved == resolved || (identity.is_some() && entry.identity() == identity);
         if let Some(other) = claims.entries.iter().find(same) {
             return Err(OutputError::Twice { path: path.to_owned(), other: other.given.clone() });
         }
         let number = claims.next;
         claims.next += 1;
-        claims.entries.push(Entry { number, given: path.to_owned(), resolved, identity });
+        claims.entries.push(Entry { number, given: path.to_owned(), resolved });
         Ok(Self(number))
     }
 }
@@ -89,13 +96,14 @@ impl Drop for Claim {
 /// At the first input that is claimed as an output.
 pub fn refuse_inputs<'a>(inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), OutputError> {
     let claims = claims();
-    let existing: Vec<&Entry> = claims.entries.iter().filter(|entry| entry.identity.is_some()).collect();
+    let existing: Vec<(&Entry, Identity)> =
+        claims.entries.iter().filter_map(|entry| Some((entry, entry.identity()?))).collect();
     if existing.is_empty() {
         return Ok(());
     }
     for input in inputs {
         let Some(identity) = Identity::of(input) else { continue };
-        if let Some(entry) = existing.iter().find(|entry| entry.identity.as_ref() == Some(&identity)) {
+        if let Some((entry, _)) = existing.iter().find(|(_, claimed)| *claimed == identity) {
             return Err(OutputError::IsInput { path: entry.given.clone(), input: input.to_owned() });
         }
     }
