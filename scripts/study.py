@@ -1,8 +1,9 @@
 """`make study`: surveys the ImageNet classifiers of `make models` and `make zoo` on labelled photos.
 
     python3 scripts/study.py --binary target/debug/aliascope --into results/study --images FOLDER --labels FILE.csv
-        [--first-label 1] [--limit 200] [--draws 2] [--model FILE.onnx …]
+        [--first-label 1] [--limit 200] [--draws 2] [--layers translate_x …] [--model FILE.onnx [FAMILY [PREPROCESS]] …]
 
+A classifier of one's own takes its family from its name, and its preprocessing from the file, where none is given.
 STUDY.toml is written beside the results, so that `aliascope survey` goes on with it by itself. An interrupted study is
 gone on with by the same command.
 """
@@ -38,15 +39,18 @@ def study(arguments: argparse.Namespace) -> str:
     for file, family, how in models:
         lines += ["", "[[model]]", f"path = {text(file)}", f"family = {text(family)}"]
         lines += [f"preprocess = {text(how)}"] if how else []
-    for file in arguments.model:
-        lines += ["", "[[model]]", f"path = {text(file.resolve())}"]
+    for file, *more in arguments.model:
+        lines += ["", "[[model]]", f"path = {text(Path(file).resolve())}"]
+        lines += [f"{key} = {text(value)}" for key, value in zip(("family", "preprocess"), more)]
     lines += ["", "[[set]]", 'name = "test"', f"images = [{text(arguments.images.resolve())}]"]
     lines += [f"labels = {text(arguments.labels.resolve())}", f"first_label = {arguments.first_label}"]
     lines += [f"limit = {arguments.limit}", "seed = 0"] if arguments.limit else []
     lines += ["", "[[set]]", 'name = "other photos"', f"images = [{text(CHECKOUT / 'photos')}]"]
     lines += ['role = "out-of-distribution"', "", "[measure]"]
     lines += ['generators = ["translate_x", "translate_y", "rotate", "scale"]']
-    lines += ['outputs = ["softmax", "logits", "fisher"]', f"metric_draws = {arguments.draws}", ""]
+    lines += ['outputs = ["softmax", "logits", "fisher"]', f"metric_draws = {arguments.draws}"]
+    lines += [f"layers = {json.dumps(arguments.layers)}"] if arguments.layers else []
+    lines += [""]
     return "\n".join(lines)
 
 
@@ -60,8 +64,19 @@ def main() -> None:
     parser.add_argument("--first-label", type=int, default=1, help="what the first class is called there")
     parser.add_argument("--limit", type=int, default=0, help="so many of the photos, drawn; 0 for all")
     parser.add_argument("--draws", type=int, default=0, help="draws of other metrics, each as long as several sweeps")
-    parser.add_argument("--model", type=Path, action="append", default=[], help="another classifier; can be repeated")
+    parser.add_argument("--layers", nargs="+", default=[], help="generators whose error is attributed to layers")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("FILE", "FAMILY"),
+        help="another classifier: its file, family and preprocessing (as --preprocess has it); can be repeated",
+    )
     arguments = parser.parse_args()
+    for file, *more in arguments.model:
+        if not Path(file).is_file() or len(more) > 2:
+            raise Failure(f"--model takes FILE [FAMILY [PREPROCESS]]; {' '.join([file, *more])} is not that")
     if not arguments.images.is_dir() or not arguments.labels.is_file():
         raise Failure(
             "make study needs photos with classes: IMAGES=FOLDER LABELS=FILE.csv, for instance the 1,000 of the "

@@ -4,6 +4,9 @@ use aliascope_core::repair::{Loss, Trained};
 
 use crate::symmetry::Combination;
 
+/// The most steps over which the learning rate rises.
+const MOST_RISING: usize = 100;
+
 /// How to train.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
@@ -11,7 +14,8 @@ pub struct TrainOptions {
     pub steps: usize,
     /// Images per step.
     pub batch: usize,
-    /// The first learning rate, as a share of the size of each output channel's weights; it falls to 0 along half a cosine.
+    /// The highest learning rate, as a share of the size of each output channel's weights: it is reached over the first
+    /// steps, a tenth of all and at most 100, and falls to 0 along half a cosine.
     pub rate: f64,
     /// The seed of crops and generators.
     pub seed: u64,
@@ -47,9 +51,13 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// The learning rate of a step, counted from 0: half a cosine from the first rate to 0 behind the last step.
+    /// The learning rate of a step, counted from 0: half a cosine from the highest rate to 0 behind the last step, and a
+    /// straight line up to it at first. Adam divides by the root of a mean of squares, which a few steps hardly know:
+    /// without the line up, the first steps of a high rate lose what recalibration has gained.
     pub fn rate_at(&self, step: usize) -> f64 {
         let share = step as f64 / self.steps.max(1) as f64;
-        self.rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+        let rising = (self.steps / 10).min(MOST_RISING) + 1;
+        let risen = ((step + 1) as f64 / rising as f64).min(1.0);
+        self.rate * risen * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
     }
 }

@@ -300,46 +300,46 @@ fn add(parameter: &Parameter, change: &Tensor) -> Torch<()> {
 }
 
 /// The regression of each channel of the wanted outputs on the old ones, or what gives these the wanted moments; a shift
-/// only where there is a bias. The new
-/// weights are written; the relative squared error before and after.
+/// only where there is a bias. The new weights are written; the relative squared error before and after.
 fn scale_and_shift(
-    [old, wanted]: [&Tensor; 2],
+    maps: [&Tensor; 2],
     kind: RecalibrationKind,
     channels_last: bool,
     weight: &Parameter,
     bias: Option<&Parameter>,
 ) -> Torch<[f64; 2]> {
-    let rows = |y: &Tensor| -> Torch<Tensor> {
-        let y = y.f_to_kind(Kind::Double)?;
-        // [images, 1, channels, …] of a plane.
-        let y = if channels_last { y.f_movedim_int(-1, 0)? } else { y.f_movedim_int(2, 0)? };
-        y.f_flatten(1, -1)
+    let Moments { means: [middle_y, middle_t], squares: [yy, tt, yt] } = moments(maps, channels_last)?;
+    let total = |x: &Tensor| x.f_sum(None::<Kind>)?.f_double_value(&[]);
+    // Around the means where there is a bias to take these up.
+    let about = |central: &Tensor, a: &Tensor, b: &Tensor| match bias {
+        Some(_) => Ok(central.shallow_clone()),
+        None => central.f_add(&a.f_mul(b)?),
     };
-    let (y, t) = (rows(old)?, rows(wanted)?);
-    let mean = |x: &Tensor| x.f_mean_dim([1].as_slice(), true, None::<Kind>);
-    let (middle_y, middle_t) = (mean(&y)?, mean(&t)?);
-    let spread = t.f_sub(&middle_t)?.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-    let before = t.f_sub(&y)?.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])? / spread;
-    let (own, theirs) = match bias {
-        Some(_) => (y.f_sub(&middle_y)?, t.f_sub(&middle_t)?),
-        None => (y.shallow_clone(), t.shallow_clone()),
-    };
-    let variance = mean(&own.f_square()?)?;
+    let variance = about(&yy, &middle_y, &middle_y)?;
+    let theirs = about(&tt, &middle_t, &middle_t)?;
+    let covariance = about(&yt, &middle_y, &middle_t)?;
     let ridge = variance.f_mul_scalar(RIDGE)?.f_add_scalar(f64::MIN_POSITIVE.sqrt())?;
     // Towards 1.
     let scale = match kind {
         RecalibrationKind::Moments => {
-            let ratio = mean(&theirs.f_square()?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?.f_sqrt()?;
+            let ratio = theirs.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?.f_sqrt()?;
             ratio.f_clamp(1.0 / MOST_SCALE, MOST_SCALE)?
         }
-        _ => mean(&own.f_mul(&theirs)?)?.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?,
+        _ => covariance.f_add(&ridge)?.f_div(&variance.f_add(&ridge)?)?,
     };
     let shift = match bias {
         Some(_) => middle_t.f_sub(&middle_y.f_mul(&scale)?)?,
         None => scale.f_zeros_like()?,
     };
-    let rest = t.f_sub(&y.f_mul(&scale)?)?.f_sub(&shift)?;
-    let after = rest.f_square()?.f_sum(None::<Kind>)?.f_double_value(&[])? / spread;
+    // E(t − a y − b)² = var t − 2a cov(y, t) + a² var y + (E t − a E y − b)².
+    let error = |scale: &Tensor, shift: &Tensor| -> Torch<f64> {
+        let spread = tt.f_sub(&yt.f_mul(scale)?.f_mul_scalar(2.0)?)?.f_add(&yy.f_mul(&scale.f_square()?)?)?;
+        let middle = middle_t.f_sub(&middle_y.f_mul(scale)?)?.f_sub(shift)?;
+        Ok(total(&spread.f_add(&middle.f_square()?)?)?.max(0.0))
+    };
+    let spread = total(&tt)?.max(f64::MIN_POSITIVE);
+    let [before, after] =
+        [error(&scale.f_ones_like()?, &scale.f_zeros_like()?)? / spread, error(&scale, &shift)? / spread];
     let stored = weight.as_stored(&weight.tensor)?;
     let ParameterRole::Weight { outputs } = weight.role else { return Ok([before, before]) };
     let shape: Vec<i64> = (0..stored.dim()).map(|axis| if axis == outputs { -1 } else { 1 }).collect();
@@ -352,4 +352,56 @@ fn scale_and_shift(
         bias.tensor.f_detach()?.f_copy_(&bias.as_held(&new)?)?;
     }
     Ok([before, after])
+}
+
+/// Means and central second moments of each channel of two stacks, in double precision: of y and t the means, and
+/// var y, var t and cov(y, t).
+struct Moments {
+    means: [Tensor; 2],
+    squares: [Tensor; 3],
+}
+
+/// Of maps `[images, 1, channels, …]`, or `[images, …, channels]`, image by image: a whole stack in double precision would
+/// be several times as large as all else.
+fn moments(maps: [&Tensor; 2], channels_last: bool) -> Torch<Moments> {
+    let images = maps[0].size()[0];
+    let rows = |stack: &Tensor, image: i64| -> Torch<Tensor> {
+        let y = stack.f_narrow(0, image, 1)?;
+        let y = if channels_last { y.f_movedim_int(-1, 0)? } else { y.f_movedim_int(2, 0)? };
+        y.f_flatten(1, -1)?.f_to_kind(Kind::Double)
+    };
+    let mean = |x: &Tensor| x.f_mean_dim([1].as_slice(), true, None::<Kind>);
+    let averaged = |sums: Option<Tensor>| match sums {
+        Some(sum) => sum.f_div_scalar(images as f64),
+        None => Tensor::f_zeros([1, 1], (Kind::Double, maps[0].device())),
+    };
+    let add = |sum: &mut Option<Tensor>, next: Tensor| -> Torch<()> {
+        match sum {
+            Some(sum) => {
+                let _ = sum.f_add_(&next)?;
+            }
+            None => *sum = Some(next),
+        }
+        Ok(())
+    };
+    // All images have as many positions: the mean over images of the means over positions is the mean over all.
+    let mut means = [None, None];
+    for image in 0..images {
+        for (sum, stack) in means.iter_mut().zip(maps) {
+            add(sum, mean(&rows(stack, image)?)?)?;
+        }
+    }
+    let [y, t] = means;
+    let means = [averaged(y)?, averaged(t)?];
+    let mut squares = [None, None, None];
+    for image in 0..images {
+        let y = rows(maps[0], image)?.f_sub(&means[0])?;
+        let t = rows(maps[1], image)?.f_sub(&means[1])?;
+        let products = [y.f_square()?, t.f_square()?, y.f_mul(&t)?];
+        for (sum, product) in squares.iter_mut().zip(products) {
+            add(sum, mean(&product)?)?;
+        }
+    }
+    let [yy, tt, yt] = squares;
+    Ok(Moments { means, squares: [averaged(yy)?, averaged(tt)?, averaged(yt)?] })
 }

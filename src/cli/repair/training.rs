@@ -18,8 +18,8 @@ pub(in crate::cli) struct TrainingArgs {
     /// Images per step.
     #[arg(long, value_name = "B", default_value = "16")]
     pub(super) batch: NonZeroU16,
-    /// The first learning rate of Adam, as a share of the size of each output channel's weights; it falls to 0 along half a
-    /// cosine.
+    /// The highest learning rate of Adam, as a share of the size of each output channel's weights: reached over the first
+    /// tenth of the steps, it falls to 0 along half a cosine.
     #[arg(long, value_name = "R", default_value_t = 1e-4)]
     pub(super) rate: f64,
     /// What is lowered.

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use crate::graph::builder::{Build, Builder, Built};
 use crate::graph::layout::{Flow, Step};
 use crate::graph::operator::{Linear, Operator, Pattern, Torch};
+use crate::graph::window::{fold_stack, unfold_stack};
 
 /// `x` with zeros around its last axes; `begin` and `end` run from the first of those axes to the last.
 pub fn zeros(x: &Tensor, begin: &[i64], end: &[i64]) -> Torch<Tensor> {
@@ -51,10 +52,28 @@ impl Linear for ConstantPad {
 struct IndexPad {
     /// Axis from the end, and the input index of each output index.
     axes: Vec<(i64, Tensor)>,
+    /// libtorch's name of the mode and its padding, where that is of planes and libtorch has it.
+    planes: Option<(&'static str, Vec<i64>)>,
+}
+
+impl IndexPad {
+    /// libtorch's own padding, which reads and writes each sample once, forwards and backwards, in either memory format;
+    /// an index per axis takes a multiple of that.
+    fn padded_planes(&self, x: &Tensor) -> Torch<Option<Tensor>> {
+        let Some((mode, padding)) = &self.planes else { return Ok(None) };
+        if x.dim() != 5 || !matches!(x.kind(), Kind::Float | Kind::Double) {
+            return Ok(None);
+        }
+        let (planes, lead) = fold_stack(x)?;
+        unfold_stack(planes.f_pad(padding, mode, None::<f64>)?, lead).map(Some)
+    }
 }
 
 impl Linear for IndexPad {
     fn apply(&self, x: &[&Tensor]) -> Torch<Vec<Tensor>> {
+        if let Some(y) = self.padded_planes(x[0])? {
+            return Ok(vec![y]);
+        }
         let mut y = x[0].shallow_clone();
         for (axis, index) in &self.axes {
             y = y.f_index_select(*axis, index)?;
@@ -133,11 +152,25 @@ pub fn pad(b: &mut Builder<'_>) -> Build {
                 let index = Tensor::f_from_slice(&index)?.f_to_device(b.device())?.f_to_kind(Kind::Int64)?;
                 indexed.push((axis as i64 - rank as i64, index));
             }
-            Box::new(IndexPad { axes: indexed })
+            Box::new(IndexPad { axes: indexed, planes: torch_planes(&mode, &shape, &begin, &end) })
         }
         _ => return Err(b.unsupported(format!("mode = '{mode}'"), "constant, reflect, edge and wrap are")),
     };
     Ok(Built { operator: Operator::Linear(operator), flow })
+}
+
+/// What libtorch calls a padding of planes `[batch, channels, rows, columns]` by their own samples, if it has it: it does
+/// not crop, and does not go round more than once.
+fn torch_planes(mode: &str, shape: &[i64], begin: &[i64], end: &[i64]) -> Option<(&'static str, Vec<i64>)> {
+    let &[_, _, rows, columns] = shape else { return None };
+    let (most, name) = match mode {
+        "reflect" => (-1, "reflect"),
+        "wrap" => (0, "circular"),
+        _ => (i64::MAX / 2, "replicate"),
+    };
+    let fits = |axis: usize, n: i64| [begin[axis], end[axis]].iter().all(|pad| (0..=n.saturating_add(most)).contains(pad));
+    let untouched = [begin[0], begin[1], end[0], end[1]] == [0; 4];
+    (untouched && fits(2, rows) && fits(3, columns)).then(|| (name, torch_order(&begin[2..], &end[2..])))
 }
 
 /// The index in 0..n that padding index `i` copies.
