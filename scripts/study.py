@@ -1,9 +1,11 @@
 """`make study`: surveys the ImageNet classifiers of `make models` and `make zoo` on labelled photos.
 
     python3 scripts/study.py --binary target/debug/aliascope --into results/study --images FOLDER --labels FILE.csv
-        [--first-label 1] [--limit 200] [--draws 2] [--layers translate_x …] [--model FILE.onnx [FAMILY [PREPROCESS]] …]
+        [--first-label 1] [--limit 200] [--draws 2] [--layers translate_x …]
+        [--model FILE.onnx [FAMILY [PREPROCESS [CLASS_OFFSET]]] …]
 
-A classifier of one's own takes its family from its name, and its preprocessing from the file, where none is given.
+A classifier of one's own takes its family from its name, and its preprocessing from the file, where none is given;
+CLASS_OFFSET is 1 where its class 0 is background.
 STUDY.toml is written beside the results, so that `aliascope survey` goes on with it by itself. An interrupted study is
 gone on with by the same command.
 """
@@ -42,6 +44,7 @@ def study(arguments: argparse.Namespace) -> str:
     for file, *more in arguments.model:
         lines += ["", "[[model]]", f"path = {text(Path(file).resolve())}"]
         lines += [f"{key} = {text(value)}" for key, value in zip(("family", "preprocess"), more)]
+        lines += [f"class_offset = {int(offset)}" for offset in more[2:]]
     lines += ["", "[[set]]", 'name = "test"', f"images = [{text(arguments.images.resolve())}]"]
     lines += [f"labels = {text(arguments.labels.resolve())}", f"first_label = {arguments.first_label}"]
     lines += [f"limit = {arguments.limit}", "seed = 0"] if arguments.limit else []
@@ -71,12 +74,13 @@ def main() -> None:
         action="append",
         default=[],
         metavar=("FILE", "FAMILY"),
-        help="another classifier: its file, family and preprocessing (as --preprocess has it); can be repeated",
+        help="another classifier: its file, family, preprocessing (as --preprocess has it) and class offset; repeatable",
     )
     arguments = parser.parse_args()
     for file, *more in arguments.model:
-        if not Path(file).is_file() or len(more) > 2:
-            raise Failure(f"--model takes FILE [FAMILY [PREPROCESS]]; {' '.join([file, *more])} is not that")
+        if not Path(file).is_file() or len(more) > 3 or not all(offset.isdecimal() for offset in more[2:]):
+            given = " ".join([file, *more])
+            raise Failure(f"--model takes FILE [FAMILY [PREPROCESS [CLASS_OFFSET]]], with a file that is there, not {given}")
     if not arguments.images.is_dir() or not arguments.labels.is_file():
         raise Failure(
             "make study needs photos with classes: IMAGES=FOLDER LABELS=FILE.csv, for instance the 1,000 of the "

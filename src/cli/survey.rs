@@ -16,6 +16,7 @@ use crate::measure::run::{self, Origin, counted};
 use crate::memory;
 use crate::report::{duration, study_html};
 use crate::study::claims::study_report;
+use crate::study::class_offset::class_doubts;
 use crate::study::failure::FailureRow;
 use crate::study::settings::Study;
 use crate::study::shard::Shard;
@@ -176,6 +177,9 @@ fn run_study(args: &RunArgs) -> Result<(), Failure> {
     teller.borrow().finish();
     let failures = store.failures()?;
     if !args.quiet {
+        for doubt in class_doubts(&store)? {
+            eprintln!("note: {doubt}");
+        }
         let into = args.into.display();
         let measured = counted(summary.measured, "measurement");
         eprintln!("note: {measured} added to {into}; `aliascope survey report {into}` says what they come to");

@@ -35,7 +35,11 @@ pub fn study_html(report: &StudyReport) -> Result<String, FigureError> {
 }
 
 fn conclusions(html: &mut String, report: &StudyReport) {
-    html.push_str("<h2>What these data say</h2>\n<dl class=\"facts\">\n");
+    html.push_str("<h2>What these data say</h2>\n");
+    for doubt in &report.doubts {
+        let _ = writeln!(html, "<p><strong>{}.</strong></p>", escaped(doubt));
+    }
+    html.push_str("<dl class=\"facts\">\n");
     for claim in &report.claims {
         let mark = match claim.verdict {
             Finding::Supported => "✓",

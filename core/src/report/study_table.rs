@@ -78,6 +78,9 @@ pub fn duration(seconds: f64) -> String {
 pub fn study_table(report: &StudyReport, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let mut lines = vec![heading(report), String::new()];
+    for doubt in &report.doubts {
+        lines.extend([format!("{doubt}."), String::new()]);
+    }
     for claim in &report.claims {
         lines.push(format!("{}: {}.", claim.verdict.words().to_uppercase(), claim.claim));
         lines.push(format!("{GAP}{}.", claim.because));

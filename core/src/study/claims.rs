@@ -2,6 +2,7 @@
 //! Learned Equivariance*, 2023.
 
 use super::claim::{Claim, Finding};
+use super::class_offset::class_doubts;
 use super::data::{StudyData, complete, picked};
 use super::failure::FailureRow;
 use super::report::{StudyReport, StudyRun};
@@ -38,7 +39,9 @@ pub fn study_report(store: &Store, origin: Origin) -> Result<StudyReport, StoreE
         })
     })?;
     let failures = store.failures()?.iter().map(FailureRow::sentence).collect();
-    let report = StudyReport { origin, settings: store.settings()?, runs, failures, ..StudyReport::summed_up(&data) };
+    let doubts = class_doubts(store)?;
+    let report =
+        StudyReport { origin, settings: store.settings()?, runs, doubts, failures, ..StudyReport::summed_up(&data) };
     Ok(StudyReport { claims: claims(&report, &data), ..report })
 }
 

@@ -11,6 +11,7 @@ pub(super) fn merge(transaction: &Transaction<'_>) -> rusqlite::Result<Option<St
     };
     let same = [
         ("network", "setting"),
+        ("network", "class_offset"),
         ("network", "sha256"),
         ("network", "input_shape"),
         ("network", "preprocess"),
@@ -18,7 +19,7 @@ pub(super) fn merge(transaction: &Transaction<'_>) -> rusqlite::Result<Option<St
     ];
     for (table, column) in same {
         let query = format!(
-            "SELECT o.name, o.{column} FROM other.{table} o JOIN main.{table} m ON m.name = o.name
+            "SELECT o.name, CAST(o.{column} AS TEXT) FROM other.{table} o JOIN main.{table} m ON m.name = o.name
              WHERE m.{column} <> o.{column} LIMIT 1"
         );
         if let Some((name, value)) = first(&query)? {

@@ -5,6 +5,7 @@ pub mod attributions;
 pub mod batch;
 pub mod claim;
 pub mod claims;
+pub mod class_offset;
 pub mod comparison;
 pub mod data;
 pub mod failure;

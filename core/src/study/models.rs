@@ -44,14 +44,11 @@ pub struct ListedModel {
 }
 
 impl ListedModel {
-    /// What changes its numbers, in a line.
+    /// What changes its numbers, in a line. From where it counts classes does not: predictions are kept as its own.
     pub fn setting(&self) -> String {
         let mut parts = vec![self.origin.stated()];
         parts.extend(self.preprocess.iter().map(|how| format!("preprocess {how}")));
         parts.extend(self.input_shape.iter().map(|shape| format!("input {shape:?}")));
-        if self.class_offset != 0 {
-            parts.push(format!("class_offset {}", self.class_offset));
-        }
         parts.join("; ")
     }
 }

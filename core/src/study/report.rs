@@ -49,6 +49,9 @@ pub struct StudyReport {
     pub set_ratios: Vec<SetRatio>,
     /// How metrics agree.
     pub agreements: Vec<Agreement>,
+    /// Why some of the numbers are not to be trusted, in sentences.
+    #[serde(default)]
+    pub doubts: Vec<String>,
     /// What could not be measured, in sentences.
     pub failures: Vec<String>,
 }

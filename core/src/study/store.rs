@@ -304,11 +304,16 @@ impl Store {
             for model in models {
                 transaction.execute(
                     "INSERT INTO network (name, origin, setting, family, class_offset) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (name) DO UPDATE SET family = excluded.family",
+                     ON CONFLICT (name) DO UPDATE SET family = excluded.family, class_offset = excluded.class_offset",
                     params![model.name, model.origin.stated(), model.setting(), model.family, model.class_offset],
                 )?;
                 let id: i64 =
                     transaction.query_row("SELECT id FROM network WHERE name = ?1", [&model.name], |row| row.get(0))?;
+                transaction.execute(
+                    "UPDATE prediction SET is_right = class - ?2 = (SELECT label FROM image WHERE id = image)
+                     WHERE network = ?1 AND class IS NOT NULL",
+                    params![id, model.class_offset],
+                )?;
                 for (name, value) in &model.columns {
                     let (number, words) = match value {
                         ColumnValue::Number(number) => (Some(*number), None),

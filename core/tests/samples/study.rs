@@ -125,6 +125,7 @@ pub fn report(names: &[String], images: usize) -> StudyReport {
     let report = StudyReport {
         runs: vec![run],
         settings: BTreeMap::from([("measure.outputs".to_owned(), "softmax".to_owned())]),
+        doubts: Vec::new(),
         failures: vec!["net-9 is left out: zoo/net-9.onnx: this is not an ONNX model".to_owned()],
         ..StudyReport::summed_up(&data)
     };

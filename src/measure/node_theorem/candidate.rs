@@ -5,6 +5,7 @@ use crate::graph::operator::{Elementwise, Operator};
 use crate::graph::window::{Taps, Window};
 use crate::graph::{Network, Step};
 use crate::measure::composite::Composite;
+use crate::similar::similarity_by_parts;
 
 /// What can alias at a node.
 pub(super) enum Source<'a> {
@@ -116,10 +117,7 @@ fn nearest(candidates: &[Candidate<'_>], pattern: &str) -> String {
     let mut names: Vec<(f64, &str)> = candidates
         .iter()
         .map(|candidate| candidate.step.name.as_str())
-        .map(|name| {
-            let parts = name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
-            (parts.fold(strsim::jaro_winkler(name, pattern), f64::max), name)
-        })
+        .map(|name| (similarity_by_parts(name, pattern), name))
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0));
     names.iter().take(3).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")

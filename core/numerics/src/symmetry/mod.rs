@@ -8,9 +8,11 @@ mod generator;
 mod grid;
 mod motion;
 mod orbit;
+mod turned;
 
 pub use combination::{Combination, CombinationError};
 pub use generator::{Generator, MEASURED, Named};
 pub use grid::{Axis, Grid, GridKind, Units};
 pub use motion::Motion;
 pub use orbit::Orbit;
+pub use turned::{Planes, TURNED_REACH, lanczos3};
