@@ -53,6 +53,7 @@ pub mod cli;
 pub mod graph;
 pub mod measure;
 pub mod repair;
+mod similar;
 pub mod study;
 
 pub use graph::{FunctionOptions, LoadOptions, Network};

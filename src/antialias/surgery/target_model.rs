@@ -10,6 +10,7 @@ use super::{SurgeryError, What};
 use crate::antialias::{Context, DesignError, design};
 use crate::graph::Network;
 use crate::graph::onnx::OnnxFile;
+use crate::similar::similarity_by_parts;
 
 /// A network and its file, before anything is replaced.
 pub struct TargetModel<'a> {
@@ -215,13 +216,8 @@ impl<'a> TargetModel<'a> {
 }
 
 fn no_match(rule: &Replacement, pattern: &str, all: &[&Site]) -> SurgeryError {
-    let mut scored: Vec<(f64, &str)> = all
-        .iter()
-        .map(|site| {
-            let parts = site.name.split('/').map(|part| strsim::jaro_winkler(part, pattern));
-            (parts.fold(strsim::jaro_winkler(&site.name, pattern), f64::max), site.name.as_str())
-        })
-        .collect();
+    let mut scored: Vec<(f64, &str)> =
+        all.iter().map(|site| (similarity_by_parts(&site.name, pattern), site.name.as_str())).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<&str> = scored.iter().take(3).map(|(_, name)| *name).collect();
     let more = if all.len() > near.len() { format!(" and {} more", all.len() - near.len()) } else { String::new() };

@@ -50,6 +50,8 @@ pub use refused::{REFUSED, Refusal, refusal};
 pub use softmax::Softmax;
 pub use table::OPERATORS;
 
+use crate::similar::similarity;
+
 /// The newest opset whose operators are the ones that the table describes; ONNX Runtime's domain has no numbers.
 pub const NEWEST_OPSET: i64 = 25;
 
@@ -121,7 +123,7 @@ pub fn nearest(domain: &str, operator: &str) -> String {
     let wanted = operator.to_lowercase();
     let mut named: Vec<(f64, bool, &str)> = OPERATORS
         .iter()
-        .map(|entry| (-strsim::jaro_winkler(&wanted, &entry.name.to_lowercase()), entry.domain != domain, entry.name))
+        .map(|entry| (-similarity(&wanted, &entry.name.to_lowercase()), entry.domain != domain, entry.name))
         .collect();
     named.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut names: Vec<&str> = Vec::with_capacity(3);
