@@ -168,7 +168,8 @@ fn torch_planes(mode: &str, shape: &[i64], begin: &[i64], end: &[i64]) -> Option
         "wrap" => (0, "circular"),
         _ => (i64::MAX / 2, "replicate"),
     };
-    let fits = |axis: usize, n: i64| [begin[axis], end[axis]].iter().all(|pad| (0..=n.saturating_add(most)).contains(pad));
+    let fits =
+        |axis: usize, n: i64| [begin[axis], end[axis]].iter().all(|pad| (0..=n.saturating_add(most)).contains(pad));
     let untouched = [begin[0], begin[1], end[0], end[1]] == [0; 4];
     (untouched && fits(2, rows) && fits(3, columns)).then(|| (name, torch_order(&begin[2..], &end[2..])))
 }
