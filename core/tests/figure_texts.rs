@@ -1,8 +1,6 @@
 //! What every figure's SVG keeps to: each text lies inside the drawing and on no other, what must be shown is there,
 //! and every number is one.
 
-mod samples;
-
 use aliascope_core::figure::style::FAMILY;
 use aliascope_core::figure::{
     AliasedFractionFigure, FiltersFigure, FoldingMapFigure, Format, ImageSpectrumFigure, SchemesFigure, render,
@@ -16,7 +14,7 @@ use aliascope_core::spectrum::harmonics::aliased_fractions;
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 use roxmltree::{Document, Node};
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
+use crate::samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
 
 /// DejaVu Sans's ascent and descent together, in ems: plotters scales the font so that this is its size.
 const LINE: f64 = 2384.0 / 2048.0;

@@ -1,7 +1,5 @@
 //! Figures: files of the promised format and size, with the promised labels, for degenerate results too.
 
-mod samples;
-
 use aliascope_core::figure::{
     Area, Figure, FigureError, Format, LeeFigure, LeePart, Look, TangentsFigure, render, render_as, style,
 };
@@ -13,7 +11,7 @@ use plotters::backend::DrawingBackend;
 use plotters::element::{BitMapElement, Circle, PathElement, Rectangle};
 use plotters::style::{Color, FontTransform};
 
-use samples::lee;
+use crate::samples::lee;
 
 /// The figure's PNG, kept for a look at it in the folder that `ALIASCOPE_KEEP_FIGURES` names.
 fn png(figure: &impl Figure, name: &str) -> Vec<u8> {

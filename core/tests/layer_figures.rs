@@ -1,7 +1,5 @@
 //! Figures and the page of an attribution: well-formed files that name every layer, whatever the report holds.
 
-mod samples;
-
 use std::collections::HashSet;
 
 use aliascope_core::figure::{
@@ -14,7 +12,7 @@ use aliascope_core::report::{LayersPage, layers_html};
 use ndarray::Array3;
 use roxmltree::{Document, ParsingOptions};
 
-use samples::layers::{self, graph, image, map, report};
+use crate::samples::layers::{self, graph, image, map, report};
 
 /// An attribution to `count` layers.
 fn results(generator: &str, derivative: &str, count: usize) -> LayerResults {

@@ -1,13 +1,11 @@
 //! The lee report as a table, as CSV and as vectors.
 
-mod samples;
-
 use aliascope_core::measure::lee_report::{LeeByImage, LeeReport};
 use aliascope_core::measure::run::Lie;
 use aliascope_core::report::{VectorsError, lee_rows, lee_table, vectors_bytes};
 use aliascope_core::symmetry::Units;
 
-use samples::lee;
+use crate::samples::lee;
 
 #[test]
 fn the_table_of_a_classifier() {

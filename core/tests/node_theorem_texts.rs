@@ -1,12 +1,10 @@
 //! The theorem on a network's nodes as table, CSV and figures.
 
-mod samples;
-
 use aliascope_core::figure::{Figure, FoldMapFigure, Format, NodeTheoremFigure, render};
 use aliascope_core::measure::node_theorem_report::{Fold, FoldMap};
 use aliascope_core::report::{node_theorem_rows, node_theorem_table};
 
-use samples::nodes::{all_kinds, node, report};
+use crate::samples::nodes::{all_kinds, node, report};
 
 #[test]
 fn the_table_of_all_kinds() {

@@ -1,7 +1,5 @@
 //! Tables, CSV and Markdown as a reader gets them; no line is wider than the terminal.
 
-mod samples;
-
 use aliascope_core::antialias::surgery_report::SurgeryReport;
 use aliascope_core::measure::scalar::Scalar;
 use aliascope_core::report::{LayersBeside, OrbitBeside, Outcome, study_html};
@@ -10,7 +8,7 @@ use aliascope_core::study::claim::Finding;
 use aliascope_core::study::claims::claims;
 use aliascope_core::study::report::StudyReport;
 
-use samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
+use crate::samples::{bench, comparison, layers, long_name, metrics, motions, repair, spectral, study, surgery};
 
 /// Holds the tables at 80 and 120 columns, the CSV and the Markdown against their snapshots.
 fn told<T: Outcome>(name: &str, report: &T, beside: &T::Beside) {
@@ -232,8 +230,8 @@ fn designs_side_by_side() {
 
 #[test]
 fn a_network_as_it_was_understood() {
-    told("inspect", &samples::inspection(), &());
-    let mut empty = samples::inspection();
+    told("inspect", &crate::samples::inspection(), &());
+    let mut empty = crate::samples::inspection();
     empty.nodes.clear();
     fits("inspect", &empty, &());
 }

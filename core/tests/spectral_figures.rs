@@ -1,7 +1,5 @@
 //! The spectral side's figures: promised labels, and nothing cut off at the edges.
 
-mod samples;
-
 use aliascope_core::figure::{
     AliasedFractionFigure, DeparturesFigure, Figure, FiltersFigure, FoldingMapFigure, Format, HarmonicsFigure,
     ImageSpectrumFigure, SchemesFigure, TheoremFigure, render,
@@ -10,7 +8,7 @@ use aliascope_core::spectrum::Velocity;
 use aliascope_core::spectrum::filter::Filter;
 use aliascope_core::spectrum::harmonics::aliased_fractions;
 
-use samples::spectral;
+use crate::samples::spectral;
 
 /// Draws it both ways, checks that it holds `labels`, and that its rim is white: what reaches it is cut off.
 ///

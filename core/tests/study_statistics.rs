@@ -1,7 +1,5 @@
 //! Statistics over networks: held against SciPy and statsmodels, and their intervals against data made to a known truth.
 
-mod samples;
-
 use aliascope_core::statistics::correlation::Kind;
 use aliascope_core::statistics::{
     crossed_bootstrap, geometric_mean, grouped_least_squares, least_squares, proportion, unpaired_ratio, weighted_mean,
@@ -182,7 +180,7 @@ fn a_line_through_means_is_that_of_least_squares() {
 
 #[test]
 fn a_ratio_over_networks_lies_among_theirs() {
-    let data = samples::study::data(&["a", "b", "c"].map(str::to_owned), 20);
+    let data = crate::samples::study::data(&["a", "b", "c"].map(str::to_owned), 20);
     let ratios = set_ratios(&data);
     assert!(!ratios.is_empty());
     for ratio in ratios {

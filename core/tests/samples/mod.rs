@@ -1,5 +1,4 @@
 //! Reports with the proportions of real ones, for the tests of tables, rows and figures.
-#![allow(dead_code, reason = "not every test that has samples needs all of them")]
 
 pub mod bench;
 pub mod comparison;
