@@ -74,7 +74,7 @@ test: notice models conformance ## Run all tests
 
 check-page: notice models ## Open pages of results in headless Chromium (installed where missing) and use them
 	@$(PYTHON) scripts/setup.py --browser
-	@cargo test --locked --workspace --test layer_outputs --test survey -- --ignored in_a_browser
+	@cargo test --locked --workspace --test commands -- --ignored in_a_browser
 
 check-readme: build models ## Run the commands that README.md shows; NUMBERS=--numbers measures its table too
 	@$(PYTHON) scripts/readme.py --command $(ALIASCOPE) $(NUMBERS)

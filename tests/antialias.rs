@@ -1,9 +1,5 @@
 //! What designs promise: predicted is measured, guarantees hold, tangents are derivatives, ONNX says the same.
 
-#[allow(dead_code)]
-#[path = "common/model.rs"]
-mod model;
-
 use aliascope::antialias::bench::{Bench, tensor};
 use aliascope::antialias::{
     Context, Design, DesignError, Guarantee, Kind, OnnxSite, Padding, Phase, Polyphase, Resampling, Wavelet, all_names,
@@ -21,14 +17,7 @@ use aliascope::spectrum::{FourierSeries, GridSize, Velocity};
 use ndarray::{Array2, Array3, s};
 use tch::{Device, Kind as Element, Tensor};
 
-/// libtorch's forward-mode differentiation has one level for the whole process: tests that use it take turns.
-static DIFFERENTIATION: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    // Tensors here are too small to share among threads.
-    tch::set_num_threads(1);
-    DIFFERENTIATION.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+use crate::common::model;
 
 const PADDINGS: [Padding; 3] = [Padding::Circular, Padding::Reflect, Padding::Zero];
 
@@ -78,7 +67,6 @@ fn every_listed_name_is_its_design() {
 
 #[test]
 fn linear_designs_measure_what_the_theorem_predicts() {
-    let _turn = alone();
     // Even and odd grids at both ends, a velocity that is not along an axis, energy up to the fine Nyquist frequency.
     for (stride, samples) in [(2, 32), (2, 30), (3, 27), (4, 32)] {
         let input = bench(field(samples as u64 / 2, samples, stride as u64), stride, Velocity::new(0.8, -0.6));
@@ -101,7 +89,6 @@ fn linear_designs_measure_what_the_theorem_predicts() {
 
 #[test]
 fn predictions_are_those_of_the_theorem_command() {
-    let _turn = alone();
     use aliascope::spectrum::theorem::{Setup, check_field};
     let samples = 36;
     let velocity = Velocity::new(0.3, 1.1);
@@ -139,7 +126,6 @@ fn predictions_are_those_of_the_theorem_command() {
 
 #[test]
 fn guarantees_hold_on_the_torus() {
-    let _turn = alone();
     for stride in [2, 4] {
         let samples = 32;
         // Band-limited for the coarser grid: that is what a fractional guarantee is about; an integer one is about
@@ -174,7 +160,6 @@ fn guarantees_hold_on_the_torus() {
 
 #[test]
 fn aps_is_plain_striding_at_its_phase_to_a_lie_derivative() {
-    let _turn = alone();
     for seed in 0..6 {
         let input = bench(field(16, 32, seed), 2, Velocity::new(0.4, 0.9));
         let aps = Polyphase::aps(1, 2);
@@ -199,7 +184,6 @@ fn aps_is_plain_striding_at_its_phase_to_a_lie_derivative() {
 
 #[test]
 fn aps_is_exact_where_all_components_have_the_same_norm() {
-    let _turn = alone();
     // No two of these harmonics fold onto each other, so that every component has all of the energy.
     let waves = [(1, 0, 0.5, 0.1), (3, 2, 0.2, -0.3), (7, 5, 0.1, 0.2)];
     let field = Array2::from_shape_fn((16, 16), |(j, i)| {
@@ -222,7 +206,6 @@ fn aps_is_exact_where_all_components_have_the_same_norm() {
 
 #[test]
 fn nonlinear_predictions_converge_to_what_is_measured() {
-    let _turn = alone();
     let velocity = Velocity::new(0.7, 0.5);
     let field = field(5, 16, 2);
     let fields = field.clone().insert_axis(ndarray::Axis(0));
@@ -259,7 +242,6 @@ fn nonlinear_predictions_converge_to_what_is_measured() {
 
 #[test]
 fn polynomials_between_ideal_filters_are_exact_while_their_band_fits() {
-    let _turn = alone();
     // ↑f of band K < N/2 holds degree d where (d + 1)K < fN/…: the folded part stays out of the band for d + 1 ≤ 2f.
     for (poly, factor, exact) in
         [("poly:0,1,0.5", 2, true), ("poly:0,1,0.5,0.25", 2, true), ("poly:0,1,0.5,0.25,0.1", 2, false)]
@@ -279,7 +261,6 @@ fn polynomials_between_ideal_filters_are_exact_while_their_band_fits() {
 
 #[test]
 fn tangents_are_derivatives() {
-    let _turn = alone();
     for name in all_names() {
         let design = make(name, 2);
         for padding in PADDINGS {
@@ -305,7 +286,6 @@ fn tangents_are_derivatives() {
 
 #[test]
 fn operators_of_the_executor_are_the_designs() {
-    let _turn = alone();
     for name in ["blurpool:4", "ideal", "aps", "filtered:relu:2x", "afc", "upsample:fir", "max", "layernorm"] {
         let x = noise([3, 4, 16, 16], 3);
         let dx = noise([2 * 3, 4, 16, 16], 4);

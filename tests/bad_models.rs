@@ -1,17 +1,17 @@
 //! Models as they come, good and bad: a bad one ends in a sentence that names the node, quickly and without the memory.
 
-mod common;
-
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{LoadOptions, Network};
-use common::model::{self, Value, attribute};
-use common::onnx::{model, node, tensor_type, text};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::alone::alone;
+use crate::common::model::{self, Value, attribute};
+use crate::common::onnx::{model, node, tensor_type, text};
 
 const IMAGE: [Option<i64>; 4] = [Some(1), Some(3), Some(8), Some(8)];
 
@@ -275,6 +275,10 @@ fn peak() -> u64 {
 
 #[test]
 fn sizes_beyond_reason_are_refused_before_the_memory_is_asked_for() {
+    alone("bad_models::sizes_beyond_reason_are_refused_before_the_memory_is_asked_for", sizes_beyond_reason);
+}
+
+fn sizes_beyond_reason() {
     let huge = 1i64 << 33;
     let two = |operator: &str| node(operator, &["x", "w"], "y");
     let three = |operator: &str| node(operator, &["x", "", "w"], "y");

@@ -1,12 +1,11 @@
 //! The shipped classifiers are the networks that were trained: photos get the classes and probabilities that the
 //! official weights give them.
 
-mod common;
-
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::input::{METADATA_KEY, Preprocessing, read_photo};
-use common::asset;
 use tch::{Kind, Tensor};
+
+use crate::common::asset;
 
 #[test]
 fn efficientnet_lite_knows_a_cat_and_an_espresso() {

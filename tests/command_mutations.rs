@@ -3,8 +3,6 @@
 //!
 //! The same on every run. fuzz/README.md says how to make it a long one.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 use std::io::Cursor;
@@ -24,10 +22,12 @@ use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::measure::metrics::{MetricsMeter, MetricsOptions};
 use aliascope::memory::Allowance;
 use aliascope_core::cli::theorem::read_harmonics;
-use common::mutation::{Random, corpus, damaged_bytes, mutant};
 use prost::Message;
 use safetensors::tensor::{Dtype, TensorView};
 use tch::{Kind, Tensor};
+
+use crate::common::alone::alone;
+use crate::common::mutation::{Random, corpus, damaged_bytes, mutant};
 
 /// How many mutants of each kind, and where the sequence of them starts.
 fn setting(name: &str, usual: u64) -> u64 {
@@ -114,7 +114,7 @@ fn commands(network: &Network, file: &OnnxFile, counts: &mut [u64; 6]) -> Result
         return Ok(());
     }
     network.check_output()?;
-    let noise = Tensor::from_slice(&common::noise(entries as u32)).to_kind(Kind::Double);
+    let noise = Tensor::from_slice(&crate::common::noise(entries as u32)).to_kind(Kind::Double);
     let x = noise.reshape([&[1], shape.as_slice()].concat());
     let dx = x.unsqueeze(0);
     network.sweep(&network.place(&x)?, &network.place(&dx)?)?;
@@ -178,8 +178,13 @@ fn commands(network: &Network, file: &OnnxFile, counts: &mut [u64; 6]) -> Result
     })
 }
 
+/// The allowance is the whole process's.
 #[test]
 fn damaged_models_end_every_command_in_a_result_or_a_sentence() {
+    alone("command_mutations::damaged_models_end_every_command_in_a_result_or_a_sentence", damaged_models);
+}
+
+fn damaged_models() {
     let mut corpus = corpus();
     for name in ["traced", "scripted"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/torchscript/{name}.onnx"));
@@ -211,7 +216,7 @@ fn damaged_models_end_every_command_in_a_result_or_a_sentence() {
 
 /// A small picture, encoded.
 fn picture(format: image::ImageFormat) -> Vec<u8> {
-    let pixels: Vec<u8> = common::noise(3 * 24 * 20).iter().map(|v| (127.0 + 100.0 * v) as u8).collect();
+    let pixels: Vec<u8> = crate::common::noise(3 * 24 * 20).iter().map(|v| (127.0 + 100.0 * v) as u8).collect();
     let image = image::RgbImage::from_raw(24, 20, pixels).unwrap();
     let mut bytes = Vec::new();
     image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
@@ -241,7 +246,7 @@ fn damaged_pictures_are_read_or_refused() {
 
 #[test]
 fn damaged_tensors_are_read_or_refused() {
-    let values: Vec<u8> = common::noise(2 * 3 * 8 * 8).iter().flat_map(|v| v.to_le_bytes()).collect();
+    let values: Vec<u8> = crate::common::noise(2 * 3 * 8 * 8).iter().flat_map(|v| v.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, vec![2, 3, 8, 8], &values).unwrap();
     let whole = safetensors::serialize([("x", view)], None).unwrap();
     let mut random = random(3);

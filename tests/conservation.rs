@@ -1,11 +1,8 @@
 //! An attribution is one only if its parts add up to the whole: on random graphs, on every shipped network, whatever
 //! the generator, the derivative and the memory; and what makes no error is found to make none.
 
-mod common;
-
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aliascope::graph::Built;
 use aliascope::graph::custom::{CUSTOM_DOMAIN, CustomOperators};
@@ -21,9 +18,11 @@ use aliascope::spectrum::differentiation::{Boundary, Scheme};
 use aliascope::spectrum::strided::strided_defect;
 use aliascope::spectrum::{GridSize, HalfSpectrum, Velocity};
 use aliascope::symmetry::{Combination, MEASURED};
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
+
+use crate::common::drawing::{normal, seeded};
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 fn single(kind: Kind) -> LoadOptions {
     LoadOptions { kind, ..Default::default() }
@@ -144,16 +143,8 @@ impl Draft {
     }
 }
 
-/// libtorch draws for all threads from one generator: who has this draws alone.
-fn alone() -> MutexGuard<'static, ()> {
-    static DRAWING: Mutex<()> = Mutex::new(());
-    DRAWING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn noise(shape: &[i64], seed: i64) -> Tensor {
-    let _alone = alone();
-    tch::manual_seed(seed);
-    Tensor::randn(shape, (Kind::Double, Device::Cpu))
+    normal(shape, Kind::Double, seed)
 }
 
 #[derive(Clone, Debug)]
@@ -292,10 +283,10 @@ fn needed(network: &Network, x: &Tensor, options: &LayersOptions) -> u64 {
 
 #[test]
 fn the_layers_of_every_shipped_network_add_up() {
-    for name in common::MODELS {
-        let recorded = common::recorded(name);
+    for name in crate::common::MODELS {
+        let recorded = crate::common::recorded(name);
         let load = LoadOptions { input_shape: Some(recorded.shape.clone()), ..single(Kind::Float) };
-        let network = Network::load(&common::asset(&format!("models/{name}.onnx")), &load).unwrap();
+        let network = Network::load(&crate::common::asset(&format!("models/{name}.onnx")), &load).unwrap();
         let options = LayersOptions { grouping: Grouping::Type, ..options("rotate+translate_x") };
         let results = attribute_error(&network, &recorded.x, options);
         // Single precision through some hundred layers.
@@ -333,7 +324,6 @@ fn probes_agree_with_the_exact_contributions() {
         .iter()
         .map(|g| attribute_error(&network, &x, LayersOptions { split: SplitBy::Nothing, ..options(g) }))
         .collect();
-    let _alone = alone();
     let mut outside = 0;
     let mut compared = 0;
     for seed in 0..5 {
@@ -341,7 +331,7 @@ fn probes_agree_with_the_exact_contributions() {
             .iter()
             .map(|g| LayerMeter::new(&network, LayersOptions { split: SplitBy::Nothing, ..options(g) }).unwrap())
             .collect();
-        tch::manual_seed(seed);
+        let _turn = seeded(seed);
         aliascope::measure::layers::probes::measure(&mut meters, &x, "x", PROBES, &mut |_, _| {}).unwrap();
         for (meter, exact) in meters.iter().zip(&exact) {
             let found = meter.results();
@@ -433,6 +423,7 @@ fn equivariant_networks_add_up_and_nothing_has_a_share_of_rounding() {
             meter.measure(&x, &["x".to_owned()], &mut |_, _| {}).unwrap();
             let exact = meter.results();
             let mut meters = [LayerMeter::new(&network, on_the_torus("translate_x")).unwrap()];
+            let _turn = seeded(2);
             aliascope::measure::layers::probes::measure(&mut meters, &x.to_kind(kind), "x", 10, &mut |_, _| {})
                 .unwrap();
             for results in [exact, meters[0].results()] {

@@ -2,8 +2,6 @@
 //!
 //! tests/fixtures/exporters/record.py made the files, and says what they hold.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -12,8 +10,10 @@ use aliascope::measure::inspect::inspect;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::measure::layers_report::LayerReport;
 use aliascope::measure::run::Run;
-use common::weightless::{NETWORKS, timm};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+
+use crate::common::drawing::normal;
+use crate::common::weightless::{NETWORKS, timm};
 
 fn exported(by: &str) -> Network {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/exporters/{by}.onnx"));
@@ -33,8 +33,7 @@ fn layers(network: &Network, x: &Tensor) -> BTreeMap<(String, &'static str), f64
 
 #[test]
 fn both_exporters_give_the_same_layers() {
-    tch::manual_seed(3);
-    let x = Tensor::randn([1, 1, 3, 16, 16], (Kind::Double, Device::Cpu));
+    let x = normal(&[1, 1, 3, 16, 16], Kind::Double, 3);
     let (traced, dynamo) = (layers(&exported("traced"), &x), layers(&exported("dynamo"), &x));
     let names = |of: &BTreeMap<(String, &'static str), f64>| of.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&traced), names(&dynamo));

@@ -1,7 +1,5 @@
 //! Numbers and types that no exporter writes end in a sentence, with the status of what is wrong.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +7,11 @@ use std::process::Command;
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{ModelProto, NodeProto, TensorProto};
 use aliascope::graph::{LoadOptions, Network};
-use common::asset;
-use common::model::{Value, attribute, doubles, ints};
-use common::onnx::{model, node};
 use prost::Message;
+
+use crate::common::asset;
+use crate::common::model::{Value, attribute, doubles, ints};
+use crate::common::onnx::{model, node};
 
 const IMAGE: [Option<i64>; 4] = [Some(1), Some(3), Some(8), Some(8)];
 

@@ -3,16 +3,15 @@
 //! tests/fixtures/families/record.py made the networks and the recordings, and says what they hold. So did
 //! tests/fixtures/torchscript/record.py for modules that scripts/export.py converted.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::lee::{LeeMeter, LeeOptions, Output};
 use aliascope::symmetry::MEASURED;
-use common::relative;
 use safetensors::SafeTensors;
 use tch::{Kind, Tensor};
+
+use crate::common::relative;
 
 const FAMILIES: [&str; 7] = ["resnet", "mobilenet", "vit", "swin", "convnext", "mixer", "xcit"];
 

@@ -1,7 +1,5 @@
 //! The field of motion: one gradient has the Lie derivatives along every generator, and what finite motions do in the limit.
 
-mod common;
-
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::GraphProto;
 use aliascope::graph::{LoadOptions, Network};
@@ -13,9 +11,10 @@ use aliascope::measure::scalar::Scalar;
 use aliascope::spectrum::differentiation::Boundary;
 use aliascope::spectrum::warp::warped;
 use aliascope::symmetry::{Grid, GridKind, Motion, Units};
-use common::model::{Value, attribute, doubles, floats, model, node};
 use ndarray::Array3;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
 
 const ROWS: i64 = 10;
 const COLUMNS: i64 = 12;
@@ -24,7 +23,7 @@ const CLASSES: i64 = 5;
 /// Two convolutions, the second in stride 2, with tanh behind each, and the mean over the plane: smooth everywhere.
 fn classifier() -> OnnxFile {
     let noise = |seed: usize, count: usize| -> Vec<f64> {
-        common::noise((seed + count) as u32)[seed..].iter().map(|&v| 0.8 * f64::from(v)).collect()
+        crate::common::noise((seed + count) as u32)[seed..].iter().map(|&v| 0.8 * f64::from(v)).collect()
     };
     let convolution = |inputs: &[&str], output: &str, stride: i64| {
         let mut made = node("Conv", inputs, &[output]);
@@ -59,7 +58,7 @@ fn network() -> Network {
 }
 
 fn image() -> Array3<f64> {
-    let values = common::noise((2 * ROWS * COLUMNS) as u32);
+    let values = crate::common::noise((2 * ROWS * COLUMNS) as u32);
     Array3::from_shape_fn((2, ROWS as usize, COLUMNS as usize), |(c, i, j)| {
         f64::from(values[(c * ROWS as usize + i) * COLUMNS as usize + j])
     })

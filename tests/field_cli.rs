@@ -1,14 +1,13 @@
 //! `aliascope field` as a user meets it: its files, and how it refuses.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use common::asset;
 use predicates::prelude::*;
 use serde_json::Value;
+
+use crate::common::asset;
 
 fn field(folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));

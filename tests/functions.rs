@@ -1,16 +1,15 @@
 //! Functions of a model, and names that are keys: what has the same name is told apart, or refused.
 
-mod common;
-
 use std::path::PathBuf;
 
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::onnx::{OnnxFile, OnnxTensor};
 use aliascope::graph::{LoadOptions, Network, missing_operators};
-use common::model::{Value, attribute, doubles};
-use common::onnx::{model, node, text};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles};
+use crate::common::onnx::{model, node, text};
 
 const SHAPE: [Option<i64>; 4] = [Some(1), Some(2), Some(2), Some(5)];
 

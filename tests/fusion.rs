@@ -1,14 +1,13 @@
 //! Nodes that a run fuses compute what they compute one by one.
 
-mod common;
-
 use std::path::Path;
 
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, MemoryFormat, Network};
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
-use common::{noise, relative};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
+use crate::common::{noise, relative};
 
 /// The operators of an unobserved run in order, and the largest relative difference from the run node by node: of value
 /// and tangents of a sweep, and of a forward pass of several images.

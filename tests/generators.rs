@@ -1,7 +1,5 @@
 //! Generators on sampled maps against closed forms and each other, and networks whose Lie derivative is known.
 
-mod common;
-
 use std::f64::consts::PI;
 
 use aliascope::graph::onnx::proto::ModelProto;
@@ -10,10 +8,11 @@ use aliascope::measure::action::Action;
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::spectrum::differentiation::{Boundary, Scheme};
 use aliascope::symmetry::{Generator, Grid, GridKind, MEASURED, Units};
-use common::onnx::{ints, model, node};
-use common::{noise, relative};
 use prost::Message;
 use tch::{Device, Kind, Tensor};
+
+use crate::common::onnx::{ints, model, node};
+use crate::common::{noise, relative};
 
 const ROWS: usize = 24;
 const COLUMNS: usize = 40;
@@ -189,7 +188,7 @@ fn a_moment_of_a_wide_image_is_invariant_to_rotation() {
         (0..rows * columns).map(|at| square(at / columns, rows) + square(at % columns, columns)).collect();
     let plane = [1, 1, rows, columns];
     let nodes = vec![node("Mul", &["x", "w"], "weighed"), node("ReduceSum", &["weighed"], "y")];
-    let model = model(&plane.map(Some), nodes, vec![common::model::doubles("w", &plane, &weights)]);
+    let model = model(&plane.map(Some), nodes, vec![crate::common::model::doubles("w", &plane, &weights)]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("moment.onnx");
     std::fs::write(&path, model.encode_to_vec()).unwrap();
@@ -226,7 +225,7 @@ fn lie_derivatives_of_a_network_are_linear_in_the_generator() {
     // Through all of a pretrained network: the sweep of y∂x h − x∂y h and of other sums, formed from the two slopes at
     // the pixels' own positions, beside the same sums of the seven measured Lie derivatives.
     let options = LoadOptions { kind: Kind::Double, ..Default::default() };
-    let network = Network::load(&common::asset("models/efficientnet-lite0.onnx"), &options).unwrap();
+    let network = Network::load(&crate::common::asset("models/efficientnet-lite0.onnx"), &options).unwrap();
     let x = noisy(&network);
     let options = LeeOptions { output: Some(aliascope::measure::lee::Output::Logits), ..Default::default() };
     let lie = LeeMeter::new(&network, options).unwrap().lie_derivatives(&x).unwrap();

@@ -1,17 +1,16 @@
 //! What people give: a model among the images, other files in a model's place, and the classes of images.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::read_model;
 use aliascope::input::{Frame, LabelSource, Labels};
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 fn aliascope(arguments: &[&str]) -> Command {
     let mut built = Command::new(env!("CARGO_BIN_EXE_aliascope"));
@@ -100,7 +99,7 @@ fn other_files_in_a_models_place_are_answered_with_what_to_type() {
         }
     }
     assert!(read_model(&colours(folder.path())).is_ok());
-    for shipped in common::MODELS {
+    for shipped in crate::common::MODELS {
         assert!(read_model(&asset(&format!("models/{shipped}.onnx"))).is_ok());
     }
 }

@@ -3,19 +3,17 @@
 //! The cases are data (tests/gradcheck_cases): operator, opset, inputs, attributes. A case says which inputs depend on
 //! the network's input; shapes are random.
 
-mod common;
-mod gradcheck_cases;
-
 use std::collections::BTreeSet;
 
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{GraphProto, TensorProto, ValueInfoProto};
 use aliascope::graph::operator::Rule;
 use aliascope::graph::{LoadOptions, Network, forward_ad, ops};
-use common::model::{doubles, ints, model, node, one_input};
-use gradcheck_cases::{Case, Dims, In, cases};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{doubles, ints, model, node, one_input};
+use crate::gradcheck_cases::{Case, Dims, In, cases};
 
 /// Numbers from a seed: SplitMix64, which needs no state beyond one word.
 struct Numbers(u64);
@@ -118,7 +116,7 @@ fn build(case: &Case, output: usize, seed: u64) -> (OnnxFile, Tensor) {
     graph.node.push(one);
     // Whole numbers and truth values become floats, so that the network has an output to differentiate.
     let mut cast = node("Cast", &[&format!("out{output}")], &["y"]);
-    cast.attribute = vec![common::model::attribute("to", common::model::Value::Int(11))];
+    cast.attribute = vec![crate::common::model::attribute("to", crate::common::model::Value::Int(11))];
     graph.node.push(cast);
     graph.output = vec![ValueInfoProto { name: Some("y".to_owned()), ..Default::default() }];
     one_input(&mut graph, &pieces);

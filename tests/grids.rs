@@ -1,16 +1,16 @@
 //! Where samples lie depends on what a layer does, not on how a file writes it, and a value that is put together of maps
 //! a part of a sample apart has a place, and a defect.
 
-mod common;
-
 use aliascope::graph::layout::Layout;
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
 use aliascope::measure::layers_report::{LayerClass, LayerResults};
 use aliascope::symmetry::{Axis, Grid, GridKind};
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+
+use crate::common::drawing::normal;
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 /// A model from `x` of the given shape to `y`, in double precision.
 fn network(shape: &[i64], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Network {
@@ -43,8 +43,7 @@ fn resize(mode: &'static str, coordinates: &'static str, rounding: &'static str,
 }
 
 fn noise(shape: &[i64]) -> Tensor {
-    tch::manual_seed(7);
-    Tensor::randn([&[1], shape].concat(), (Kind::Double, Device::Cpu))
+    normal(&[&[1], shape].concat(), Kind::Double, 7)
 }
 
 fn output(of: &Network, x: &Tensor) -> Tensor {

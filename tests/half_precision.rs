@@ -1,16 +1,15 @@
 //! Models of half precision: whatever a file rounds to float16 or bfloat16 is widened exactly, and computed in the
 //! precision of the run.
 
-mod common;
-
 use std::path::PathBuf;
 
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::*;
 use aliascope::graph::{LoadOptions, Network};
-use common::model::{Value, attribute};
-use common::onnx::{model, node, text};
 use tch::{Device, Kind, Tensor};
+
+use crate::common::model::{Value, attribute};
+use crate::common::onnx::{model, node, text};
 
 const FLOAT16: i32 = 10;
 const BFLOAT16: i32 = 16;

@@ -1,16 +1,15 @@
 //! Names that come from files, chosen to do harm: in what is printed and drawn they are text, in JSON they are themselves.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::proto::*;
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::onnx::{ints, model, node, text};
 
 /// A title for the window, a cleared screen in seven and in eight bits, a line of its own, text turned around, a space
 /// without width, a formula.
@@ -58,7 +57,7 @@ fn named(name: &str) -> ModelProto {
         name: text(name),
         data_type: Some(1),
         dims: shape.to_vec(),
-        float_data: common::noise(shape.iter().product::<i64>() as u32),
+        float_data: crate::common::noise(shape.iter().product::<i64>() as u32),
         ..Default::default()
     };
     let convolution = NodeProto {

@@ -1,8 +1,6 @@
 //! Infinity in constants: what masks, bounds and padding mean by it, and where it is refused; and tangents that are not
 //! taken do not come through.
 
-mod common;
-
 use std::path::PathBuf;
 
 use aliascope::graph::onnx::OnnxFile;
@@ -12,9 +10,11 @@ use aliascope::measure::layers::per_layer::LayerShifts;
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy, probes};
 use aliascope::measure::layers_report::LayerResults;
 use aliascope::measure::lee::Output;
-use common::model::{Value, attribute, doubles, ints};
-use common::onnx::{model, node};
 use tch::{Device, Kind, Tensor};
+
+use crate::common::drawing::seeded;
+use crate::common::model::{Value, attribute, doubles, ints};
+use crate::common::onnx::{model, node};
 
 const SHAPE: [Option<i64>; 4] = [Some(1), Some(2), Some(6), Some(6)];
 const INFINITY: f64 = f64::INFINITY;
@@ -216,6 +216,7 @@ fn probes_and_shifts_of_layers_say_what_they_make_of_infinite_values() {
         ..LayersOptions::new(generator)
     };
     let mut meters = [LayerMeter::new(&network, options).unwrap()];
+    let _turn = seeded(0);
     let refused = probes::measure(&mut meters, &x, "noise", 2, &mut |_, _| {});
     let message = refused.map_err(|error| error.to_string()).unwrap_err();
     for word in ["a gradient of a probe", "'noise'", "scores behind a mask", "--estimator exact"] {

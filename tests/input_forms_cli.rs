@@ -1,18 +1,17 @@
 //! Every command that takes photos gives the same numbers for a channels-last twin, and with photos that are placed as
 //! `--preprocess` says the numbers of the placed photo.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use image::imageops::{FilterType, overlay, resize};
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 const SIDE: i64 = 24;
 

@@ -1,17 +1,16 @@
 //! Inputs that are channels last or integers give the numbers of the same network with floats, channels first.
 
-mod common;
-
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TypeValue};
 use aliascope::graph::{GraphError, InputLayout, Integers, LoadOptions, Network};
 use aliascope::input::{Preprocessing, Source};
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::measure::lee::{LeeMeter, LeeOptions, Output};
 use aliascope::symmetry::{Combination, Generator};
-use common::model::{Value, attribute, doubles, floats, model, node};
-use common::{noise, relative};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
+use crate::common::{noise, relative};
 
 const ROWS: i64 = 9;
 const COLUMNS: i64 = 14;

@@ -1,15 +1,14 @@
 //! `aliascope inspect` as a user meets it: what is missing, and how wide it is.
 
-mod common;
-
 use std::fs;
 use std::process::Output;
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{model, node, text};
 use prost::Message;
+
+use crate::common::asset;
+use crate::common::onnx::{model, node, text};
 
 fn inspect(model: &std::path::Path, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_aliascope")).arg("inspect").arg(model).args(more).output().unwrap()

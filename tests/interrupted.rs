@@ -1,8 +1,6 @@
 //! Long runs that something goes wrong in: photos that cannot be read, and interruptions at any moment.
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,14 +8,15 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::proto::*;
-use common::command::{aliascope, photo, run, with};
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
 
+use crate::common::command::{aliascope, photo, run, with};
+use crate::common::onnx::{ints, model, node, text};
+
 fn weights(name: &str, shape: &[i64], seed: u32) -> TensorProto {
     let count = shape.iter().product::<i64>() as u32;
-    let values = common::noise(count + seed).split_off(seed as usize);
+    let values = crate::common::noise(count + seed).split_off(seed as usize);
     TensorProto { name: text(name), data_type: Some(1), dims: shape.to_vec(), float_data: values, ..Default::default() }
 }
 
@@ -230,7 +229,7 @@ fn killed_runs_go_on_and_end_as_undisturbed_ones_do() {
     resumed_equals_undisturbed(12, 10);
 }
 
-/// `cargo test --test interrupted -- --ignored --nocapture a_hundred`: minutes.
+/// `cargo test --test commands -- --ignored --nocapture a_hundred`: minutes.
 #[test]
 #[ignore = "takes minutes"]
 fn a_hundred_kills_change_nothing() {

@@ -1,9 +1,5 @@
 //! Measures of each layer alone against loops that share nothing with them but their definitions.
 
-#[allow(dead_code)]
-#[path = "common/model.rs"]
-mod model;
-
 use std::f64::consts::PI;
 
 use aliascope::figure::{Format, LayerMetricsFigure, render};
@@ -22,6 +18,8 @@ use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
+
+use crate::common::model;
 
 const SIDE: usize = 16;
 const CHANNELS: usize = 2;

@@ -1,7 +1,5 @@
 //! What figures of an attribution get from a network, and the files that `aliascope layers` writes.
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -9,11 +7,12 @@ use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layer_graph::NodeRole;
 use aliascope::measure::layers::{LayerMeter, LayersOptions};
 use aliascope::symmetry::{Combination, Generator};
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use predicates::prelude::*;
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 /// x → Relu → Conv 3×3, stride 2 → y, with the Relu's output added to itself on the way.
 fn network(folder: &Path) -> Network {

@@ -1,13 +1,12 @@
 //! `aliascope layers` and `inspect` as a user meets them.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use common::asset;
 use predicates::prelude::*;
 use serde_json::Value;
+
+use crate::common::asset;
 
 fn aliascope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));

@@ -1,15 +1,15 @@
 //! Layouts: which axes of a value are rows and columns is followed entry by entry through tokens, windows and heads,
 //! or is said not to be known.
 
-mod common;
-
 use std::path::Path;
 
 use aliascope::graph::layout::Layout;
 use aliascope::graph::operator::Operator;
 use aliascope::graph::{LoadOptions, Network, ValueInfo};
-use common::weightless::timm;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+
+use crate::common::drawing::normal;
+use crate::common::weightless::timm;
 
 fn family(name: &str) -> Network {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/families/{name}.onnx"));
@@ -70,8 +70,7 @@ fn gathered_maps_are_what_was_moved() {
     for name in ["vit", "swin", "convnext", "mixer", "xcit"] {
         let network = family(name);
         let shape = network.input().shape.clone();
-        tch::manual_seed(1);
-        let x = Tensor::randn([&[1], shape.as_slice()].concat(), (Kind::Double, Device::Cpu));
+        let x = normal(&[&[1], shape.as_slice()].concat(), Kind::Double, 1);
         let mut stacks: Vec<Option<Tensor>> = network.values().iter().map(|_| None).collect();
         let _ = network
             .forward_observed(&x, &mut |id, value| {
@@ -98,7 +97,7 @@ fn gathered_maps_are_what_was_moved() {
                 && n == m
             {
                 compared += 1;
-                assert!(common::relative(&after, &before) < 1e-14, "{name}: {}", step.name);
+                assert!(crate::common::relative(&after, &before) < 1e-14, "{name}: {}", step.name);
             }
         }
         // What is gathered is put back where it was.
@@ -186,8 +185,7 @@ fn maps_of_timm_networks_move_with_the_image() {
     for (name, by, fewest) in MOVED {
         let network = timm(name, by, Kind::Float);
         let [_, _, rows, columns] = network.input().shape[..] else { panic!("{:?}", network.input().shape) };
-        tch::manual_seed(2);
-        let x = Tensor::randn([8, 1, 3, rows, columns], (Kind::Float, Device::Cpu));
+        let x = normal(&[8, 1, 3, rows, columns], Kind::Float, 2);
         let still = contrasts(&network, &x);
         // Down by a half, to the right by a quarter: whole numbers of samples on all but the coarsest grids.
         let shifts = if columns % 64 == 0 { vec![[0.5, 0.25]] } else { vec![[0.5, 0.0], [0.0, 0.5]] };

@@ -1,17 +1,16 @@
 //! `aliascope lee` and `doctor` as a user meets them: what they print, and how they fail.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{model, node, text};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{model, node, text};
 
 fn aliascope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));

@@ -1,19 +1,18 @@
 //! Measures of `lee` that do not depend on an accident, on a small smooth classifier in double precision: Fisher LEE against
 //! divergences of finite motions, scaled logits, and the horizon against finite shifts.
 
-mod common;
-
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::measure::lee_report::{LeeReport, Logits, Timing};
 use aliascope::measure::run::Run;
 use aliascope::measure::torus::translate;
 use aliascope::spectrum::differentiation::Boundary;
-use common::model::{Value, attribute, doubles};
-use common::noise;
-use common::onnx::{ints, model, node};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles};
+use crate::common::noise;
+use crate::common::onnx::{ints, model, node};
 
 const ROWS: i64 = 12;
 const COLUMNS: i64 = 16;
@@ -59,7 +58,7 @@ fn ending(scale: f64, behind_softmax: Option<&[&str]>) -> Network {
         let inputs: Vec<&str> = std::iter::once(from.as_str()).chain(constant).collect();
         nodes.push(node(op, &inputs, &to));
     }
-    let integers = |name: &str, values: &[i64]| common::model::ints(name, &[values.len() as i64], values);
+    let integers = |name: &str, values: &[i64]| crate::common::model::ints(name, &[values.len() as i64], values);
     let constants = vec![
         weights("w", &[8, 2, 3, 3]),
         weights("v", &[8, 5]),

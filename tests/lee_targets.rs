@@ -1,17 +1,16 @@
 //! Which value of a model is measured: several outputs, inner values, and outputs that are locally constant.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 fn run(command: &str, model: &Path, more: &[&str]) -> Command {
     let mut built = Command::new(env!("CARGO_BIN_EXE_aliascope"));

@@ -1,14 +1,13 @@
 //! The library as a program uses it: a network, photos, a result, files; with the command's numbers.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use aliascope::{Images, LayersOptions, LeeOptions, Network, Outcome, measure_layers, measure_lee};
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use prost::Message;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 /// x → Conv 3×3, stride 2 → Relu → global mean → flat scores.
 fn network(folder: &Path) -> PathBuf {

@@ -1,14 +1,13 @@
 //! What every subcommand keeps to: silence where it is asked for, and the width of a terminal.
 
-mod common;
-
 use aliascope::antialias::bench::Bench;
 use aliascope::antialias::{Context, Padding, catalogue, design, list};
 use aliascope::report::{antialias_list, antialias_table};
 use aliascope::spectrum::Velocity;
 use assert_cmd::Command;
-use common::asset;
 use ndarray::Array2;
+
+use crate::common::asset;
 
 fn aliascope(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));

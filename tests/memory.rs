@@ -1,17 +1,16 @@
 //! Memory is counted before it is taken: whole commands with little address space end with a sentence and status 8.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use aliascope::graph::onnx::proto::{AttributeProto, ModelProto, NodeProto, TensorProto};
-use common::asset;
-use common::model::{Value, attribute, doubles, ints};
-use common::onnx::{model, node};
 use prost::Message;
+
+use crate::common::asset;
+use crate::common::model::{Value, attribute, doubles, ints};
+use crate::common::onnx::{model, node};
 
 /// Kilobytes of address space, of which a command on a small network needs about half.
 const SPACE: u32 = 1_300_000;

@@ -2,8 +2,6 @@
 //!
 //! fuzz/ has a coverage-guided target over the same loader; this needs nothing but stable Rust.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,8 +9,9 @@ use std::time::{Duration, Instant};
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::ModelProto;
 use aliascope::graph::{LoadOptions, Network};
-use common::mutation::{Random, corpus, mutant};
 use prost::Message;
+
+use crate::common::mutation::{Random, corpus, mutant};
 
 /// How many damaged models are loaded.
 fn runs() -> usize {

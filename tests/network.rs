@@ -1,10 +1,9 @@
 //! The executor computes what the networks compute, and its tangents are their derivatives.
 
-mod common;
-
 use aliascope::graph::{LoadOptions, MemoryFormat, Network, forward_ad};
-use common::{MODELS, asset, noise, recorded, relative};
 use tch::{Kind, Tensor};
+
+use crate::common::{MODELS, asset, noise, recorded, relative};
 
 fn load(name: &str, kind: Kind, shape: &[i64]) -> Network {
     let options = LoadOptions { input_shape: Some(shape.to_vec()), kind, ..Default::default() };

@@ -1,7 +1,5 @@
 //! The aliasing theorem holds on the nodes of real networks: prediction from Fourier coefficients beside measurement.
 
-mod common;
-
 use std::path::Path;
 
 use aliascope::graph::onnx::proto::{NodeProto, TensorProto};
@@ -10,10 +8,11 @@ use aliascope::input::{METADATA_KEY, Preprocessing, read_photo};
 use aliascope::measure::node_theorem::{NodeTheoremOptions, node_theorems};
 use aliascope::measure::node_theorem_report::NodeTheorems;
 use aliascope::spectrum::Velocity;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 fn photo(network: &Network, name: &str) -> Tensor {
     let preprocessing = match network.metadata(METADATA_KEY) {
@@ -220,7 +219,7 @@ fn slopes_of_channels_stay_with_their_channels() {
     // A kink's share of the field falls as the root of the grid: by √8.
     assert!(after < 0.6 * before, "{before} {after}");
     // ReLU on every channel would make more harmonics than slopes of 0, ½ and 1 do.
-    let relu = theorems(vec![common::onnx::node("Relu", &["x"], "y")], vec![], 16);
+    let relu = theorems(vec![crate::common::onnx::node("Relu", &["x"], "y")], vec![], 16);
     assert!(node.measured < 0.9 * relu.nodes[0].measured, "{} {}", node.measured, relu.nodes[0].measured);
 }
 

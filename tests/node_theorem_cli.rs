@@ -1,16 +1,15 @@
 //! `aliascope theorem --model` as a user meets it.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node};
 
 /// A strided max-pooling, an average pooling that does not close on the torus, and an activation, on 24 × 24 pixels.
 fn small(folder: &Path) -> std::path::PathBuf {

@@ -1,7 +1,5 @@
 //! The octaves of layers' errors against the definition written out: cosines summed by hand, operators tap by tap.
 
-mod common;
-
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -10,8 +8,9 @@ use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy};
 use aliascope::measure::layers_report::{LayerClass, LayerReport, LayerResults, OctavePart};
 use aliascope::measure::lee::{ActionChoice, Output};
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 const N: usize = 16;
 const EDGES: [f64; 4] = [0.5, 0.25, 0.125, 0.0625];

@@ -3,8 +3,6 @@
 //! Each test runs in three ways, as far as its operator allows: with all float inputs depending on the network's
 //! input, with the first alone, and with constants only (folding). In none may an output be wrong.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -14,10 +12,11 @@ use aliascope::graph::onnx::proto::{
 };
 use aliascope::graph::onnx::{OnnxError, OnnxFile, OnnxTensor, read_model};
 use aliascope::graph::{GraphError, LoadOptions, Network, evaluate, ops, tensor_from_onnx};
-use common::docs;
-use common::model::one_input;
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::docs;
+use crate::common::model::one_input;
 
 /// What came of one way of running a test.
 #[derive(Clone, Debug, PartialEq)]

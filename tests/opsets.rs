@@ -1,16 +1,15 @@
 //! What operators mean at each opset at which their meaning changed: values that ONNX Runtime, or ONNX's reference
 //! evaluator, gives (scripts/record_opsets.py).
 
-mod common;
-
 use std::path::Path;
 
 use aliascope::graph::onnx::proto::{ModelProto, NodeProto, TensorProto};
 use aliascope::graph::onnx::{OnnxFile, OnnxTensor, read_model};
 use aliascope::graph::{GraphError, LoadOptions, Network, tensor_from_onnx};
-use common::model::{Value, attribute, floats, model, node};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, floats, model, node};
 
 fn read(tensor: &TensorProto) -> Tensor {
     tensor_from_onnx(&OnnxTensor::from_proto(tensor, Path::new("."), "value").unwrap()).unwrap()
@@ -45,7 +44,7 @@ fn problem(test: &NodeProto) -> Option<String> {
 /// The model with its input as one row.
 fn with_batch(mut file: OnnxFile, x: &Tensor) -> OnnxFile {
     let graph = file.model.graph.as_mut().unwrap();
-    common::model::one_input(graph, &[("x".to_owned(), x.size())]);
+    crate::common::model::one_input(graph, &[("x".to_owned(), x.size())]);
     file
 }
 
@@ -88,7 +87,7 @@ fn nearest_neighbours_are_nearest_for_every_pair_of_sizes() {
             for input in (1..40).step_by(3) {
                 let (mut file, x) = resize(input, rounding, name);
                 for output in 1..60 {
-                    let sizes = common::model::ints("sizes", &[4], &[1, 1, 1, output]);
+                    let sizes = crate::common::model::ints("sizes", &[4], &[1, 1, 1, output]);
                     file.model.graph.as_mut().unwrap().initializer = vec![sizes];
                     let y = Vec::<f32>::try_from(run(&file, &x).unwrap().reshape([-1])).unwrap();
                     for (j, &found) in y.iter().enumerate() {
@@ -116,7 +115,7 @@ fn what_opsets_leave_open_is_refused() {
     up.attribute =
         vec![attribute("strides", Value::Ints(vec![2, 2])), attribute("auto_pad", Value::Text("SAME_UPPER"))];
     graph.node = vec![up];
-    graph.initializer = vec![common::model::doubles("w", &[1, 1, 3, 3], &[1.0; 9])];
+    graph.initializer = vec![crate::common::model::doubles("w", &[1, 1, 3, 3], &[1.0; 9])];
     graph.input = vec![floats("x", &[1, 1, 3, 3])];
     graph.output = vec![floats("y", &[])];
     let message = run(&model(graph.clone(), 10), &Tensor::ones([1, 1, 3, 3], (Kind::Float, tch::Device::Cpu)));
@@ -141,7 +140,7 @@ fn refusal(operator: &str, opset: i64, attributes: Vec<(&'static str, Value)>, s
     };
     for (name, shape) in names.iter().zip(shapes).skip(1) {
         let count = shape.iter().product::<i64>() as usize;
-        graph.initializer.push(common::model::doubles(name, shape, &vec![0.25; count]));
+        graph.initializer.push(crate::common::model::doubles(name, shape, &vec![0.25; count]));
     }
     Network::from_file(&model(graph, opset), &LoadOptions::default()).err().map(|error| error.to_string())
 }

@@ -1,7 +1,5 @@
 //! Finite motions: the layers' defects, integrated along the way, are the finite change of the output.
 
-mod common;
-
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, Network};
@@ -11,14 +9,15 @@ use aliascope::measure::orbit_report::OrbitReport;
 use aliascope::measure::output::ActionChoice;
 use aliascope::measure::run::{Images, Run};
 use aliascope::spectrum::differentiation::{Boundary, Scheme};
-use common::model::{Value, attribute, doubles, floats, model, node};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
 
 const ROWS: i64 = 9;
 const COLUMNS: i64 = 12;
 
 fn noise(seed: usize, count: usize) -> Vec<f64> {
-    common::noise((seed + count) as u32)[seed..].iter().map(|&v| 0.4 * f64::from(v)).collect()
+    crate::common::noise((seed + count) as u32)[seed..].iter().map(|&v| 0.4 * f64::from(v)).collect()
 }
 
 fn convolution(inputs: &[&str], output: &str, stride: i64) -> NodeProto {

@@ -1,7 +1,5 @@
 //! Outputs that move: tokens, boxes and flows of networks that are equivariant in closed form have no Lie derivative.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
@@ -13,10 +11,11 @@ use aliascope::measure::lee::{ActionChoice, LeeError, LeeMeter, LeeOptions, Outp
 use aliascope::spectrum::differentiation::Scheme;
 use aliascope::symmetry::{Grid, MEASURED, Units};
 use assert_cmd::Command;
-use common::asset;
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use prost::Message;
 use tch::{Device, Kind, Tensor};
+
+use crate::common::asset;
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 const ROWS: i64 = 44;
 const COLUMNS: i64 = 52;
@@ -189,7 +188,7 @@ fn an_inner_image_moves_on_the_grid_that_layers_track() {
     conv.attribute =
         vec![attribute("strides", Value::Ints(vec![2, 2])), attribute("pads", Value::Ints(vec![1, 1, 0, 0]))];
     let mut draft = Draft { nodes: vec![conv], constants: vec![] };
-    let weights: Vec<f64> = common::noise(9).into_iter().map(f64::from).collect();
+    let weights: Vec<f64> = crate::common::noise(9).into_iter().map(f64::from).collect();
     draft.constants.push(doubles("w", &[1, 1, 3, 3], &weights));
     draft.add("Relu", &["inner"], "y");
     let file = draft.file();

@@ -1,8 +1,6 @@
 //! Outputs that are each other or an input, pipes, and disks that are full, as a user meets them.
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -12,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use aliascope::graph::onnx::proto::*;
 use aliascope::input::{Preprocessing, Source};
-use common::onnx::{model, node, text};
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::onnx::{model, node, text};
 
 fn aliascope(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));
@@ -54,7 +53,7 @@ fn given() -> tempfile::TempDir {
         external_data: vec![entry("location", "weights.bin")],
         ..Default::default()
     };
-    let weights: Vec<u8> = common::noise(12).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let weights: Vec<u8> = crate::common::noise(12).iter().flat_map(|value| value.to_le_bytes()).collect();
     fs::write(path.join("weights.bin"), weights).unwrap();
     let nodes = vec![
         node("GlobalAveragePool", &["x"], "h1"),
@@ -251,7 +250,7 @@ fn what_fits_on_a_full_disk_is_kept_whole_and_the_rest_is_named() {
 fn a_tensor_file_that_is_cut_off_in_use_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");
-    let values: Vec<u8> = common::noise(4 * 3 * 8 * 8).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let values: Vec<u8> = crate::common::noise(4 * 3 * 8 * 8).iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4, 3, 8, 8], &values).unwrap();
     fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
     let source = Source::open(std::slice::from_ref(&path), [3, 8, 8]).unwrap();

@@ -1,14 +1,14 @@
 //! Parts of maps, windows that overlap, pools over tokens and scans: where their entries lie is held against where
 //! single pixels show, and parts that are put together again leave no trace.
 
-mod common;
-
 use aliascope::graph::layout::{Layout, PositionMap};
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use aliascope::graph::{LoadOptions, Network, ValueInfo};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions};
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use tch::{Device, Kind, Tensor};
+
+use crate::common::drawing::{normal, seeded};
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 /// A model from `x` of the given shape to `y`, in double precision.
 fn network(shape: &[i64], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Network {
@@ -82,8 +82,7 @@ fn map<'a>(of: &'a Network, name: &str) -> &'a PositionMap {
 /// map, summed over its channels, `[pixels, positions]`. Nothing where a value has no map.
 fn shown(of: &Network) -> Vec<Option<Tensor>> {
     let [1, channels, rows, columns] = of.input().shape[..] else { panic!("{:?}", of.input().shape) };
-    tch::manual_seed(3);
-    let ground = Tensor::randn([1, 1, channels, rows, columns], (Kind::Double, Device::Cpu));
+    let ground = normal(&[1, 1, channels, rows, columns], Kind::Double, 3);
     let pixels = rows * columns;
     let deltas = Tensor::eye(pixels, (Kind::Double, Device::Cpu)).reshape([pixels, 1, 1, rows, columns]);
     // Small enough that what is not linear is, and large beside rounding.
@@ -192,7 +191,7 @@ fn the_two_parts_of_a_rolled_map_are_known_and_leave_no_trace() {
         // Nothing but the two functions is a layer: what the parts do to each other is not laid to them.
         let options = LayersOptions::new("rotate".parse().unwrap());
         let mut meter = LayerMeter::new(&network, LayersOptions { grouping: Grouping::Node, ..options }).unwrap();
-        let x = Tensor::randn([1, 1, 2, 8, 6], (Kind::Double, Device::Cpu));
+        let x = normal(&[1, 1, 2, 8, 6], Kind::Double, 3);
         meter.measure(&x, &["noise".to_owned()], &mut |_, _| {}).unwrap();
         let results = meter.results();
         assert!(results.conservation_residual < 1e-10, "{}", results.conservation_residual);
@@ -414,8 +413,7 @@ fn windows_that_overlap_lie_at_their_centres_and_are_added_up_where_they_were() 
 #[test]
 fn a_class_token_that_has_seen_the_whole_map_has_no_site() {
     let random = |name: &str, shape: &[i64]| {
-        tch::manual_seed(11);
-        let values: Vec<f64> = Vec::try_from(Tensor::randn(shape, (Kind::Double, Device::Cpu)).reshape([-1])).unwrap();
+        let values: Vec<f64> = Vec::try_from(normal(shape, Kind::Double, 11).reshape([-1])).unwrap();
         doubles(name, shape, &values)
     };
     let nodes = vec![
@@ -454,12 +452,13 @@ fn what_is_read_step_by_step_lies_at_its_step() {
     let (channels, hidden) = (2, 3);
     let mut weights = vec![0.0; (2 * 4 * hidden * channels) as usize];
     let mut recurrence = vec![0.0; (2 * 4 * hidden * hidden) as usize];
-    tch::manual_seed(13);
+    let turn = seeded(13);
     for list in [&mut weights, &mut recurrence] {
         let noise: Vec<f64> = Vec::try_from(Tensor::randn([list.len() as i64], (Kind::Double, Device::Cpu))).unwrap();
         let scale = if list.len() == (2 * 4 * hidden * channels) as usize { 1.0 } else { 0.1 };
         list.iter_mut().zip(noise).for_each(|(entry, noise)| *entry = scale * noise);
     }
+    drop(turn);
     // Input, output, forget and cell gates, and the same for the recurrence.
     let forget = |at: i64| (at / hidden) % 8 == 2;
     let biases: Vec<f64> = (0..2 * 8 * hidden).map(|at| if forget(at) { -3.0 } else { 0.0 }).collect();

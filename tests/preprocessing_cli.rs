@@ -1,16 +1,15 @@
 //! `--preprocess` and what models' metadata says of preprocessing, as a user meets them.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::onnx::{model, node, text};
 use image::{Rgb, RgbImage};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::onnx::{model, node, text};
 
 /// A network of one operator that says `metadata` of itself, and a photo of 24 × 16 pixels.
 fn files(folder: &Path, shape: &[Option<i64>], metadata: &[(&str, &str)]) -> (PathBuf, PathBuf) {

@@ -1,15 +1,15 @@
 //! Reverse mode agrees with forward mode on networks in which derivatives end: at comparisons, roundings, ArgMax.
 
-mod common;
-
 use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::{Grouping, LayerMeter, LayersOptions, SplitBy, probes};
 use aliascope::measure::layers_report::LayerResults;
-use common::model::{Value, attribute, doubles, floats, model, node};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
+
+use crate::common::drawing::seeded;
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
 
 const CHANNELS: i64 = 3;
 const SIDE: i64 = 8;
@@ -63,7 +63,7 @@ impl Draft {
     fn constant(&mut self, shape: &[i64]) -> String {
         let name = format!("constant_{}", self.constants.len());
         let count: i64 = shape.iter().product();
-        let noise = common::noise(self.seed + count as u32);
+        let noise = crate::common::noise(self.seed + count as u32);
         let values: Vec<f64> = noise[self.seed as usize..].iter().map(|&v| 0.5 * f64::from(v)).collect();
         self.seed += 1;
         self.constants.push(doubles(&name, shape, &values));
@@ -139,7 +139,7 @@ fn options() -> LayersOptions {
 }
 
 fn image() -> Tensor {
-    let values = common::noise((CHANNELS * SIDE * SIDE) as u32);
+    let values = crate::common::noise((CHANNELS * SIDE * SIDE) as u32);
     Tensor::from_slice(&values).to_kind(Kind::Double).reshape([1, 1, CHANNELS, SIDE, SIDE])
 }
 
@@ -151,7 +151,7 @@ fn exact(network: &Network) -> LayerResults {
 
 fn probed(network: &Network, seed: u32) -> LayerResults {
     let mut meters = vec![LayerMeter::new(network, options()).unwrap()];
-    tch::manual_seed(i64::from(seed));
+    let _turn = seeded(i64::from(seed));
     probes::measure(&mut meters, &image(), "x", PROBES, &mut |_, _| {}).unwrap();
     meters[0].results()
 }

@@ -1,8 +1,6 @@
 //! Quantised constants, as ONNX's reference evaluator has them, and fake-quantised values, as PyTorch has them
 //! (scripts/record_quantised.py).
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -11,10 +9,11 @@ use aliascope::graph::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorPro
 use aliascope::graph::onnx::{OnnxFile, OnnxTensor, read_model};
 use aliascope::graph::{GraphError, LoadOptions, Network, tensor_from_onnx};
 use assert_cmd::Command;
-use common::model::{Value, attribute, doubles, floats, model, node};
-use common::{asset, relative};
 use prost::Message;
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
+use crate::common::{asset, relative};
 
 #[test]
 fn quantised_constants_are_exact() {

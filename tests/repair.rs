@@ -1,7 +1,5 @@
 //! Repair on small networks: gradients, recalibration, training, and what is written back.
 
-mod common;
-
 use std::collections::HashMap;
 
 use aliascope::antialias::Padding;
@@ -14,10 +12,11 @@ use aliascope::repair::{
     recalibrate, recorded, with_parameters,
 };
 use aliascope::symmetry::{Combination, Generator};
-use common::classifier::{Noise, classifier};
-use common::model::{doubles, node};
-use common::relative;
 use tch::{Kind, Tensor};
+
+use crate::common::classifier::{Noise, classifier};
+use crate::common::model::{doubles, node};
+use crate::common::relative;
 
 const DOUBLE: fn() -> LoadOptions = || LoadOptions { kind: Kind::Double, ..Default::default() };
 
@@ -341,7 +340,7 @@ fn steps_are_as_large_as_their_channels() {
     let mut trainer = Trainer::new(networks, &parameters, &case.written(), options.clone(), &lee).unwrap();
     trainer.step(&Noise(3).images(8)).unwrap();
     let size = before.square().mean_dim([1, 2, 3].as_slice(), true, None::<Kind>).sqrt().log2().round().exp2();
-    let moved = (stem.tensor.detach() - &before).abs() / (size * options.rate);
+    let moved = (stem.tensor.detach() - &before).abs() / (size * options.rate_at(0));
     let moved: Vec<f64> = Vec::try_from(&moved.reshape([-1])).unwrap();
     // √v̂ stands beside ε = 1e-8, a hundredth of a gradient of 1e-6, which few are below.
     assert!(moved.iter().all(|&step| step < 1.0 + 1e-9), "{moved:?}");

@@ -1,18 +1,17 @@
 //! `aliascope repair` and `aliascope fix` as a user meets them, on a small network.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use common::classifier::{Noise, SIDE, classifier};
-use common::model::singles;
 use predicates::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 use tch::{Kind, Tensor};
+
+use crate::common::classifier::{Noise, SIDE, classifier};
+use crate::common::model::singles;
 
 /// A folder with the network, images to adapt on, others to judge on, and some of both.
 struct Case(tempfile::TempDir);

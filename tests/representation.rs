@@ -1,7 +1,5 @@
 //! Steerable constructions carry the representation that theory gives them, and the fit finds it to rounding.
 
-mod common;
-
 use std::fs;
 
 use aliascope::graph::onnx::OnnxFile;
@@ -11,10 +9,11 @@ use aliascope::measure::representation::{RepresentationMeter, RepresentationOpti
 use aliascope::measure::representation_report::{Representation, RepresentationReport};
 use aliascope::measure::run::{Images, Run};
 use assert_cmd::Command;
-use common::model::{Value, attribute, doubles, floats, model, node};
 use prost::Message;
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, model, node};
 
 /// A convolution with these kernels of odd sides, one input channel, padded to the same size.
 fn file(side: usize, kernels: &[Vec<f64>], pooled: bool) -> OnnxFile {
@@ -184,7 +183,7 @@ fn the_command_draws_what_it_finds() {
 #[test]
 fn what_is_no_representation_explains_nothing_on_held_out_data() {
     const SIDE: usize = 16;
-    let noise = common::noise(6 * 25 + 4 * 256);
+    let noise = crate::common::noise(6 * 25 + 4 * 256);
     let kernels: Vec<Vec<f64>> = noise[..150].chunks(25).map(|k| k.iter().map(|&v| f64::from(v)).collect()).collect();
     let image = |i: usize| {
         Tensor::from_slice(&noise[150 + 256 * i..150 + 256 * (i + 1)]).to_kind(Kind::Double).reshape([1, 1, 1, 16, 16])

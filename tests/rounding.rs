@@ -1,18 +1,17 @@
 //! What is no more than rounding is not given as a result: photos of one colour, outputs that hardly change; and sizes that
 //! depend on units are in those of the photo.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{model, node, text};
 use predicates::prelude::*;
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{model, node, text};
 
 fn run(command: &str, model: &Path, image: &Path, more: &[&str]) -> Command {
     let mut built = Command::new(env!("CARGO_BIN_EXE_aliascope"));
@@ -54,7 +53,7 @@ fn after(
     let kernel = floats("kernel", &[2, 3, 3, 3], (0..54).map(|i| ((i * 29 % 17) as f32 - 8.0) * 0.03).collect());
     let first = front.last().map_or("x", |node| node.output[0].as_str()).to_owned();
     let mut conv = node("Conv", &[&first, "kernel"], "c");
-    conv.attribute = vec![common::onnx::ints("pads", &[pads; 4])];
+    conv.attribute = vec![crate::common::onnx::ints("pads", &[pads; 4])];
     let nodes = front.into_iter().chain([conv]).chain(nodes).collect();
     let path = folder.join(name);
     let constants = [kernel].into_iter().chain(more).collect();

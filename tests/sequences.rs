@@ -1,11 +1,10 @@
 //! Lists of values: they are known when a model is loaded, and what is taken from them is what a split makes.
 
-mod common;
-
 use aliascope::graph::onnx::proto::{AttributeProto, GraphProto, NodeProto};
 use aliascope::graph::{LoadOptions, Network};
-use common::model::{Value, attribute, floats, ints, model, node};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, floats, ints, model, node};
 
 const SHAPE: [i64; 4] = [1, 6, 4, 4];
 

@@ -1,8 +1,6 @@
 //! The parts of a node's defect against the definitions written out: the map doubled into an even one, circular operators
 //! tap by tap, derivatives as sums of sines.
 
-mod common;
-
 use std::f64::consts::TAU;
 
 use aliascope::graph::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
@@ -12,8 +10,10 @@ use aliascope::measure::layers_report::{LayerReport, LayerResults};
 use aliascope::measure::lee::{ActionChoice, LeeMeter, LeeOptions, Output};
 use aliascope::spectrum::differentiation::{Boundary, Scheme};
 use aliascope::symmetry::Combination;
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use tch::{Kind, Tensor};
+
+use crate::common::drawing::seeded;
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 /// `[channels, rows, columns]`.
 #[derive(Clone)]
@@ -756,7 +756,7 @@ fn images_have_the_facts_that_lee_states() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/resnet.onnx");
     let network = Network::load(&path, &LoadOptions { kind: Kind::Double, ..Default::default() }).unwrap();
     let shape = network.input().shape.clone();
-    tch::manual_seed(5);
+    let _turn = seeded(5);
     let x = Tensor::rand([&[2], shape.as_slice()].concat(), (Kind::Double, tch::Device::Cpu));
     let names = ["a", "b"].map(str::to_owned);
     let scale = Some(vec![0.25, 0.5, 0.125]);

@@ -1,7 +1,5 @@
 //! Designs in a network: what stays as it was, what falls, what is saved, and what is refused.
 
-mod common;
-
 use std::collections::HashMap;
 
 use aliascope::antialias::Padding;
@@ -18,8 +16,9 @@ use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::layers::LayersOptions;
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::spectrum::differentiation::Boundary;
-use common::model::{Value, attribute, doubles, floats, ints, model, node};
 use tch::{Kind, Tensor};
+
+use crate::common::model::{Value, attribute, doubles, floats, ints, model, node};
 
 const DOUBLE: fn() -> LoadOptions = || LoadOptions { kind: Kind::Double, ..Default::default() };
 
@@ -629,7 +628,7 @@ fn strides_inside_functions_are_places_too() {
     let as_loaded = Network::from_file(&file, &DOUBLE()).unwrap();
     let written = with_functions_written_out(&file).unwrap();
     let rules: Vec<Replacement> = ["stride=blurpool:3", "silu=filtered:2x"].map(|rule| rule.parse().unwrap()).into();
-    let x = Tensor::from_slice(&common::noise(3 * 32 * 32)).to_kind(Kind::Double).view([1, 1, 3, 32, 32]);
+    let x = Tensor::from_slice(&crate::common::noise(3 * 32 * 32)).to_kind(Kind::Double).view([1, 1, 3, 32, 32]);
     let lee = |file: &OnnxFile| {
         let network = Network::from_file(file, &DOUBLE()).unwrap();
         let target = TargetModel::new(file, &network).unwrap();

@@ -1,11 +1,10 @@
 //! `aliascope antialias --model` as a user meets it.
 
-mod common;
-
 use assert_cmd::Command;
-use common::asset;
 use predicates::prelude::*;
 use serde_json::Value;
+
+use crate::common::asset;
 
 fn aliascope(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aliascope"));

@@ -1,16 +1,15 @@
 //! `aliascope antialias --model` on networks of a few nodes: places in branches, and advice that chooses nothing.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aliascope::graph::onnx::proto::*;
 use assert_cmd::Command;
-use common::asset;
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use serde_json::Value;
+
+use crate::common::asset;
+use crate::common::onnx::{ints, model, node, text};
 
 const SIDE: i64 = 24;
 

@@ -1,25 +1,24 @@
 //! Studies of several networks: what is in the store is what `lee` measures, once and all of it, whatever happens on the way.
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aliascope::graph::onnx::proto::*;
-use common::command::{aliascope, photo, run, with};
-use common::onnx::{ints, model, node, text};
 use prost::Message;
 use rusqlite::Connection;
 use serde_json::Value;
+
+use crate::common::command::{aliascope, photo, run, with};
+use crate::common::onnx::{ints, model, node, text};
 
 /// A convolution and a dense layer, of an image of `side` × `side` pixels, for ten classes.
 fn classifier(path: &Path, side: i64, seed: usize) {
     let weights = |name: &str, shape: &[i64], seed: usize| {
         let count = shape.iter().product::<i64>() as usize;
-        let values = common::noise((count + seed) as u32).split_off(seed);
+        let values = crate::common::noise((count + seed) as u32).split_off(seed);
         TensorProto {
             name: text(name),
             data_type: Some(1),

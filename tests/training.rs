@@ -1,7 +1,7 @@
 //! The networks that examples train: built-in symmetries, ONNX files, and a study of one epoch.
 
 #[path = "../examples/training/mod.rs"]
-mod training;
+mod example;
 
 use aliascope::graph::{LoadOptions, Network};
 use aliascope::measure::LieTerm;
@@ -9,25 +9,20 @@ use aliascope::measure::lee::{LeeMeter, LeeOptions, Output};
 use aliascope::{FunctionOptions, Outcome};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use training::architecture::{Family, Size};
-use training::augmentation::Augmentation;
-use training::export::export;
-use training::images::Labelled;
-use training::layers::{Bases, BatchNorm, GroupConvolution, GroupPool, Layer, MaxPool, Relu, Sequence};
-use training::onnx_file::onnx_file;
-use training::recipe::Recipe;
-use training::record::Trained;
-use training::rotation::turned;
-use training::run::{Data, train};
-use training::study::study;
 
-/// libtorch has one random generator for the whole process: tests that draw from it take turns.
-fn seeded(seed: i64) -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
-}
+use example::architecture::{Family, Size};
+use example::augmentation::Augmentation;
+use example::export::export;
+use example::images::Labelled;
+use example::layers::{Bases, BatchNorm, GroupConvolution, GroupPool, Layer, MaxPool, Relu, Sequence};
+use example::onnx_file::onnx_file;
+use example::recipe::Recipe;
+use example::record::Trained;
+use example::rotation::turned;
+use example::run::{Data, train};
+use example::study::study;
+
+use crate::common::drawing::seeded;
 
 const FAMILIES: [Family; 6] = [Family::Cnn, Family::FilteredCnn, Family::P4, Family::C8, Family::Vit, Family::Mixer];
 
@@ -136,7 +131,7 @@ fn eighths_are_more_equivariant_than_quarters_between_them() {
             .then(GroupConvolution::lifting(&store.root(), &bases, [1, 24 / orientations]))
             .then(Relu)
             .then(GroupPool { orientations })
-            .then(training::layers::GlobalMean);
+            .then(example::layers::GlobalMean);
         let function = FunctionOptions::new("network", [1, 28, 28]);
         let options = LeeOptions {
             output: Some(Output::Identity),
@@ -325,8 +320,8 @@ fn a_study_goes_on_where_it_stopped() {
     assert!(first[0].lee.text(80).unwrap().contains("rotate"));
     let loaded = Network::load(&path.with_extension("onnx"), &LoadOptions::default()).unwrap();
     assert_eq!(loaded.input().shape, [1, 1, 28, 28]);
-    let kinds = training::summary::kinds(&both);
+    let kinds = example::summary::kinds(&both);
     assert_eq!(kinds.len(), 2);
-    let table = training::summary::table(&kinds, "rotate");
+    let table = example::summary::table(&kinds, "rotate");
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
 }

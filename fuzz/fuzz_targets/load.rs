@@ -3,7 +3,7 @@
 //!     LIBTORCH=$PWD/libtorch cargo +nightly fuzz run --sanitizer none load -- -rss_limit_mb=4096 -timeout=20
 //!
 //! The corpus is a small model of each operator, which
-//! `cargo test --test gradcheck write_the_corpus -- --ignored` writes anew.
+//! `cargo test --test networks write_the_corpus -- --ignored` writes anew.
 #![no_main]
 
 use std::path::PathBuf;

@@ -1,9 +1,11 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+pub mod alone;
 pub mod classifier;
 pub mod command;
 pub mod docs;
+pub mod drawing;
 pub mod model;
 pub mod mutation;
 pub mod onnx;

@@ -7,6 +7,8 @@ use aliascope::graph::onnx::read_model;
 use aliascope::graph::{LoadOptions, Network};
 use tch::{Device, Kind, Tensor};
 
+use super::drawing::seeded;
+
 /// What tests/fixtures/timm/record.py writes.
 pub const NETWORKS: [&str; 9] =
     ["resnet", "mobilenetv3", "vit", "convnext", "swin", "efficientvit", "mobilevitv2", "mobilevit", "hiera"];
@@ -15,11 +17,12 @@ pub const NETWORKS: [&str; 9] =
 pub fn timm(name: &str, by: &str, kind: Kind) -> Network {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/timm/{name}.{by}.onnx"));
     let mut file = read_model(&path).unwrap();
-    tch::manual_seed(5);
+    let turn = seeded(5);
     let graph = file.model.graph.as_mut().unwrap();
     graph.initializer.iter_mut().for_each(fill);
     let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
     attributes.filter_map(|attribute| attribute.t.as_deref_mut()).for_each(fill);
+    drop(turn);
     Network::from_file(&file, &LoadOptions { kind, ..Default::default() }).unwrap()
 }
 

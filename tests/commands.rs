@@ -1,0 +1,31 @@
+//! Tests that start the command as a process of its own, in one program: each more would be linked with libtorch anew.
+
+mod antialias_cli;
+mod common;
+mod export_script;
+mod extremes;
+mod field_cli;
+mod given_files;
+mod hostile_names;
+mod input_forms_cli;
+mod inspect_cli;
+mod installation;
+mod interrupted;
+mod layer_outputs;
+mod layers_cli;
+mod lee_cli;
+mod lee_targets;
+mod library;
+mod manners;
+mod memory;
+mod node_theorem_cli;
+mod operators_page;
+mod outputs_cli;
+mod preprocessing_cli;
+mod repair_cli;
+mod rounding;
+mod spectral_cli;
+mod startup;
+mod surgery_cli;
+mod surgery_small;
+mod survey;
