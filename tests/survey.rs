@@ -310,6 +310,52 @@ fn the_store_has_what_layers_attributes() {
     }
 }
 
+/// Class 0 of many networks is background, and their accuracy is then nought in silence.
+#[test]
+fn classes_that_are_counted_from_another_number_are_told() {
+    let folder = given(24);
+    let path = folder.path();
+    let study = STUDY.replace("metric_draws = 1\nlayers = [\"translate_x\"]\n", "");
+    let study = study.replace("path = \"zoo/*.onnx\"", "path = \"zoo/net-1.onnx\"");
+    fs::write(path.join("STUDY.toml"), &study).unwrap();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "first.db", "--quiet"], 0);
+    // Labels by which one network is right always, were its classes counted from 1.
+    let connection = Connection::open(path.join("first.db")).unwrap();
+    let mut statement = connection
+        .prepare(
+            "SELECT i.name, p.class FROM prediction p JOIN image i ON i.id = p.image JOIN network n ON n.id = p.network
+             JOIN image_set s ON s.id = i.image_set WHERE n.name = 'other' AND s.name = 'test'",
+        )
+        .unwrap();
+    let predicted = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let predicted: Vec<(String, i64)> = predicted.collect::<rusqlite::Result<_>>().unwrap();
+    let labels: Vec<String> =
+        predicted.iter().map(|(name, class)| format!("{name},{}\n", (class + 9) % 10 + 1)).collect();
+    fs::write(path.join("labels.csv"), format!("image,class\n{}", labels.concat())).unwrap();
+    let right = predicted.iter().filter(|(_, class)| *class > 0).count();
+    let told = run(path, &RUN, 0);
+    let share = 100.0 * right as f64 / 24.0;
+    let sentence = format!("0.0 % are right, and {share:.1} % would be with class_offset = 1");
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("The classes of other seem") && one_line(&told).contains(&sentence), "{told}");
+    let report = || {
+        let words = ["survey", "report", "study.db", "--html", "study.html", "--force"];
+        String::from_utf8(aliascope(path, &words).output().unwrap().stdout).unwrap()
+    };
+    assert!(one_line(&report()).contains(&sentence));
+    assert!(fs::read_to_string(path.join("study.html")).unwrap().contains("The classes of other seem"));
+    // Said in STUDY.toml it measures nothing again.
+    let before = count(&path.join("study.db"), "measured");
+    fs::write(path.join("STUDY.toml"), study.replace("family = \"other\"", "family = \"other\"\nclass_offset = 1"))
+        .unwrap();
+    let told = run(path, &RUN, 0);
+    assert!(told.contains("0 measurements added") && !told.contains("seem to be counted"), "{told}");
+    assert_eq!(count(&path.join("study.db"), "measured"), before);
+    let of_other = "prediction WHERE is_right AND network = (SELECT id FROM network WHERE name = 'other')";
+    assert_eq!(count(&path.join("study.db"), of_other), right as i64);
+    assert!(!report().contains("seem to be counted"));
+}
+
 /// Inner values of 10²⁵ have squares that 32-bit floats do not hold.
 #[test]
 fn a_network_with_large_inner_values_is_attributed() {
@@ -343,6 +389,49 @@ fn a_network_with_large_inner_values_is_attributed() {
         run(path, &["survey", "run", "STUDY.toml", "--into", into, "--quiet"], 0);
         assert_eq!(["measured", "attribution"].map(|table| count(&path.join(into), table)), [6, attributed]);
     }
+}
+
+/// 10²²⁸ has a square in no precision; the error itself, of values that were made small again, has.
+#[test]
+fn a_network_that_cannot_be_attributed_is_left_out_with_a_sentence() {
+    let folder = given(1);
+    let path = folder.path();
+    let scalar = |name: &str, value: f32| TensorProto {
+        name: text(name),
+        data_type: Some(1),
+        dims: vec![1],
+        float_data: vec![value],
+        ..Default::default()
+    };
+    let mut nodes: Vec<NodeProto> = Vec::new();
+    let mut last = "x".to_owned();
+    let factors = ["large"; 6].into_iter().chain(["small"; 6]).enumerate();
+    for (at, factor) in factors {
+        let next = format!("h{at}");
+        nodes.push(node("Mul", &[&last, factor], &next));
+        last = next;
+        if at == 5 {
+            nodes.push(node("Relu", &[&last], "r"));
+            last = "r".to_owned();
+        }
+    }
+    nodes.push(node("GlobalAveragePool", &[&last], "p"));
+    nodes.push(node("Flatten", &["p"], "y"));
+    let constants = vec![scalar("large", 1e38), scalar("small", 1e-38)];
+    let large = model(&[Some(1), Some(3), Some(16), Some(16)], nodes, constants);
+    fs::write(path.join("zoo/large.onnx"), large.encode_to_vec()).unwrap();
+    let study = "[[model]]\npath = 'zoo/*.onnx'\n[[set]]\nname = 'test'\nimages = ['photos']\n[measure]\n\
+                 generators = ['translate_x']\nprecision = 'f64'\n";
+    fs::write(path.join("STUDY.toml"), study).unwrap();
+    run(path, &["survey", "run", "STUDY.toml", "--into", "whole.db", "--quiet"], 0);
+    assert_eq!(count(&path.join("whole.db"), "measured"), 3);
+    fs::write(path.join("STUDY.toml"), format!("{study}layers = ['translate_x']\n")).unwrap();
+    let told = run(path, &RUN, 10);
+    let sentence = "its layers cannot be attributed under translate_x: the squares of some of its inner values hold NaN or \
+                    infinity; leave the network or measure.layers out";
+    let one_line = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(sentence) && one_line.contains("large"), "{told}");
+    assert_eq!(["measured", "attribution"].map(|table| count(&path.join("study.db"), table)), [2, 2]);
 }
 
 #[test]
