@@ -24,6 +24,8 @@ WAYS: dict[str, tuple[list[str], bool]] = {
     "none": (["--recalibrate", "none"], True),
     "none-lee": (["--recalibrate", "none", "--lee-weight", "1"], True),
     "blurpool3": (BLUR, False),
+    "blurpool3-kl": ([*BLUR, "--loss", "kl"], True),
+    "blurpool3-features": ([*BLUR, "--loss", "features"], True),
     "blurpool3-lee": ([*BLUR, "--lee-weight", "1"], True),
     "blurpool3-affine": ([*BLUR, "--train", "affine", "--rate", "1e-3"], True),
     "blurpool3-weights": ([*BLUR, "--recalibrate", "weights"], False),

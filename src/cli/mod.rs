@@ -61,7 +61,7 @@ enum Command {
     Survey(survey::SurveyArgs),
     #[command(after_help = examples::INSPECT)]
     Inspect(inspect::InspectArgs),
-    #[command(after_help = examples::THEOREM)]
+    #[command(override_usage = examples::THEOREM_USAGE, after_help = examples::THEOREM)]
     Theorem(Box<theorem::TheoremArgs>),
     #[command(after_help = examples::HARMONICS)]
     Harmonics(Box<harmonics::HarmonicsArgs>),
@@ -72,7 +72,7 @@ enum Command {
     Ops(ops::OpsArgs),
     #[command(after_help = examples::ANTIALIAS)]
     Antialias(Box<antialias::AntialiasArgs>),
-    #[command(after_help = examples::REPAIR)]
+    #[command(override_usage = examples::REPAIR_USAGE, after_help = examples::REPAIR)]
     Repair(Box<repair::RepairArgs>),
     #[command(after_help = examples::FIX)]
     Fix(Box<fix::FixArgs>),

@@ -18,7 +18,7 @@ const LEAST_PROBABILITY: f64 = 1e-12;
 #[derive(Debug)]
 pub struct Objective {
     loss: Loss,
-    /// Whether outputs are vectors of classes, of which the divergence is taken.
+    /// Whether outputs are vectors of classes.
     classes: bool,
     /// Whether these are probabilities already.
     probabilities: bool,
@@ -29,7 +29,7 @@ pub struct Objective {
 impl Objective {
     /// Of a student whose replacements write the values of these names.
     pub fn new(loss: Loss, teacher: &Network, student: &Network, written: &[String]) -> Self {
-        let classes = loss != Loss::Logits && matches!(teacher.output().shape[..], [1, classes] if classes > 1);
+        let classes = matches!(teacher.output().shape[..], [1, classes] if classes > 1);
         let features = if loss == Loss::Features { ends(teacher, student, written) } else { [Vec::new(), Vec::new()] };
         Self { loss, classes, probabilities: teacher.ends_in_softmax(), features }
     }
@@ -41,24 +41,32 @@ impl Objective {
 
     /// The distance of the student's outputs from the teacher's, `[images, …]`, as a numerator and a denominator, which
     /// add up over batches: Σ KL and the number of images, or Σ (s − t)² and Σ (t − t̄)², t̄ the mean of an image's
-    /// output.
+    /// output. Of probabilities the logarithms less their mean are compared, which are the logits less theirs.
     ///
     /// # Errors
     /// When libtorch refuses; so for the next.
     pub fn distance(&self, teacher: &Tensor, student: &Tensor) -> Torch<[Tensor; 2]> {
-        if self.classes {
-            let logs = |y: &Tensor| match self.probabilities {
-                true => y.f_clamp_min(LEAST_PROBABILITY)?.f_log(),
-                false => y.f_log_softmax(-1, None::<Kind>),
-            };
+        let logs = |y: &Tensor| match self.probabilities {
+            true => y.f_clamp_min(LEAST_PROBABILITY)?.f_log(),
+            false => y.f_log_softmax(-1, None::<Kind>),
+        };
+        if self.classes && self.loss != Loss::Logits {
             let (p, q) = (logs(teacher)?, logs(student)?);
             let divergence = p.f_exp()?.f_mul(&p.f_sub(&q)?)?.f_sum(None::<Kind>)?;
             let images = Tensor::f_from_slice(&[teacher.size()[0]])?.f_to_kind(divergence.kind())?;
             return Ok([divergence, images.f_to_device(teacher.device())?.f_squeeze()?]);
         }
-        let flat = teacher.f_flatten(1, -1)?;
-        let spread = flat.f_sub(&flat.f_mean_dim([-1].as_slice(), true, None::<Kind>)?)?.f_square()?;
-        Ok([student.f_sub(teacher)?.f_square()?.f_sum(None::<Kind>)?, spread.f_sum(None::<Kind>)?])
+        let centred = |y: &Tensor| -> Torch<Tensor> {
+            let flat = y.f_flatten(1, -1)?;
+            flat.f_sub(&flat.f_mean_dim([-1].as_slice(), true, None::<Kind>)?)
+        };
+        let spread = |y: &Tensor| centred(y)?.f_square()?.f_sum(None::<Kind>);
+        if self.classes && self.probabilities {
+            let (teacher, student) = (centred(&logs(teacher)?)?, centred(&logs(student)?)?);
+            let error = student.f_sub(&teacher)?.f_square()?.f_sum(None::<Kind>)?;
+            return Ok([error, spread(&teacher)?]);
+        }
+        Ok([student.f_sub(teacher)?.f_square()?.f_sum(None::<Kind>)?, spread(teacher)?])
     }
 
     /// The loss of a batch: outputs and features, teacher's first.

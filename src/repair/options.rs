@@ -38,9 +38,9 @@ impl Default for TrainOptions {
         Self {
             steps: 200,
             batch: 16,
-            rate: 1e-4,
+            rate: 3e-4,
             seed: 0,
-            loss: Loss::Kl,
+            loss: Loss::Logits,
             train: Trained::All,
             lee_weight: 0.0,
             generators: Vec::new(),

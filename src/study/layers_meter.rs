@@ -6,16 +6,19 @@ use super::batch::{AttributionRow, LayerRow};
 use super::measure::Measure;
 use crate::graph::Network;
 use crate::measure::layers::{LayerMeter, LayersError, LayersOptions, SplitBy};
+use crate::measure::run::Precision;
 
 /// One meter for each generator whose error is attributed.
 pub(super) struct LayersOfImages<'a> {
     meters: Vec<(String, LayerMeter<'a>)>,
+    /// What to try where numbers are out of range.
+    hint: &'static str,
 }
 
 impl<'a> LayersOfImages<'a> {
     /// Prepares the attributions that a study asks for.
     pub(super) fn new(network: &'a Network, measure: &Measure) -> Result<Self, String> {
-        let Some(scheme) = measure.derivatives.first() else { return Ok(Self { meters: Vec::new() }) };
+        let Some(scheme) = measure.derivatives.first() else { return Ok(Self { meters: Vec::new(), hint: "" }) };
         let meter = |generator: crate::symmetry::Combination| {
             let name = generator.name().to_owned();
             let options = LayersOptions {
@@ -32,11 +35,16 @@ impl<'a> LayersOfImages<'a> {
             let meter = LayerMeter::new(network, options).map_err(|error| refused(&name, &error))?;
             Ok((name, meter))
         };
-        Ok(Self { meters: measure.attributed()?.into_iter().map(meter).collect::<Result<_, String>>()? })
+        let hint = match measure.precision {
+            Precision::F64 => "leave the network or measure.layers out, and report it",
+            Precision::F32 => "try precision = \"f64\"",
+        };
+        Ok(Self { meters: measure.attributed()?.into_iter().map(meter).collect::<Result<_, String>>()?, hint })
     }
 
     /// Attributes one image, `[1, input shape…]`, by itself.
     pub(super) fn attribute(&mut self, x: &Tensor, image: &str) -> Result<Vec<AttributionRow>, String> {
+        let hint = self.hint;
         let mut rows = Vec::new();
         for (name, meter) in &mut self.meters {
             meter.clear();
@@ -46,7 +54,7 @@ impl<'a> LayersOfImages<'a> {
             if residual > limit {
                 return Err(format!(
                     "the layers' errors under {name} do not add up to the whole: a residual of {residual:.1e}, above \
-                     {limit:.0e}; use precision = \"f64\", and report it if that does not help"
+                     {limit:.0e}; {hint}"
                 ));
             }
             let of = meter.layer_classes().zip(meter.per_image()).zip(meter.signed_per_image());
@@ -66,7 +74,7 @@ impl<'a> LayersOfImages<'a> {
             if !row.is_finite() {
                 return Err(format!(
                     "its layers cannot be attributed under {name}: the squares of some of its inner values hold NaN or infinity; \
-                     try precision = \"f64\""
+                     {hint}"
                 ));
             }
             rows.push(row);

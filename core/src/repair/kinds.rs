@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub enum Loss {
     /// The divergence KL of the network's probabilities from those of the network before; of an output that is no
     /// vector of classes, as `logits`.
-    #[default]
     Kl,
-    /// The squared error of the output over its variance.
+    /// The squared error of the output over its variance; of probabilities, that of their logarithms.
+    #[default]
     Logits,
     /// As `kl`, and inner values too: at the end of each stretch between replacements, the squared error over the
     /// square.

@@ -20,10 +20,10 @@ pub(in crate::cli) struct TrainingArgs {
     pub(super) batch: NonZeroU16,
     /// The highest learning rate of Adam, as a share of the size of each output channel's weights: reached over the first
     /// tenth of the steps, it falls to 0 along half a cosine.
-    #[arg(long, value_name = "R", default_value_t = 1e-4)]
+    #[arg(long, value_name = "R", default_value_t = 3e-4)]
     pub(super) rate: f64,
     /// What is lowered.
-    #[arg(long, value_enum, default_value_t = Loss::Kl)]
+    #[arg(long, value_enum, default_value_t = Loss::Logits)]
     pub(super) loss: Loss,
     /// The weight of the network's own LEE beside it, under one of the generators a step.
     #[arg(long, value_name = "W", default_value_t = 0.0)]
