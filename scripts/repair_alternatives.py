@@ -4,8 +4,8 @@
         [--labels FILE --first-label 1] [--steps 60] [--only NAME …]
 
 Each way is one run of `aliascope repair`, whose result FOLDER keeps as NAME.json: what is there is not run again, so a
-table that was interrupted goes on where it was. `none` adapts weights alone, without a design; the others put one in.
-With --steps 0 ways that do nothing without a step are left out. Ratios of LEE are those of means over photos, with the
+table that was interrupted goes on where it was. `none-lee` adapts weights alone, without a design, towards a smaller LEE;
+the others put one in. With --steps 0 ways that do nothing without a step are left out. Ratios of LEE are those of means over photos, with the
 interval of 95 % over photos in pairs. Needs an installed `aliascope`, or --program.
 """
 
@@ -21,7 +21,6 @@ from pathlib import Path
 BLUR = ["--replace", "stride=blurpool:3"]
 # Name: options, and whether it is nothing without a step.
 WAYS: dict[str, tuple[list[str], bool]] = {
-    "none": (["--recalibrate", "none"], True),
     "none-lee": (["--recalibrate", "none", "--lee-weight", "1"], True),
     "blurpool3": (BLUR, False),
     "blurpool3-kl": ([*BLUR, "--loss", "kl"], True),
