@@ -177,7 +177,9 @@ proptest! {
             let allowed = 0.7 * b.contribution + 1e-15 * exact.lee;
             prop_assert!((a.contribution - b.contribution).abs() <= allowed,
                 "{}: {} by probes, {} exactly", a.name, a.contribution, b.contribution);
-            prop_assert!(b.contribution != 0.0 || a.contribution == 0.0, "{}: {}", a.name, a.contribution);
+            // What cancels in one sum leaves roundings in another, some 1e-15 of the values that are summed.
+            let rounding = 1e-30 * b.local_error;
+            prop_assert!(b.contribution != 0.0 || a.contribution <= rounding, "{}: {}", a.name, a.contribution);
         }
     }
 }
