@@ -43,6 +43,20 @@ pub(super) const ANTIALIAS: &str = examples!(
 pub(super) const REPAIR: &str = examples!("repair MODEL.onnx --replace stride=blurpool:3 -i A/ --validate B/");
 pub(super) const FIX: &str = examples!("fix MODEL.onnx -i PHOTOS/ --save fixed.onnx");
 
+/// The usage of `theorem`: what stands in for the model is one of several options, too many for one line.
+pub(super) const THEOREM_USAGE: &str = "\
+aliascope theorem [OPTIONS] --field <random:BAND|FILE>
+       aliascope theorem [OPTIONS] --harmonics <FILE.json>
+       aliascope theorem [OPTIONS] --image <FILE>
+       aliascope theorem [OPTIONS] --random <SEED>
+       aliascope theorem [OPTIONS] --departures
+       aliascope theorem [OPTIONS] --images <PATH>... <MODEL>";
+
+/// The usage of `repair`, in 80 columns.
+pub(super) const REPAIR_USAGE: &str = "\
+aliascope repair [OPTIONS] --images <PATH>... --validate <PATH>...
+                        <MODEL>";
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -67,17 +81,3 @@ mod tests {
         assert!(count > 20, "{count} examples");
     }
 }
-
-/// The usage of `theorem`: what stands in for the model is one of several options, too many for one line.
-pub(super) const THEOREM_USAGE: &str = "\
-aliascope theorem [OPTIONS] --field <random:BAND|FILE>
-       aliascope theorem [OPTIONS] --harmonics <FILE.json>
-       aliascope theorem [OPTIONS] --image <FILE>
-       aliascope theorem [OPTIONS] --random <SEED>
-       aliascope theorem [OPTIONS] --departures
-       aliascope theorem [OPTIONS] --images <PATH>... <MODEL>";
-
-/// The usage of `repair`, in 80 columns.
-pub(super) const REPAIR_USAGE: &str = "\
-aliascope repair [OPTIONS] --images <PATH>... --validate <PATH>...
-                        <MODEL>";
