@@ -5,8 +5,8 @@
 
 Each way is one run of `aliascope repair`, whose result FOLDER keeps as NAME.json: what is there is not run again, so a
 table that was interrupted goes on where it was. `none-lee` adapts weights alone, without a design, towards a smaller LEE;
-the others put one in. With --steps 0 ways that do nothing without a step are left out. Ratios of LEE are those of means over photos, with the
-interval of 95 % over photos in pairs. Needs an installed `aliascope`, or --program.
+the others put one in. With --steps 0 ways that do nothing without a step are left out. Ratios of LEE are those of means
+over photos, with the interval of 95 % over photos in pairs. Needs an installed `aliascope`, or --program.
 """
 
 from __future__ import annotations

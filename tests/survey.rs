@@ -41,6 +41,11 @@ fn classifier(path: &Path, side: i64, seed: usize) {
     fs::write(path, model(&[Some(1), Some(3), Some(side), Some(side)], nodes, constants).encode_to_vec()).unwrap();
 }
 
+/// A constant of one number.
+fn scalar(name: &str, value: f32) -> TensorProto {
+    TensorProto { name: text(name), data_type: Some(1), dims: vec![1], float_data: vec![value], ..Default::default() }
+}
+
 const STUDY: &str = r#"
 [[model]]
 path = "zoo/*.onnx"
@@ -361,13 +366,6 @@ fn classes_that_are_counted_from_another_number_are_told() {
 fn a_network_with_large_inner_values_is_attributed() {
     let folder = given(2);
     let path = folder.path();
-    let scalar = |name: &str, value: f32| TensorProto {
-        name: text(name),
-        data_type: Some(1),
-        dims: vec![1],
-        float_data: vec![value],
-        ..Default::default()
-    };
     let nodes = vec![
         node("Mul", &["x", "large"], "h1"),
         node("Relu", &["h1"], "h2"),
@@ -396,13 +394,6 @@ fn a_network_with_large_inner_values_is_attributed() {
 fn a_network_that_cannot_be_attributed_is_left_out_with_a_sentence() {
     let folder = given(1);
     let path = folder.path();
-    let scalar = |name: &str, value: f32| TensorProto {
-        name: text(name),
-        data_type: Some(1),
-        dims: vec![1],
-        float_data: vec![value],
-        ..Default::default()
-    };
     let mut nodes: Vec<NodeProto> = Vec::new();
     let mut last = "x".to_owned();
     let factors = ["large"; 6].into_iter().chain(["small"; 6]).enumerate();

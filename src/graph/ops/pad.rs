@@ -57,7 +57,7 @@ struct IndexPad {
 }
 
 impl IndexPad {
-    /// libtorch's own padding, which reads and writes each sample once, forwards and backwards, in either memory format;
+    /// libtorch's own padding, which reads and writes each sample once in either memory format, in the backward pass too;
     /// an index per axis takes a multiple of that.
     fn padded_planes(&self, x: &Tensor) -> Torch<Option<Tensor>> {
         let Some((mode, padding)) = &self.planes else { return Ok(None) };
