@@ -8,8 +8,8 @@ use aliascope::graph::onnx::OnnxFile;
 use aliascope::graph::{LoadOptions, Network, Parameter, ParameterRole};
 use aliascope::measure::lee::{LeeMeter, LeeOptions};
 use aliascope::repair::{
-    Judge, Loss, RecalibrationKind, RepairError, State, TangentMeter, TrainOptions, Trained, Trainer, adaptable, batch,
-    recalibrate, recorded, with_parameters,
+    CurvePoint, Judge, Loss, RecalibrationKind, RepairError, State, TangentMeter, TrainOptions, Trained, Trainer,
+    adaptable, batch, recalibrate, recorded, with_parameters,
 };
 use aliascope::symmetry::{Combination, Generator};
 use tch::{Kind, Tensor};
@@ -308,7 +308,8 @@ fn run(trainer: &mut Trainer<'_>, judge: &Judge, pool: &Tensor, stop: Option<usi
     while trainer.steps() < stop.unwrap_or(options.steps) {
         let (chosen, _) = batch(&options, trainer.steps(), pool.size()[0] as usize);
         let chosen: Vec<i64> = chosen.into_iter().map(|at| at as i64).collect();
-        trainer.step(&pool.index_select(0, &Tensor::from_slice(&chosen))).unwrap();
+        let x = pool.index_select(0, &Tensor::from_slice(&chosen));
+        trainer.step([&x, &x]).unwrap();
         if trainer.steps().is_multiple_of(options.every) {
             trainer.validate(judge).unwrap();
         }
@@ -338,7 +339,8 @@ fn steps_are_as_large_as_their_channels() {
     let (options, lee) = (options(10), LeeOptions::default());
     let networks = [&case.teacher, &student];
     let mut trainer = Trainer::new(networks, &parameters, &case.written(), options.clone(), &lee).unwrap();
-    trainer.step(&Noise(3).images(8)).unwrap();
+    let x = Noise(3).images(8);
+    trainer.step([&x, &x]).unwrap();
     let size = before.square().mean_dim([1, 2, 3].as_slice(), true, None::<Kind>).sqrt().log2().round().exp2();
     let moved = (stem.tensor.detach() - &before).abs() / (size * options.rate_at(0));
     let moved: Vec<f64> = Vec::try_from(&moved.reshape([-1])).unwrap();
@@ -398,6 +400,49 @@ fn a_weighted_lee_falls() {
     assert!(with < 0.7 * without, "{without} {with}");
 }
 
+/// Without a design the network before has no distance from itself, so that only its LEE can speak for other weights: the
+/// best are those of the least distance and weighted LEE.
+#[test]
+fn weights_are_chosen_by_what_is_lowered() {
+    let case = case("stride=blurpool:3");
+    let mut noise = Noise(14);
+    let (pool, held) = (noise.images(32), noise.images(8));
+    let mut student = Network::from_file(&case.file, &DOUBLE()).unwrap();
+    let (parameters, _) = adaptable(&mut student, &case.file, &case.file).unwrap();
+    let generators = vec![Combination::single(Generator::TranslateX), Combination::single(Generator::TranslateY)];
+    let lee = LeeOptions { generators: generators.clone(), ..LeeOptions::default() };
+    let options = TrainOptions { lee_weight: 300.0, generators, ..options(30) };
+    let mut trainer = Trainer::new([&case.teacher, &student], &parameters, &[], options, &lee).unwrap();
+    let held: Vec<Tensor> = (0..held.size()[0]).map(|at| held.get(at)).collect();
+    let judge = Judge::new(&case.teacher, &held, 8, 8).unwrap();
+    let _ = run(&mut trainer, &judge, &pool, None, None);
+    let score = |point: &CurvePoint| point.validation + 300.0 * point.lee;
+    let best = trainer.curve().iter().min_by(|a, b| score(a).total_cmp(&score(b))).unwrap();
+    assert_eq!(trainer.curve()[0].validation, 0.0);
+    assert!(best.step > 0 && score(best) < 0.8 * score(&trainer.curve()[0]), "{:?}", trainer.curve());
+    assert_eq!(trainer.best_step(), best.step);
+}
+
+/// The teacher's outputs are of what it is given: a student who sees a scaled image learns to undo the scale.
+#[test]
+fn teacher_and_student_may_see_different_images() {
+    let case = case("stride=blurpool:3");
+    let x = Noise(5).images(8);
+    let mut losses = Vec::new();
+    for own in [&x, &(&x * 0.5)] {
+        let mut student = Network::from_file(&case.file, &DOUBLE()).unwrap();
+        let (parameters, _) = adaptable(&mut student, &case.file, &case.file).unwrap();
+        let (options, lee) = (options(1), LeeOptions::default());
+        let mut trainer = Trainer::new([&case.teacher, &student], &parameters, &[], options, &lee).unwrap();
+        losses.push(trainer.step([&x, own]).unwrap());
+    }
+    let (theirs, own) = (case.teacher.forward(&x).unwrap(), case.teacher.forward(&(&x * 0.5)).unwrap());
+    let centred = &theirs - theirs.mean_dim([-1i64].as_slice(), true, None::<Kind>);
+    let wanted = ((&own - &theirs).square().sum(None::<Kind>) / centred.square().sum(None::<Kind>)).double_value(&[]);
+    assert_eq!(losses[0], 0.0);
+    assert!((losses[1] - wanted).abs() <= 1e-12 * wanted, "{losses:?} {wanted}");
+}
+
 #[test]
 fn a_resumed_run_ends_where_an_uninterrupted_one_does() {
     let case = case("stride=blurpool:3");
@@ -429,9 +474,9 @@ fn numbers_that_are_none_stop_with_the_step() {
     let networks = [&case.teacher, &student];
     let mut trainer = Trainer::new(networks, &parameters, &case.written(), options(5), &lee).unwrap();
     let mut x = Noise(1).images(2);
-    trainer.step(&x).unwrap();
+    trainer.step([&x, &x]).unwrap();
     let _ = x.fill_(f64::INFINITY);
-    let error = trainer.step(&x).unwrap_err();
+    let error = trainer.step([&x, &x]).unwrap_err();
     assert!(matches!(error, RepairError::NotFinite { step: 2, .. }), "{error}");
     assert!(error.to_string().contains("step 2") && error.to_string().contains("--rate"), "{error}");
 }

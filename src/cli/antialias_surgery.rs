@@ -58,7 +58,7 @@ pub(super) struct SurgeryArgs {
     /// Photos (png, jpg), folders of them, or a .safetensors with key `x` [N, C, H, W], taken as it is.
     #[arg(short, long, num_args = 1.., value_name = "PATH", requires = "model")]
     images: Vec<PathBuf>,
-    /// Only layers with this in their name, or of exactly this name.
+    /// Only layers with this in their name, or of exactly this name; a list with commas for several.
     #[arg(long = "where", value_name = "PATTERN", requires = "model")]
     pattern: Option<String>,
     /// Where a downsampling goes after a strided convolution [default: as its paper has it].

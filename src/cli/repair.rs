@@ -69,7 +69,7 @@ pub struct RepairArgs {
 /// Where designs go, and what they find beyond the edge.
 #[derive(Debug, Args)]
 pub(super) struct DesignArgs {
-    /// Only layers with this in their name, or of exactly this name.
+    /// Only layers with this in their name, or of exactly this name; a list with commas for several.
     #[arg(long = "where", value_name = "PATTERN")]
     pub(super) pattern: Option<String>,
     /// What designs find beyond the edge of maps [default: reflect].

@@ -27,6 +27,11 @@ pub struct TrainOptions {
     pub lee_weight: f64,
     /// The generators of that LEE, one of them a step.
     pub generators: Vec<Combination>,
+    /// How far the teacher's crop of a photo is moved from the student's, along both axes, in pixels: what is learned
+    /// is its mean over such shifts.
+    pub teacher_shift: f64,
+    /// The share of a step's images that are blended with another of them.
+    pub mixup: f64,
     /// The limit of the gradient's length.
     pub clip: f64,
     /// Steps between validations.
@@ -44,6 +49,8 @@ impl Default for TrainOptions {
             train: Trained::All,
             lee_weight: 0.0,
             generators: Vec::new(),
+            teacher_shift: 0.0,
+            mixup: 0.0,
             clip: 1.0,
             every: 25,
         }

@@ -80,7 +80,7 @@ pub(super) struct Seen {
     pub curve: Vec<CurvePoint>,
     /// The step of the best weights.
     pub best_step: usize,
-    /// Their distance.
+    /// Their distance, and their LEE by its weight.
     pub best: f64,
     /// The losses since the last validation, and how many they are.
     pub losses: [f64; 2],
@@ -172,13 +172,13 @@ impl<'a> Trainer<'a> {
         (self.seen.seconds + self.begun.elapsed().as_secs_f64()) / 60.0
     }
 
-    /// One step on a batch, `[images, input shape…]`; its loss.
+    /// One step on a batch, `[images, input shape…]`, as teacher and student see it; its loss.
     ///
     /// # Errors
     /// When a network fails, or loss or gradient are not finite.
-    pub fn step(&mut self, x: &Tensor) -> Result<f64, RepairError> {
-        let x = self.student.place(x)?;
-        let (loss, mut gradients) = self.loss_and_gradients(&x)?;
+    pub fn step(&mut self, [theirs, own]: [&Tensor; 2]) -> Result<f64, RepairError> {
+        let (theirs, own) = (self.teacher.place(theirs)?, self.student.place(own)?);
+        let (loss, mut gradients) = self.loss_and_gradients(&theirs, &own)?;
         let not_finite = |what| RepairError::NotFinite { what, step: self.seen.step + 1, rate: self.options.rate };
         if !loss.is_finite() {
             return Err(not_finite("loss"));
@@ -203,12 +203,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// The loss of a batch and its gradients by the variables.
-    fn loss_and_gradients(&mut self, x: &Tensor) -> Result<(f64, Vec<Tensor>), RepairError> {
+    fn loss_and_gradients(&mut self, teacher_x: &Tensor, x: &Tensor) -> Result<(f64, Vec<Tensor>), RepairError> {
         let [theirs, own] = &self.objective.features;
         let (wanted, inner) = tch::no_grad(|| -> Result<_, RepairError> {
             Ok(match theirs[..] {
-                [] => (self.teacher.forward(x)?, Vec::new()),
-                _ => recorded(self.teacher, x, theirs)?,
+                [] => (self.teacher.forward(teacher_x)?, Vec::new()),
+                _ => recorded(self.teacher, teacher_x, theirs)?,
             })
         })?;
         let (output, features) = recorded(self.student, x, own)?;
@@ -259,9 +259,10 @@ impl<'a> Trainer<'a> {
             top1_unchanged: kept,
             minutes: self.minutes(),
         };
-        // LEE of a few images is decided by one or two of them, so it has no say.
-        if validation < self.seen.best {
-            self.seen.best = validation;
+        // What is lowered decides.
+        let score = validation + self.options.lee_weight * lee;
+        if score < self.seen.best {
+            self.seen.best = score;
             self.seen.best_step = self.seen.step;
             for (best, average) in self.best.iter_mut().zip(&self.average) {
                 best.f_copy_(average)?;
@@ -271,10 +272,12 @@ impl<'a> Trainer<'a> {
         Ok(point)
     }
 
-    /// Distance, LEE, and the share of top-1 classes that stay.
+    /// Distance, LEE as the mean over generators, and the share of top-1 classes that stay.
     fn distance(&mut self, judge: &Judge) -> Result<(f64, f64, Option<f64>), RepairError> {
-        let first = Combination::single(Generator::TranslateX);
-        let along = self.options.generators.first().unwrap_or(&first).clone();
+        let mut generators = self.options.generators.clone();
+        if generators.is_empty() {
+            generators.push(Combination::single(Generator::TranslateX));
+        }
         let (mut sums, mut same, mut images) = ([0.0; 2], 0, 0);
         let (mut lee, mut lee_images) = (0.0, 0);
         let classes = matches!(self.teacher.output().shape[..], [1, classes] if classes > 1);
@@ -290,13 +293,16 @@ impl<'a> Trainer<'a> {
             images += x.size()[0];
             let rest = (judge.lee_images - lee_images).min(x.size()[0]);
             if rest > 0 {
-                let value = self.tangent.lee(&x.f_narrow(0, 0, rest)?, &along)?.f_double_value(&[])?;
-                lee += value * rest as f64;
+                let part = x.f_narrow(0, 0, rest)?;
+                for along in &generators {
+                    lee += self.tangent.lee(&part, along)?.f_double_value(&[])? * rest as f64;
+                }
                 lee_images += rest;
             }
         }
         let kept = classes.then(|| same as f64 / images.max(1) as f64);
-        Ok((sums[0] / sums[1].max(f64::MIN_POSITIVE), lee / lee_images.max(1) as f64, kept))
+        let lee = lee / (lee_images.max(1) as f64 * generators.len() as f64);
+        Ok((sums[0] / sums[1].max(f64::MIN_POSITIVE), lee, kept))
     }
 
     /// Goes on from here, once its tensors hold what they held.

@@ -27,6 +27,9 @@ pub struct CropDraw {
     pub at: [f64; 2],
     /// Whether left and right change places.
     pub mirrored: bool,
+    /// How far it is moved from there, right and down, in pixels of the input: to a whole pixel of the photo, and no
+    /// further than the photo reaches.
+    pub moved: [f64; 2],
 }
 
 /// The least area of a crop: the network's own crop, of some three quarters, lies in the middle of the range.
@@ -36,7 +39,14 @@ impl CropDraw {
     /// A crop's area is uniform from 0.4 to 1, its place uniform, and every other crop is mirrored.
     pub fn draw(rng: &mut impl Rng) -> Self {
         let area = rng.random_range(LEAST_AREA..=1.0);
-        Self { area, at: [rng.random_range(0.0..=1.0), rng.random_range(0.0..=1.0)], mirrored: rng.random_bool(0.5) }
+        let at = [rng.random_range(0.0..=1.0), rng.random_range(0.0..=1.0)];
+        Self { area, at, mirrored: rng.random_bool(0.5), moved: [0.0; 2] }
+    }
+
+    /// The same crop moved along both axes by up to `pixels` of the input, uniformly.
+    pub fn moved(self, pixels: f64, rng: &mut impl Rng) -> Self {
+        let mut along = || rng.random_range(-1.0..=1.0) * pixels;
+        Self { moved: [along(), along()], ..self }
     }
 }
 
@@ -72,8 +82,11 @@ impl DecodedPhoto {
         let [channels, rows, columns] = size;
         let (width, height) = self.image.dimensions();
         let part = crop_size(width, height, rows, columns, draw.area.sqrt());
-        let corner = |share: f64, rest: u32| (share * f64::from(rest)).round() as u32;
-        let (left, top) = (corner(draw.at[0], width - part.0), corner(draw.at[1], height - part.1));
+        let corner = |axis: usize, rest: u32, part: u32, side: usize| {
+            let moved = draw.moved[axis] * f64::from(part) / side as f64;
+            (draw.at[axis] * f64::from(rest) + moved).round().clamp(0.0, f64::from(rest)) as u32
+        };
+        let (left, top) = (corner(0, width - part.0, part.0, columns), corner(1, height - part.1, part.1, rows));
         let crop = imageops::crop_imm(&self.image, left, top, part.0, part.1).to_image();
         let pixels = resize(&crop, (columns as u32, rows as u32), preprocessing.interpolation).into_raw();
         Array3::from_shape_fn((channels, rows, columns), |(c, y, x)| {
@@ -98,7 +111,7 @@ mod tests {
         let image = image::RgbImage::from_fn(4, 4, |x, y| image::Rgb([(10 * x) as u8, (20 * y) as u8, 7]));
         let photo = DecodedPhoto { image };
         let raw = Preprocessing { interpolation: Interpolation::Nearest, ..Preprocessing::raw() };
-        let mut draw = CropDraw { area: 1.0, at: [0.3, 0.9], mirrored: false };
+        let mut draw = CropDraw { area: 1.0, at: [0.3, 0.9], mirrored: false, moved: [0.0; 2] };
         let whole = photo.crop(&draw, &raw, [3, 4, 4]);
         draw.mirrored = true;
         let mirrored = photo.crop(&draw, &raw, [3, 4, 4]);
@@ -115,8 +128,15 @@ mod tests {
         let image = image::RgbImage::from_fn(8, 8, |x, y| image::Rgb([x as u8, y as u8, 0]));
         let photo = DecodedPhoto { image };
         let raw = Preprocessing { interpolation: Interpolation::Nearest, ..Preprocessing::raw() };
-        let crop = photo.crop(&CropDraw { area: 0.25, at: [1.0, 1.0], mirrored: false }, &raw, [3, 4, 4]);
-        assert_eq!((crop[[0, 0, 0]], crop[[1, 3, 3]]), (4.0 / 255.0, 7.0 / 255.0));
+        let draw = CropDraw { area: 0.25, at: [1.0, 1.0], mirrored: false, moved: [0.0; 2] };
+        let ends = |moved| {
+            let crop = photo.crop(&CropDraw { moved, ..draw }, &raw, [3, 4, 4]);
+            [crop[[0, 0, 0]], crop[[1, 3, 3]]].map(|value| (255.0 * value).round())
+        };
+        assert_eq!(ends([0.0; 2]), [4.0, 7.0]);
+        // Two to the left; up further than the photo reaches; and past its right edge, where it stays.
+        assert_eq!(ends([-2.0, -9.0]), [2.0, 3.0]);
+        assert_eq!(ends([3.0, 0.4]), [4.0, 7.0]);
     }
 
     #[test]

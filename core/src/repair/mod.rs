@@ -83,6 +83,12 @@ pub struct Training {
     pub lee_weight: f64,
     /// The generators of that LEE, one a step.
     pub generators: Vec<String>,
+    /// How far the crops that the network before saw were moved, along both axes, in pixels.
+    #[serde(default)]
+    pub teacher_shift: f64,
+    /// The share of images that were blended with another.
+    #[serde(default)]
+    pub mixup: f64,
     /// Steps that were asked for.
     pub steps_asked: usize,
     /// Steps that were done.
@@ -157,7 +163,8 @@ pub struct CurvePoint {
     /// On validation images, with averaged weights: the divergence KL of classes, or the squared error of another
     /// output over its variance.
     pub validation: f64,
-    /// LEE under the first of the generators on some validation images, by a central difference.
+    /// LEE as the mean over the generators, by a central difference: on 16 of the validation images, or on all where it
+    /// is lowered too.
     pub lee: f64,
     /// The share of validation images whose top-1 class is unchanged; null without classes.
     pub top1_unchanged: Option<f64>,

@@ -41,9 +41,17 @@ pub(super) fn write_repair(text: &mut String, report: &RepairReport, width: usiz
             0.0 => String::new(),
             weight => format!(" + {weight} LEE under {}", training.generators.join(", ")),
         };
+        let shift = match training.teacher_shift {
+            0.0 => String::new(),
+            pixels => format!(" of the mean over shifts by up to {pixels} pixels"),
+        };
+        let mixup = match training.mixup {
+            0.0 => String::new(),
+            share => format!(", {:.0} % blended in pairs", 100.0 * share),
+        };
         writeln!(
             text,
-            "adapted: {} ({} numbers) on {}, loss {}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
+            "adapted: {} ({} numbers) on {}{mixup}, loss {}{shift}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
              at {}\n",
             training.train,
             training.parameters,

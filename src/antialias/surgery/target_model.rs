@@ -51,7 +51,18 @@ impl<'a> TargetModel<'a> {
     }
 
     fn matches(&self, site: &Site, pattern: Option<&str>) -> bool {
-        let Some(pattern) = pattern else { return true };
+        pattern.is_none_or(|pattern| self.parts(pattern).iter().any(|part| self.matches_one(site, part)))
+    }
+
+    /// The patterns of a list with commas; of a layer whose name has some, the name.
+    fn parts<'p>(&self, pattern: &'p str) -> Vec<&'p str> {
+        if self.sites.iter().any(|site| site.name == pattern) {
+            return vec![pattern];
+        }
+        pattern.split(',').map(str::trim).collect()
+    }
+
+    fn matches_one(&self, site: &Site, pattern: &str) -> bool {
         let exact = self.sites.iter().any(|site| site.name == pattern);
         // Tables of layers name modules, and cut names at their front.
         let end = pattern.strip_prefix('…');
@@ -80,6 +91,12 @@ impl<'a> TargetModel<'a> {
             let chosen: Vec<&Site> = all.iter().copied().filter(|site| self.matches(site, options.pattern)).collect();
             if let (Some(pattern), true) = (options.pattern, chosen.is_empty()) {
                 return Err(no_match(rule, pattern, &all));
+            }
+            for part in options.pattern.map(|pattern| self.parts(pattern)).unwrap_or_default() {
+                let sites = || self.sites.iter().filter(|site| self.matches_one(site, part));
+                if part.is_empty() || !sites().any(|site| options.rules.iter().any(|rule| site.is(&rule.what))) {
+                    return Err(no_match(rule, part, &all));
+                }
             }
             for site in chosen {
                 if let Some(twice) = insertions.iter().find(|insertion| insertion.site.name == site.name) {

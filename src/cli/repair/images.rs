@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use ndarray::Array3;
+use rand::Rng;
 use rayon::prelude::*;
 use tch::Tensor;
 
@@ -119,12 +120,23 @@ impl TrainingImages {
         Ok(copies)
     }
 
-    /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision: crops, which seed and step
-    /// decide.
-    pub(super) fn batch(&self, options: &TrainOptions, step: usize, opened: &Opened) -> Result<Tensor, Failure> {
+    /// The batch of a step, `[images, 1, channels, rows, columns]` in single precision, as teacher and student see it:
+    /// crops, which seed and step decide.
+    pub(super) fn batch(&self, options: &TrainOptions, step: usize, opened: &Opened) -> Result<[Tensor; 2], Failure> {
         let (chosen, mut rng) = batch(options, step, self.len());
-        let draws: Vec<(usize, CropDraw)> = chosen.into_iter().map(|at| (at, CropDraw::draw(&mut rng))).collect();
-        let preprocessing = &opened.preprocessing;
+        let own: Vec<(usize, CropDraw)> = chosen.into_iter().map(|at| (at, CropDraw::draw(&mut rng))).collect();
+        let theirs =
+            own.iter().map(|(at, draw)| (*at, draw.moved(options.teacher_shift, &mut rng))).collect::<Vec<_>>();
+        let blend = Blend::draw(options.mixup, own.len(), &mut rng);
+        let own = blend.of(&self.crops(&own, &opened.preprocessing)?)?;
+        let theirs = match options.teacher_shift > 0.0 {
+            true => blend.of(&self.crops(&theirs, &opened.preprocessing)?)?,
+            false => own.shallow_clone(),
+        };
+        Ok([theirs, own])
+    }
+
+    fn crops(&self, draws: &[(usize, CropDraw)], preprocessing: &Preprocessing) -> Result<Tensor, Failure> {
         let images: Result<Vec<Array3<f32>>, InputError> =
             draws.par_iter().map(|(at, draw)| self.crop(*at, draw, preprocessing)).collect();
         let [channels, rows, columns] = self.size.map(|n| n as i64);
@@ -162,6 +174,31 @@ impl TrainingImages {
     }
 }
 
+/// Which images of a batch are blended with the next of it, and how much of them stays. Two photos a step make as many
+/// new images as there are pairs, on which a teacher without labels says what it says.
+struct Blend(Vec<f64>);
+
+impl Blend {
+    /// Of so many images, this share of them; what stays is uniform from 0 to 1.
+    fn draw(share: f64, count: usize, rng: &mut impl Rng) -> Self {
+        let one = |_| {
+            let (chosen, stays) = (rng.random_bool(share), rng.random_range(0.0..=1.0));
+            if chosen { stays } else { 1.0 }
+        };
+        Self((0..count).map(one).collect())
+    }
+
+    /// The images, blended.
+    fn of(&self, x: &Tensor) -> Result<Tensor, Failure> {
+        if self.0.iter().all(|&stays| stays == 1.0) {
+            return Ok(x.shallow_clone());
+        }
+        let stays = Tensor::f_from_slice(&self.0)?.f_to_kind(x.kind())?.f_view([-1, 1, 1, 1, 1])?;
+        let next = x.f_roll([-1].as_slice(), [0].as_slice())?;
+        Ok(next.f_add(&x.f_sub(&next)?.f_mul(&stays)?)?)
+    }
+}
+
 /// Channels, rows and columns of the network's input.
 fn size_of(opened: &Opened) -> Result<[usize; 3], Failure> {
     let [_, channels, rows, columns] = opened.network.input().shape[..] else {
@@ -178,4 +215,35 @@ fn leave_out(frame: &Frame, error: &InputError, opened: &Opened, console: &Conso
     }
     console.note(&skipped.note());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    /// A share of the images becomes a mean of itself and the next, by the same weights whatever is blended.
+    #[test]
+    fn images_are_blended_with_the_next() {
+        let x = Tensor::from_slice(&[0.0, 1.0, 3.0, 7.0]).view([4, 1, 1, 1, 1]);
+        let values = |x: Tensor| Vec::<f64>::try_from(&x.view([-1])).unwrap();
+        let draw = |share| Blend::draw(share, 4, &mut ChaCha8Rng::seed_from_u64(2));
+        assert_eq!(values(draw(0.0).of(&x).unwrap()), [0.0, 1.0, 3.0, 7.0]);
+        let (all, again) = (draw(1.0), values(draw(1.0).of(&(&x + 10.0)).unwrap()));
+        let blended = values(all.of(&x).unwrap());
+        for (at, (own, next)) in [(0.0, 1.0), (1.0, 3.0), (3.0, 7.0), (7.0, 0.0)].into_iter().enumerate() {
+            let wanted = all.0[at] * own + (1.0 - all.0[at]) * next;
+            assert!((blended[at] - wanted).abs() < 1e-12 && blended[at] != own, "{blended:?}");
+            assert!((again[at] - blended[at] - 10.0).abs() < 1e-12, "{again:?}");
+        }
+        assert!(
+            (0..1000)
+                .map(|seed| Blend::draw(0.3, 4, &mut ChaCha8Rng::seed_from_u64(seed)))
+                .map(|blend| blend.0.iter().filter(|&&stays| stays < 1.0).count())
+                .sum::<usize>()
+                .abs_diff(1200)
+                < 120
+        );
+    }
 }

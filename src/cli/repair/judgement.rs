@@ -18,10 +18,10 @@ use crate::measure::input;
 use crate::measure::lee::LeeOptions;
 use crate::measure::lee_report::Accuracy;
 use crate::measure::metrics::MARGIN;
-use crate::repair::{Judge, Stage, StageKind, StageMeter, StageOptions};
+use crate::repair::{Judge, Stage, StageKind, StageMeter, StageOptions, TrainOptions};
 use crate::symmetry::{Combination, Generator};
 
-/// Validation images of the curve, and those of its LEE.
+/// Validation images of the curve, and those of its LEE where nothing is decided by it.
 const CURVE_IMAGES: usize = 100;
 const CURVE_LEE_IMAGES: usize = 16;
 
@@ -164,12 +164,14 @@ impl<'a> Judgement<'a> {
     }
 
     /// Some of the images, for the curve over steps.
-    pub(super) fn judge(&self, batch: usize) -> Result<Judge, Failure> {
+    pub(super) fn judge(&self, options: &TrainOptions) -> Result<Judge, Failure> {
         let every = self.images.len().div_ceil(CURVE_IMAGES).max(1);
         let kind = self.opened.network.kind();
         let images = self.images.iter().step_by(every).map(|image| Ok(self.read(&image.frame)?.f_to_kind(kind)?));
         let images = images.collect::<Result<Vec<Tensor>, Failure>>()?;
-        Ok(Judge::new(&self.opened.network, &images, batch, CURVE_LEE_IMAGES)?)
+        // LEE of a few images is decided by one or two of them: where it has a say, it is taken of all.
+        let lee_images = if options.lee_weight > 0.0 { images.len() } else { CURVE_LEE_IMAGES };
+        Ok(Judge::new(&self.opened.network, &images, options.batch, lee_images)?)
     }
 
     /// What tells the images from others.

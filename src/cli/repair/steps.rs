@@ -32,7 +32,7 @@ impl Steps<'_> {
     pub(super) fn run(&self, left: usize) -> Result<(Training, Vec<CurvePoint>), Failure> {
         let args = self.request.training;
         let generators = self.request.judgement.generators();
-        let options = args.options(self.request.steps, self.request.seed, &generators);
+        let options = args.options(self.request.steps, self.request.seed, &generators, self.classes())?;
         let networks = [&self.opened.network, self.student];
         let lee = self.request.judgement.lee_options();
         let mut trainer = Trainer::new(networks, self.parameters, self.written, options.clone(), &lee)?;
@@ -49,6 +49,8 @@ impl Steps<'_> {
             train: options.train,
             loss: options.loss,
             lee_weight: options.lee_weight,
+            teacher_shift: options.teacher_shift,
+            mixup: options.mixup,
             generators: options.generators.iter().map(|generator| generator.name().to_owned()).collect(),
             steps_asked: options.steps,
             steps: trainer.steps(),
@@ -66,6 +68,11 @@ impl Steps<'_> {
         Ok((training, trainer.curve().to_vec()))
     }
 
+    /// Whether the output is a vector of classes.
+    fn classes(&self) -> bool {
+        self.judgement.before.classes().is_some()
+    }
+
     fn train(&self, trainer: &mut Trainer<'_>, options: &TrainOptions) -> Result<Ended, Failure> {
         let args = self.request.training;
         let owner = self.owner(options)?;
@@ -74,7 +81,7 @@ impl Steps<'_> {
             self.resume(path, trainer, &owner)?;
             begin = trainer.minutes();
         }
-        let judge = self.judgement.judge(options.batch)?;
+        let judge = self.judgement.judge(options)?;
         if trainer.curve().is_empty() {
             self.tell(&trainer.validate(&judge)?, trainer);
             self.keep(trainer, &owner)?;
@@ -83,8 +90,8 @@ impl Steps<'_> {
         let bar = Console::new(self.request.quiet, options.steps, "steps");
         let mut ended = Ended::Steps;
         while trainer.steps() < options.steps {
-            let x = self.images.batch(options, trainer.steps(), self.opened)?;
-            trainer.step(&x)?;
+            let [theirs, own] = self.images.batch(options, trainer.steps(), self.opened)?;
+            trainer.step([&theirs, &own])?;
             bar.reach(trainer.steps(), options.steps);
             let out_of_time = args.minutes.is_some_and(|minutes| trainer.minutes() - begin >= minutes);
             let interrupted = signals::was_noted();

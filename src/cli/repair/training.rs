@@ -9,6 +9,10 @@ use crate::cli::{Failure, Status};
 use crate::repair::{Loss, RecalibrationKind, TrainOptions, Trained};
 use crate::symmetry::Combination;
 
+/// How far the teacher's crops are moved where nothing is said: over 9 by 9 pixels, in which strides of 2, 4 and 8 have
+/// all their phases.
+const TEACHER_SHIFT: f64 = 4.0;
+
 /// How weights are adapted, but for the number of steps, whose default is each command's.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TrainingArgs {
@@ -28,6 +32,13 @@ pub(in crate::cli) struct TrainingArgs {
     /// The weight of the network's own LEE beside it, under one of the generators a step.
     #[arg(long, value_name = "W", default_value_t = 0.0)]
     pub(super) lee_weight: f64,
+    /// The network before sees each crop of a photo moved by up to so many pixels, so that its mean over such shifts is
+    /// what is learned; 0 for none [default: 4 where outputs are classes].
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) teacher_shift: Option<f64>,
+    /// The share of a step's images that are blended with another of them, so that few photos go further.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub(super) mixup: f64,
     /// Which weights are adapted.
     #[arg(long, value_enum, default_value_t = Trained::All)]
     pub(super) train: Trained,
@@ -73,11 +84,38 @@ impl TrainingArgs {
         positive("--rate", self.rate)?;
         positive("--clip", self.clip)?;
         self.minutes.map_or(Ok(()), |minutes| positive("--minutes", minutes))?;
-        if !self.lee_weight.is_finite() || self.lee_weight < 0.0 {
-            let problem = format!("--lee-weight must be a number from 0, not {}", self.lee_weight);
-            return Err(Failure::new(Status::Usage, problem));
+        let refused = |problem: String| Err(Failure::new(Status::Usage, problem));
+        let from_zero = |value: f64| value.is_finite() && value >= 0.0;
+        if !from_zero(self.lee_weight) {
+            return refused(format!("--lee-weight must be a number from 0, not {}", self.lee_weight));
         }
-        Ok(())
+        if !(0.0..=1.0).contains(&self.mixup) {
+            return refused(format!("--mixup must be a number from 0 to 1, not {}", self.mixup));
+        }
+        match self.teacher_shift {
+            Some(shift) if !from_zero(shift) => {
+                refused(format!("--teacher-shift must be a number of pixels from 0, not {shift}"))
+            }
+            Some(shift) if shift > 0.0 && self.loss == Loss::Features => refused(
+                "--teacher-shift: the inner values that --loss features compares lie where the photo does; leave one of \
+                 the two out"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// How far the teacher's crops are moved, of a network with classes or without.
+    fn shift(&self, classes: bool) -> Result<f64, Failure> {
+        match self.teacher_shift {
+            Some(shift) if shift > 0.0 && !classes => Err(Failure::new(
+                Status::Unsupported,
+                "--teacher-shift: this network's output is no vector of classes, and moves with the photo; leave it out",
+            )),
+            Some(shift) => Ok(shift),
+            None if classes && self.loss != Loss::Features => Ok(TEACHER_SHIFT),
+            None => Ok(0.0),
+        }
     }
 
     /// What is solved for before the first step.
@@ -91,8 +129,14 @@ impl TrainingArgs {
     }
 
     /// How to train, for so many steps.
-    pub(super) fn options(&self, steps: usize, seed: u64, generators: &[Combination]) -> TrainOptions {
-        TrainOptions {
+    pub(super) fn options(
+        &self,
+        steps: usize,
+        seed: u64,
+        generators: &[Combination],
+        classes: bool,
+    ) -> Result<TrainOptions, Failure> {
+        Ok(TrainOptions {
             steps,
             batch: usize::from(self.batch.get()),
             rate: self.rate,
@@ -101,8 +145,10 @@ impl TrainingArgs {
             train: self.train,
             lee_weight: self.lee_weight,
             generators: generators.to_vec(),
+            teacher_shift: self.shift(classes)?,
+            mixup: self.mixup,
             clip: self.clip,
             every: self.every.get(),
-        }
+        })
     }
 }
