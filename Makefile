@@ -67,6 +67,8 @@ demo: build models ## Measure EfficientNet-Lite0 on real photos and draw the fig
 study: build models zoo ## Survey all classifiers on labelled photos: IMAGES=FOLDER LABELS=FILE.csv (an hour or more; can be stopped)
 	@$(PYTHON) scripts/study.py --binary $(ALIASCOPE) --into $(STUDY) --images "$(IMAGES)" --labels "$(LABELS)" $(STUDY_OPTIONS)
 
+# Tests run side by side, one per core: libtorch's own threads would only wait for each other's cores.
+test: export OMP_NUM_THREADS ?= 1
 test: notice models conformance ## Run all tests
 	@cargo test --locked --workspace --no-run --quiet
 	@$(PYTHON) scripts/python_package.py test --torch $(PYTHON_TORCH) --command $(ALIASCOPE)

@@ -56,14 +56,16 @@ def test(torch: str, command: Path, wheel: Path | None, more: list[str]) -> None
     if not command.is_file():
         raise Failure(f"{command} is not there: run `cargo build`, or name the command by --command")
     python = environment()
-    variables = {"ALIASCOPE_COMMAND": str(command.resolve()), "MPLBACKEND": "Agg"}
+    # One test per core at a time, each in one thread: networks this small gain nothing from a second.
+    variables = {"ALIASCOPE_COMMAND": str(command.resolve()), "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+    pytest = [python, "-m", "pytest", "--quiet", "--numprocesses", "auto", "--dist", "worksteal"]
     if wheel is None:
         # Of what cargo has built for the tests, so that nothing compiles twice.
         wheel = build_wheel.build(python, "dev", target(), target() / "wheels")
     variables["ALIASCOPE_WHEEL"] = str(wheel.resolve())
     if torch != "only":
         short = ["--ignore=tests/torch", "--ignore=tests/notebooks"]
-        run(python, "-m", "pytest", "--quiet", *short, "tests", *more, **variables)
+        run(*pytest, *short, "tests", *more, **variables)
     if torch == "no":
         return
     packages = export_packages(torch in ("yes", "only"))
@@ -71,7 +73,7 @@ def test(torch: str, command: Path, wheel: Path | None, more: list[str]) -> None
         say("Tests with PyTorch, and of notebooks, are left out: `make check-python` installs it (4 GB) and runs them.")
         return
     # First on the path, so that PyTorch finds the versions that it was installed with.
-    run(python, "-m", "pytest", "--quiet", "tests/torch", "tests/notebooks", *more, **variables, PYTHONPATH=str(packages))
+    run(*pytest, "tests/torch", "tests/notebooks", *more, **variables, PYTHONPATH=str(packages))
 
 
 def export_packages(wanted: bool) -> Path | None:
