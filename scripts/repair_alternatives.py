@@ -28,8 +28,7 @@ WAYS: dict[str, tuple[list[str], bool]] = {
     "blurpool3-lee": ([*BLUR, "--lee-weight", "1"], True),
     "blurpool3-affine": ([*BLUR, "--train", "affine", "--rate", "1e-3"], True),
     "blurpool3-weights": ([*BLUR, "--recalibrate", "weights"], False),
-    # The samples of a cubic B-spline: a milder filter than blurpool:3, which keeps more of the function.
-    "bspline": (["--replace", "stride=taps:0.1666667,0.6666666,0.1666667"], False),
+    "bspline": (["--replace", "stride=bspline"], False),
     "blurpool2": (["--replace", "stride=blurpool:2"], False),
     "blurpool5": (["--replace", "stride=blurpool:5"], False),
     "lanczos": (["--replace", "stride=lanczos:3"], False),

@@ -377,9 +377,10 @@ fn filters_are_plain_sums() {
         }
     };
     let binomial5 = vec![1.0 / 16.0, 0.25, 0.375, 0.25, 1.0 / 16.0];
-    let cases: [(&str, Vec<f64>, i64); 6] = [
+    let cases: [(&str, Vec<f64>, i64); 7] = [
         ("blurpool:5", binomial5, 2),
         ("blurpool:4", vec![0.125, 0.375, 0.375, 0.125], 1),
+        ("bspline", vec![1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0], 1),
         ("average", vec![0.5, 0.5], 0),
         ("bilinear", vec![0.125, 0.375, 0.375, 0.125], 1),
         ("bicubic", bicubic_taps(), 3),

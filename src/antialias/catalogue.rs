@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::adaa::Adaa;
 use super::average::average;
 use super::blurpool::{blurpool, vasconcelos};
+use super::bspline::bspline;
 use super::ddac::Ddac;
 use super::design::{Design, DesignError};
 use super::filtered::Filtered;
@@ -78,6 +79,7 @@ const DESIGNS: &[Row] = &[
         note: "1 to 7 taps, 4 by default",
         build: |name| boxed(blurpool(name.count("taps", 4, 7)?, name.stride)),
     },
+    Row { form: "bspline", examples: &["bspline"], note: "", build: |name| name.plain(bspline(name.stride)) },
     Row {
         form: "max-blurpool[:TAPS]",
         examples: &["max-blurpool:4"],

@@ -9,6 +9,7 @@ mod adaa;
 mod average;
 pub mod bench;
 mod blurpool;
+mod bspline;
 mod catalogue;
 mod ddac;
 mod design;
