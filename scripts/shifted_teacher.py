@@ -67,8 +67,10 @@ def main() -> None:
         halved += own.argmax() == half.argmax()
         p = softmax(own)
         for radius, rows in means.items():
-            sides = [np.mean([logits(photo, tuple(shift)) for shift in rng.uniform(-radius, radius, (arguments.draws, 2)) + at], 0)
-                     for at in (0.0, 0.5)]
+            sides = []
+            for at in (0.0, 0.5):
+                shifts = rng.uniform(-radius, radius, (arguments.draws, 2)) + at
+                sides.append(np.mean([logits(photo, tuple(shift)) for shift in shifts], 0))
             divergence = float((p * np.log(p / softmax(sides[0]))).sum())
             rows.append((sides[0].argmax() == label, divergence, sides[0].argmax() == sides[1].argmax()))
     print(f"| {len(photos)} photos | right | KL from the network, nats | same top-1 half a pixel on |")

@@ -158,6 +158,14 @@ impl Network {
         &self.values[self.output]
     }
 
+    /// The classes that it has scores for; none where its output is no vector of classes.
+    pub fn classes(&self) -> Option<usize> {
+        match self.output().shape[..] {
+            [1, classes] if classes > 1 => usize::try_from(classes).ok(),
+            _ => None,
+        }
+    }
+
     /// Refuses a network whose output has no entries, of which there is nothing to measure.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ impl<'a> FieldMeter<'a> {
 
     /// The classes that the network has scores for; none where its output is no vector of classes.
     pub fn classes(&self) -> Option<usize> {
-        classes(self.network)
+        self.network.classes()
     }
 
     /// What is found of one image, `[1, input shape…]`, of this class where it is known, called `name` in messages.
@@ -395,24 +395,17 @@ fn chosen(network: &Network, asked: Option<Scalar>) -> Result<Scalar, FieldError
     let shape = &network.output().shape;
     let is_simplex = network.bound() == Some(Bound::Simplex);
     let Some(scalar) = asked else {
-        let scores = classes(network).is_some() && (is_simplex || behind_output(network, None)? == Output::Softmax);
+        let scores = network.classes().is_some() && (is_simplex || behind_output(network, None)? == Output::Softmax);
         return Ok(if scores { Scalar::Margin } else { Scalar::Energy });
     };
     let entries = shape.iter().product::<i64>().max(0) as usize;
     match scalar {
         Scalar::Logit(_) if is_simplex => Err(FieldError::Probabilities(scalar)),
-        _ if scalar.is_of_classes() && classes(network).is_none() => {
+        _ if scalar.is_of_classes() && network.classes().is_none() => {
             Err(FieldError::NotClasses { scalar, shape: shape.clone() })
         }
         Scalar::Logit(at) | Scalar::Entry(at) if at >= entries => Err(FieldError::NoEntry { scalar, entries }),
         _ => Ok(scalar),
-    }
-}
-
-fn classes(network: &Network) -> Option<usize> {
-    match network.output().shape[..] {
-        [1, classes] if classes > 1 => usize::try_from(classes).ok(),
-        _ => None,
     }
 }
 

@@ -368,10 +368,7 @@ impl<'a> LeeMeter<'a> {
 
     /// The classes that the network has scores for; none where its output is no vector of classes.
     pub fn classes(&self) -> Option<usize> {
-        match self.network.output().shape[..] {
-            [1, classes] if classes > 1 => usize::try_from(classes).ok(),
-            _ => None,
-        }
+        self.network.classes()
     }
 
     /// What the logits of a classifier are: its output's entries where softmax comes behind them or they are measured as

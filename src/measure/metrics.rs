@@ -124,7 +124,7 @@ impl<'a> MetricsMeter<'a> {
 
     /// Whether the output is a vector of more than one class.
     fn is_classes(&self) -> bool {
-        matches!(self.network.output().shape[..], [1, classes] if classes > 1)
+        self.network.classes().is_some()
     }
 
     /// f of `[n, channels, rows, columns]`: `[n, output…]` in double precision on the CPU.

@@ -299,8 +299,8 @@ impl<'a> OrbitMeter<'a> {
 
     /// What is read of the output, and the classes at both ends.
     fn reading(&self, ends: &[Tensor; 2], change: &Tensor, square: f64) -> Result<(Reading, Option<Ends>), OrbitError> {
-        let is_classes = matches!(self.network.output().shape[..], [1, classes] if classes > 1)
-            && matches!(self.meter.output(), Output::Softmax | Output::Logits);
+        let is_classes =
+            self.network.classes().is_some() && matches!(self.meter.output(), Output::Softmax | Output::Logits);
         if !is_classes {
             let unit = if square > 0.0 { change.f_div_scalar(square.sqrt())? } else { change.f_zeros_like()? };
             return Ok((Reading::Along(unit), None));

@@ -280,7 +280,7 @@ impl<'a> Trainer<'a> {
         }
         let (mut sums, mut same, mut images) = ([0.0; 2], 0, 0);
         let (mut lee, mut lee_images) = (0.0, 0);
-        let classes = matches!(self.teacher.output().shape[..], [1, classes] if classes > 1);
+        let classes = self.teacher.classes().is_some();
         for [x, wanted] in &judge.batches {
             let (output, _) = recorded(self.student, x, &[])?;
             for (sum, part) in sums.iter_mut().zip(self.objective.distance(wanted, &output)?) {

@@ -51,7 +51,8 @@ pub(super) fn write_repair(text: &mut String, report: &RepairReport, width: usiz
         };
         writeln!(
             text,
-            "adapted: {} ({} numbers) on {}{mixup}, loss {}{shift}{lee}, rate {}, {} of {} steps of {} in {:.1} min (ended by {}), best \
+            "adapted: {} ({} numbers) on {}{mixup}, loss {}{shift}{lee}, rate {}, {} of {} steps of {} in {:.1} min \
+             (ended by {}), best \
              at {}\n",
             training.train,
             training.parameters,

@@ -25,7 +25,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// For outputs like this network's.
     pub fn new(network: &Network) -> Self {
-        let classes = matches!(network.output().shape[..], [1, classes] if classes > 1);
+        let classes = network.classes().is_some();
         Self {
             classes,
             probabilities: network.ends_in_softmax(),

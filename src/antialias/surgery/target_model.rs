@@ -82,6 +82,7 @@ impl<'a> TargetModel<'a> {
     /// A rule without a place, a pattern that matches none, a place of two rules, a design that does not go with a
     /// place's stride or size.
     pub fn insertions(&self, options: &InsertionOptions<'_>) -> Result<Vec<Insertion>, SurgeryError> {
+        self.check_parts(options)?;
         let mut insertions: Vec<Insertion> = Vec::new();
         for (at, rule) in options.rules.iter().enumerate() {
             let all: Vec<&Site> = self.sites.iter().filter(|site| site.is(&rule.what)).collect();
@@ -91,12 +92,6 @@ impl<'a> TargetModel<'a> {
             let chosen: Vec<&Site> = all.iter().copied().filter(|site| self.matches(site, options.pattern)).collect();
             if let (Some(pattern), true) = (options.pattern, chosen.is_empty()) {
                 return Err(no_match(rule, pattern, &all));
-            }
-            for part in options.pattern.map(|pattern| self.parts(pattern)).unwrap_or_default() {
-                let sites = || self.sites.iter().filter(|site| self.matches_one(site, part));
-                if part.is_empty() || !sites().any(|site| options.rules.iter().any(|rule| site.is(&rule.what))) {
-                    return Err(no_match(rule, part, &all));
-                }
             }
             for site in chosen {
                 if let Some(twice) = insertions.iter().find(|insertion| insertion.site.name == site.name) {
@@ -112,6 +107,18 @@ impl<'a> TargetModel<'a> {
         let place = |insertion: &Insertion| self.sites.iter().position(|site| site.name == insertion.site.name);
         insertions.sort_by_key(place);
         Ok(insertions)
+    }
+
+    /// Refuses a part of the pattern that matches no place of any rule. Rules without a place at all are for later.
+    fn check_parts(&self, options: &InsertionOptions<'_>) -> Result<(), SurgeryError> {
+        let (Some(pattern), [first, ..]) = (options.pattern, options.rules) else { return Ok(()) };
+        let is_wanted = |site: &&Site| options.rules.iter().any(|rule| site.is(&rule.what));
+        let all: Vec<&Site> = self.sites.iter().filter(is_wanted).collect();
+        let is_idle = |part: &&str| part.is_empty() || !all.iter().any(|site| self.matches_one(site, part));
+        match self.parts(pattern).into_iter().find(is_idle) {
+            Some(part) if !all.is_empty() => Err(no_match(first, part, &all)),
+            _ => Ok(()),
+        }
     }
 
     fn no_site(&self, rule: &Replacement) -> SurgeryError {

@@ -40,6 +40,10 @@ impl Job<'_> {
     /// The report, and the bytes of the repaired model.
     pub(in crate::cli) fn run(&self) -> Result<(RepairReport, Vec<u8>), Failure> {
         let (request, network) = (&self.request, &self.opened.network);
+        // What cannot be is said before photos are measured.
+        let generators = request.judgement.generators();
+        let options =
+            request.training.options(request.steps, request.seed, &generators, network.classes().is_some())?;
         let rewritten = self.target.rewrite(&self.insertions, Form::Onnx)?;
         let written_values: Vec<String> =
             rewritten.swaps.iter().filter_map(|swap| swap.after.last().cloned()).collect();
@@ -64,6 +68,7 @@ impl Job<'_> {
         };
         let steps = Steps {
             request,
+            options: &options,
             opened: self.opened,
             student: &student,
             parameters: &parameters,

@@ -17,6 +17,7 @@ use aliascope_core::cli::signals;
 /// What steps need.
 pub(super) struct Steps<'a> {
     pub(super) request: &'a Request<'a>,
+    pub(super) options: &'a TrainOptions,
     pub(super) opened: &'a Opened,
     pub(super) student: &'a Network,
     pub(super) parameters: &'a [Parameter],
@@ -30,16 +31,14 @@ pub(super) struct Steps<'a> {
 impl Steps<'_> {
     /// Trains; `left` is how many parameters no training changes.
     pub(super) fn run(&self, left: usize) -> Result<(Training, Vec<CurvePoint>), Failure> {
-        let args = self.request.training;
-        let generators = self.request.judgement.generators();
-        let options = args.options(self.request.steps, self.request.seed, &generators, self.classes())?;
+        let options = self.options;
         let networks = [&self.opened.network, self.student];
         let lee = self.request.judgement.lee_options();
         let mut trainer = Trainer::new(networks, self.parameters, self.written, options.clone(), &lee)?;
         let overlap = self.images.overlap(self.opened)?;
         let mut ended = Ended::Steps;
         if options.steps > 0 {
-            ended = self.train(&mut trainer, &options)?;
+            ended = self.train(&mut trainer, options)?;
         }
         let training = Training {
             images: self.images.len(),
@@ -66,11 +65,6 @@ impl Steps<'_> {
             trainer.finish()?;
         }
         Ok((training, trainer.curve().to_vec()))
-    }
-
-    /// Whether the output is a vector of classes.
-    fn classes(&self) -> bool {
-        self.judgement.before.classes().is_some()
     }
 
     fn train(&self, trainer: &mut Trainer<'_>, options: &TrainOptions) -> Result<Ended, Failure> {
